@@ -1,0 +1,30 @@
+"""Recurrent networks that look at pictures and write about them, on Keras.
+
+The public names are resolved when they are first used, so that `captioner.text` and `captioner.metrics` load
+without Keras.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Caption": "captioner.models.captioner",
+    "ImageCaptioner": "captioner.models.captioner",
+    "Registry": "captioner.registry",
+    "UserError": "captioner.errors",
+    "Vocabulary": "captioner.text.vocabulary",
+    "score_captions": "captioner.metrics.score",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'captioner' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__():
+    return sorted(__all__)

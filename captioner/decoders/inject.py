@@ -1,0 +1,68 @@
+"""The decoder that sees the image once, before the first word."""
+
+import keras
+from keras import ops
+
+from captioner.decoders.base import Decoder, repeat_rows
+
+
+@keras.saving.register_keras_serializable("captioner")
+class InjectDecoder(Decoder):
+    """No attention: the cell's state starts from the image, and the words do the rest.
+
+        s0      = tanh(mean_p(m_p) W_s + b_s)              for each state tensor of the cell
+        h', s'  = cell(e, s)                               e: vector of the word before
+        p(word) = softmax(W_o tanh(W_d h'))
+
+    Args:
+        vocabulary_size: int, V.
+        embedding_size: int. Size of a word vector.
+        cell: any recurrent cell.
+        dropout, tie_embeddings: see `Decoder`.
+
+    Call arguments:
+        words: int `(R, T)`.
+        memory: `(B, P, D)`.
+
+    Returns:
+        `(logits (R, T, V), {})`.
+
+    Reference: the "init-inject" of [Tanti, Gatt & Camilleri 2018](https://arxiv.org/abs/1703.09137), section 3.
+    """
+
+    def __init__(self, vocabulary_size, embedding_size, cell, **kwargs):
+        super().__init__(vocabulary_size, embedding_size, **kwargs)
+        self.cell = cell
+        self.starts = [
+            keras.layers.Dense(size, activation="tanh", name=f"start_{index}")
+            for index, size in enumerate(cell.state_sizes())
+        ]
+
+    def build(self, words_shape, memory_shape):
+        for start in self.starts:
+            start.build((None, memory_shape[-1]))
+        self.cell.build((None, self.embedding_size))
+        self.build_words(self.cell.output_size)
+        self.built = True
+
+    def read(self, words, training=False):
+        # Nothing but words enters the cell, so its projection is one product for all steps.
+        return self.cell.project(super().read(words, training=training))
+
+    def prepare(self, memory):
+        return {}
+
+    def start(self, memory, captions=1):
+        mean = ops.mean(memory, axis=1)
+        return {"cell": [repeat_rows(start(mean), captions) for start in self.starts]}
+
+    def step(self, words, state, image):
+        output, cell_state = self.cell.advance(words, state["cell"])
+        return output, {"cell": cell_state}, {}
+
+    def get_config(self):
+        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})

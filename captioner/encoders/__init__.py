@@ -1,0 +1,33 @@
+"""Images `(B, H, W, 3)` -> memory `(B, P, D)`: what a decoder looks at.
+
+    images ──▶ trunk (frozen, its output may be kept on disk) ──▶ top (trained, saved in the preset) ──▶ memory
+
+A new encoder is one class derived from `captioner.encoders.base:Encoder` and one line here.
+"""
+
+from captioner.registry import Registry
+from captioner.settings import EncoderSettings
+
+ENCODERS = Registry(
+    "encoder",
+    {
+        "vgg16": "captioner.encoders.vgg:VGG16Encoder",
+        "vgg19": "captioner.encoders.vgg:VGG19Encoder",
+        "vgg_small": "captioner.encoders.vgg_small:SmallVGGEncoder",
+        "keras_application": "captioner.encoders.application:ApplicationEncoder",
+    },
+)
+
+
+def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
+    """The encoder that `settings` describe.
+
+    Args:
+        settings: what a recipe or a preset says.
+        weights_path: a file with the trunk's weights, instead of a download; it wins over `settings.weights`.
+
+    Raises:
+        UserError: the name is unknown, the weights cannot be had, or the settings do not go together.
+    """
+    weights = str(weights_path) if weights_path else settings.weights
+    return ENCODERS.get(settings.name).from_settings(settings, weights)

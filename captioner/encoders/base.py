@@ -1,0 +1,78 @@
+"""What every encoder is: a frozen trunk, a trained top, and what they promise to the rest of the house."""
+
+import keras
+from keras import ops
+
+from captioner.encoders.trunk import Trunk
+from captioner.images import ImageSpec
+
+
+class Encoder(keras.layers.Layer):
+    """Images to memory: `top(trunk(images))`.
+
+    The trunk never changes, so its output may be computed once an image and kept on disk (`pipelines.features`);
+    training then starts at `encoder.top(features)`. An encoder that is trained whole has no trunk, and nothing of it
+    may be kept.
+
+    Args:
+        spec: what images have to look like.
+        trunk: the frozen network, or None.
+        top: a Keras layer from the trunk's output (or from images) to memory `(B, P, D)`. It alone is tracked:
+            counted, trained and saved.
+        grid: `(h, w)`, how the P places lie in the picture, or None if they do not.
+
+    Call arguments:
+        images: float32 `(B, H, W, 3)`, as `captioner.images.load_image` makes them.
+
+    Returns:
+        memory `(B, P, D)`.
+    """
+
+    def __init__(self, spec: ImageSpec, trunk: Trunk | None, top: keras.layers.Layer, grid=None, **kwargs):
+        super().__init__(**kwargs)
+        self.spec = spec
+        self.trunk = trunk
+        self.top = top
+        self.grid = grid
+        if not top.built:
+            top.build((None, *self.trunk_shape))
+        self.built = True
+        self.memory_shape = tuple(top.compute_output_shape((None, *self.trunk_shape))[1:])
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether `encode_trunk` is worth keeping: it is the same for an image in every epoch."""
+        return self.trunk is not None
+
+    @property
+    def trunk_shape(self) -> tuple[int, ...]:
+        """The shape that `top` takes, without the batch: `(h, w, c)`, `(4096,)`, or that of the images."""
+        return self.trunk.shape if self.trunk else (self.spec.height, self.spec.width, 3)
+
+    @property
+    def weights_fingerprint(self) -> list[list[float]]:
+        """A few numbers that tell the trunk's weights from others: see `captioner.encoders.fingerprint`."""
+        return self.trunk.fingerprint if self.trunk else []
+
+    def identity(self) -> dict:
+        """Everything that the trunk's output depends on besides the image: the key of a feature cache."""
+        trunk = self.trunk.identity() if self.trunk else {}
+        return {**trunk, "weights": self.weights_fingerprint, "image": self.spec.config()}
+
+    def encode_trunk(self, images):
+        """float16 `(B, *trunk_shape)` from images `(B, H, W, 3)`; the images themselves if there is no trunk."""
+        return self.trunk(images) if self.trunk else images
+
+    def call(self, images, training=None):
+        return self.top(ops.stop_gradient(self.encode_trunk(images)), training=training)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.memory_shape)
+
+
+def grid_top(shape: tuple[int, int, int], layers=()) -> keras.Sequential:
+    """A top that ends by laying the places of a grid in a row: `(B, h, w, c)` -> `(B, h * w, c)`."""
+    top = keras.Sequential([keras.Input(shape), *layers], name="top")
+    channels = top.output_shape[-1] if layers else shape[-1]
+    top.add(keras.layers.Reshape((-1, channels), name="places"))
+    return top

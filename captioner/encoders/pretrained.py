@@ -1,0 +1,105 @@
+"""Networks of `keras.applications` with weights from ImageNet, from a file, or random ones."""
+
+import os
+
+import h5py
+import keras
+import numpy as np
+
+from captioner.encoders.trunk import precision
+from captioner.errors import UserError, nearest
+
+
+def application_names() -> list[str]:
+    """The functions of `keras.applications` that build a network."""
+    return [name for name in dir(keras.applications) if name[0].isupper()]
+
+
+def build_application(name: str, weights: str, classifier: bool, size: int, half_precision: bool):
+    """A network of `keras.applications`, filled with weights.
+
+    Args:
+        name: as in `keras.applications`, such as `VGG16`.
+        weights: `imagenet` (downloaded once by Keras), `none` (random, the same every time), or a path.
+        classifier: whether to keep the dense layers at the end.
+        size: height and width of images.
+        half_precision: compute in bfloat16 where the machine is faster at it.
+
+    Raises:
+        UserError: the network is unknown, cannot be built at this size, or the weights are not to be had.
+    """
+    if name not in application_names():
+        raise UserError(
+            f"There is no network called {name!r} in keras.applications. Available: "
+            f"{', '.join(application_names())}.{nearest(name, application_names())}"
+        )
+    with precision(half_precision):
+        model = _construct(name, "imagenet" if weights == "imagenet" else None, classifier, size)
+    if weights == "none":
+        _draw(model)
+    elif weights != "imagenet":
+        _load(model, name, weights, classifier)
+    return model
+
+
+def _construct(name: str, weights: str | None, classifier: bool, size: int):
+    try:
+        return getattr(keras.applications, name)(
+            include_top=classifier, weights=weights, input_shape=(size, size, 3)
+        )
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        if "fetch failure" in str(error) or isinstance(error, OSError):
+            raise UserError(
+                f"The ImageNet weights of {name} could not be downloaded ({error}). Give a file that has them with "
+                "--encoder-weights PATH, or set encoder.weights to `none` for random ones."
+            ) from error
+        raise UserError(f"{name} cannot be built for images of {size} x {size} pixels: {error}") from error
+
+
+def _load(model, name: str, path: str, classifier: bool) -> None:
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: there is no such file, but the weights of {name} were to be read from it.")
+    holds_classifier = _holds_classifier(path)
+    if classifier and not holds_classifier:
+        raise UserError(
+            f"{path} holds the convolutions of {name} only (a `notop` file), but fc7 features need its dense layers "
+            "too. Give a file of the whole network, or set encoder.features to `grid`."
+        )
+    try:
+        if holds_classifier and not classifier:  # take what we need out of the whole network
+            whole = getattr(keras.applications, name)(include_top=True, weights=None)
+            whole.load_weights(path)
+            for layer in model.layers:
+                layer.set_weights(whole.get_layer(layer.name).get_weights())
+        else:
+            model.load_weights(path)
+    except Exception as error:  # every kind of damage raises its own kind of error
+        what = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} does not hold weights that fit {name}. Expected a file written by "
+            f"`keras.applications.{name}(...).save_weights`. ({what})"
+        ) from error
+
+
+def _holds_classifier(path: str) -> bool:
+    """Whether a weights file has dense layers: only they have matrices; convolutions have four dimensions."""
+    try:
+        with h5py.File(path) as file:
+            return bool(file.visititems(lambda _, item: getattr(item, "ndim", 0) == 2 or None))
+    except OSError as error:
+        raise UserError(
+            f"{path} is not a weights file (HDF5), or it is damaged: {error}. Expected a `.weights.h5` file."
+        ) from error
+
+
+def _draw(model) -> None:
+    """Random weights that are the same every time, so that they need not be saved with a preset.
+
+    Drawn as [He et al., 2015](https://arxiv.org/abs/1502.01852) propose for ReLU: `normal(0, 2 / inputs)`, so that
+    activations neither vanish nor explode on their way through the network.
+    """
+    generator = np.random.default_rng(0)
+    for variable in model.weights:
+        if len(variable.shape) >= 2:
+            inputs = np.prod(variable.shape[:-1])
+            variable.assign(generator.standard_normal(variable.shape, np.float32) * np.sqrt(2 / inputs))

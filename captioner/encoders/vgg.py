@@ -1,0 +1,122 @@
+"""VGG16 and VGG19 as encoders (Simonyan & Zisserman, 2014, https://arxiv.org/abs/1409.1556)."""
+
+import keras
+
+from captioner.encoders.base import Encoder, grid_top
+from captioner.encoders.pretrained import build_application
+from captioner.encoders.trunk import Trunk
+from captioner.errors import UserError
+from captioner.images import ImageSpec
+
+
+class VGGEncoder(Encoder):
+    """A VGG network, cut at its last convolution (a grid) or at its last hidden layer (one vector).
+
+        features="grid"                    trunk: ... block5_conv3 [pool]   top: nothing to train
+        features="grid", train_last_block  trunk: ... block4_pool           top: block 5 [pool], trained
+        features="fc7"                     trunk: ... fc2                   top: nothing to train
+
+    With images of 224 x 224 the grid has 14 x 14 places of 512 numbers; `pool=2` makes it 7 x 7, which is VGG's own
+    last pooling. A pooled grid is a quarter of the size on disk.
+
+    Args:
+        features: `grid` or `fc7`, the 4096-vector, for which P = 1.
+        weights: `imagenet`, `none`, or the path of a weights file. `fc7` needs one with the dense layers.
+        pool: 1 or 2, the maximum pooling of the grid.
+        train_last_block: whether block 5 is trained (from the weights above) with the decoder.
+        image_size: height and width; `fc7` of trained weights needs 224.
+        half_precision: run the trunk in bfloat16 where the machine is faster at it.
+    """
+
+    network = ""
+
+    def __init__(
+        self,
+        features="grid",
+        weights="imagenet",
+        pool=1,
+        train_last_block=False,
+        image_size=224,
+        half_precision=True,
+        **kwargs,
+    ):
+        self._config = {
+            "features": features,
+            "weights": weights,
+            "pool": pool,
+            "train_last_block": train_last_block,
+            "image_size": image_size,
+            "half_precision": half_precision,
+        }
+        if features == "fc7":
+            self._refuse_for_fc7(train_last_block, image_size, weights)
+        spec = ImageSpec(image_size, image_size, "caffe")
+        model = build_application(self.network, weights, features == "fc7", image_size, half_precision)
+        if features == "fc7":
+            trunk = Trunk(self.network, model.input, model.get_layer("fc2").output, "fc2")
+            top = keras.Sequential([keras.Input(trunk.shape), keras.layers.Reshape((1, -1))], name="top")
+            grid = None
+        elif train_last_block:
+            trunk = Trunk(self.network, model.input, model.get_layer("block4_pool").output, "block4_pool")
+            top = _last_block(model, trunk.shape, pool)
+            grid = tuple(size // pool for size in trunk.shape[:2])
+        else:
+            last = [layer for layer in model.layers if layer.name.startswith("block5_conv")][-1]
+            trunk = Trunk(self.network, model.input, last.output, last.name, pool)
+            top = grid_top(trunk.shape)
+            grid = trunk.shape[:2]
+        super().__init__(spec, trunk, top, grid, **kwargs)
+
+    @classmethod
+    def from_settings(cls, settings, weights: str) -> "VGGEncoder":
+        return cls(
+            features=settings.features,
+            weights=weights,
+            pool=settings.pool,
+            train_last_block=settings.train_last_block,
+            image_size=settings.image_size,
+            half_precision=settings.half_precision,
+        )
+
+    def _refuse_for_fc7(self, train_last_block: bool, image_size: int, weights: str) -> None:
+        if train_last_block:
+            raise UserError(
+                "encoder.train_last_block trains the last convolutions, but fc7 features come after them. "
+                "Set encoder.features to `grid`, or leave the last block as it is."
+            )
+        if image_size != 224 and weights != "none":
+            raise UserError(
+                f"fc7 features of {self.network} need images of 224 x 224 pixels, but encoder.image_size is "
+                f"{image_size}. Leave it at 224, or set encoder.features to `grid`."
+            )
+
+    def get_config(self):
+        return {**super().get_config(), **self._config}
+
+
+@keras.saving.register_keras_serializable("captioner")
+class VGG16Encoder(VGGEncoder):
+    """VGG16: 13 convolutions, as a 14 x 14 grid of 512 numbers or as one vector of 4096."""
+
+    network = "VGG16"
+
+
+@keras.saving.register_keras_serializable("captioner")
+class VGG19Encoder(VGGEncoder):
+    """VGG19: 16 convolutions, as a 14 x 14 grid of 512 numbers or as one vector of 4096."""
+
+    network = "VGG19"
+
+
+def _last_block(model, shape, pool: int) -> keras.Sequential:
+    """Block 5 again, in single precision and trainable, beginning with the weights it has in `model`."""
+    trained = [layer for layer in model.layers if layer.name.startswith("block5_conv")]
+    layers = [
+        keras.layers.Conv2D(layer.filters, 3, padding="same", activation="relu", name=layer.name)
+        for layer in trained
+    ]
+    pooling = [keras.layers.MaxPooling2D(pool, name="grid_pool")] if pool > 1 else []
+    top = grid_top(shape, [*layers, *pooling])
+    for ours, theirs in zip(layers, trained, strict=True):
+        ours.set_weights(theirs.get_weights())
+    return top

@@ -1,0 +1,80 @@
+"""A small network in VGG's manner, trained from scratch with the decoder."""
+
+import keras
+
+from captioner.encoders.base import Encoder, grid_top
+from captioner.images import ImageSpec
+
+
+@keras.saving.register_keras_serializable("captioner")
+class SmallVGGEncoder(Encoder):
+    """A small VGG trained from scratch: pairs of 3 x 3 convolutions, pooling, and a code for places.
+
+        four blocks of   [conv 3 x 3, batch normalisation, ReLU] x 2     with C/8, C/4, C/2 and C channels
+        between them     2 x 2 maximum pooling
+
+    so images of 64 x 64 become a grid of 8 x 8 places. Convolutions see what is at a place, hardly where the place
+    is, and attention adds places up; `PlaceCode` therefore tells each place its row and column, from which the
+    decoder can learn `left of` and `above`.
+
+    It is trained whole: there is no frozen trunk, nothing to keep on disk, and everything is saved in the preset.
+
+    Args:
+        channels: C, of the last block; a multiple of 8.
+        image_size: height and width; a multiple of 8.
+        pool: 2 halves the grid once more, 1 leaves it.
+    """
+
+    def __init__(self, channels=128, image_size=64, pool=1, **kwargs):
+        self._config = {"channels": channels, "image_size": image_size, "pool": pool}
+        spec = ImageSpec(image_size, image_size, "tf")
+        layers = []
+        for block, width in enumerate((channels // 8, channels // 4, channels // 2, channels), start=1):
+            if block > 1:
+                layers.append(keras.layers.MaxPooling2D(2, name=f"block{block - 1}_pool"))
+            for number in (1, 2):
+                layers += _convolution(width, f"block{block}_conv{number}")
+        if pool > 1:
+            layers.append(keras.layers.MaxPooling2D(pool, name="grid_pool"))
+        layers.append(PlaceCode(name="place_code"))
+        size = image_size // 8 // pool
+        super().__init__(spec, None, grid_top((image_size, image_size, 3), layers), (size, size), **kwargs)
+
+    @classmethod
+    def from_settings(cls, settings, weights: str) -> "SmallVGGEncoder":
+        return cls(settings.channels, settings.image_size, settings.pool)
+
+    def get_config(self):
+        return {**super().get_config(), **self._config}
+
+
+def _convolution(width: int, name: str) -> list[keras.layers.Layer]:
+    return [
+        keras.layers.Conv2D(
+            width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+        ),
+        # A short memory: an epoch on a small data set is some sixty steps, and 0.99 would still remember the start.
+        keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm"),
+        keras.layers.ReLU(name=f"{name}_relu"),
+    ]
+
+
+@keras.saving.register_keras_serializable("captioner")
+class PlaceCode(keras.layers.Layer):
+    """Tells each place of a grid where it is: `outputs[y, x] = inputs[y, x] + row[y] + column[x]`.
+
+    Rows and columns are learned vectors. A vector a place would need to see an object at every place to learn it;
+    a row is learned from all its places.
+
+    Call arguments:
+        inputs: `(B, h, w, c)`, returned in the same shape.
+    """
+
+    def build(self, input_shape):
+        _, height, width, channels = input_shape
+        initial = keras.initializers.RandomNormal(stddev=0.3)  # of the order of normalised features
+        self.row = self.add_weight((height, 1, channels), initializer=initial, name="row")
+        self.column = self.add_weight((1, width, channels), initializer=initial, name="column")
+
+    def call(self, inputs):
+        return inputs + self.row + self.column

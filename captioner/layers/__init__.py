@@ -1,0 +1,1 @@
+"""Layers that decoders and question encoders are made of."""

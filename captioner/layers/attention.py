@@ -1,0 +1,75 @@
+"""Attention over the positions of a memory."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("captioner")
+class AdditiveAttention(keras.layers.Layer):
+    """Looks at every place of the memory and takes the mean of what it finds, weighted by how well it fits a query.
+
+        score_p = v . tanh(k_p + q),    k_p = m_p W_m + b,    q = query W_q
+        weights = softmax(score)
+        context = sum_p weights_p m_p
+
+    The keys do not depend on the query and are made once an image by `project`. For speed they are kept as
+    exp(2 k), since
+
+        tanh(k + q) = 1 - 2 / (1 + exp(2 k) exp(2 q))
+
+    turns the hyperbolic tangent of every place, attention unit and caption into a product and a division. Keys and
+    queries are clipped to +-15, where the tangent has long been flat in single precision.
+
+    Args:
+        attention_size: int, A. Size of the space in which keys and queries meet.
+
+    Call arguments:
+        query: `(R, units)`, R = B x C rows: C captions or beams of each of B images.
+        memory: `(B, P, D)`.
+        keys: `(B, P, A)`, from `project(memory)`.
+
+    Returns:
+        `(context (R, D), weights (R, P))`.
+
+    Reference: Bahdanau, Cho & Bengio 2015, appendix A.1.2; for images Xu et al. 2015, section 3.1.2.
+    """
+
+    flat_beyond = 15.0
+
+    def __init__(self, attention_size, **kwargs):
+        super().__init__(**kwargs)
+        self.attention_size = attention_size
+
+    def build(self, query_shape, memory_shape):
+        size = self.attention_size
+        self.memory_kernel = self.add_weight(
+            (memory_shape[-1], size), initializer="glorot_uniform", name="memory_kernel"
+        )
+        self.memory_bias = self.add_weight((size,), initializer="zeros", name="memory_bias")
+        self.query_kernel = self.add_weight((query_shape[-1], size), initializer="glorot_uniform", name="query_kernel")
+        self.score_kernel = self.add_weight((size, 1), initializer="glorot_uniform", name="score_kernel")
+        self.built = True
+
+    def project(self, memory):
+        """The keys exp(2 k) `(B, P, A)` of a memory `(B, P, D)`."""
+        return self._exponential(ops.matmul(memory, self.memory_kernel) + self.memory_bias)
+
+    def call(self, query, memory, keys):
+        rows, images = ops.shape(query)[0], ops.shape(memory)[0]
+        queries = self._exponential(ops.matmul(query, self.query_kernel))
+        queries = ops.reshape(queries, (images, rows // images, 1, self.attention_size))
+        # v . tanh(k + q) = sum(v) - 2 v . r with r = 1 / (1 + exp(2k) exp(2q)); the softmax ignores sum(v).
+        reciprocals = 1.0 / (1.0 + queries * keys[:, None])
+        scores = ops.squeeze(ops.matmul(reciprocals, -2.0 * self.score_kernel), axis=-1)
+        weights = ops.softmax(scores, axis=-1)
+        context = ops.matmul(weights, memory)
+        return (
+            ops.reshape(context, (rows, memory.shape[-1])),
+            ops.reshape(weights, (rows, ops.shape(weights)[-1])),
+        )
+
+    def _exponential(self, values):
+        return ops.exp(2.0 * ops.clip(values, -self.flat_beyond, self.flat_beyond))
+
+    def get_config(self):
+        return {**super().get_config(), "attention_size": self.attention_size}

@@ -1,0 +1,1 @@
+"""Whole models: encoder, decoder and words together."""

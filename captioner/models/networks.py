@@ -1,0 +1,127 @@
+"""The three ways a captioner's encoder and decoder are put to work, as Keras models that share their weights.
+
+`CaptionNetwork` learns, `CaptionSearcher` writes and `CaptionReader` reads given captions. All three call the same
+decode step. `image` is what the trainable part of the encoder takes: cached features of the frozen trunk, or pixels
+where the whole encoder is trained.
+
+Letters: B images, C captions of each, K beams, T words, P places, V vocabulary.
+"""
+
+import keras
+from keras import ops
+
+from captioner.decoding.beam import beam_search
+from captioner.text.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+
+
+class CaptionNetwork(keras.Model):
+    """Teacher forcing: scores of each next word of given captions.
+
+    Args:
+        see: layer. `image` to memory `(B, P, D)`.
+        decoder: any decoder.
+        attention_penalty: float, lambda. Weight of the doubly stochastic regulariser
+            `lambda mean_p (1 - sum_t a_tp)^2`, which asks the decoder to look at every place about equally often in
+            the course of a caption (Xu et al. 2015, section 4.2.1, as a mean over places).
+
+    Call arguments:
+        inputs: `{"image": (B, ...), "words": int (B, C, T)}`.
+
+    Returns:
+        logits `(B, C, T, V)`.
+    """
+
+    def __init__(self, see, decoder, attention_penalty=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.see = see
+        self.decoder = decoder
+        self.attention_penalty = attention_penalty
+
+    def call(self, inputs, training=False):
+        memory = self.see(ops.cast(inputs["image"], "float32"), training=training)
+        images, captions, length = inputs["words"].shape
+        words = ops.reshape(inputs["words"], (images * captions, length))
+        logits, extras = self.decoder(words, memory, training=training)
+        if training and self.attention_penalty and "attention" in extras:
+            real = ops.cast(words != PAD_ID, logits.dtype)[:, :, None]
+            looked = ops.sum(extras["attention"] * real, axis=1)
+            # Rows that fill up a batch hold no words and must not be asked to look anywhere.
+            row = ops.max(real, axis=1)
+            missed = ops.mean(row * (1.0 - looked) ** 2, axis=-1)
+            self.add_loss(self.attention_penalty * ops.sum(missed) / ops.maximum(ops.sum(row), 1.0))
+        return ops.reshape(logits, (images, captions, length, logits.shape[-1]))
+
+
+class CaptionSearcher(keras.Model):
+    """Free running: the best captions of each image, by beam search (greedy where `beam_size` is 1).
+
+    Args:
+        see, decoder: as in `CaptionNetwork`.
+        beam_size: int, K.
+        max_words: int, T.
+        length_penalty: float. See `beam_search`.
+
+    Call arguments:
+        image: `(B, ...)`; B must be known when it is traced.
+
+    Returns:
+        dictionary `words` int `(B, K, T)`, `lengths` int `(B, K)`, `log_probabilities` `(B, K)`, best first.
+    """
+
+    def __init__(self, see, decoder, beam_size, max_words, length_penalty, **kwargs):
+        super().__init__(**kwargs)
+        self.see = see
+        self.decoder = decoder
+        self.beam_size = beam_size
+        self.max_words = max_words
+        self.length_penalty = length_penalty
+
+    def call(self, image):
+        memory = self.see(ops.cast(image, "float32"))
+        prepared = self.decoder.prepare(memory)
+
+        def step(words, state):
+            features, state, _ = self.decoder.step(self.decoder.read(words), state, prepared)
+            return ops.log_softmax(ops.cast(self.decoder.logits(features), "float32"), axis=-1), state
+
+        searched = beam_search(
+            step,
+            self.decoder.start(memory, captions=self.beam_size),
+            batch_size=memory.shape[0],
+            start=START_ID,
+            end=END_ID,
+            width=self.beam_size,
+            max_words=self.max_words,
+            length_penalty=self.length_penalty,
+            forbidden=(PAD_ID, UNKNOWN_ID),
+        )
+        return searched._asdict()
+
+
+class CaptionReader(keras.Model):
+    """Reads given captions: how likely each word was, and where the decoder looked before writing it.
+
+    Call arguments:
+        inputs: `{"image": (B, ...), "words": int (B, C, T + 1)}`, captions with start and end word.
+
+    Returns:
+        dictionary `log_probabilities` `(B, C, T)` of words 1..T, 0 where there is padding, and the decoder's extras,
+        `(B, C, T, ...)`.
+    """
+
+    def __init__(self, see, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.see = see
+        self.decoder = decoder
+
+    def call(self, inputs):
+        images, captions, length = inputs["words"].shape
+        words = ops.reshape(inputs["words"], (images * captions, length))
+        logits, extras = self.decoder(words[:, :-1], self.see(ops.cast(inputs["image"], "float32")))
+        targets = words[:, 1:]
+        log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        chosen = ops.squeeze(ops.take_along_axis(log_probabilities, targets[:, :, None], axis=-1), axis=-1)
+        read = {"log_probabilities": ops.where(targets == PAD_ID, 0.0, chosen), **extras}
+        return {
+            name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in read.items()
+        }

@@ -1,0 +1,1 @@
+"""One folder = one model: settings, words, weights and where they come from."""

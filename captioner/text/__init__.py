@@ -1,0 +1,12 @@
+"""Caption text -> words -> ids, and back. Loads without Keras."""
+
+from captioner.registry import Registry
+
+TOKENISERS = Registry(
+    "tokeniser",
+    {
+        "ptb": "captioner.text.ptb:PTB",
+        "unicode": "captioner.text.unicode:UNICODE",
+        "characters": "captioner.text.characters:CHARACTERS",
+    },
+)

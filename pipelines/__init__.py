@@ -1,0 +1,1 @@
+"""Data, training and commands around the models of `captioner`, on TensorFlow."""

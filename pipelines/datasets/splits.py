@@ -1,0 +1,75 @@
+"""Which image belongs to which split: by lists of image names, or by a hash where nobody says."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.datasets.text import is_text, read_lines, shown
+from pipelines.examples import Problem
+
+
+def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
+    """Splits images by their names alone: the same image goes to the same split everywhere and always.
+
+    With u = (first 8 bytes of SHA-256 of the name in UTF-8) / 2^64: u < `share` is test, u < 2 x `share` is
+    dev, the rest is train. So adding images moves none of those that were there. Where a small data set
+    would have no test or no dev image, the image with the smallest u that is still in train goes there,
+    from three images on.
+
+    Args:
+        names: image names; repeated names count once.
+        share: of the images for dev, and as many for test.
+    """
+    order = sorted({name: _uniform(name) for name in names}.items(), key=lambda item: item[1])
+    splits = {name: "test" if u < share else "dev" if u < 2 * share else "train" for name, u in order}
+    if len(splits) >= 3:
+        for missing in ("test", "dev"):
+            if missing not in splits.values():
+                nearest_in_train = next((name for name, _ in order if splits[name] == "train"), None)
+                if nearest_in_train is not None:
+                    splits[nearest_in_train] = missing
+    return splits
+
+
+def _uniform(name: str) -> float:
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") / 2**64
+
+
+class SplitLists:
+    """Text files that name the images of a split, one a line.
+
+    Args:
+        lists: split -> file. An image in several lists stays in test rather than dev, and in dev rather than
+            train: what is scored on must not be trained on, and published test sets stay whole.
+    """
+
+    def __init__(self, lists: dict[str, Path]):
+        self.problems: list[Problem] = []
+        self.rows: dict[str, tuple[str, Path, int]] = {}  # image name -> its split, and where that is said
+        for split in sorted(lists, key=_evaluation_first):
+            self._read(split, lists[split])
+
+    def _read(self, split: str, path: Path):
+        try:
+            lines = list(read_lines(path))
+        except UserError as error:
+            self.problems.append(Problem(path, None, str(error)))
+            return
+        for line, text in lines:
+            name = text.strip()
+            if not is_text(name):
+                self.problems.append(Problem(path, line, f"{shown(name)} is not UTF-8 text"))
+            elif name not in self.rows:
+                self.rows[name] = (split, path, line)
+            else:
+                there, other, first = self.rows[name]
+                again = f"repeats line {first}"
+                if there != split:
+                    again = f"is in {there} as well ({other.name}:{first}); it stays in {there} only"
+                self.problems.append(Problem(path, line, f"{shown(name)} {again}"))
+
+
+def _evaluation_first(split: str) -> tuple[int, str]:
+    order = ("test", "dev", "train")
+    return (order.index(split) if split in order else 0, split)

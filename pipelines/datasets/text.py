@@ -1,0 +1,105 @@
+"""Annotation files as text: lines, records of delimited files and JSON, each with the line it came from.
+
+Files come from anywhere, so every function takes arbitrary bytes and raises nothing but `UserError`. Bytes
+that are not UTF-8 are kept as lone surrogates (as `os.fsdecode` does), so that only the rows that hold them
+are lost: `is_text` tells such rows apart.
+"""
+
+import csv
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from captioner.errors import UserError
+
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_text(path: Path) -> str:
+    """The whole file, without byte order mark and with every kind of line break as a newline.
+
+    UTF-8; UTF-16 where the byte order mark says so, which is how spreadsheets save "Unicode text".
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if data.startswith(_UTF16_MARKS):
+        text = data.decode("utf-16", errors="replace")
+    else:
+        text = data.decode("utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """`(line number, text)` of every line that is not blank. Lines are counted as editors count them."""
+    # Not `splitlines`, which also breaks at form feeds and at separators that captions may hold.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
+    """`(line where it starts, fields)` of every record of a delimited file with quoted fields.
+
+    A record whose quotation marks make no sense has `None` for fields, and reading goes on in the line
+    after its first, so one stray mark costs one row and not the rest of the file.
+
+    `csv` instead of pandas, because pandas forgets where a row came from when fields hold line breaks.
+    """
+    lines = [line + "\n" for line in read_text(path).split("\n")]
+    start = 0
+    while start < len(lines):
+        reader = csv.reader(itertools.islice(lines, start, None), delimiter=delimiter, strict=True)
+        begin = start
+        try:
+            for fields in reader:
+                if any(field.strip() for field in fields):
+                    yield begin + 1, fields
+                begin = start + reader.line_num
+            return
+        except csv.Error:
+            yield begin + 1, None
+            start = begin + 1
+
+
+def read_json(path: Path) -> object:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: it is not JSON; the message says where it stops being so.
+    """
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, place: str) -> object:
+    """The value of `text`; `place` is named where it is not JSON."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{place} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{place} is not JSON that can be read: {error}.") from error
+
+
+def is_text(string: str) -> bool:
+    """Whether `string` could be decoded, and so can be written again."""
+    if string.isascii():
+        return True
+    try:
+        string.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(string: str, length: int = 60) -> str:
+    """`string` in quotes as a message shows it: on one line, no control characters, not endless.
+
+    >>> shown("a\\nb")
+    "'a\\\\nb'"
+    """
+    return repr(string if len(string) <= length else string[: length - 3] + "...")

@@ -1,0 +1,148 @@
+"""Recipes: one TOML file a named experiment, with every setting typed and checked."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from captioner.errors import UserError, nearest
+from captioner.settings import (
+    CaptionerSettings,
+    DecoderSettings,
+    EncoderSettings,
+    SearchSettings,
+    Settings,
+    Share,
+    TextSettings,
+    validate,
+)
+
+RECIPES = Path(__file__).with_name("recipes")
+Positive = Annotated[float, Field(gt=0)]
+
+
+class DataSettings(Settings):
+    """Which captions are learned from."""
+
+    dataset: str = ""  # a layout of `captioner list datasets`; empty: found out from the folder
+    directory: str = ""  # used where the command line gives no --data
+    sizes: dict[str, PositiveInt] = {}  # for data that is drawn: images of each split
+
+
+class TrainingSettings(Settings):
+    """How the weights are learned."""
+
+    seed: int = 0
+    epochs: PositiveInt = 20
+    images_per_batch: PositiveInt = 32
+    captions_per_image: PositiveInt = 5  # rows of a batch = images x captions; each image is looked at once
+    optimizer: Literal["adam", "rmsprop", "adagrad"] = "adam"
+    learning_rate: Positive = 5e-4
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.05  # of the learning rate, where cosine ends
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip_norm: Positive | None = 5.0  # of all gradients together
+    clip_value: Positive | None = None
+    label_smoothing: Share = 0.1
+    attention_penalty: Annotated[float, Field(ge=0)] = 0.0
+    average_weights: Share = 0.0  # momentum of the moving average of weights that captions are written with; 0: none
+    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness"] = "bleu_4"
+    evaluate_beam_size: PositiveInt = 1  # beams of the captions that choose the best epoch
+    evaluate_batch_size: PositiveInt = 32
+    patience: PositiveInt | None = None  # epochs without a better score before training stops
+    checkpoint_minutes: Positive = 5.0
+
+
+class Recipe(Settings):
+    """A named experiment: data, model and training."""
+
+    name: str
+    description: str = ""
+    data: DataSettings = DataSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    decoder: DecoderSettings = DecoderSettings()
+    text: TextSettings = TextSettings()
+    search: SearchSettings = SearchSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @property
+    def model(self) -> CaptionerSettings:
+        return CaptionerSettings(encoder=self.encoder, decoder=self.decoder, text=self.text, search=self.search)
+
+
+def recipe_names() -> list[str]:
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def recipe_summary(name: str) -> str:
+    return tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8")).get("description", "")
+
+
+def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+    """Reads a recipe and changes single settings of it.
+
+    Args:
+        name_or_path: a recipe that comes with the package, or a TOML file.
+        overrides: `"decoder.units=256"`; the value is read as TOML, and as text where that fails.
+
+    Raises:
+        UserError: there is no such recipe, it is not TOML, or a setting is unknown or does not fit.
+    """
+    path = Path(name_or_path)
+    if not path.is_file():
+        path = RECIPES / f"{name_or_path}.toml"
+    if not path.is_file():
+        raise UserError(
+            f"There is no recipe called {name_or_path!r}, and no such file. Recipes: {', '.join(recipe_names())}."
+            f"{nearest(name_or_path, recipe_names())}"
+        )
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a readable recipe: {error}.") from None
+    values.setdefault("name", path.stem)
+    for override in overrides:
+        _override(values, override)
+    return validate(Recipe, values, source=path.name if not overrides else f"{path.name} with --set")
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {override!r} is not understood; write it like --set decoder.units=256.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *path, last = key.strip().split(".")
+    for part in path:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise UserError(f"--set {override!r}: `{part}` is a single setting, not a group of settings.")
+    values[last] = value
+
+
+def as_toml(settings: Settings) -> str:
+    """Settings as TOML, groups last; `None` is left out, since it is what a missing key means."""
+    return "\n".join(_toml_lines(settings.model_dump(mode="json", exclude_none=True), ())) + "\n"
+
+
+def _toml_lines(values: dict[str, Any], path: tuple[str, ...]) -> list[str]:
+    lines = [f"{key} = {_toml_value(value)}" for key, value in values.items() if not isinstance(value, dict)]
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            lines += ["", f"[{'.'.join((*path, key))}]", *_toml_lines(value, (*path, key))]
+    return lines
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    # A JSON string is a TOML basic string, once the characters that only TOML forbids are escaped.
+    import json
+
+    return json.dumps(value).replace("\x7f", "\\u007f")
