@@ -25,7 +25,7 @@ from captioner.errors import UserError, nearest
 IMAGE_EXTENSIONS = frozenset(
     ".avif .bmp .dib .gif .jfif .jpe .jpeg .jpg .mpo .pgm .png .ppm .tif .tiff .webp".split()
 )
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
 
 # How a file of each format begins; `None` matches any byte.
 SIGNATURES = (
@@ -127,9 +127,9 @@ def normalise(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
     return np.ascontiguousarray(PREPROCESSING[spec.preprocessing](pixels.astype(np.float32)), np.float32)
 
 
-def load_image(source, spec: ImageSpec, limits: ImageLimits = ImageLimits()) -> np.ndarray:
+def load_image(source, spec: ImageSpec, limits: ImageLimits = ImageLimits(), name: str = "") -> np.ndarray:
     """`decode_image`, then `normalise`: float32 `(height, width, 3)`."""
-    return normalise(decode_image(source, spec, limits), spec)
+    return normalise(decode_image(source, spec, limits, name), spec)
 
 
 def decode_image(source, spec: ImageSpec, limits: ImageLimits = ImageLimits(), name: str = "") -> np.ndarray:

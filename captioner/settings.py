@@ -31,6 +31,7 @@ class EncoderSettings(Settings):
     image_size: PositiveInt = 224
     application: str = ""  # for `keras_application`: the function's name, such as EfficientNetB0
     channels: PositiveInt = 128  # for `vgg_small`: channels of its last block
+    dropout: Share = 0.0  # on the memory, after it was normalised; for frozen networks
     half_precision: bool = True  # run the frozen trunk in bfloat16 where the processor is faster at it
 
 

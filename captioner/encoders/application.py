@@ -5,7 +5,7 @@ import sys
 import keras
 import numpy as np
 
-from captioner.encoders.base import Encoder, grid_top
+from captioner.encoders.base import Encoder, grid_top, normalised
 from captioner.encoders.pretrained import build_application
 from captioner.encoders.trunk import Trunk
 from captioner.errors import UserError
@@ -22,10 +22,11 @@ class ApplicationEncoder(Encoder):
         pool: 2 halves the grid by 2 x 2 maximum pooling, 1 leaves it.
         image_size: height and width.
         half_precision: compute in bfloat16 where the machine is faster at it.
+        dropout: share of the normalised memory that is dropped in training.
     """
 
     def __init__(
-        self, application, weights="imagenet", pool=1, image_size=224, half_precision=True, **kwargs
+        self, application, weights="imagenet", pool=1, image_size=224, half_precision=True, dropout=0.0, **kwargs
     ):
         self._config = {
             "application": application,
@@ -33,6 +34,7 @@ class ApplicationEncoder(Encoder):
             "pool": pool,
             "image_size": image_size,
             "half_precision": half_precision,
+            "dropout": dropout,
         }
         model = build_application(application, weights, False, image_size, half_precision)
         if len(model.output_shape) != 4 or min(model.output_shape[1:3]) < pool:
@@ -42,7 +44,7 @@ class ApplicationEncoder(Encoder):
             )
         trunk = Trunk(application, model.input, model.output, model.layers[-1].name, pool)
         spec = ImageSpec(image_size, image_size, preprocessing_of(application))
-        super().__init__(spec, trunk, grid_top(trunk.shape), trunk.shape[:2], **kwargs)
+        super().__init__(spec, trunk, grid_top(trunk.shape, normalised(dropout)), trunk.shape[:2], **kwargs)
 
     @classmethod
     def from_settings(cls, settings, weights: str) -> "ApplicationEncoder":
@@ -52,7 +54,12 @@ class ApplicationEncoder(Encoder):
                 "encoder.train_last_block at false, or use `vgg16` or `vgg19`."
             )
         return cls(
-            settings.application, weights, settings.pool, settings.image_size, settings.half_precision
+            settings.application,
+            weights,
+            settings.pool,
+            settings.image_size,
+            settings.half_precision,
+            settings.dropout,
         )
 
     def get_config(self):

@@ -76,3 +76,18 @@ def grid_top(shape: tuple[int, int, int], layers=()) -> keras.Sequential:
     channels = top.output_shape[-1] if layers else shape[-1]
     top.add(keras.layers.Reshape((-1, channels), name="places"))
     return top
+
+
+def vector_top(shape: tuple[int], layers=()) -> keras.Sequential:
+    """A top for one vector an image: `(B, c)` -> `(B, 1, c)`."""
+    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="top")
+
+
+def normalised(dropout: float) -> list[keras.layers.Layer]:
+    """Layers that bring what a public network says to a size that a decoder learns well from.
+
+    VGG's activations lie between 0 and several hundred, which saturates the tanh of the decoder's first state. Layer
+    normalisation (Ba, Kiros & Hinton 2016) over the channels of each place brought BLEU-4 on Flickr8k's development
+    photographs after three epochs from 15.4 to 17.4.
+    """
+    return [keras.layers.LayerNormalization(name="norm"), keras.layers.Dropout(dropout, name="memory_dropout")]

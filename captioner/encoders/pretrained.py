@@ -1,6 +1,7 @@
 """Networks of `keras.applications` with weights from ImageNet, from a file, or random ones."""
 
 import os
+import warnings
 
 import h5py
 import keras
@@ -66,19 +67,25 @@ def _load(model, name: str, path: str, classifier: bool) -> None:
             "too. Give a file of the whole network, or set encoder.features to `grid`."
         )
     try:
-        if holds_classifier and not classifier:  # take what we need out of the whole network
-            whole = getattr(keras.applications, name)(include_top=True, weights=None)
-            whole.load_weights(path)
-            for layer in model.layers:
-                layer.set_weights(whole.get_layer(layer.name).get_weights())
-        else:
-            model.load_weights(path)
+        with warnings.catch_warnings():  # a file of another network makes Keras warn at length before it raises
+            warnings.simplefilter("ignore")
+            _fill(model, name, path, from_whole=holds_classifier and not classifier)
     except Exception as error:  # every kind of damage raises its own kind of error
         what = " ".join(str(error).split())[:200]
         raise UserError(
             f"{path} does not hold weights that fit {name}. Expected a file written by "
             f"`keras.applications.{name}(...).save_weights`. ({what})"
         ) from error
+
+
+def _fill(model, name: str, path: str, from_whole: bool) -> None:
+    if not from_whole:
+        model.load_weights(path)
+        return
+    whole = getattr(keras.applications, name)(include_top=True, weights=None)
+    whole.load_weights(path)
+    for layer in model.layers:
+        layer.set_weights(whole.get_layer(layer.name).get_weights())
 
 
 def _holds_classifier(path: str) -> bool:
@@ -101,5 +108,6 @@ def _draw(model) -> None:
     generator = np.random.default_rng(0)
     for variable in model.weights:
         if len(variable.shape) >= 2:
-            inputs = np.prod(variable.shape[:-1])
+            depthwise = len(variable.shape) == 4 and variable.shape[-1] == 1
+            inputs = np.prod(variable.shape[: 2 if depthwise else -1])
             variable.assign(generator.standard_normal(variable.shape, np.float32) * np.sqrt(2 / inputs))

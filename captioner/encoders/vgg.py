@@ -2,7 +2,7 @@
 
 import keras
 
-from captioner.encoders.base import Encoder, grid_top
+from captioner.encoders.base import Encoder, grid_top, normalised, vector_top
 from captioner.encoders.pretrained import build_application
 from captioner.encoders.trunk import Trunk
 from captioner.errors import UserError
@@ -26,6 +26,7 @@ class VGGEncoder(Encoder):
         train_last_block: whether block 5 is trained (from the weights above) with the decoder.
         image_size: height and width; `fc7` of trained weights needs 224.
         half_precision: run the trunk in bfloat16 where the machine is faster at it.
+        dropout: share of the normalised memory that is dropped in training.
     """
 
     network = ""
@@ -38,6 +39,7 @@ class VGGEncoder(Encoder):
         train_last_block=False,
         image_size=224,
         half_precision=True,
+        dropout=0.0,
         **kwargs,
     ):
         self._config = {
@@ -47,6 +49,7 @@ class VGGEncoder(Encoder):
             "train_last_block": train_last_block,
             "image_size": image_size,
             "half_precision": half_precision,
+            "dropout": dropout,
         }
         if features == "fc7":
             self._refuse_for_fc7(train_last_block, image_size, weights)
@@ -54,16 +57,16 @@ class VGGEncoder(Encoder):
         model = build_application(self.network, weights, features == "fc7", image_size, half_precision)
         if features == "fc7":
             trunk = Trunk(self.network, model.input, model.get_layer("fc2").output, "fc2")
-            top = keras.Sequential([keras.Input(trunk.shape), keras.layers.Reshape((1, -1))], name="top")
+            top = vector_top(trunk.shape, normalised(dropout))
             grid = None
         elif train_last_block:
             trunk = Trunk(self.network, model.input, model.get_layer("block4_pool").output, "block4_pool")
-            top = _last_block(model, trunk.shape, pool)
+            top = _last_block(model, trunk.shape, pool, dropout)
             grid = tuple(size // pool for size in trunk.shape[:2])
         else:
             last = [layer for layer in model.layers if layer.name.startswith("block5_conv")][-1]
             trunk = Trunk(self.network, model.input, last.output, last.name, pool)
-            top = grid_top(trunk.shape)
+            top = grid_top(trunk.shape, normalised(dropout))
             grid = trunk.shape[:2]
         super().__init__(spec, trunk, top, grid, **kwargs)
 
@@ -76,6 +79,7 @@ class VGGEncoder(Encoder):
             train_last_block=settings.train_last_block,
             image_size=settings.image_size,
             half_precision=settings.half_precision,
+            dropout=settings.dropout,
         )
 
     def _refuse_for_fc7(self, train_last_block: bool, image_size: int, weights: str) -> None:
@@ -108,7 +112,7 @@ class VGG19Encoder(VGGEncoder):
     network = "VGG19"
 
 
-def _last_block(model, shape, pool: int) -> keras.Sequential:
+def _last_block(model, shape, pool: int, dropout: float) -> keras.Sequential:
     """Block 5 again, in single precision and trainable, beginning with the weights it has in `model`."""
     trained = [layer for layer in model.layers if layer.name.startswith("block5_conv")]
     layers = [
@@ -116,7 +120,7 @@ def _last_block(model, shape, pool: int) -> keras.Sequential:
         for layer in trained
     ]
     pooling = [keras.layers.MaxPooling2D(pool, name="grid_pool")] if pool > 1 else []
-    top = grid_top(shape, [*layers, *pooling])
+    top = grid_top(shape, [*layers, *pooling, *normalised(dropout)])
     for ours, theirs in zip(layers, trained, strict=True):
         ours.set_weights(theirs.get_weights())
     return top

@@ -1,44 +1,33 @@
-"""What every metric does, and the counting of n-grams that most of them start with."""
+"""What every metric does."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-Words = Sequence[str]
-HIGHEST_ORDER = 4  # all metrics of captions look at 1- to 4-grams
-
-
-def count_ngrams(words: Words) -> list[Counter]:
-    """How often each n-gram occurs, one counter an order: 1-grams first.
-
-    >>> [dict(counts) for counts in count_ngrams(["a", "dog", "a"])[:2]]
-    [{('a',): 2, ('dog',): 1}, {('a', 'dog'): 1, ('dog', 'a'): 1}]
-    """
-    shifted = [words[start:] for start in range(HIGHEST_ORDER)]
-    return [Counter(zip(*shifted[:order], strict=False)) for order in range(1, HIGHEST_ORDER + 1)]
+from captioner.metrics.ngrams import References, Words
 
 
 class Metric:
     """A metric makes a row of numbers from each caption, and scores from any set of rows.
 
-    So per-caption values, and intervals by drawing rows again (bootstrap), come free. References are words as they
-    are: nothing maps them to `<unk>`, and a `<unk>` in a prediction matches nothing.
+    So values of one caption, and intervals by drawing rows again (bootstrap), come free. References are words
+    as they are: nothing maps them to `<unk>`, so that a `<unk>` in a prediction matches nothing.
+
+    A subclass writes `rows`, `combine` and, where a score says something of one caption alone, `per_caption`.
     """
 
     @classmethod
-    def for_corpus(cls, references: Sequence[Sequence[Words]], training: Iterable[Words] | None = None) -> "Metric":
-        """The metric made ready for a corpus.
-
-        Args:
-            references: for each image, its references.
-            training: the words of the training captions, where they are at hand.
-        """
+    def for_corpus(cls, references: References, training: Iterable[Words] | None = None) -> "Metric":
+        """The metric made ready for a corpus; `training`: the words of the training captions, if at hand."""
         return cls()
 
+    def rows(self, predictions: Sequence[Words], references: References, images=None) -> np.ndarray:
+        """Rows `(N, F)`, float64, of predictions for the images numbered `images` (None: 0, 1, ...)."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `rows`.")
+
     def statistics(self, prediction: Words, references: Sequence[Words]) -> np.ndarray:
-        """The row `(F,)`, float64, of one caption against the references of its image."""
-        raise NotImplementedError(f"{type(self).__name__} does not define `statistics`.")
+        """The row `(F,)` of one caption against the references of its image."""
+        return self.rows([prediction], References([references]))[0]
 
     def combine(self, rows: np.ndarray) -> dict[str, float]:
         """The scores of the captions whose rows `(N, F)` these are."""
@@ -47,3 +36,22 @@ class Metric:
     def per_caption(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """For each score that says something of one caption alone: its values `(N,)`."""
         return {}
+
+
+def image_numbers(predictions: Sequence, references: References, images=None) -> np.ndarray:
+    """`images` as an array `(N,)`, checked against what there is.
+
+    Raises:
+        ValueError: not one image number a prediction, or a number that no image has.
+    """
+    numbers = np.arange(len(references)) if images is None else np.asarray(images, dtype=np.int64)
+    if numbers.shape != (len(predictions),):
+        raise ValueError(
+            f"Expected an image for each of {len(predictions)} predictions, received {numbers.shape[0]} of "
+            f"{len(references)} images. Without `images` there is one prediction an image."
+        )
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(references):
+        raise ValueError(
+            f"Image numbers are 0 to {len(references) - 1}, received {numbers.min()}..{numbers.max()}."
+        )
+    return numbers

@@ -3,17 +3,20 @@
     p_n    = sum of clipped n-gram matches / sum of n-grams of the predictions
     BLEU-n = exp(min(0, 1 - r / c)) * (p_1 * ... * p_n) ** (1 / n)
 
-c is the number of words of all predictions, r that of the references: for each caption the reference whose length is
-closest (of two equally close, the shorter). A match is clipped at the count in the reference that has it most often.
+c is the number of words of all predictions, r that of the references: for each caption the reference whose
+length is closest (of two equally close, the shorter). A match is clipped at the count in the reference that
+has it most often.
 
 Sources: [Papineni et al., 2002](https://aclanthology.org/P02-1040/); the constants of the COCO caption scorer
-(https://github.com/tylin/coco-caption, `bleu_scorer.py`), which avoid a division by zero and leave a tiny score where
-nothing matches. `nltk.corpus_bleu` counts at least one n-gram in a caption shorter than n, and so differs a little.
+(https://github.com/tylin/coco-caption, `bleu_scorer.py`), which avoid a division by zero and leave a tiny
+score where nothing matches. `nltk.corpus_bleu` counts at least one n-gram in a caption shorter than n, and so
+differs a little.
 """
 
 import numpy as np
 
-from captioner.metrics.base import HIGHEST_ORDER, Metric, count_ngrams
+from captioner.metrics.base import Metric, image_numbers
+from captioner.metrics.ngrams import ORDERS
 
 _TINY, _SMALL = 1e-15, 1e-9
 
@@ -21,7 +24,7 @@ _TINY, _SMALL = 1e-15, 1e-9
 class Bleu(Metric):
     """BLEU-1 to BLEU-4 of a corpus, with and without brevity penalty.
 
-    A row is `[prediction words, reference words, matches of 1- to 4-grams, 1- to 4-grams]`.
+    A row is `[prediction words, reference words, matches of 1- to 4-grams, number of 1- to 4-grams]`.
 
     >>> references = [["a", "dog", "runs", "on", "grass"], ["a", "brown", "dog"]]
     >>> row = Bleu().statistics(["a", "dog", "on", "grass"], references)
@@ -31,37 +34,41 @@ class Bleu(Metric):
     0.8165
     """
 
-    def statistics(self, prediction, references):
-        length = len(prediction)
-        _, closest = min((abs(len(reference) - length), len(reference)) for reference in references)
-        counted = [count_ngrams(reference) for reference in references]
-        matches, totals = [], []
-        for order, counts in enumerate(count_ngrams(prediction)):
-            in_references = [reference[order] for reference in counted]
-            matches.append(
-                sum(min(count, max(seen[ngram] for seen in in_references)) for ngram, count in counts.items())
-            )
-            totals.append(max(0, length - order))
-        return np.array([length, closest, *matches, *totals], dtype=np.float64)
+    def rows(self, predictions, references, images=None):
+        images = image_numbers(predictions, references, images)
+        counts = references.count(predictions)
+        entry, _, seen = references.shared(counts, images)
+        most = np.zeros_like(counts.count)
+        np.maximum.at(most, entry, seen)
+        matches = counts.sum_by_order(np.minimum(counts.count, most))
+        totals = np.maximum(0, counts.lengths[:, None] - np.arange(ORDERS))
+        closest = [
+            min((abs(len(words) - length), len(words)) for words in references.words[image])[1]
+            for length, image in zip(counts.lengths.tolist(), images.tolist(), strict=True)
+        ]
+        return np.column_stack([counts.lengths, np.array(closest, dtype=np.int64), matches, totals]).astype(
+            np.float64
+        )
 
     def combine(self, rows):
         totals = np.sum(rows, axis=0)
         without_penalty, penalty = bleu_of(totals)
         scores = {f"bleu_{n}": float(value * penalty) for n, value in enumerate(without_penalty, start=1)}
-        plain = {f"bleu_{n}_without_penalty": float(value) for n, value in enumerate(without_penalty, start=1)}
+        plain = {
+            f"bleu_{n}_without_penalty": float(value) for n, value in enumerate(without_penalty, start=1)
+        }
         lengths = {"prediction_words": float(totals[0]), "reference_words": float(totals[1])}
         return {**scores, **plain, "brevity_penalty": float(penalty), **lengths}
 
     def per_caption(self, rows):
         values, penalty = bleu_of(rows)
-        return {"bleu_4": values[..., -1] * penalty}
+        return {"bleu_4": values[:, -1] * penalty}
 
 
 def bleu_of(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """BLEU-1 to -4 without brevity penalty `(..., 4)`, and the penalty `(...)`, of rows `(..., 10)` or their sums."""
-    rows = np.asarray(rows, dtype=np.float64)
-    matches, totals = rows[..., 2 : 2 + HIGHEST_ORDER], rows[..., 2 + HIGHEST_ORDER :]
+    """BLEU without brevity penalty `(..., 4)` and the penalty `(...)`, from rows or their sum `(..., 10)`."""
+    matches, totals = rows[..., 2 : 2 + ORDERS], rows[..., 2 + ORDERS :]
     precisions = (matches + _TINY) / (totals + _SMALL)
-    values = np.cumprod(precisions, axis=-1) ** (1 / np.arange(1, HIGHEST_ORDER + 1))
+    values = np.cumprod(precisions, axis=-1) ** (1 / np.arange(1, ORDERS + 1))
     ratio = (rows[..., 0] + _TINY) / (rows[..., 1] + _SMALL)
     return values, np.exp(np.minimum(0, 1 - 1 / ratio))

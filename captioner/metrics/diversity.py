@@ -1,4 +1,4 @@
-"""How much the captions differ from one another, and from those of the training set.
+"""How much captions differ from one another, and from those of the training set.
 
     distinct_captions  different captions / captions
     distinct_n         different n-grams of all captions / n-grams of all captions, n = 1, 2
@@ -11,20 +11,19 @@ Sources: [Li et al., 2016](https://arxiv.org/abs/1510.03055) (distinct-n);
 [Zhu et al., 2018](https://arxiv.org/abs/1802.01886) (self-BLEU).
 """
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 
-from captioner.metrics.base import HIGHEST_ORDER, Metric, Words, count_ngrams
+from captioner.metrics.base import Metric
 from captioner.metrics.bleu import bleu_of
+from captioner.metrics.ngrams import ORDERS, NgramCounts, Numbering, Words, count_ngrams
 
 
 class Diversity(Metric):
-    """Distinct captions and n-grams, self-BLEU, novel captions. A row is `[number of the caption, is it new]`.
+    """Distinct captions and n-grams, self-BLEU, novel captions. A row is `[number of the caption, is new]`.
 
-    The same words get the same number, and the metric keeps the words: rows mean something only to it.
+    Equal captions have equal numbers, and the metric keeps the words: its rows mean something only to itself.
 
     Args:
         training: the words of the training captions; without them `novel_captions` is left out.
@@ -38,61 +37,58 @@ class Diversity(Metric):
     def for_corpus(cls, references, training=None):
         return cls(training)
 
-    def statistics(self, prediction, references=()):
-        caption = tuple(prediction)
-        number = self._numbers.setdefault(caption, len(self._numbers))
-        return np.array([number, self._training is not None and caption not in self._training], np.float64)
+    def rows(self, predictions, references=None, images=None):
+        captions = [tuple(prediction) for prediction in predictions]
+        numbers = [self._numbers.setdefault(caption, len(self._numbers)) for caption in captions]
+        training = captions if self._training is None else self._training
+        return np.array([numbers, [caption not in training for caption in captions]], dtype=np.float64).T
 
     def combine(self, rows):
         known = list(self._numbers)
         captions = [known[int(number)] for number in rows[:, 0]]
-        counted = [count_ngrams(caption) for caption in captions]
+        counts = count_ngrams(captions, Numbering())
         scores = {"distinct_captions": len(set(captions)) / max(1, len(captions))}
-        for n in (1, 2):
-            together = Counter()
-            for orders in counted:
-                together.update(orders[n - 1])
-            scores[f"distinct_{n}"] = len(together) / max(1, together.total())
+        for order in range(2):
+            these = counts.order == order
+            distinct = np.count_nonzero(np.bincount(counts.ngram[these]))
+            scores[f"distinct_{order + 1}"] = distinct / max(1, int(counts.count[these].sum()))
         if len(captions) > 1:
-            scores["self_bleu_4"] = self_bleu(counted)
+            scores["self_bleu_4"] = float(np.mean(self_bleu(counts)))
         if self._training is not None:
             scores["novel_captions"] = float(np.mean(rows[:, 1]))
         return scores
 
 
-def self_bleu(counted: list[list[Counter]]) -> float:
-    """Mean BLEU-4 of each of N >= 2 captions, given as its n-gram counts, against the N - 1 others.
+def self_bleu(counts: NgramCounts) -> np.ndarray:
+    """BLEU-4 `(N,)` of each of N >= 2 captions against the N - 1 others.
 
-    A match is clipped at the highest count in another caption. That is the highest count of all, or the second
-    highest for the caption that has the highest: two numbers an n-gram, so that N captions take N steps, not N^2.
+    A match is clipped at the highest count in another caption: that is the highest of all or, for the one
+    caption that alone has it, the second highest. So N captions take N steps, not N^2.
     """
-    highest: dict[tuple, tuple[int, int]] = {}
-    for orders in counted:
-        for counts in orders:
-            for ngram, count in counts.items():
-                first, second = highest.get(ngram, (0, 0))
-                if count > second:
-                    highest[ngram] = (count, first) if count > first else (first, count)
-    lengths = Counter(orders[0].total() for orders in counted)
-    rows = []
-    for orders in counted:
-        length, matches = orders[0].total(), []
-        for counts in orders:
-            clipped = 0
-            for ngram, count in counts.items():
-                first, second = highest[ngram]
-                clipped += min(count, second if count == first else first)
-            matches.append(clipped)
-        totals = [max(0, length - order) for order in range(HIGHEST_ORDER)]
-        rows.append([length, _closest_other(lengths, length), *matches, *totals])
-    values, penalty = bleu_of(np.array(rows, dtype=np.float64))
-    return float(np.mean(values[:, -1] * penalty))
+    size = int(counts.ngram.max(initial=-1)) + 1
+    first, second = np.zeros((2, size), dtype=np.int64)
+    np.maximum.at(first, counts.ngram, counts.count)
+    has_first = counts.count == first[counts.ngram]
+    np.maximum.at(second, counts.ngram[~has_first], counts.count[~has_first])
+    alone = has_first & (np.bincount(counts.ngram, has_first, size)[counts.ngram] == 1)
+    clipped = np.minimum(counts.count, np.where(alone, second[counts.ngram], first[counts.ngram]))
+    totals = np.maximum(0, counts.lengths[:, None] - np.arange(ORDERS))
+    closest = _closest_other(counts.lengths)
+    values, penalty = bleu_of(
+        np.column_stack([counts.lengths, closest, counts.sum_by_order(clipped), totals]).astype(np.float64)
+    )
+    return values[:, -1] * penalty
 
 
-def _closest_other(lengths: Counter, length: int) -> int:
-    """The length closest to `length` among those of the other captions, the shorter of two equally close."""
-    if lengths[length] > 1:
-        return length
-    known = sorted(lengths)
-    place = bisect_left(known, length)
-    return min(known[max(0, place - 1) : place] + known[place + 1 : place + 2], key=lambda x: (abs(x - length), x))
+def _closest_other(lengths: np.ndarray) -> np.ndarray:
+    """For each length the closest among the others, the shorter of two equally close.
+
+    >>> _closest_other(np.array([3, 5, 7, 3])).tolist()
+    [3.0, 3.0, 5.0, 3.0]
+    """
+    order = np.argsort(lengths, kind="stable")
+    known = np.concatenate([[-np.inf], lengths[order], [np.inf]])  # sorted, the closest is a neighbour
+    below, above = known[1:-1] - known[:-2], known[2:] - known[1:-1]
+    closest = np.empty(len(lengths))
+    closest[order] = np.where(below <= above, known[:-2], known[2:])
+    return closest

@@ -4,14 +4,16 @@
     R = max over references of lcs / words of that reference
     F = (1 + b^2) P R / (R + b^2 P),  b = 1.2
 
-Note that P and R may come from different references. The score of a corpus is the mean over captions.
+P and R may come from different references. The score of a corpus is the mean over captions.
 
-Sources: [Lin, 2004](https://aclanthology.org/W04-1013/); the COCO caption scorer (`rouge.py`).
+Sources: [Lin, 2004](https://aclanthology.org/W04-1013/); the COCO caption scorer
+(https://github.com/tylin/coco-caption, `rouge.py`).
 """
 
 import numpy as np
 
-from captioner.metrics.base import Metric, Words
+from captioner.metrics.base import Metric, image_numbers
+from captioner.metrics.ngrams import Words
 
 _BETA = 1.2  # the COCO scorer's weight of recall
 
@@ -19,29 +21,34 @@ _BETA = 1.2  # the COCO scorer's weight of recall
 class RougeL(Metric):
     """Mean F-measure of the longest common subsequence. A row is `[F]`.
 
-    >>> round(float(RougeL().statistics(["a", "dog", "runs"], [["a", "big", "dog", "runs", "fast"]])[0]), 4)
+    >>> float(RougeL().statistics(["a", "dog", "runs"], [["a", "big", "dog", "runs", "fast"]])[0].round(4))
     0.7176
     """
 
-    def statistics(self, prediction, references):
-        # A caption of no words counts as one empty word, as in the COCO scorer, which splits "" at spaces.
-        prediction = prediction or [""]
-        positions = word_positions(prediction)
-        precision = recall = 0.0
-        for reference in references:
-            reference = reference or [""]
-            common = longest_common_subsequence(positions, len(prediction), reference)
-            precision = max(precision, common / len(prediction))
-            recall = max(recall, common / len(reference))
-        if not precision or not recall:
-            return np.zeros(1)
-        return np.array([(1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision)])
+    def rows(self, predictions, references, images=None):
+        images = image_numbers(predictions, references, images).tolist()
+        pairs = zip(predictions, images, strict=True)
+        values = [_f_measure(prediction, references.words[image]) for prediction, image in pairs]
+        return np.array(values, dtype=np.float64).reshape(-1, 1)
 
     def combine(self, rows):
         return {"rouge_l": float(np.mean(rows))}
 
     def per_caption(self, rows):
         return {"rouge_l": rows[:, 0]}
+
+
+def _f_measure(prediction: Words, references) -> float:
+    # A caption of no words counts as one empty word, as in the COCO scorer, which splits "" at spaces.
+    prediction = prediction or [""]
+    positions = word_positions(prediction)
+    precision = recall = 0.0
+    for reference in references:
+        reference = reference or [""]
+        common = longest_common_subsequence(positions, len(prediction), reference)
+        precision = max(precision, common / len(prediction))
+        recall = max(recall, common / len(reference))
+    return (1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision) if recall else 0.0
 
 
 def word_positions(words: Words) -> dict[str, int]:
@@ -57,10 +64,10 @@ def word_positions(words: Words) -> dict[str, int]:
 
 
 def longest_common_subsequence(positions: dict[str, int], length: int, other: Words) -> int:
-    """Length of the longest common subsequence of the `length` words with these `positions` and of `other`.
+    """Length of the longest common subsequence of the `length` words at `positions` and of `other`.
 
-    A row of the usual table is kept as the bits of one number: a zero stands where the row goes up by one
-    ([Hyyrö, 2004](https://www.cs.tut.fi/~hyyro/papers/awoca04.pdf)). One addition does a whole row.
+    A row of the usual table is kept as the bits of one number, with a zero wherever the row goes up by one:
+    then an addition does the whole row ([Hyyrö, 2004](https://www.cs.tut.fi/~hyyro/papers/awoca04.pdf)).
     """
     row = everything = (1 << length) - 1
     for word in other:

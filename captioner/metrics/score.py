@@ -8,6 +8,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.metrics import METRICS
 from captioner.metrics.base import Metric
+from captioner.metrics.ngrams import References
 from captioner.text.tokenisers import get_tokeniser
 
 
@@ -17,13 +18,13 @@ class ScoreReport:
 
     Attributes:
         scores: name -> score of the whole set.
-        per_caption: id -> {name: value}; "words", and what each metric says of one caption alone.
+        per_caption: id -> {name: value}: "words", and what each metric says of one caption alone.
         tokeniser: name of the tokeniser that made words of predictions and references.
         images: the number of images.
         references: the number of references of all images.
-        rows: metric -> rows `(images, F)` in the order of `per_caption`; `measures[name].combine(rows[some])` gives
-            the scores of some of them, as a bootstrap needs.
-        measures: metric -> the metric that made the rows.
+        rows: metric -> its rows `(images, F)`, in the order of `per_caption`.
+        measures: metric -> the object that made the rows; `measures[name].combine(rows[name][some])` gives
+            the scores of some images, as a bootstrap needs.
     """
 
     scores: dict[str, float]
@@ -46,14 +47,13 @@ def score_captions(
 
     Args:
         predictions: id of an image -> its caption.
-        references: id of an image -> its references, at least one. Every image in `predictions` must be here; images
-            without a prediction are left out of the scores, as they are in the COCO scorer.
+        references: id of an image -> its references, at least one. Images without a prediction are left out.
         tokeniser: a name in `TOKENISERS`; `ptb` for numbers that compare with published ones.
         metrics: names in `METRICS`.
-        training_captions: the captions that the model was trained on, if the share of novel captions is wanted.
+        training_captions: what the model was trained on, if the share of novel captions is wanted.
 
     Raises:
-        UserError: nothing to score, or an image without references.
+        UserError: nothing to score, an image without references, or an unknown metric or tokeniser.
 
     >>> report = score_captions({"1.jpg": "A dog runs."}, {"1.jpg": ["a dog runs", "a dog is running"]})
     >>> round(report.scores["bleu_1"], 4), report.per_caption["1.jpg"]["words"]
@@ -67,8 +67,8 @@ def score_captions(
             raise TypeError(f"The references of {image!r} are one string; expected a sequence of strings.")
         if not known:
             raise UserError(
-                f"Image {image!r} has a caption but no reference, so it cannot be scored. Check that predictions and "
-                f"references name their images alike (references has, for instance, {next(iter(references), None)!r})."
+                f"Image {image!r} has a caption but no reference, and cannot be scored. Check that both name "
+                f"images alike; the references have, for instance, {next(iter(references), None)!r}."
             )
     tokenise = get_tokeniser(tokeniser).tokenise
     predicted = [tokenise(caption) for caption in predictions.values()]
@@ -77,17 +77,16 @@ def score_captions(
 
     scores: dict[str, float] = {}
     columns: dict[str, Sequence[float]] = {"words": [len(words) for words in predicted]}
-    measures = {name: METRICS.get(name).for_corpus(expected, training) for name in metrics}
-    rows = {}
+    counted = References(expected)
+    measures = {name: METRICS.get(name).for_corpus(counted, training) for name in metrics}
+    rows = {name: metric.rows(predicted, counted) for name, metric in measures.items()}
     for name, metric in measures.items():
-        pairs = zip(predicted, expected, strict=True)
-        rows[name] = np.array([metric.statistics(words, of_image) for words, of_image in pairs])
         scores |= metric.combine(rows[name])
         columns |= {column: values.tolist() for column, values in metric.per_caption(rows[name]).items()}
-    values = zip(*columns.values(), strict=True)
+    table = zip(predictions, zip(*columns.values(), strict=True), strict=True)
     return ScoreReport(
         scores=scores,
-        per_caption={image: dict(zip(columns, of_image, strict=True)) for image, of_image in zip(predictions, values, strict=True)},
+        per_caption={image: dict(zip(columns, values, strict=True)) for image, values in table},
         tokeniser=tokeniser,
         images=len(predicted),
         references=sum(map(len, expected)),

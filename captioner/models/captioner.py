@@ -14,6 +14,7 @@ from captioner.models.build import build_captioner_parts
 from captioner.models.networks import CaptionNetwork, CaptionReader, CaptionSearcher
 from captioner.presets.folder import read_preset, write_preset
 from captioner.settings import CaptionerSettings, SearchSettings
+from captioner.text.tokenisers import get_tokeniser
 from captioner.text.vocabulary import Vocabulary
 
 
@@ -197,7 +198,8 @@ class ImageCaptioner:
         Returns:
             for each image a list of arrays, one a caption.
         """
-        words = [[self.vocabulary.tokeniser.tokenise(caption) for caption in given] for given in captions]
+        tokenise = get_tokeniser(self.vocabulary.tokeniser).tokenise
+        words = [[tokenise(caption) for caption in given] for given in captions]
         longest = max(len(each) for given in words for each in given) + 2
         # A multiple of eight: few lengths, few compilations.
         length = -(-(longest - 1) // 8) * 8 + 1
@@ -237,7 +239,7 @@ class ImageCaptioner:
             words = self.vocabulary.decode(found["words"][row, index, :length])
             captions.append(
                 Caption(
-                    text=self.vocabulary.tokeniser.detokenise(words),
+                    text=get_tokeniser(self.vocabulary.tokeniser).detokenise(words),
                     words=tuple(words),
                     score=float(found["log_probabilities"][row, index]) / (length + 1),
                     attention=None if looked is None else looked[index, :length],

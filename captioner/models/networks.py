@@ -11,7 +11,9 @@ import keras
 from keras import ops
 
 from captioner.decoding.beam import beam_search
-from captioner.text.vocabulary import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from captioner.text.vocabulary import Vocabulary
+
+PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
 
 
 class CaptionNetwork(keras.Model):
@@ -43,7 +45,7 @@ class CaptionNetwork(keras.Model):
         words = ops.reshape(inputs["words"], (images * captions, length))
         logits, extras = self.decoder(words, memory, training=training)
         if training and self.attention_penalty and "attention" in extras:
-            real = ops.cast(words != PAD_ID, logits.dtype)[:, :, None]
+            real = ops.cast(words != PAD, logits.dtype)[:, :, None]
             looked = ops.sum(extras["attention"] * real, axis=1)
             # Rows that fill up a batch hold no words and must not be asked to look anywhere.
             row = ops.max(real, axis=1)
@@ -88,12 +90,12 @@ class CaptionSearcher(keras.Model):
             step,
             self.decoder.start(memory, captions=self.beam_size),
             batch_size=memory.shape[0],
-            start=START_ID,
-            end=END_ID,
+            start=START,
+            end=END,
             width=self.beam_size,
             max_words=self.max_words,
             length_penalty=self.length_penalty,
-            forbidden=(PAD_ID, UNKNOWN_ID),
+            forbidden=(PAD, UNKNOWN),
         )
         return searched._asdict()
 
@@ -121,7 +123,7 @@ class CaptionReader(keras.Model):
         targets = words[:, 1:]
         log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         chosen = ops.squeeze(ops.take_along_axis(log_probabilities, targets[:, :, None], axis=-1), axis=-1)
-        read = {"log_probabilities": ops.where(targets == PAD_ID, 0.0, chosen), **extras}
+        read = {"log_probabilities": ops.where(targets == PAD, 0.0, chosen), **extras}
         return {
             name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in read.items()
         }

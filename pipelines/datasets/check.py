@@ -87,8 +87,9 @@ class CheckReport:
         yield from _table(self.splits)
         yield ""
         yield (
-            f"Vocabulary: {self.vocabulary_size:,} words that occur at least {self.minimum_count} times in train "
-            f"({self.tokeniser} tokeniser); `unknown` is the share of words outside it."
+            f"Vocabulary: {_count(self.vocabulary_size, 'word')} that train holds at least "
+            f"{_count(self.minimum_count, 'time')} ({self.tokeniser} tokeniser); `unknown` is the share of "
+            "words outside it."
         )
         if not self.images_opened:
             yield "Images were not opened: damaged and repeated ones were not looked for."
@@ -115,7 +116,8 @@ def check(
         dataset: what a reader gave.
         tokeniser: one, or its name.
         minimum_count: how often a word must occur in the training captions to be in the vocabulary.
-        open_images: whether to decode every image and to compare their bytes (some 500 images a second and core).
+        open_images: whether to decode every image and to compare the files; some 1,000 images a second and
+            core.
         progress: called with 1 after each image that was opened.
     """
     tokeniser = get_tokeniser(tokeniser) if isinstance(tokeniser, str) else tokeniser
@@ -155,7 +157,7 @@ def _split_report(images: int, captions: list[list[str]], counts: Counter, vocab
 
 
 def _open(dataset: DataSet, progress: Callable[[int], object] | None) -> tuple[list, list]:
-    """The images that cannot be read, and the groups of images that are the same bytes, in the data set's order."""
+    """The images that cannot be read and the groups of images that are the same bytes, in order."""
     splits = {example.image: (example.id, example.split) for example in dataset.examples}
     problems, same = [], {}
     # Decoding and hashing give up the interpreter's lock, so threads are enough.

@@ -1,10 +1,10 @@
 """Flickr30k: 31,783 photographs with five captions each (Young, Lai, Hodosh and Hockenmaier, 2014).
 
-Captions come from `results_20130124.token` (`image.jpg#0<tab>caption`) or from `results.csv` (`image.jpg|
-0| caption`). Splits come from lists of images, one a line with or without ".jpg": `train.txt`, `val.txt`
-(or `dev.txt`) and `test.txt`; images that no list names are not used. Without any list the images are split
-by a hash of their names (`pipelines.datasets.splits.hashed_splits`, one thirty-second each for dev and
-test: about 1,000 images, as in the published splits, but not the same ones).
+Captions come from `results_20130124.token` (`image.jpg#0<tab>caption`) or from `results.csv`
+(`image.jpg| 0| caption`). Splits come from lists of images, one a line with or without ".jpg": `train.txt`,
+`val.txt` (or `dev.txt`) and `test.txt`; images that no list names are not used. Without any list the images
+are split by a hash of their names (`pipelines.datasets.splits.hashed_splits`, one thirty-second each for dev
+and test: about 1,000 images, as in the published splits, but not the same ones).
 """
 
 import re

@@ -1,6 +1,7 @@
 """Which image belongs to which split: by lists of image names, or by a hash where nobody says."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,22 +14,24 @@ def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
     """Splits images by their names alone: the same image goes to the same split everywhere and always.
 
     With u = (first 8 bytes of SHA-256 of the name in UTF-8) / 2^64: u < `share` is test, u < 2 x `share` is
-    dev, the rest is train. So adding images moves none of those that were there. Where a small data set
-    would have no test or no dev image, the image with the smallest u that is still in train goes there,
-    from three images on.
+    dev, the rest is train. So adding images moves none of those that were there. Only where that leaves a
+    split empty, as in small data sets, the largest split gives it one image: the one with the smallest u to
+    test or dev, with the largest u to train. One or two images are all for training.
 
     Args:
         names: image names; repeated names count once.
         share: of the images for dev, and as many for test.
     """
     order = sorted({name: _uniform(name) for name in names}.items(), key=lambda item: item[1])
+    if len(order) < 3:
+        return {name: "train" for name, _ in order}
     splits = {name: "test" if u < share else "dev" if u < 2 * share else "train" for name, u in order}
-    if len(splits) >= 3:
-        for missing in ("test", "dev"):
-            if missing not in splits.values():
-                nearest_in_train = next((name for name, _ in order if splits[name] == "train"), None)
-                if nearest_in_train is not None:
-                    splits[nearest_in_train] = missing
+    for missing in ("train", "test", "dev"):
+        counts = Counter(splits.values())
+        if missing not in counts:
+            largest = counts.most_common(1)[0][0]
+            candidates = [name for name, _ in order if splits[name] == largest]
+            splits[candidates[-1 if missing == "train" else 0]] = missing
     return splits
 
 

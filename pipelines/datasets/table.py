@@ -27,8 +27,7 @@ _SHARE = 0.1
 
 
 def recognise(root: Path) -> bool:
-    """Whether there is any csv, tsv or jsonl file in `root`; whether it is the right one, `read` says
-    better."""
+    """Whether there is any csv, tsv or jsonl file in `root`; what is wrong with it, `read` says better."""
     return bool(_tables(root))
 
 
@@ -67,8 +66,8 @@ def _choose(root: Path, tables: list[Path]) -> list[tuple[str | None, Path]]:
     names = ", ".join(path.name for path in tables) or "none"
     raise UserError(
         f"{root} must hold one table of captions, or one a split (train.csv, val.csv, test.csv). "
-        f"It holds: {names}. Call the one that is meant captions.csv, captions.tsv or captions.jsonl, and keep "
-        "only one of that name."
+        f"It holds: {names}. Call the one that is meant captions.csv, captions.tsv or captions.jsonl, "
+        "and keep only one of that name."
     )
 
 

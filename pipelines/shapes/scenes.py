@@ -14,7 +14,7 @@ from pipelines.shapes.words import COLOURS, NOUNS
 FRAME = 64
 SHAPES = tuple(NOUNS)
 SIZES = ("small", "large")
-RADII = {"small": (6, 7), "large": (11, 12)}  # small and large never come near each other
+RADII = {"small": (7,), "large": (11, 12)}  # small and large never come near each other
 
 # Never drawn in train, dev or test, though each of these colours and shapes is there with others.
 NOVEL_PAIRS = (
@@ -31,7 +31,7 @@ SEEN_PAIRS = tuple(
 NOVEL_SPLIT = "novel"
 
 _GAP, _EDGE = 4, 3  # free pixels between the boxes of two things, and before the edge
-_HOW_MANY = (1, 1, 2, 2, 2, 3, 3, 3, 4, 4)
+_HOW_MANY = (1,) * 5 + (2,) * 7 + (3,) * 5 + (4,) * 3
 
 
 @dataclasses.dataclass(frozen=True)

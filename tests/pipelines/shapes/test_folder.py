@@ -19,7 +19,8 @@ def folder(tmp_path):
 
 
 def contents(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def test_drawn_and_read_again(folder):
@@ -111,7 +112,13 @@ def test_damaged_lines_are_told_with_their_number(folder):
     lines = (folder / "captions.jsonl").read_text().splitlines()
     missing = json.loads(lines[3]) | {"image": "images/nowhere.png"}
     empty = json.loads(lines[5]) | {"captions": [""]}
-    lines[1:6] = ["{not json", "[1]", json.dumps(missing), '{"image": "images/train_00004.png"}', json.dumps(empty)]
+    lines[1:6] = [
+        "{not json",
+        "[1]",
+        json.dumps(missing),
+        '{"image": "images/train_00004.png"}',
+        json.dumps(empty),
+    ]
     (folder / "captions.jsonl").write_text("\n".join(lines))
     data = read_dataset(folder)
     assert [problem.line for problem in data.problems] == [2, 3, 4, 5, 6]

@@ -2,20 +2,32 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from itertools import combinations
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.shapes.captions import write_captions
 from pipelines.shapes.drawing import contact_sheet, draw_scene
+from pipelines.shapes.questions import write_questions
 from pipelines.shapes.scenes import COLOURS, NOVEL_PAIRS, SHAPES, Scene, sample_scenes
 
 SIZES = {"train": 600, "dev": 80, "test": 80, "novel": 80}
 # Origin: the first drawing of world version 1 (seed 0). These may change only together with WORLD_VERSION.
-GOLDEN = {}
+GOLDEN_PIXELS = {
+    "train 0": "015f0fb3034d1b39",
+    "train 1": "a6bc9b179c887766",
+    "train 99": "a5526e4a77dd9be7",
+    "novel 0": "c434af7ed3c230ba",
+    "novel 7": "384035b135362231",
+}
+GOLDEN_WORDS = "e68824deb5419576"
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +41,42 @@ def of_split(scenes, *splits):
 
 def test_the_same_seed_gives_the_same_pixels_everywhere(scenes):
     """Otherwise figures on this data could not be compared between machines or versions."""
-    drawn = {f"{split} {number}": fingerprint(scene) for split, number, scene in scenes}
-    assert {name: drawn[name] for name in GOLDEN} == GOLDEN
+    drawn = {
+        f"{split} {number}": hashlib.sha256(draw_scene(scene).tobytes()).hexdigest()[:16]
+        for split, number, scene in scenes
+    }
+    assert {name: drawn[name] for name in GOLDEN_PIXELS} == GOLDEN_PIXELS
+
+
+def test_the_same_seed_gives_the_same_words_everywhere(scenes):
+    """As above, for captions and questions."""
+    first = of_split(scenes, "train")[:50]
+    captions = [write_captions(Random(f"captions/0/train/{i}"), scene) for i, scene in enumerate(first)]
+    questions = [
+        (question.text, question.answer) for asked in write_questions("0/train", first) for question in asked
+    ]
+    words = hashlib.sha256(json.dumps([captions, questions]).encode()).hexdigest()[:16]
+    assert words == GOLDEN_WORDS
 
 
 def test_hash_order_does_not_matter():
     """A set or dict order that leaks into sampling would show only on somebody else's machine."""
-    program = (
-        "from pipelines.shapes.scenes import sample_scenes; from pipelines.shapes.captions import write_captions;"
-        "from pipelines.shapes.questions import write_questions; from random import Random;"
-        "s = [scene for _, _, scene in sample_scenes(3, {'train': 40, 'novel': 10})];"
-        "print(s, [write_captions(Random(i), x) for i, x in enumerate(s)], list(write_questions('q', s)))"
-    )
+    program = """
+from random import Random
+from pipelines.shapes.captions import write_captions
+from pipelines.shapes.questions import write_questions
+from pipelines.shapes.scenes import sample_scenes
+scenes = [scene for _, _, scene in sample_scenes(3, {"train": 40, "novel": 10})]
+print(scenes, [write_captions(Random(i), scene) for i, scene in enumerate(scenes)])
+print(list(write_questions("q", scenes)))
+"""
     runs = {
         subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, check=True, env={"PYTHONHASHSEED": seed}
+            [sys.executable, "-c", program],
+            capture_output=True,
+            check=True,
+            cwd=Path(__file__).parents[3],
+            env=os.environ | {"PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("1", "2")
     }
@@ -52,8 +85,9 @@ def test_hash_order_does_not_matter():
 
 def test_another_seed_gives_other_scenes(scenes):
     """Otherwise the seed is not used."""
-    others = of_split(sample_scenes(1, SIZES), "train")
-    assert not {scene.content() for scene in others[:50]} & {scene.content() for scene in of_split(scenes, "train")[:50]}
+    others = of_split(sample_scenes(1, {"train": 50}), "train")
+    contents = {scene.content() for scene in of_split(scenes, "train")[:50]}
+    assert not contents & {scene.content() for scene in others}
 
 
 def test_splits_share_no_scene(scenes):
@@ -126,7 +160,7 @@ def test_a_scene_can_be_drawn_at_other_sizes(scenes, size):
             np.asarray(draw_scene(scene, pixels).resize((16, 16), Image.Resampling.BOX), dtype=float)
             for pixels in (size, 64)
         )
-        assert abs(coarse - expected).mean() < 4
+        assert abs(coarse - expected).mean() < 8  # another scene differs by some 30
 
 
 def test_a_scene_survives_its_record(scenes):
@@ -144,7 +178,3 @@ def test_the_contact_sheet_shows_all(scenes):
 def painted(scene):
     """Which pixels differ from the background."""
     return (np.asarray(draw_scene(scene)) != np.asarray(scene.background)).any(axis=2)
-
-
-def fingerprint(scene):
-    return hashlib.sha256(draw_scene(scene).tobytes()).hexdigest()[:16]

@@ -1,0 +1,53 @@
+"""Optimisers and learning-rate schedules from plain numbers."""
+
+import keras
+
+
+def build_optimiser(
+    name: str,
+    learning_rate: float,
+    *,
+    steps: int,
+    schedule: str = "constant",
+    warmup_steps: int = 0,
+    final_learning_rate: float = 0.0,
+    weight_decay: float = 0.0,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    average_weights: float = 0.0,
+):
+    """An optimiser with its schedule and clipping.
+
+    Args:
+        name: `adam`, `rmsprop` or `adagrad`.
+        learning_rate: the highest.
+        steps: of the whole training.
+        schedule: `constant`, or `cosine`: down to `final_learning_rate` x `learning_rate` at the last step
+            (Loshchilov & Hutter 2017, without restarts). Both rise from 0 over `warmup_steps`.
+        weight_decay: decoupled from the gradient (Loshchilov & Hutter 2019).
+        clip_norm: longest gradient of all weights together (Pascanu, Mikolov & Bengio 2013, section 3.2).
+        clip_value: largest entry of a gradient.
+        average_weights: momentum of a moving average of the weights, 0 for none.
+    """
+    warmup_steps = min(warmup_steps, steps // 2)
+    if schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup_steps else learning_rate,
+            decay_steps=max(steps - warmup_steps, 1),
+            alpha=final_learning_rate,
+            warmup_target=learning_rate if warmup_steps else None,
+            warmup_steps=warmup_steps,
+        )
+    elif warmup_steps:
+        rate = keras.optimizers.schedules.PolynomialDecay(0.0, warmup_steps, end_learning_rate=learning_rate)
+    else:
+        rate = learning_rate
+    classes = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "adagrad": keras.optimizers.Adagrad}
+    return classes[name](
+        learning_rate=rate,
+        weight_decay=weight_decay or None,
+        global_clipnorm=clip_norm if not clip_value else None,
+        clipvalue=clip_value,
+        use_ema=bool(average_weights),
+        ema_momentum=average_weights or 0.99,
+    )

@@ -1,0 +1,157 @@
+"""Captions and references made by anything: COCO's JSON files, tables, and the files that this program writes.
+
+    predictions   [{"image_id": 42, "caption": "a dog"}]; jsonl, csv, tsv or parquet with `image` and `caption`
+    references    COCO annotations {"images": [...], "annotations": [...]}; {"42": ["a dog", ...]}; a table with several rows
+                  an image; or the folder of a data set
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.datasets.text import parse_json, read_json, read_lines, read_records, shown
+
+_IMAGE = ("image", "image_id", "file_name", "filename", "id")
+_CAPTION = ("caption", "captions", "comment", "references", "text")
+
+
+def read_predictions(path: Path) -> tuple[dict[str, str], int]:
+    """`(image -> caption, lines without a caption)`.
+
+    Raises:
+        UserError: the file cannot be read, or an image has two captions.
+    """
+    predictions: dict[str, str] = {}
+    skipped = 0
+    for place, image, captions in _rows(Path(path)):
+        if not captions:
+            skipped += 1
+            continue
+        if image in predictions or len(captions) > 1:
+            raise UserError(f"{place}: the image {shown(image)} has several captions; one caption an image can be scored.")
+        predictions[image] = captions[0]
+    if not predictions:
+        raise UserError(f"{path} holds no captions.")
+    return predictions, skipped
+
+
+def read_references(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """`(image -> references, other name of an image -> image)`.
+
+    Raises:
+        UserError: the file cannot be read, or holds no references.
+    """
+    path = Path(path)
+    references: dict[str, list[str]] = {}
+    others: dict[str, str] = {}
+    if path.is_dir():
+        from pipelines.datasets import read_dataset
+
+        for example in read_dataset(path).examples:
+            references.setdefault(example.id, []).extend(example.captions)
+            others[example.source_id] = example.id
+    else:
+        content = read_json(path) if path.suffix.lower() == ".json" else None
+        if isinstance(content, dict) and isinstance(content.get("images"), list):
+            others = {
+                str(image.get("file_name")): str(image.get("id")) for image in content["images"] if isinstance(image, dict)
+            }
+        for _, image, captions in _rows(path, content):
+            references.setdefault(image, []).extend(captions)
+    references = {image: captions for image, captions in references.items() if captions}
+    if not references:
+        raise UserError(f"{path} holds no references.")
+    for image in references:
+        others.setdefault(image.rsplit("/", 1)[-1], image)
+    return {image: tuple(captions) for image, captions in references.items()}, others
+
+
+def match(
+    predictions: dict[str, str], references: dict[str, tuple[str, ...]], others: dict[str, str]
+) -> dict[str, str]:
+    """The predictions under the names that the references use.
+
+    Raises:
+        UserError: an image has no reference, or two predictions turn out to be of one image.
+    """
+    matched: dict[str, str] = {}
+    for image, caption in predictions.items():
+        known = next((name for name in (image, others.get(image), others.get(image.rsplit("/", 1)[-1])) if name in references), None)
+        if known is None:
+            raise UserError(
+                f"The image {shown(image)} has a caption but no reference. Both files must name images alike; the references "
+                f"name them like {shown(next(iter(references)))}."
+            )
+        if known in matched:
+            raise UserError(f"Two captions are for the image {shown(known)}, as the references name it; expected one an image.")
+        matched[known] = caption
+    return matched
+
+
+def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
+    """`(place in the file, image, captions)`."""
+    kind = path.suffix.lower()
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    if kind == ".json":
+        yield from _json_rows(path, read_json(path) if content is None else content)
+    elif kind == ".jsonl":
+        for line, text in read_lines(path):
+            place = f"{path}:{line}"
+            yield (place, *_record(place, parse_json(text, place)))
+    elif kind in (".csv", ".tsv", ".txt"):
+        yield from _table_rows(path)
+    elif kind == ".parquet":
+        import pandas as pd
+
+        for number, record in enumerate(pd.read_parquet(path).to_dict("records"), start=1):
+            place = f"{path}, row {number}"
+            yield (place, *_record(place, record))
+    else:
+        raise UserError(f"{path}: a file that ends in .json, .jsonl, .csv, .tsv or .parquet was expected.")
+
+
+def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
+    if isinstance(content, dict) and "annotations" in content:
+        content = content["annotations"]
+    if isinstance(content, dict):
+        content = [{"image": image, "caption": caption} for image, caption in content.items()]
+    if not isinstance(content, list):
+        raise UserError(f'{path}: expected a list like [{{"image_id": 42, "caption": "a dog"}}], got {shown(repr(content))}.')
+    for number, record in enumerate(content, start=1):
+        place = f"{path}, entry {number}"
+        yield (place, *_record(place, record))
+
+
+def _record(place: str, record) -> tuple[str, list[str]]:
+    if isinstance(record, dict):
+        image = next((record[name] for name in _IMAGE if name in record), None)
+        captions = next((record[name] for name in _CAPTION if name in record), None)
+        if isinstance(image, (str, int)) and captions is None and "error" in record:
+            return str(image), []
+        captions = captions if isinstance(captions, list) else [captions]
+        if isinstance(image, (str, int)) and all(isinstance(caption, str) for caption in captions):
+            return str(image), captions
+    raise UserError(f"{place}: expected an image and a caption, got {shown(repr(record))}.")
+
+
+def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+    header = next((text for _, text in read_lines(path)), "")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+    records = read_records(path, delimiter)
+    line, columns = next(records, (1, None))
+    columns = [name.strip().lower() for name in columns or []]
+    image = next((columns.index(name) for name in _IMAGE if name in columns), None)
+    caption = next((columns.index(name) for name in _CAPTION if name in columns), None)
+    if image is None or caption is None:
+        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected; the first row has: {', '.join(columns)}.")
+    for line, fields in records:
+        if fields is None or len(fields) != len(columns):
+            raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
+        text = _unguarded(fields[caption])
+        yield f"{path}:{line}", _unguarded(fields[image]), [text] if text.strip() else []
+
+
+def _unguarded(text: str) -> str:
+    """Without the apostrophe that `write_csv` puts before what a spreadsheet would run."""
+    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@\t\r\n＝＋－＠") else text

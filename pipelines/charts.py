@@ -1,0 +1,113 @@
+"""Charts of a report, as SVG that takes its text colour from the page (so that dark pages stay readable)."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+_INK, _BLUE, _AMBER = "#010203", "#3b6ea8", "#d98a2b"  # _INK is replaced by the page's own text colour
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "captioner",  # the same chart has the same bytes
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "legend.frameon": False,
+}
+_PERCENT = ("bleu", "rouge", "cider", "faithfulness", "coverage", "distinct")
+
+
+def training_curves(metrics_csv: Path) -> str:
+    """Loss and decoded scores by epoch as SVG, from a run's metrics.csv; nothing if there is none to draw."""
+    columns = _columns(metrics_csv)
+    epochs = columns.get("epoch") or list(range(1, 1 + max(map(len, columns.values()), default=0)))
+    losses = {name: values for name, values in columns.items() if "loss" in name}
+    scores = {name: values for name, values in columns.items() if _plain(name).startswith(_PERCENT) and _plain(name) in _DRAWN}
+    panels = [(title, lines) for title, lines in (("Loss", losses), ("Decoded captions, dev (x 100)", scores)) if lines]
+    if not panels or len(epochs) < 2:
+        return ""
+
+    def draw(figure):
+        for place, (title, lines) in enumerate(panels, start=1):
+            axes = figure.add_subplot(1, len(panels), place)
+            for number, (name, values) in enumerate(lines.items()):
+                factor = 1 if title == "Loss" else 100
+                points = [(epoch, value * factor) for epoch, value in zip(epochs, values, strict=False) if value is not None]
+                axes.plot(*zip(*points, strict=True), label=_plain(name).replace("_", " "), color=_colour(number), marker="o",
+                          markersize=2.5, linewidth=1.4)  # fmt: skip
+            axes.set_title(title, fontsize=10, loc="left")
+            axes.set_xlabel("epoch")
+            axes.grid(axis="y", linewidth=0.3, alpha=0.5)
+            if len(lines) > 1:
+                axes.legend(fontsize=8)
+
+    return _svg(draw, (4.2 * len(panels) + 0.4, 2.7))
+
+
+def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> str:
+    """How long captions and references are, in words, as SVG."""
+    longest = max([*captions, *references], default=0)
+    # A few references may be very long; they share the last column, lest all others become needles.
+    last = min(longest, 3 + sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))])
+
+    def draw(figure):
+        axes = figure.add_subplot()
+        for lengths, label, colour, shift in ((references, "references", _AMBER, -0.2), (captions, "captions", _BLUE, 0.2)):
+            counts = Counter(min(length, last) for length in lengths)
+            shares = [100 * counts[length] / max(len(lengths), 1) for length in range(last + 1)]
+            axes.bar([length + shift for length in range(last + 1)], shares, width=0.4, label=label, color=colour)
+        axes.set_xlabel("words")
+        axes.set_ylabel("share, %")
+        axes.grid(axis="y", linewidth=0.3, alpha=0.5)
+        axes.legend(fontsize=9)
+
+    return _svg(draw, (6.4, 2.7))
+
+
+_DRAWN = {"bleu_4", "bleu_1", "cider_d", "rouge_l", "faithfulness", "coverage", "distinct_captions"}
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("dev_").removeprefix("dev.").removeprefix("val_")
+
+
+def _colour(number: int) -> str:
+    return (_BLUE, _AMBER, "#4f9d69", "#b6556b", "#7d6bb0", "#7a8793")[number % 6]
+
+
+def _columns(path: Path) -> dict[str, list[float | None]]:
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return {}
+    columns = {name: [_number(row[name]) for row in rows] for name in (rows[0] if rows else {}) if name}
+    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
+
+
+def _svg(draw, size: tuple[float, float]) -> str:
+    import matplotlib
+    from matplotlib.figure import Figure  # not pyplot, which keeps figures and looks for a screen
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    return svg[svg.index("<svg") :].replace(_INK, "currentColor")

@@ -1,0 +1,67 @@
+"""The reference scorer itself, where the extra `coco` is installed: BLEU, ROUGE-L, CIDEr-D and METEOR 1.5."""
+
+import contextlib
+import io
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+
+
+def coco_scores(
+    predictions: Mapping[str, str], references: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, float], list[str]]:
+    """`(scores, sentences)`: the scores that could be had, and a sentence for each thing that could not.
+
+    Its words come from the Java tokeniser it brings. Without Java there is neither that nor METEOR.
+    """
+    try:
+        from pycocoevalcap.bleu.bleu import Bleu
+        from pycocoevalcap.cider.cider import Cider
+        from pycocoevalcap.meteor.meteor import Meteor
+        from pycocoevalcap.rouge.rouge import Rouge
+        from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+    except ImportError:
+        return {}, ["The COCO scorer is not installed: pip install 'captioner[coco]'. The other scores are complete."]
+    if not shutil.which("java"):
+        return {}, ["The COCO scorer needs Java, which is not installed or not on the PATH. The other scores are complete."]
+    try:
+        with _quiet():
+            expected = PTBTokenizer().tokenize(
+                {image: [{"caption": caption} for caption in references[image]] for image in predictions}
+            )
+            given = PTBTokenizer().tokenize({image: [{"caption": caption}] for image, caption in predictions.items()})
+    except Exception as error:
+        return {}, [f"The COCO scorer's tokeniser died ({_why(error)}). The other scores are complete."]
+    scores, sentences = {}, []
+    named = (
+        (Bleu, ["coco_bleu_1", "coco_bleu_2", "coco_bleu_3", "coco_bleu_4"]),
+        (Rouge, ["coco_rouge_l"]),
+        (Cider, ["coco_cider_d"]),
+        (Meteor, ["coco_meteor"]),
+    )
+    for scorer, names in named:
+        try:
+            with _quiet():
+                score, _ = scorer().compute_score(expected, given)
+            scores |= dict(zip(names, map(float, score if isinstance(score, list) else [score]), strict=True))
+        except Exception as error:  # METEOR is another process, and may die in any way
+            sentences.append(f"The COCO scorer's {scorer.__name__} died ({_why(error)}). The other scores are complete.")
+    return scores, sentences
+
+
+def _why(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return (lines[0] if lines else type(error).__name__)[:120]
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keeps its Java processes and its own prints off the terminal."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(io.StringIO()):
+        kept = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,372 @@
+"""Scores of what a model writes when it is left alone: captions decoded freely, counted as papers count.
+
+    evaluation-test/
+      metrics.json         scores, 95 % intervals, and how they were come by
+      predictions.csv      image, caption, its scores, references
+      captions.coco.json   COCO's result format, for other tools
+      report.html          a page to look at and to send
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from captioner.errors import UserError
+from captioner.metrics.score import ScoreReport, score_captions
+from pipelines.examples import DataSet
+from pipelines.intervals import DRAWS, combine_truth, intervals, score_intervals, truth_rows
+from pipelines.journal import told, write_csv
+from pipelines.show import Show
+
+METRICS, PREDICTIONS, COCO_RESULT, REPORT = "metrics.json", "predictions.csv", "captions.coco.json", "report.html"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One image's caption, and what is known about it.
+
+    image: its name. path: its file, if it is at hand. score: the model's own, mean log-probability a word.
+    scores: what the metrics say of this caption alone.
+    """
+
+    image: str
+    caption: str
+    references: tuple[str, ...]
+    scores: dict[str, float]
+    score: float | None = None
+    path: Path | None = None
+    source_id: str = ""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Where the decoder looked: `attention` `(words, P)` for the words of the caption of an image, on `grid` `(h, w)`."""
+
+    image: str
+    words: tuple[str, ...]
+    attention: np.ndarray
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that a report tells.
+
+    title: what was evaluated.
+    scores: name -> score, as `captioner.metrics` gives them (0 to 1; CIDEr-D 0 to 10).
+    intervals: name -> 95 % interval, for those scores that have one.
+    evaluated: how the scores were come by: model, data, split, tokeniser, beams ...; name -> plain value.
+    settings: of the run, by group; empty if captions came from a file.
+    notes: sentences that a reader of the scores must know.
+    history: the run's metrics.csv, if there is one.
+    """
+
+    title: str
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    predictions: tuple[Prediction, ...]
+    evaluated: dict[str, object]
+    settings: dict[str, dict[str, object]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    looked: tuple[Looked, ...] = ()
+    history: Path | None = None
+
+
+def evaluate_run(
+    run: Path,
+    data: Path | None = None,
+    split: str | None = None,
+    *,
+    beam_size: int | None = None,
+    report: Path | None = None,
+    encoder_weights: Path | None = None,
+    cache: Path | None = None,
+    scorer: str = "own",
+    batch_size: int = 32,
+    show: Show | None = None,
+) -> Evaluation:
+    """Captions a split of a data set with a trained model, scores the captions and writes a report.
+
+    Args:
+        run: folder of the run, or any preset.
+        data: folder of the data set; by default the one that the run's recipe names.
+        split: by default "test".
+        beam_size: by default the model's own.
+        report: folder to write to; by default `evaluation-SPLIT` in the run's folder.
+        encoder_weights: file with the frozen network's weights.
+        cache: folder where features of frozen networks are kept; by default `cache` beside the run.
+        scorer: "own", or "coco" to run the COCO scorer as well.
+        show: where progress is told.
+
+    Raises:
+        UserError: the model, the data or the split cannot be used, or the report cannot be written.
+    """
+    from captioner.models.captioner import ImageCaptioner
+    from pipelines.decode import decode_source
+    from pipelines.sources import open_source
+
+    show = show or Show()
+    run = Path(run)
+    begun = time.monotonic()
+    captioner = ImageCaptioner.from_preset(run, encoder_weights)
+    dataset = _data_of(run, data, show)
+    examples = _split_of(dataset, split)
+    split = examples[0].split
+    with show.progress("Images") as advance:
+        source, problems = open_source(
+            captioner.encoder, [example.image for example in examples], cache or run.absolute().parent / "cache", advance
+        )
+    show.problems(problems)
+    beam_size = beam_size or captioner.settings.search.beam_size
+    with show.progress("Captions") as advance:
+        written = decode_source(captioner, source, beam_size=beam_size, batch_size=batch_size, progress=advance)
+    captions = {examples[index].id: found[0] for index, found in written.items() if examples[index].captions}
+    if not captions:
+        raise UserError(f"None of the images of the split {split!r} in {dataset.root} could be read and has references.")
+    texts = {image: caption.text for image, caption in captions.items()}
+    references = {example.id: example.captions for example in examples if example.id in captions}
+    scored = score_captions(texts, references, captioner.settings.text.tokeniser)
+    truth, truth_ends = _truth(dataset, split, texts)
+    coco, notes = _coco(scorer, texts, references)
+    by_id = {example.id: example for example in examples}
+    predictions = tuple(
+        Prediction(
+            image, caption.text, by_id[image].captions, scored.per_caption[image], caption.score, by_id[image].image,
+            by_id[image].source_id,
+        )
+        for image, caption in captions.items()
+    )  # fmt: skip
+    index_of = {examples[index].id: index for index in written}
+    evaluation = Evaluation(
+        title=f"{run.resolve().name} on {dataset.name}, {split}",
+        scores={**truth, **scored.scores, **coco},
+        intervals={**truth_ends, **score_intervals(scored)},
+        predictions=predictions,
+        evaluated={
+            "model": run.resolve().name,
+            "recipe": captioner.metadata.get("recipe", ""),
+            "data set": dataset.name,
+            "split": split,
+            **_how(scored, predictions),
+            "beam size": beam_size,
+            "length penalty": captioner.settings.search.length_penalty,
+            "images left out": len(examples) - len(predictions),
+            "licence of the images": dataset.licence,
+            "seconds": round(time.monotonic() - begun, 1),
+        },
+        settings=_settings(captioner, run),
+        notes=(*notes, *_left_out(len(examples), len(predictions))),
+        looked=_looked(captioner, source, predictions, index_of, batch_size, beam_size),
+        history=run / "metrics.csv",
+    )
+    write_evaluation(evaluation, report or run / f"evaluation-{split}", show)
+    return evaluation
+
+
+def evaluate_predictions(
+    predictions: Path,
+    references: Path,
+    *,
+    report: Path | None = None,
+    tokeniser: str = "ptb",
+    scorer: str = "own",
+    show: Show | None = None,
+) -> Evaluation:
+    """Scores captions that were made by anything.
+
+    Args:
+        predictions, references: files; see `pipelines.caption_tables`.
+        report: folder to write to, or None to write nothing.
+        tokeniser: what makes words of both.
+
+    Raises:
+        UserError: a file cannot be read, or they do not name images alike.
+    """
+    from pipelines.caption_tables import match, read_predictions, read_references
+
+    show = show or Show()
+    given, skipped = read_predictions(predictions)
+    expected, others = read_references(references)
+    texts = match(given, expected, others)
+    if len(texts) < len(expected):
+        show.warn(f"{len(expected) - len(texts):,} of {len(expected):,} images have no caption; they are left out.")
+    scored = score_captions(texts, expected, tokeniser)
+    coco, notes = _coco(scorer, texts, expected)
+    found = tuple(Prediction(image, text, expected[image], scored.per_caption[image]) for image, text in texts.items())
+    evaluation = Evaluation(
+        title=f"{Path(predictions).name} against {Path(references).name}",
+        scores={**scored.scores, **coco},
+        intervals=score_intervals(scored),
+        predictions=found,
+        evaluated={
+            "captions": Path(predictions).name,
+            "references": Path(references).name,
+            **_how(scored, found),
+            "images left out": len(expected) - len(texts),
+            "lines without a caption": skipped,
+        },
+        notes=(*notes, *_left_out(len(expected), len(texts))),
+    )
+    for note in notes:
+        show.warn(note)
+    if report:
+        write_evaluation(evaluation, report, show)
+    return evaluation
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path, show: Show | None = None) -> None:
+    """Writes the files that the head of this module lists.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    from pipelines.report import write_report
+
+    folder = Path(folder)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / METRICS, {
+        "title": evaluation.title,
+        "scores": evaluation.scores,
+        "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
+        "evaluated": evaluation.evaluated,
+        "notes": list(evaluation.notes),
+    })  # fmt: skip
+    names = list(evaluation.predictions[0].scores)
+    rows = (
+        {"image": one.image, "caption": one.caption, "score": None if one.score is None else round(one.score, 4),
+         **{name: round(value, 6) for name, value in one.scores.items()}, "references": one.references}
+        for one in evaluation.predictions
+    )  # fmt: skip
+    write_csv(rows, folder / PREDICTIONS, ["image", "caption", "score", *names, "references"])
+    _write_json(folder / COCO_RESULT, coco_result(evaluation.predictions))
+    write_report(folder / REPORT, evaluation)
+    if show:
+        for note in evaluation.notes:
+            show.warn(note)
+        show.say(f"Report: {folder / REPORT}")
+
+
+def coco_result(predictions) -> list[dict]:
+    """COCO's result format; ids are the data set's own where it has any, as numbers where all are numbers."""
+    ids = [one.source_id or one.image for one in predictions]
+    if len(set(ids)) < len(ids):
+        ids = [one.image for one in predictions]
+    numbers = all(name.isascii() and name.isdigit() for name in ids)
+    return [
+        {"image_id": int(name) if numbers else name, "caption": one.caption}
+        for name, one in zip(ids, predictions, strict=True)
+    ]
+
+
+def _data_of(run: Path, data: Path | None, show: Show) -> DataSet:
+    from pipelines.datasets import read_dataset
+    from pipelines.prepare import open_data
+    from pipelines.settings import load_recipe
+
+    if data is not None:
+        return read_dataset(data)
+    if not (run / "recipe.toml").is_file():
+        raise UserError(f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR.")
+    return open_data(load_recipe(str(run / "recipe.toml")), None, show.say)
+
+
+def _split_of(dataset: DataSet, split: str | None):
+    try:
+        return dataset.split(split or "test")
+    except UserError as error:
+        raise UserError(str(error) if split else f"{error} Choose one with --split.") from None
+
+
+def _how(scored: ScoreReport, predictions) -> dict[str, object]:
+    counts = [len(one.references) for one in predictions]
+    return {
+        "images": scored.images,
+        "references an image": str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}",
+        "tokeniser": scored.tokeniser,
+        "intervals": f"95 %, bootstrap over images, {DRAWS:,} draws",
+    }
+
+
+def _truth(dataset: DataSet, split: str, captions: dict[str, str]) -> tuple[dict, dict]:
+    """Scores and intervals that only drawn scenes can have, because it is known what they show."""
+    if dataset.name != "shapes":
+        return {}, {}
+    from pipelines.datasets.shapes import read_scenes
+    from pipelines.shapes.faithfulness import faithfulness, novel_object_right
+
+    scenes = read_scenes(dataset.root)
+    scores = dict(faithfulness(captions, scenes))
+    ends = intervals(truth_rows(captions, scenes), combine_truth)
+    if split == "novel":
+        scores["novel_object_right"] = novel_object_right(captions, scenes)
+        right = np.array([novel_object_right({image: text}, scenes) for image, text in captions.items()])
+        ends |= intervals(right, lambda drawn: {"novel_object_right": float(drawn.mean())})
+    return scores, ends
+
+
+def _coco(scorer: str, captions, references) -> tuple[dict[str, float], list[str]]:
+    if scorer == "own":
+        return {}, []
+    if scorer != "coco":
+        raise UserError(f"There is no scorer called {scorer!r}. Available: own, coco.")
+    from pipelines.coco_scorer import coco_scores
+
+    return coco_scores(captions, references)
+
+
+def _left_out(expected: int, scored: int) -> tuple[str, ...]:
+    if scored == expected:
+        return ()
+    return (f"{expected - scored:,} of {expected:,} images are not among the scores: unreadable, or without caption or references.",)
+
+
+def _settings(captioner, run: Path) -> dict[str, dict[str, object]]:
+    """The run's settings by group: the recipe's where there is one, else the model's."""
+    from pipelines.settings import load_recipe
+
+    if (run / "recipe.toml").is_file():
+        values = load_recipe(str(run / "recipe.toml")).model_dump(mode="json", exclude={"name", "description"})
+    else:
+        values = captioner.settings.model_dump(mode="json", exclude={"kind"})
+    values.get("data", {}).pop("directory", None)  # a place on somebody's machine tells a reader nothing
+    return values
+
+
+def _looked(captioner, source, predictions, index_of, batch_size, beam_size) -> tuple[Looked, ...]:
+    """Where the decoder looked for two of the best, median and worst captions each, if it looks at places."""
+    grid = captioner.encoder.grid
+    if grid is None or min(grid) < 2:
+        return ()
+    ranked = rank(predictions)
+    middle = len(ranked) // 2
+    chosen = list(dict.fromkeys([*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:]]))
+    features = source.read([index_of[one.image] for one in chosen])
+    batch_size = min(batch_size, len(index_of))  # the size that is compiled already
+    found = captioner.caption_features(features, beam_size=beam_size, attention=True, batch_size=batch_size)
+    captions = [(one.image, captions[0]) for one, captions in zip(chosen, found, strict=True)]
+    return tuple(
+        Looked(image, caption.words, np.asarray(caption.attention), grid)
+        for image, caption in captions
+        if caption.attention is not None
+    )
+
+
+def rank(predictions) -> list[Prediction]:
+    """Best first: by CIDEr-D, then BLEU-4, then the model's own score."""
+    return sorted(
+        predictions,
+        key=lambda one: (one.scores.get("cider_d", 0.0), one.scores.get("bleu_4", 0.0), one.score or 0.0),
+        reverse=True,
+    )
+
+
+def _write_json(path: Path, content) -> None:
+    beside = path.with_name(path.name + ".part")
+    with told(path):
+        beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        os.replace(beside, path)

@@ -1,0 +1,126 @@
+"""Which images a command line's paths stand for: a walk that a million files, links in a circle or odd names do not stop.
+
+The walk is a generator in sorted order, so the same folder gives the same images in the same order every time, and
+nothing is kept but the names of one folder at a time. No file is opened unless its name says nothing about it.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.errors import UserError
+from captioner.images import IMAGE_EXTENSIONS, sniff_image
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image file: what it is called in results, where it is, and why it cannot be read if that is known already."""
+
+    name: str
+    path: str
+    problem: str = ""
+
+
+def find_images(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) -> Iterator[Found]:
+    """All images that `paths` stand for: files as they are, folders with everything below them.
+
+    In a folder a file counts as an image if its name ends like one's or if it begins like one. Links to files are
+    followed; links to folders too, unless that folder is walked anyway, so no circle goes round twice.
+
+    Names are relative to the folder if there is but one path and it is a folder. Otherwise they begin with the path as
+    it was given, so that equal names in two folders stay apart. A path inside another one counts once.
+
+    Args:
+        paths: files and folders.
+        without: folders to leave out, such as one that pictures are written to.
+
+    Raises:
+        UserError: there is no path, or none of them exists.
+    """
+    given = distinct_paths(paths)
+    if not any(os.path.lexists(path) for path in given):
+        missing = " or ".join(given[:3]) or "(no path was given)"
+        raise UserError(f"There is no file or folder {missing}. Give images, or folders with images.")
+    left_out = {os.path.realpath(path) for path in without}
+    walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
+    alone = len(given) == 1
+    return _find(given, walked, left_out, alone)
+
+
+def _find(given: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[Found]:
+    for path in given:
+        if os.path.isdir(path):
+            yield from _walk(path, "" if alone else _as_name(path), walked, left_out)
+        else:
+            yield Found(_as_name(path), path)
+
+
+def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
+    """The paths in their order, without those that are inside others or the same."""
+    real = [(os.path.realpath(path), os.fspath(path)) for path in paths]
+    kept: dict[str, str] = {}
+    for resolved, path in sorted(real, key=lambda pair: len(pair[0])):
+        # A link to a file is an image of its own name: only the folder it is in counts.
+        place = resolved if os.path.isdir(path) else os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        if place not in kept and not any(_inside(place, other) for other in kept):
+            kept[place] = path
+    return [path for path in dict.fromkeys(path for _, path in real) if path in set(kept.values())]
+
+
+def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iterator[Found]:
+    """Everything below `folder`, which is called `name` in results; a stack, since folders may be nested deeply."""
+    stack = [(folder, name, None)]
+    while stack:
+        folder, name, left = stack.pop()
+        if left is None:
+            try:
+                left = _content(folder)
+            except PermissionError:
+                yield Found(name or folder, folder, "this folder may not be read (permission denied)")
+                continue
+            except OSError:  # it vanished
+                continue
+        if not left:
+            continue
+        entry = left.pop()
+        stack.append((folder, name, left))
+        path, entry_name = os.path.join(folder, entry), f"{name}/{entry}" if name else entry
+        if entry.endswith("/"):
+            if _to_walk(path.rstrip("/"), walked, left_out):
+                stack.append((path.rstrip("/"), entry_name.rstrip("/"), None))
+        elif os.path.splitext(entry)[1].lower() in IMAGE_EXTENSIONS or sniff_image(path):
+            yield Found(entry_name, path)
+
+
+def _content(folder: str) -> list[str]:
+    """The names in a folder, those of folders with a "/" at the end; the last one first, to be popped."""
+    with os.scandir(folder) as entries:
+        return sorted((entry.name + "/" * _is_folder(entry) for entry in entries), reverse=True)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _to_walk(folder: str, walked: list[str], left_out: set[str]) -> bool:
+    """Whether to go down into a folder; a linked one is added to `walked`."""
+    real = os.path.realpath(folder)
+    if real in left_out:
+        return False
+    if os.path.islink(folder):
+        if any(real == other or _inside(real, other) for other in walked):
+            return False
+        walked.append(real)
+    return True
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _as_name(path: str) -> str:
+    return os.path.normpath(path).replace(os.sep, "/")

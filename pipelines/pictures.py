@@ -1,0 +1,97 @@
+"""Pictures: thumbnails, and where a decoder looked before each word. Drawn with Pillow alone; charts are in charts.py."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from captioner.images import ImageError, ImageSpec, decode_image
+
+_PALE = np.array([255, 255, 255], np.float32)
+_TILE, _GAP, _LINE = 168, 12, 24
+
+
+def thumbnail(path: Path, longest: int) -> Image.Image | None:
+    """A small upright picture of an image file, or None if it cannot be read."""
+    try:
+        width, height = _upright_size(path)
+        scale = min(1.0, longest / max(width, height))
+        spec = ImageSpec(max(1, round(height * scale)), max(1, round(width * scale)), "raw")
+        return Image.fromarray(decode_image(path, spec))
+    except (ImageError, OSError, ValueError):
+        return None
+
+
+def data_uri(picture: Image.Image, quality: int = 68) -> str:
+    """A picture as a `data:` address, so that a page needs no other file. WebP: a third smaller than JPEG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def looked_at(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) -> Image.Image:
+    """The picture as a decoder saw it: places of little attention fade to pale, those of much keep their colours.
+
+    Args:
+        picture: any size.
+        weights: `(P,)`, attention to each place.
+        grid: `(h, w)`, how the places lie in the picture; h x w = P.
+    """
+    share = np.asarray(weights, np.float32).reshape(grid)
+    share = (share - share.min()) / max(float(share.max() - share.min()), 1e-9)
+    # The square root keeps places of medium attention visible beside one strong peak.
+    light = Image.fromarray(np.sqrt(share), "F").resize(picture.size, Image.Resampling.BICUBIC)
+    amount = 0.15 + 0.85 * np.clip(np.asarray(light), 0, 1)[..., None]
+    pixels = np.asarray(picture.convert("RGB"), np.float32)
+    return Image.fromarray((pixels * amount + _PALE * (1 - amount)).astype(np.uint8))
+
+
+def attention_sheet(pixels: np.ndarray, words: Sequence[str], attention: np.ndarray, grid: tuple[int, int]) -> Image.Image:
+    """The image, and for each word of its caption the image as the decoder saw it, in rows of six.
+
+    Args:
+        pixels: uint8 `(H, W, 3)`.
+        words: the caption's words.
+        attention: `(words, P)`.
+    """
+    picture = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.BILINEAR)
+    tiles = [("", picture)]
+    tiles += [(word, looked_at(picture, weights, grid)) for word, weights in zip(words, attention, strict=False)]
+    columns = min(6, len(tiles))
+    rows = math.ceil(len(tiles) / columns)
+    step = _TILE + _GAP
+    sheet = Image.new("RGB", (columns * step + _GAP, rows * (step + _LINE) + _GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, (word, tile) in enumerate(tiles):
+        left, top = _GAP + number % columns * step, _GAP + number // columns * (step + _LINE)
+        sheet.paste(tile, (left, top))
+        draw.text((left + _TILE / 2, top + _TILE + 3), _shortened(word), fill="#222222", font=_font(), anchor="ma")
+    return sheet
+
+
+def _upright_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        width, height = image.size
+        try:
+            sideways = image.getexif().get(0x0112, 1) >= 5
+        except Exception:  # damaged EXIF data: the picture itself may well be fine
+            sideways = False
+    return (height, width) if sideways else (width, height)
+
+
+def _shortened(word: str) -> str:
+    word = "".join(letter if letter.isprintable() else "?" for letter in word)
+    return word if len(word) <= 18 else word[:17] + "…"
+
+
+@cache
+def _font():
+    """DejaVu Sans, which comes with matplotlib and knows many alphabets."""
+    import matplotlib
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), 15)

@@ -1,0 +1,109 @@
+"""From a recipe to everything a training run works with: data, words, model, batches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.errors import UserError
+from captioner.models.captioner import ImageCaptioner
+from captioner.presets.transfer import transfer_weights
+from captioner.text.vocabulary import Vocabulary
+from pipelines.batches import CaptionBatches
+from pipelines.datasets import read_dataset
+from pipelines.examples import DataSet, Problem
+from pipelines.settings import Recipe
+from pipelines.sources import Source, open_source
+
+
+@dataclass
+class Prepared:
+    """What training needs, made from a recipe."""
+
+    recipe: Recipe
+    dataset: DataSet
+    captioner: ImageCaptioner
+    train_examples: tuple
+    dev_examples: tuple
+    problems: list[Problem]
+    batches: CaptionBatches | None = None
+    dev_source: Source | None = None
+
+
+def open_data(recipe: Recipe, data: Path | None, say: Callable[[str], None]) -> DataSet:
+    """Reads the data set; the project's own is drawn first where it is missing."""
+    root = Path(data or recipe.data.directory)
+    if not data and not recipe.data.directory:
+        raise UserError(f"The recipe {recipe.name} names no data. Say where it is with --data DIR.")
+    if recipe.data.dataset == "shapes" and not data and not root.exists():
+        from pipelines.datasets import shapes
+
+        say(f"Drawing the shapes data set into {root}")
+        shapes.draw(root, sizes=dict(recipe.data.sizes) or None)
+    if not root.exists():
+        raise UserError(
+            f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with --data DIR."
+        )
+    return read_dataset(root, recipe.data.dataset if not data else None)
+
+
+def prepare_model(
+    recipe: Recipe,
+    dataset: DataSet,
+    init_from: Path | None = None,
+    encoder_weights: Path | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Prepared:
+    """The model of a recipe, fresh or with the weights of a preset.
+
+    The words are counted on the training split alone.
+
+    Args:
+        vocabulary: the words of a run that goes on; counted where it is not given.
+
+    Raises:
+        UserError: the data has no training split with captions.
+    """
+    train = dataset.split("train")
+    dev = dataset.split("dev") if "dev" in dataset.splits() else ()
+    captions = [caption for example in train for caption in example.captions]
+    if not captions:
+        raise UserError(f"The training split of {dataset.root} holds no captions to learn from.")
+    if init_from:
+        before = ImageCaptioner.from_preset(init_from, encoder_weights)
+        # Weights fit only the model that they were trained in, so that model's settings hold.
+        settings = recipe.model.model_copy(
+            update={name: getattr(before.settings, name) for name in ("encoder", "decoder", "text")}
+        )
+        recipe = recipe.model_copy(update={name: getattr(settings, name) for name in ("encoder", "decoder", "text")})
+    text = recipe.text
+    if vocabulary is None:
+        vocabulary = Vocabulary.from_captions(captions, text.tokeniser, text.minimum_count, text.maximum_size)
+        if init_from:
+            vocabulary = before.vocabulary.extended(vocabulary.words[4:])
+    model = ImageCaptioner(recipe.model, vocabulary, encoder_weights)
+    if init_from:
+        transfer_weights(before.network, model.network, len(before.vocabulary))
+    return Prepared(recipe, dataset, model, train, dev, list(dataset.problems))
+
+
+def prepare_sources(prepared: Prepared, cache: Path, progress=None) -> None:
+    """Opens the images of the training and development splits, computing features where they are missing."""
+    training = prepared.recipe.training
+    encoder = prepared.captioner.encoder
+    source, problems = open_source(encoder, [example.image for example in prepared.train_examples], cache, progress)
+    prepared.problems += problems
+    prepared.batches = CaptionBatches(
+        source,
+        [example.captions for example in prepared.train_examples],
+        prepared.captioner.vocabulary,
+        prepared.recipe.text.max_length,
+        training.images_per_batch,
+        training.captions_per_image,
+        training.seed,
+    )
+    if not prepared.batches.steps:
+        raise UserError(f"None of the training images in {prepared.dataset.root} can be read.")
+    if prepared.dev_examples:
+        images = [example.image for example in prepared.dev_examples]
+        prepared.dev_source, problems = open_source(encoder, images, cache, progress)
+        prepared.problems += problems

@@ -1,0 +1,33 @@
+"""Scores of decoded captions: the metrics every data set has, and those that only one can have."""
+
+from collections.abc import Mapping
+
+from captioner.metrics.score import ScoreReport, score_captions
+from pipelines.examples import DataSet
+
+
+def references_of(examples) -> dict[str, tuple[str, ...]]:
+    return {example.id: example.captions for example in examples if example.captions}
+
+
+def score_split(dataset: DataSet, examples, predictions: Mapping[str, str], tokeniser: str = "ptb") -> ScoreReport:
+    """Scores predictions (id of an image -> caption) against the references of their examples.
+
+    For `shapes` the report also tells how true the captions are.
+    """
+    references = references_of(examples)
+    report = score_captions({key: predictions[key] for key in predictions if key in references}, references, tokeniser)
+    if dataset.name == "shapes":
+        report.scores.update(_truth(dataset, examples, predictions))
+    return report
+
+
+def _truth(dataset: DataSet, examples, predictions: Mapping[str, str]) -> dict[str, float]:
+    from pipelines.datasets.shapes import read_scenes
+    from pipelines.shapes.faithfulness import faithfulness, novel_object_right
+
+    scenes = read_scenes(dataset.root)
+    scores = dict(faithfulness(predictions, scenes))
+    if {example.split for example in examples} == {"novel"}:
+        scores["novel_object_right"] = novel_object_right(predictions, scenes)
+    return scores

@@ -1,0 +1,105 @@
+"""What training tells the person who waits for it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Show:
+    """Writes to a terminal with bars, or to a log with a line now and then.
+
+    Args:
+        console: where to; standard output by default.
+        quiet: say nothing but warnings.
+        every: seconds between two lines where the output is no terminal.
+    """
+
+    def __init__(self, console: Console | None = None, quiet: bool = False, every: float = 30.0):
+        self.console = console or Console(highlight=False)
+        self.quiet = quiet
+        self.every = every
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            self.console.print(escape(text), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self.console.print(f"[yellow]Warning:[/yellow] {escape(text)}", soft_wrap=True)
+
+    def problems(self, problems, most: int = 5) -> None:
+        """The first few of the data's problems, and how many there are."""
+        for problem in problems[:most]:
+            self.warn(str(problem))
+        if len(problems) > most:
+            self.warn(f"... and {len(problems) - most:,} more; `captioner check DATA` lists them all.")
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable]:
+        """A bar, or lines, for work whose length is told as it goes: `advance(done, total)`."""
+        yield from self._bar(title, 0, 0)
+
+    @contextmanager
+    def epoch(self, number: int, epochs: int, steps: int, done: int) -> Iterator[Callable]:
+        """A bar, or lines, for the steps of an epoch: `tell(step, loss)`."""
+        for advance in self._bar(f"Epoch {number}/{epochs}", steps, done):
+            yield lambda step, loss: advance(step, steps, f"loss {loss:.3f}")
+
+    def _bar(self, title: str, total: int, done: int) -> Iterator[Callable]:
+        if self.quiet:
+            yield lambda *_: None
+        elif self.console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=self.console, transient=True) as bar:
+                task = bar.add_task(title, total=total or None, completed=done)
+                yield lambda at, of, note="": bar.update(
+                    task, completed=at, total=of, description=f"{title}  {note}".rstrip()
+                )
+        else:
+            yield self._lines(title, done)
+
+    def _lines(self, title: str, done: int) -> Callable:
+        started = last = time.monotonic()
+
+        def advance(at, of, note=""):
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= self.every and at > done:
+                last = now
+                left = (now - started) / (at - done) * (of - at)
+                self.say(f"{title}  {at:,}/{of:,}  {note}  {_duration(left)} left")
+
+        return advance
+
+    def scores(self, row: dict, best: bool) -> None:
+        """One line about an epoch: its loss and its scores."""
+        names = {"bleu_1": "BLEU-1", "bleu_4": "BLEU-4", "cider_d": "CIDEr-D", "faithfulness": "faithfulness"}
+        told = [f"{label} {100 * row[name]:.1f}" for name, label in names.items() if name in row]
+        if "distinct_captions" in row:
+            told.append(f"distinct {row['distinct_captions']:.0%}")
+        mark = "  best so far" if best else ""
+        self.say(
+            f"Epoch {row['epoch']}: loss {row['loss']:.3f}  {'  '.join(told)}  ({_duration(row['seconds'])}){mark}"
+        )
+
+    def samples(self, examples, predictions: dict[str, str], at: int, count: int = 3) -> None:
+        """A few decoded captions with a reference each; others every epoch."""
+        known = [example for example in examples if example.id in predictions and example.captions]
+        for offset in range(min(count, len(known))):
+            example = known[(at * count + offset) * 7919 % len(known)]
+            self.say(f"    {example.id}: {predictions[example.id]}")
+            for reference in example.captions[:2]:
+                self.say(f"        reference: {reference}")
+
+
+def _duration(seconds: float) -> str:
+    """
+    >>> _duration(75), _duration(7322)
+    ('1:15', '2:02:02')
+    """
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,134 @@
+"""What every data set must be (`check_dataset`), and tiny ones in the real layouts (`LAYOUTS`)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from pipelines.datasets import shapes
+from pipelines.examples import CaptionExample, DataSet
+
+
+def check_dataset(dataset: DataSet):
+    """Ids are unique relative paths, files exist, no image is in two splits, captions are clean and not
+    empty."""
+    assert dataset.examples, "there is nothing to train on"
+    ids = [example.id for example in dataset.examples]
+    assert len(set(ids)) == len(ids), "two examples share an id: predictions would overwrite each other"
+    splits: dict[Path, set[str]] = {}
+    for example in dataset.examples:
+        assert example.image.is_file(), f"{example.image} is not there: training would stop at it"
+        assert example.split, f"{example.id} is in no split"
+        splits.setdefault(example.image.resolve(), set()).add(example.split)
+        if isinstance(example, CaptionExample):
+            assert dataset.root / example.id == example.image, f"{example.id} does not name {example.image}"
+            assert not Path(example.id).is_absolute() and "\\" not in example.id, (
+                "the id is not a portable path"
+            )
+            assert example.captions, f"{example.id} has no caption"
+            for caption in example.captions:
+                assert caption == caption.strip() != "" and "\n" not in caption, (
+                    f"unclean caption {caption!r}"
+                )
+                caption.encode("utf-8")  # or it could not be written again
+    leaks = {image: found for image, found in splits.items() if len(found) > 1}
+    assert not leaks, f"images in more than one split: scores would be too good: {leaks}"
+    for problem in dataset.problems:
+        assert "\n" not in str(problem), "a problem must be one line, or `captioner check` cannot be searched"
+    assert sum(dataset.splits().values()) == len(dataset.examples)
+
+
+def draw_image(path: Path, shade: int = 0):
+    """A small JPEG or PNG whose content depends on `shade`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8), (shade % 256, 128, 255 - shade % 256)).save(path)
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def make_flickr8k(root: Path):
+    """Token file and two of the three lists; c.jpg is the test image, whose list is missing."""
+    for shade, name in enumerate(("a", "b", "c")):
+        draw_image(root / f"Flicker8k_Dataset/{name}.jpg", shade)
+    tokens = [f"{name}.jpg#{n}\tA dog number {n} runs ." for name in ("a", "b", "c") for n in range(5)]
+    write(root / "Flickr8k.token.txt", "\n".join(tokens) + "\n")
+    write(root / "Flickr_8k.trainImages.txt", "a.jpg\n")
+    write(root / "Flickr_8k.devImages.txt", "b.jpg\n")
+
+
+def make_flickr30k(root: Path):
+    for shade, name in enumerate(("1", "2", "3")):
+        draw_image(root / f"flickr30k-images/{name}.jpg", shade)
+    rows = [f"{name}.jpg| {n}| A cat number {n} , asleep ." for name in ("1", "2", "3") for n in range(5)]
+    write(root / "results.csv", "\n".join(["image_name| comment_number| comment", *rows]) + "\n")
+    write(root / "train.txt", "1\n")
+    write(root / "val.txt", "2\n")
+    write(root / "test.txt", "3.jpg\n")
+
+
+def make_coco(root: Path):
+    number = 0
+    for split, images in {"train": (9, 25), "val": (42,)}.items():
+        names = {image: f"COCO_{split}2014_{image:012}.jpg" for image in images}
+        annotations = []
+        for image, name in names.items():
+            draw_image(root / f"{split}2014/{name}", image)
+            for _ in range(2):
+                number += 1
+                annotations.append(
+                    {"image_id": image, "id": number, "caption": f"Bread on table {number}.\n"}
+                )
+        content = {
+            "info": {},
+            "images": [{"license": 1, "file_name": name, "id": image} for image, name in names.items()],
+            "licenses": [],
+            "annotations": annotations,
+        }
+        write(root / f"annotations/captions_{split}2014.json", json.dumps(content))
+
+
+def make_karpathy(root: Path):
+    images = []
+    for number, split in enumerate(("train", "restval", "val", "test")):
+        folder = "train2014" if split == "train" else "val2014"
+        name = f"COCO_{folder}_{number:012}.jpg"
+        draw_image(root / folder / name, number)
+        sentences = [
+            {"tokens": ["a", "man"], "raw": f"A man {n}.", "imgid": number, "sentid": n} for n in range(2)
+        ]
+        image = {
+            "filepath": folder,
+            "filename": name,
+            "imgid": number,
+            "cocoid": 100 + number,
+            "split": split,
+        }
+        images.append({**image, "sentids": [0, 1], "sentences": sentences})
+    write(root / "dataset_coco.json", json.dumps({"images": images, "dataset": "coco"}))
+
+
+def make_table(root: Path):
+    for shade, name in enumerate(("a.jpg", "holiday/b.png", "c.jpg")):
+        draw_image(root / "images" / name, shade)
+    rows = ["image,caption,split", "a.jpg,A dog.,train", 'a.jpg,"A dog, brown.",train']
+    write(root / "captions.csv", "\n".join([*rows, "holiday/b.png,Two people.,val", "c.jpg,A boat.,test"]))
+
+
+def make_shapes(root: Path):
+    shapes.draw(root, seed=0, sizes={"train": 3, "dev": 1, "test": 1, "novel": 1})
+
+
+# Layout -> what makes it, and the annotation files that a stranger may have damaged.
+LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "shapes": (make_shapes, ("captions.jsonl", "scenes.jsonl")),
+    "flickr8k": (make_flickr8k, ("Flickr8k.token.txt", "Flickr_8k.trainImages.txt")),
+    "flickr30k": (make_flickr30k, ("results.csv", "val.txt")),
+    "coco": (make_coco, ("annotations/captions_val2014.json",)),
+    "karpathy": (make_karpathy, ("dataset_coco.json",)),
+    "table": (make_table, ("captions.csv",)),
+}
