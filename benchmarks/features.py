@@ -4,9 +4,9 @@
     python -m benchmarks.features --images DIR --weights FILE --count 320
     python -m benchmarks.features --width 4000 --height 3000
 
-`bare` is a compiled forward pass on tensors that lie ready in memory, in the same precision, at the best of several
-batch sizes. Both sides take turns in one run, so that whatever else the machine does falls on both. Weights do not
-change the speed. Target: ratio >= 0.9.
+`bare` is a compiled forward pass on tensors that lie ready in memory, in the same precision, at the best
+of several batch sizes. Both sides take turns in one run, so that whatever else the machine does falls on
+both. Weights do not change the speed. Target: ratio >= 0.9.
 """
 
 import argparse
@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> float:
     bare = tf.function(lambda images: encoder.trunk.model(images, training=False), jit_compile=False)
     with tempfile.TemporaryDirectory() as folder:
         paths = _images(options, Path(folder))
+        photographs = _describe(paths)
         speeds: dict[str, list[float]] = {f"bare, batch {size}": [] for size in options.batch_sizes}
         speeds["features"] = []
         ready = {
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> float:
                 speeds[f"bare, batch {size}"].append(_bare_speed(bare, ready[size], options.count))
             speeds["features"].append(_extract(encoder, paths, Path(folder), options.batch_size))
     best = max(np.median(values) for name, values in speeds.items() if name.startswith("bare"))
-    print(f"{settings.name}, {encoder.trunk.precision}, {len(paths)} images, {options.rounds} rounds, {_sizes(paths)}")
+    print(f"{settings.name}, {encoder.trunk.precision}, {options.rounds} rounds of {photographs}")
     print(f"{'':<16}{'images/s':>10}{'lowest':>10}{'highest':>10}{'ratio':>8}")
     for name, values in speeds.items():
         middle = np.median(values)
@@ -90,7 +91,9 @@ def _images(options: argparse.Namespace, folder: Path) -> list[Path]:
     paths = [folder / f"{number}.jpg" for number in range(options.count)]
     for path in paths:  # smooth colours with some noise compress as photographs do
         coarse = Image.fromarray(generator.integers(0, 256, (12, 16, 3), np.uint8))
-        smooth = np.asarray(coarse.resize((options.width, options.height), Image.Resampling.BICUBIC), np.int16)
+        smooth = np.asarray(
+            coarse.resize((options.width, options.height), Image.Resampling.BICUBIC), np.int16
+        )
         noise = generator.integers(-12, 13, smooth.shape, np.int16)
         Image.fromarray(np.clip(smooth + noise, 0, 255).astype(np.uint8)).save(path, quality=85)
     return paths
@@ -118,11 +121,13 @@ def _extract(encoder, paths: list[Path], folder: Path, batch_size: int) -> float
         return len(paths) / (time.perf_counter() - started)
 
 
-def _sizes(paths: list[Path]) -> str:
+def _describe(paths: list[Path]) -> str:
     from PIL import Image
 
     with Image.open(paths[0]) as image:
-        return f"first {image.width} x {image.height}, {np.mean([path.stat().st_size for path in paths]) / 1e3:.0f} kB"
+        size = f"{image.width} x {image.height}"
+    kilobytes = np.mean([path.stat().st_size for path in paths]) / 1000
+    return f"{len(paths)} images (the first {size}, {kilobytes:.0f} kB on average)"
 
 
 if __name__ == "__main__":

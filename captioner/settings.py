@@ -44,7 +44,9 @@ class DecoderSettings(Settings):
     embedding_size: PositiveInt = 512
     attention_size: PositiveInt = 512
     dropout: Share = 0.5  # on embedded words, and before the logits
+    word_dropout: Share = 0.0  # of whole words, so that the picture has to tell what comes next
     tie_embeddings: bool = False  # the logits use the transposed word embedding
+    query_word: bool = False  # attention knows the word just written, besides the state
 
 
 class TextSettings(Settings):

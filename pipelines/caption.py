@@ -1,12 +1,12 @@
 """Captions for files and folders: one line an image, whatever the folder holds and whenever the power fails.
 
-    walk ──▶ batches of N files ──▶ decode (threads) ──▶ network (one thread) ──▶ journal (this thread)
-                                  at most `_AHEAD` batches wait at each arrow
+    walk ──▶ batches of N ──▶ decode (threads) ──▶ network (a thread) ──▶ journal (this thread)
+                      at most `_AHEAD` batches wait at each arrow
 
-A batch is N files that follow one another in the walk, readable or not, so the same folder always gives the same
-batches. A run that goes on after a kill therefore computes the batch that was cut off once more and appends what is
-missing of it: the file has the same bytes as that of a run that was never stopped, even where a network's last digits
-depend on what else is in the batch.
+A batch is N files that follow one another in the walk, readable or not, so the same folder always gives the
+same batches. A run that goes on after a kill therefore computes the batch that was cut off once more and
+appends what is missing of it: the file has the same bytes as that of a run that was never stopped, even where
+the last digits of a network depend on what else is in the batch.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -25,9 +25,11 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.images import ImageError, ImageLimits, decode_image, normalise
+from pipelines.disk import told
 from pipelines.folders import Found, distinct_paths, find_images
-from pipelines.journal import Journal, need_parquet, read_journal, told, write_csv, write_parquet
+from pipelines.journal import Journal, read_journal
 from pipelines.parallel import in_order
+from pipelines.tables import need_parquet, write_csv, write_parquet
 
 _AHEAD = 3  # batches that are decoded before the network asks for them
 FORMATS = (".jsonl", ".csv", ".parquet")
@@ -48,7 +50,7 @@ class CaptionOptions:
     candidates: int = 1
     batch_size: int = 16
     attention: Path | None = None
-    limits: ImageLimits = ImageLimits()
+    limits: ImageLimits = field(default_factory=ImageLimits)
 
 
 @dataclass
@@ -80,9 +82,9 @@ def caption_images(
 
     Args:
         paths: images and folders.
-        captioner: an `ImageCaptioner`, or a function that loads one, which is called only if there is work to do.
-        output: a `.jsonl`, `.csv` or `.parquet` file; if it was begun by the same call before, it is gone on with. Without
-            it nothing is written, and `show` gets the records.
+        captioner: an `ImageCaptioner`, or a function that loads one, called only if there is work to do.
+        output: a `.jsonl`, `.csv` or `.parquet` file; one that the same call began before is gone on with.
+            Without it nothing is written, and `show` gets the records.
         model: what tells this model from others, such as its checksum.
         options: how.
         show: called with every new record, in order, after it is safe.
@@ -124,27 +126,31 @@ def journal_path(output: Path) -> Path:
 
 def _checked(output: Path) -> Path:
     if output.suffix.lower() not in FORMATS:
-        raise UserError(f"{output} should end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}: that says how it is written.")
+        raise UserError(
+            f"{output} should end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}: that says how it is written."
+        )
     if output.is_dir():
         raise UserError(f"{output} is a folder. Give the name of a file to write captions to.")
     if output.suffix.lower() == ".parquet":
         need_parquet()  # to be told now, not after a night's work
     if output.exists() and not journal_path(output).exists():
         raise UserError(
-            f"{output} exists already and was not written by this command ({journal_path(output).name} is not beside it). "
-            "Nothing was changed: give another --output, or move that file away."
+            f"{output} exists already and was not begun by this command ({journal_path(output).name} is not "
+            "beside it). Nothing was changed: give another --output, or move that file away."
         )
     return output
 
 
 def _made_with(paths, model: str, options: CaptionOptions) -> dict:
-    """What must be the same for two calls to write to one file; the keys stand in the message if it is not."""
+    """What must be the same for two calls to write to one file; the keys stand in the message."""
     given = distinct_paths(paths)
     return {
         "model": model,
         "beam size": options.beam_size,
         "number of candidates": options.candidates,
-        "folder or list of images": [os.path.realpath(path) for path in given] if len(given) == 1 else sorted(given),
+        "folder or list of images": [os.path.realpath(path) for path in given]
+        if len(given) == 1
+        else sorted(given),
     }
 
 
@@ -153,14 +159,18 @@ def _open_journal(output: Path | None, made_with: dict):
 
 
 def _peek(found: Iterator[Found], number: int) -> tuple[Iterator[Found], int]:
-    """The same images, and how many of the first `number` there are: a single image needs no batch of sixteen."""
+    """The same images, and how many of the first `number` there are: one image needs no batch of 16."""
     first = list(itertools.islice(found, number))
     if not first:
-        raise UserError("There is no image in what was given. Images are found by their names' endings and by their content.")
+        raise UserError(
+            "There is no image in what was given. Images are known by their names' endings and their content."
+        )
     return itertools.chain(first, found), len(first)
 
 
-def _batches(found: Iterable[Found], size: int, journal: Journal | None) -> Iterator[tuple[list[Found], set[int]]]:
+def _batches(
+    found: Iterable[Found], size: int, journal: Journal | None
+) -> Iterator[tuple[list[Found], set[int]]]:
     """`(files, places of those that still need a line)` of every batch that has any."""
     found = iter(found)
     while batch := list(itertools.islice(found, size)):
@@ -170,7 +180,7 @@ def _batches(found: Iterable[Found], size: int, journal: Journal | None) -> Iter
 
 
 def _caption(batches, captioner, options: CaptionOptions, batch_size: int) -> Iterator[list[dict]]:
-    """Records batch by batch. The work is done in another thread, so that Ctrl-C is heard while the network computes."""
+    """Records batch by batch; the work is done in another thread, so that Ctrl-C is heard meanwhile."""
     results: queue.Queue = queue.Queue(maxsize=_AHEAD)
     stop = threading.Event()
 
@@ -195,18 +205,23 @@ def _caption(batches, captioner, options: CaptionOptions, batch_size: int) -> It
 def _put(results: queue.Queue, item, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
-            return results.put(item, timeout=0.2)
+            results.put(item, timeout=0.2)
+            return
         except queue.Full:
             continue
 
 
-def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: threading.Event) -> Iterator[list[dict]]:
+def _work(
+    batches, captioner, options: CaptionOptions, batch_size: int, stop: threading.Event
+) -> Iterator[list[dict]]:
     first = next(batches, None)
     if first is None:
         return
     captioner = captioner() if callable(captioner) else captioner
     if options.attention is not None and captioner.encoder.grid is None:
-        raise UserError("This model sees an image as a whole, not place by place: there is no attention to draw.")
+        raise UserError(
+            "This model sees an image as a whole, not place by place: there is no attention to draw."
+        )
     to_decode, to_caption = itertools.tee(itertools.chain([first], batches))
     decode = partial(_decode, spec=captioner.encoder.spec, limits=options.limits)
     decoded = in_order(decode, (file for batch, _ in to_decode for file in batch), _AHEAD * batch_size)
@@ -249,9 +264,17 @@ def _records(
         captions = dict(zip(readable, found, strict=True))
     if options.attention is not None:
         for place in missing.intersection(readable):
-            _draw_attention(batch[place].name, decoded[place], captions[place][0], captioner.encoder.grid, options.attention)
+            _draw_attention(
+                batch[place].name,
+                decoded[place],
+                captions[place][0],
+                captioner.encoder.grid,
+                options.attention,
+            )
     return [
-        _record(batch[place].name, captions[place]) if place in captions else {"image": batch[place].name, "error": decoded[place]}
+        _record(batch[place].name, captions[place])
+        if place in captions
+        else {"image": batch[place].name, "error": decoded[place]}
         for place in sorted(missing)
     ]
 
@@ -267,7 +290,9 @@ def _draw_attention(name: str, pixels: np.ndarray, caption, grid: tuple[int, int
     from pipelines.pictures import attention_sheet
 
     if caption.attention is None:
-        raise UserError("This model's decoder does not attend to places of the image: there is no attention to draw.")
+        raise UserError(
+            "This model's decoder does not attend to places of the image: there is no attention to draw."
+        )
     path = picture_path(name, folder)
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)

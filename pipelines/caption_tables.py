@@ -1,8 +1,10 @@
-"""Captions and references made by anything: COCO's JSON files, tables, and the files that this program writes.
+"""Captions and references made by anything: COCO's JSON files, tables, and what this program writes.
 
-    predictions   [{"image_id": 42, "caption": "a dog"}]; jsonl, csv, tsv or parquet with `image` and `caption`
-    references    COCO annotations {"images": [...], "annotations": [...]}; {"42": ["a dog", ...]}; a table with several rows
-                  an image; or the folder of a data set
+    predictions   [{"image_id": 42, "caption": "a dog"}]; a table with `image` and `caption`
+    references    COCO annotations {"images": [...], "annotations": [...]}; {"42": ["a dog", ...]}; a table
+                  with several rows an image; or the folder of a data set
+
+Both name their images in the same way: by id, by path, or one by path and the other by the file's name.
 """
 
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.datasets.text import parse_json, read_json, read_lines, read_records, shown
+from pipelines.tables import FORMULA
 
 _IMAGE = ("image", "image_id", "file_name", "filename", "id")
 _CAPTION = ("caption", "captions", "comment", "references", "text")
@@ -28,7 +31,9 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
             skipped += 1
             continue
         if image in predictions or len(captions) > 1:
-            raise UserError(f"{place}: the image {shown(image)} has several captions; one caption an image can be scored.")
+            raise UserError(
+                f"{place}: the image {shown(image)} has several captions; one caption an image can be scored."
+            )
         predictions[image] = captions[0]
     if not predictions:
         raise UserError(f"{path} holds no captions.")
@@ -54,7 +59,9 @@ def read_references(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, s
         content = read_json(path) if path.suffix.lower() == ".json" else None
         if isinstance(content, dict) and isinstance(content.get("images"), list):
             others = {
-                str(image.get("file_name")): str(image.get("id")) for image in content["images"] if isinstance(image, dict)
+                str(image.get("file_name")): str(image.get("id"))
+                for image in content["images"]
+                if isinstance(image, dict)
             }
         for _, image, captions in _rows(path, content):
             references.setdefault(image, []).extend(captions)
@@ -76,14 +83,23 @@ def match(
     """
     matched: dict[str, str] = {}
     for image, caption in predictions.items():
-        known = next((name for name in (image, others.get(image), others.get(image.rsplit("/", 1)[-1])) if name in references), None)
+        known = next(
+            (
+                name
+                for name in (image, others.get(image), others.get(image.rsplit("/", 1)[-1]))
+                if name in references
+            ),
+            None,
+        )
         if known is None:
             raise UserError(
-                f"The image {shown(image)} has a caption but no reference. Both files must name images alike; the references "
-                f"name them like {shown(next(iter(references)))}."
+                f"The image {shown(image)} has a caption but no reference. Both files must name images "
+                f"alike; the references name them like {shown(next(iter(references)))}."
             )
         if known in matched:
-            raise UserError(f"Two captions are for the image {shown(known)}, as the references name it; expected one an image.")
+            raise UserError(
+                f"Two captions are for the image that the references call {shown(known)}; one was expected."
+            )
         matched[known] = caption
     return matched
 
@@ -117,7 +133,9 @@ def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
     if isinstance(content, dict):
         content = [{"image": image, "caption": caption} for image, caption in content.items()]
     if not isinstance(content, list):
-        raise UserError(f'{path}: expected a list like [{{"image_id": 42, "caption": "a dog"}}], got {shown(repr(content))}.')
+        raise UserError(
+            f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {shown(repr(content))}.'
+        )
     for number, record in enumerate(content, start=1):
         place = f"{path}, entry {number}"
         yield (place, *_record(place, record))
@@ -144,14 +162,18 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     image = next((columns.index(name) for name in _IMAGE if name in columns), None)
     caption = next((columns.index(name) for name in _CAPTION if name in columns), None)
     if image is None or caption is None:
-        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected; the first row has: {', '.join(columns)}.")
+        raise UserError(
+            f"{path}:{line}: columns `image` and `caption` were expected, not: {', '.join(columns)}."
+        )
     for line, fields in records:
         if fields is None or len(fields) != len(columns):
-            raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
+            raise UserError(
+                f"{path}:{line}: this row has not the {len(columns)} fields that the first row names."
+            )
         text = _unguarded(fields[caption])
         yield f"{path}:{line}", _unguarded(fields[image]), [text] if text.strip() else []
 
 
 def _unguarded(text: str) -> str:
     """Without the apostrophe that `write_csv` puts before what a spreadsheet would run."""
-    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@\t\r\n＝＋－＠") else text
+    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text

@@ -20,67 +20,74 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
+    "lines.linewidth": 1.4,
     "legend.frameon": False,
 }
-_PERCENT = ("bleu", "rouge", "cider", "faithfulness", "coverage", "distinct")
+_SCORES = {
+    "faithfulness": "faithfulness",
+    "bleu_1": "BLEU-1",
+    "bleu_4": "BLEU-4",
+    "cider_d": "CIDEr-D",
+    "rouge_l": "ROUGE-L",
+    "distinct_captions": "distinct captions",
+}
+_COLOURS = (_BLUE, _AMBER, "#4f9d69", "#b6556b", "#7d6bb0", "#7a8793")
 
 
-def training_curves(metrics_csv: Path) -> str:
-    """Loss and decoded scores by epoch as SVG, from a run's metrics.csv; nothing if there is none to draw."""
+def training_curves(metrics_csv: Path) -> list[str]:
+    """Loss and decoded scores by epoch, from a run's metrics.csv, as SVG; nothing where there is none."""
     columns = _columns(metrics_csv)
-    epochs = columns.get("epoch") or list(range(1, 1 + max(map(len, columns.values()), default=0)))
-    losses = {name: values for name, values in columns.items() if "loss" in name}
-    scores = {name: values for name, values in columns.items() if _plain(name).startswith(_PERCENT) and _plain(name) in _DRAWN}
-    panels = [(title, lines) for title, lines in (("Loss", losses), ("Decoded captions, dev (x 100)", scores)) if lines]
-    if not panels or len(epochs) < 2:
-        return ""
+    epochs = columns.get("epoch", [])
+    losses = {name.replace("_", " "): values for name, values in columns.items() if "loss" in name}
+    scores = {label: columns[name] for name, label in _SCORES.items() if name in columns}
+    panels = (("Loss", losses, 1), ("Decoded dev captions, x 100", scores, 100))
+    enough = len(epochs) > 1
+    return [_curves(title, epochs, lines, factor) for title, lines, factor in panels if lines and enough]
 
+
+def _curves(title: str, epochs: list, lines: dict[str, list], factor: float) -> str:
     def draw(figure):
-        for place, (title, lines) in enumerate(panels, start=1):
-            axes = figure.add_subplot(1, len(panels), place)
-            for number, (name, values) in enumerate(lines.items()):
-                factor = 1 if title == "Loss" else 100
-                points = [(epoch, value * factor) for epoch, value in zip(epochs, values, strict=False) if value is not None]
-                axes.plot(*zip(*points, strict=True), label=_plain(name).replace("_", " "), color=_colour(number), marker="o",
-                          markersize=2.5, linewidth=1.4)  # fmt: skip
-            axes.set_title(title, fontsize=10, loc="left")
-            axes.set_xlabel("epoch")
-            axes.grid(axis="y", linewidth=0.3, alpha=0.5)
-            if len(lines) > 1:
-                axes.legend(fontsize=8)
+        axes = figure.add_subplot()
+        for colour, (label, values) in zip(_COLOURS, lines.items(), strict=False):
+            known = [
+                (at, factor * value) for at, value in zip(epochs, values, strict=True) if value is not None
+            ]
+            axes.plot(*zip(*known, strict=True), label=label, color=colour, marker="o", markersize=2.5)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(axis="y", linewidth=0.3, alpha=0.5)
+        if len(lines) > 1:
+            figure.legend(fontsize=8.5, loc="outside lower center", ncols=3)
 
-    return _svg(draw, (4.2 * len(panels) + 0.4, 2.7))
+    return _svg(draw, (4.6, 3.1))
 
 
 def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> str:
     """How long captions and references are, in words, as SVG."""
     longest = max([*captions, *references], default=0)
     # A few references may be very long; they share the last column, lest all others become needles.
-    last = min(longest, 3 + sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))])
+    last = min(
+        longest, 3 + sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))]
+    )
 
     def draw(figure):
         axes = figure.add_subplot()
-        for lengths, label, colour, shift in ((references, "references", _AMBER, -0.2), (captions, "captions", _BLUE, 0.2)):
+        for lengths, label, colour, shift in (
+            (references, "references", _AMBER, -0.2),
+            (captions, "captions", _BLUE, 0.2),
+        ):
             counts = Counter(min(length, last) for length in lengths)
             shares = [100 * counts[length] / max(len(lengths), 1) for length in range(last + 1)]
-            axes.bar([length + shift for length in range(last + 1)], shares, width=0.4, label=label, color=colour)
+            axes.bar(
+                [length + shift for length in range(last + 1)], shares, width=0.4, label=label, color=colour
+            )
         axes.set_xlabel("words")
         axes.set_ylabel("share, %")
         axes.grid(axis="y", linewidth=0.3, alpha=0.5)
         axes.legend(fontsize=9)
 
-    return _svg(draw, (6.4, 2.7))
-
-
-_DRAWN = {"bleu_4", "bleu_1", "cider_d", "rouge_l", "faithfulness", "coverage", "distinct_captions"}
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix("dev_").removeprefix("dev.").removeprefix("val_")
-
-
-def _colour(number: int) -> str:
-    return (_BLUE, _AMBER, "#4f9d69", "#b6556b", "#7d6bb0", "#7a8793")[number % 6]
+    return _svg(draw, (6.2, 2.7))
 
 
 def _columns(path: Path) -> dict[str, list[float | None]]:

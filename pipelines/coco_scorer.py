@@ -21,15 +21,21 @@ def coco_scores(
         from pycocoevalcap.rouge.rouge import Rouge
         from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
     except ImportError:
-        return {}, ["The COCO scorer is not installed: pip install 'captioner[coco]'. The other scores are complete."]
+        return {}, [
+            "The COCO scorer is not installed: pip install 'captioner[coco]'. The other scores are complete."
+        ]
     if not shutil.which("java"):
-        return {}, ["The COCO scorer needs Java, which is not installed or not on the PATH. The other scores are complete."]
+        return {}, [
+            "The COCO scorer needs Java, and there is none on the PATH. The other scores are complete."
+        ]
     try:
         with _quiet():
             expected = PTBTokenizer().tokenize(
                 {image: [{"caption": caption} for caption in references[image]] for image in predictions}
             )
-            given = PTBTokenizer().tokenize({image: [{"caption": caption}] for image, caption in predictions.items()})
+            given = PTBTokenizer().tokenize(
+                {image: [{"caption": caption}] for image, caption in predictions.items()}
+            )
     except Exception as error:
         return {}, [f"The COCO scorer's tokeniser died ({_why(error)}). The other scores are complete."]
     scores, sentences = {}, []
@@ -45,7 +51,9 @@ def coco_scores(
                 score, _ = scorer().compute_score(expected, given)
             scores |= dict(zip(names, map(float, score if isinstance(score, list) else [score]), strict=True))
         except Exception as error:  # METEOR is another process, and may die in any way
-            sentences.append(f"The COCO scorer's {scorer.__name__} died ({_why(error)}). The other scores are complete.")
+            sentences.append(
+                f"The COCO scorer's {scorer.__name__} died ({_why(error)}). The other scores are complete."
+            )
     return scores, sentences
 
 

@@ -1,79 +1,16 @@
-"""Scores of what a model writes when it is left alone: captions decoded freely, counted as papers count.
+"""Scores of what a model writes when it is left alone: captions decoded freely, counted as papers count."""
 
-    evaluation-test/
-      metrics.json         scores, 95 % intervals, and how they were come by
-      predictions.csv      image, caption, its scores, references
-      captions.coco.json   COCO's result format, for other tools
-      report.html          a page to look at and to send
-"""
-
-import json
-import os
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from captioner.errors import UserError
 from captioner.metrics.score import ScoreReport, score_captions
+from pipelines.evaluation import REPORT, Evaluation, Looked, Prediction, rank, write_evaluation
 from pipelines.examples import DataSet
 from pipelines.intervals import DRAWS, combine_truth, intervals, score_intervals, truth_rows
-from pipelines.journal import told, write_csv
 from pipelines.show import Show
-
-METRICS, PREDICTIONS, COCO_RESULT, REPORT = "metrics.json", "predictions.csv", "captions.coco.json", "report.html"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One image's caption, and what is known about it.
-
-    image: its name. path: its file, if it is at hand. score: the model's own, mean log-probability a word.
-    scores: what the metrics say of this caption alone.
-    """
-
-    image: str
-    caption: str
-    references: tuple[str, ...]
-    scores: dict[str, float]
-    score: float | None = None
-    path: Path | None = None
-    source_id: str = ""
-
-
-@dataclass(frozen=True)
-class Looked:
-    """Where the decoder looked: `attention` `(words, P)` for the words of the caption of an image, on `grid` `(h, w)`."""
-
-    image: str
-    words: tuple[str, ...]
-    attention: np.ndarray
-    grid: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything that a report tells.
-
-    title: what was evaluated.
-    scores: name -> score, as `captioner.metrics` gives them (0 to 1; CIDEr-D 0 to 10).
-    intervals: name -> 95 % interval, for those scores that have one.
-    evaluated: how the scores were come by: model, data, split, tokeniser, beams ...; name -> plain value.
-    settings: of the run, by group; empty if captions came from a file.
-    notes: sentences that a reader of the scores must know.
-    history: the run's metrics.csv, if there is one.
-    """
-
-    title: str
-    scores: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    predictions: tuple[Prediction, ...]
-    evaluated: dict[str, object]
-    settings: dict[str, dict[str, object]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    looked: tuple[Looked, ...] = ()
-    history: Path | None = None
 
 
 def evaluate_run(
@@ -118,15 +55,22 @@ def evaluate_run(
     split = examples[0].split
     with show.progress("Images") as advance:
         source, problems = open_source(
-            captioner.encoder, [example.image for example in examples], cache or run.absolute().parent / "cache", advance
+            captioner.encoder,
+            [example.image for example in examples],
+            cache or run.absolute().parent / "cache",
+            advance,
         )
     show.problems(problems)
     beam_size = beam_size or captioner.settings.search.beam_size
     with show.progress("Captions") as advance:
-        written = decode_source(captioner, source, beam_size=beam_size, batch_size=batch_size, progress=advance)
+        written = decode_source(
+            captioner, source, beam_size=beam_size, batch_size=batch_size, progress=advance
+        )
     captions = {examples[index].id: found[0] for index, found in written.items() if examples[index].captions}
     if not captions:
-        raise UserError(f"None of the images of the split {split!r} in {dataset.root} could be read and has references.")
+        raise UserError(
+            f"None of the images of the split {split!r} in {dataset.root} could be read and has references."
+        )
     texts = {image: caption.text for image, caption in captions.items()}
     references = {example.id: example.captions for example in examples if example.id in captions}
     scored = score_captions(texts, references, captioner.settings.text.tokeniser)
@@ -135,8 +79,8 @@ def evaluate_run(
     by_id = {example.id: example for example in examples}
     predictions = tuple(
         Prediction(
-            image, caption.text, by_id[image].captions, scored.per_caption[image], caption.score, by_id[image].image,
-            by_id[image].source_id,
+            image, caption.text, by_id[image].captions, scored.per_caption[image], caption.score,
+            by_id[image].image, by_id[image].source_id,
         )
         for image, caption in captions.items()
     )  # fmt: skip
@@ -163,7 +107,7 @@ def evaluate_run(
         looked=_looked(captioner, source, predictions, index_of, batch_size, beam_size),
         history=run / "metrics.csv",
     )
-    write_evaluation(evaluation, report or run / f"evaluation-{split}", show)
+    _write(evaluation, report or run / f"evaluation-{split}", show)
     return evaluation
 
 
@@ -192,11 +136,11 @@ def evaluate_predictions(
     given, skipped = read_predictions(predictions)
     expected, others = read_references(references)
     texts = match(given, expected, others)
-    if len(texts) < len(expected):
-        show.warn(f"{len(expected) - len(texts):,} of {len(expected):,} images have no caption; they are left out.")
     scored = score_captions(texts, expected, tokeniser)
     coco, notes = _coco(scorer, texts, expected)
-    found = tuple(Prediction(image, text, expected[image], scored.per_caption[image]) for image, text in texts.items())
+    found = tuple(
+        Prediction(image, text, expected[image], scored.per_caption[image]) for image, text in texts.items()
+    )
     evaluation = Evaluation(
         title=f"{Path(predictions).name} against {Path(references).name}",
         scores={**scored.scores, **coco},
@@ -211,56 +155,16 @@ def evaluate_predictions(
         },
         notes=(*notes, *_left_out(len(expected), len(texts))),
     )
-    for note in notes:
-        show.warn(note)
-    if report:
-        write_evaluation(evaluation, report, show)
+    _write(evaluation, report, show)
     return evaluation
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path, show: Show | None = None) -> None:
-    """Writes the files that the head of this module lists.
-
-    Raises:
-        UserError: they cannot be written.
-    """
-    from pipelines.report import write_report
-
-    folder = Path(folder)
-    with told(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / METRICS, {
-        "title": evaluation.title,
-        "scores": evaluation.scores,
-        "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
-        "evaluated": evaluation.evaluated,
-        "notes": list(evaluation.notes),
-    })  # fmt: skip
-    names = list(evaluation.predictions[0].scores)
-    rows = (
-        {"image": one.image, "caption": one.caption, "score": None if one.score is None else round(one.score, 4),
-         **{name: round(value, 6) for name, value in one.scores.items()}, "references": one.references}
-        for one in evaluation.predictions
-    )  # fmt: skip
-    write_csv(rows, folder / PREDICTIONS, ["image", "caption", "score", *names, "references"])
-    _write_json(folder / COCO_RESULT, coco_result(evaluation.predictions))
-    write_report(folder / REPORT, evaluation)
-    if show:
-        for note in evaluation.notes:
-            show.warn(note)
-        show.say(f"Report: {folder / REPORT}")
-
-
-def coco_result(predictions) -> list[dict]:
-    """COCO's result format; ids are the data set's own where it has any, as numbers where all are numbers."""
-    ids = [one.source_id or one.image for one in predictions]
-    if len(set(ids)) < len(ids):
-        ids = [one.image for one in predictions]
-    numbers = all(name.isascii() and name.isdigit() for name in ids)
-    return [
-        {"image_id": int(name) if numbers else name, "caption": one.caption}
-        for name, one in zip(ids, predictions, strict=True)
-    ]
+def _write(evaluation: Evaluation, folder: Path | None, show: Show) -> None:
+    for note in evaluation.notes:
+        show.warn(note)
+    if folder is not None:
+        write_evaluation(evaluation, folder)
+        show.say(f"Report: {Path(folder) / REPORT}")
 
 
 def _data_of(run: Path, data: Path | None, show: Show) -> DataSet:
@@ -271,7 +175,9 @@ def _data_of(run: Path, data: Path | None, show: Show) -> DataSet:
     if data is not None:
         return read_dataset(data)
     if not (run / "recipe.toml").is_file():
-        raise UserError(f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR.")
+        raise UserError(
+            f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR."
+        )
     return open_data(load_recipe(str(run / "recipe.toml")), None, show.say)
 
 
@@ -286,7 +192,7 @@ def _how(scored: ScoreReport, predictions) -> dict[str, object]:
     counts = [len(one.references) for one in predictions]
     return {
         "images": scored.images,
-        "references an image": str(counts[0]) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}",
+        "references an image": " to ".join(map(str, sorted({min(counts), max(counts)}))),
         "tokeniser": scored.tokeniser,
         "intervals": f"95 %, bootstrap over images, {DRAWS:,} draws",
     }
@@ -322,7 +228,7 @@ def _coco(scorer: str, captions, references) -> tuple[dict[str, float], list[str
 def _left_out(expected: int, scored: int) -> tuple[str, ...]:
     if scored == expected:
         return ()
-    return (f"{expected - scored:,} of {expected:,} images are not among the scores: unreadable, or without caption or references.",)
+    return (f"{expected - scored:,} of {expected:,} images are not scored: unreadable, or without captions.",)
 
 
 def _settings(captioner, run: Path) -> dict[str, dict[str, object]]:
@@ -330,7 +236,9 @@ def _settings(captioner, run: Path) -> dict[str, dict[str, object]]:
     from pipelines.settings import load_recipe
 
     if (run / "recipe.toml").is_file():
-        values = load_recipe(str(run / "recipe.toml")).model_dump(mode="json", exclude={"name", "description"})
+        values = load_recipe(str(run / "recipe.toml")).model_dump(
+            mode="json", exclude={"name", "description"}
+        )
     else:
         values = captioner.settings.model_dump(mode="json", exclude={"kind"})
     values.get("data", {}).pop("directory", None)  # a place on somebody's machine tells a reader nothing
@@ -354,19 +262,3 @@ def _looked(captioner, source, predictions, index_of, batch_size, beam_size) -> 
         for image, caption in captions
         if caption.attention is not None
     )
-
-
-def rank(predictions) -> list[Prediction]:
-    """Best first: by CIDEr-D, then BLEU-4, then the model's own score."""
-    return sorted(
-        predictions,
-        key=lambda one: (one.scores.get("cider_d", 0.0), one.scores.get("bleu_4", 0.0), one.score or 0.0),
-        reverse=True,
-    )
-
-
-def _write_json(path: Path, content) -> None:
-    beside = path.with_name(path.name + ".part")
-    with told(path):
-        beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(beside, path)

@@ -102,8 +102,8 @@ class FeatureCache:
 class FeatureRows:
     """Rows of shards, read at random by several threads.
 
-    Rows are read, not memory-mapped: it is as fast, and mapped pages would count as the program's memory until
-    all features of a large data set seem to be in it.
+    Rows are read, not memory-mapped: it is as fast, and mapped pages would count as the program's memory
+    until all features of a large data set seem to be in it.
     """
 
     def __init__(self, cache: FeatureCache):
@@ -129,7 +129,7 @@ class FeatureRows:
     def _open_shard(self, shard: str):
         path = self._folder / f"{shard}.npy"
         try:
-            file = open(path, "rb", buffering=0)  # noqa: SIM115: closed when nobody uses it any more
+            file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed when forgotten
             version = np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         except (OSError, ValueError) as error:
@@ -148,8 +148,8 @@ class FeatureRows:
 class KnownFiles:
     """Hashes of files that were read before, so that a second run need not read them again.
 
-    A file counts as the same as long as its path, size and time of change are. Lines are only ever appended; one
-    that was cut by a kill is passed over.
+    A file counts as the same as long as its path, size and time of change are. Lines are only ever
+    appended; one that was cut by a kill is passed over.
     """
 
     def __init__(self, path: Path):
@@ -187,7 +187,9 @@ class KnownFiles:
         if self._new:
             try:
                 with open(self.path, "a", encoding="utf-8") as file:
-                    file.write("\n" + "\n".join(self._new) + "\n")  # a new line first: the last may have been cut
+                    file.write(
+                        "\n" + "\n".join(self._new) + "\n"
+                    )  # a new line first: the last may have been cut
                 self._new.clear()
             except OSError:
                 pass

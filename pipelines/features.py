@@ -3,8 +3,8 @@
     files ──read, hash, decode──▶ batches ──trunk──▶ shards ──▶ FeatureStore.read(indices)
           └── threads, ahead of the network ──┘       └── whole or absent ──┘
 
-What is stored is found again by the content of an image, so renamed and copied files are not computed again, and
-a changed one is. A run that was killed loses at most one shard; the same command goes on.
+What is stored is found again by the content of an image, so renamed and copied files are not computed
+again, and a changed one is. A run that was killed loses at most one shard; the same command goes on.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.images import ImageError, ImageLimits, load_image, read_bytes
+from captioner.images import DEFAULT_LIMITS, ImageError, ImageLimits, load_image, read_bytes
 from pipelines.examples import Problem
 from pipelines.feature_files import FeatureCache, FeatureRows, KnownFiles
 from pipelines.parallel import in_order
@@ -60,7 +60,9 @@ class FeatureStore:
         for position, index in enumerate(indices):
             shard, row = self._places[index]
             if row < 0:
-                raise UserError(f"Image {index} has no features because it could not be read; see `problems`.")
+                raise UserError(
+                    f"Image {index} has no features because it could not be read; see `problems`."
+                )
             self._rows.read_into(features[position], self._shards[shard], int(row))
         return features
 
@@ -101,7 +103,7 @@ def extract_features(
     batch_size: int = 16,
     progress: Progress | None = None,
     announce: Callable[[FeaturePlan], None] | None = None,
-    limits: ImageLimits = ImageLimits(),
+    limits: ImageLimits = DEFAULT_LIMITS,
     threads: int | None = None,
 ) -> FeatureStore:
     """Encodes the images whose features are not yet in the cache, and opens the cache for all of them.
@@ -117,7 +119,8 @@ def extract_features(
         threads: for reading and decoding; by default one a core.
 
     Raises:
-        UserError: the encoder cannot be cached, the disk is too small or full, or the folder cannot be written to.
+        UserError: the encoder cannot be cached, the disk is too small or full, or the folder cannot be
+            written to.
     """
     cache, files, digests = _known_digests(encoder, images, cache_root)
     plan = _plan(cache, digests)
@@ -168,7 +171,9 @@ def _known_digests(encoder, images: Sequence[Path], cache_root: Path):
 def _plan(cache: FeatureCache, digests: Sequence[str | None]) -> FeaturePlan:
     unknown = digests.count(None)
     new = unknown + len({digest for digest in digests if digest is not None and digest not in cache})
-    existing = next(folder for folder in (cache.root.absolute(), *cache.root.absolute().parents) if folder.exists())
+    existing = next(
+        folder for folder in (cache.root.absolute(), *cache.root.absolute().parents) if folder.exists()
+    )
     free = shutil.disk_usage(existing).free
     return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder)
 
@@ -185,7 +190,9 @@ def _check_room(plan: FeaturePlan) -> None:
 @dataclasses.dataclass(frozen=True)
 class _Image:
     path: Path
-    status: os.stat_result | None  # from before it was read: a file that changes meanwhile is not taken for known
+    status: (
+        os.stat_result | None
+    )  # from before it was read: a file that changes meanwhile is not taken for known
     digest: str
     pixels: np.ndarray | None  # None: the cache has its features already
 
@@ -267,10 +274,7 @@ def _size(count: int) -> str:
     >>> _size(351_232_000)
     '351 MB'
     """
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            break
-        count /= 1000
-    else:
-        unit = "TB"
-    return f"{count:.{0 if count >= 100 or unit == 'bytes' else 1}f} {unit}"
+    power = min((len(str(count)) - 1) // 3, 4)
+    unit = ("bytes", "kB", "MB", "GB", "TB")[power]
+    value = count / 1000**power
+    return f"{value:.0f} {unit}" if value >= 100 or not power else f"{value:.1f} {unit}"

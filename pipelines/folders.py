@@ -1,7 +1,7 @@
-"""Which images a command line's paths stand for: a walk that a million files, links in a circle or odd names do not stop.
+"""Which images a command line's paths stand for: a walk that a million files do not stop.
 
-The walk is a generator in sorted order, so the same folder gives the same images in the same order every time, and
-nothing is kept but the names of one folder at a time. No file is opened unless its name says nothing about it.
+The walk is a generator in sorted order, so the same folder gives the same images in the same order, and
+nothing is kept but the names of the folders it is in. No file is opened unless its name says nothing.
 """
 
 import os
@@ -15,7 +15,7 @@ from captioner.images import IMAGE_EXTENSIONS, sniff_image
 
 @dataclass(frozen=True)
 class Found:
-    """An image file: what it is called in results, where it is, and why it cannot be read if that is known already."""
+    """An image file: what it is called in results, where it is, and why it cannot be read, if known."""
 
     name: str
     path: str
@@ -25,11 +25,11 @@ class Found:
 def find_images(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) -> Iterator[Found]:
     """All images that `paths` stand for: files as they are, folders with everything below them.
 
-    In a folder a file counts as an image if its name ends like one's or if it begins like one. Links to files are
-    followed; links to folders too, unless that folder is walked anyway, so no circle goes round twice.
+    In a folder a file counts as an image if its name ends like one's or if it begins like one. Links to files
+    are followed; links to folders too, unless that folder is walked anyway, so no circle goes round twice.
 
-    Names are relative to the folder if there is but one path and it is a folder. Otherwise they begin with the path as
-    it was given, so that equal names in two folders stay apart. A path inside another one counts once.
+    Names are relative to the folder if there is but one path and it is a folder. Otherwise they begin with
+    the path as it was given, so that equal names in two folders stay apart. Paths inside others are left out.
 
     Args:
         paths: files and folders.
@@ -62,14 +62,18 @@ def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
     kept: dict[str, str] = {}
     for resolved, path in sorted(real, key=lambda pair: len(pair[0])):
         # A link to a file is an image of its own name: only the folder it is in counts.
-        place = resolved if os.path.isdir(path) else os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        place = (
+            resolved
+            if os.path.isdir(path)
+            else os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        )
         if place not in kept and not any(_inside(place, other) for other in kept):
             kept[place] = path
     return [path for path in dict.fromkeys(path for _, path in real) if path in set(kept.values())]
 
 
 def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iterator[Found]:
-    """Everything below `folder`, which is called `name` in results; a stack, since folders may be nested deeply."""
+    """Everything below `folder`, which is called `name` in results; a stack: folders may be nested deeply."""
     stack = [(folder, name, None)]
     while stack:
         folder, name, left = stack.pop()

@@ -30,7 +30,7 @@ def intervals(
 
 
 def score_intervals(report: ScoreReport) -> dict[str, tuple[float, float]]:
-    """The intervals of a report's scores, but for diversity: a caption drawn twice is not a repetition of the model."""
+    """The intervals of a report's scores, but for diversity: a caption drawn twice is no repetition."""
     found: dict[str, tuple[float, float]] = {}
     for name, metric in report.measures.items():
         if name != "diversity":
@@ -44,7 +44,11 @@ def truth_rows(captions: dict[str, str], scenes: dict) -> np.ndarray:
 
     checked = [check_caption(caption, scenes[image]) for image, caption in captions.items()]
     return np.array(
-        [(sum(said.true for said in one.statements), len(one.statements), one.named, one.there) for one in checked], float
+        [
+            (sum(said.true for said in one.statements), len(one.statements), one.named, one.there)
+            for one in checked
+        ],
+        float,
     )
 
 

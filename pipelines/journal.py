@@ -3,14 +3,12 @@
     captions.jsonl            one record a line, on the disk (fsync) before the next batch begins
     captions.jsonl.run.json   what the records were made with; another job may not append to them
 
-A line that a kill cut off is removed when the journal is opened again, and the job goes on behind the last whole one.
-Names of files may hold anything: a byte that is no UTF-8 is written as the JSON escape of the lone surrogate that
-Python reads it as, so every line is valid UTF-8 and gives back the same name.
+A line that a kill cut off is removed when the journal is opened again, and the job goes on behind the last
+whole one. Names of files may hold anything: a byte that is no UTF-8 is written as the JSON escape of the lone
+surrogate that Python reads it as, so every line is valid UTF-8 and gives back the same name.
 """
 
 import contextlib
-import csv
-import errno
 import hashlib
 import json
 import os
@@ -20,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from captioner.errors import UserError
+from pipelines.disk import told, write_whole
 
 try:
     import fcntl
@@ -28,8 +27,6 @@ except ImportError:  # Windows: two jobs on one journal are then not told apart
 
 # Line ends to `str.splitlines` and to some editors, though not to JSON.
 _LINE_BREAKS = {character: f"\\u{character:04x}" for character in (0x85, 0x2028, 0x2029, 0x7F)}
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection").
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 class Journal:
@@ -57,8 +54,7 @@ class Journal:
             self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
         try:
             self._lock()
-            with told(self.sidecar):
-                _write_whole(self.sidecar, json.dumps(made_with, indent=2) + "\n")
+            write_whole(self.sidecar, json.dumps(made_with, indent=2) + "\n")
             with told(self.path):
                 self.repaired = self._remove_cut_line()
                 self._written = self._read_keys()
@@ -102,7 +98,9 @@ class Journal:
         except UserError as error:
             with contextlib.suppress(OSError):  # then the next start repairs it
                 os.truncate(self._file.fileno(), end)  # half a batch helps nobody
-            raise UserError(f"{error} What was written until now is kept: the same command goes on from there.") from None
+            raise UserError(
+                f"{error} What was written until now is kept: the same command goes on from there."
+            ) from None
 
     def _check_owner(self, made_with: dict) -> None:
         try:
@@ -111,16 +109,20 @@ class Journal:
             before = json.loads(self.sidecar.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UserError(
-                f"{self.path} exists already and was not begun by this command (there is no {self.sidecar.name} beside it). "
-                "Nothing was changed: give another --output, or move that file away."
+                f"{self.path} exists already and was not begun by this command ({self.sidecar.name} is not "
+                "beside it). Nothing was changed: give another --output, or move that file away."
             ) from None
         except (OSError, ValueError) as error:
             raise UserError(f"{self.sidecar} cannot be read: {error}. Give another --output.") from None
-        differing = [name for name, value in made_with.items() if not isinstance(before, dict) or before.get(name) != value]
+        differing = [
+            name
+            for name, value in made_with.items()
+            if not isinstance(before, dict) or before.get(name) != value
+        ]
         if differing:
             raise UserError(
                 f"{self.path} holds captions that were made with another {' and another '.join(differing)}. "
-                "Nothing was changed: give another --output, or repeat the command as it was to go on with it."
+                "Nothing was changed: give another --output, or repeat the command as it was to go on."
             )
 
     def _lock(self) -> None:
@@ -128,7 +130,9 @@ class Journal:
             if fcntl:
                 fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{self.path} is being written by another process. Wait for it, or give another --output.") from None
+            raise UserError(
+                f"{self.path} is being written by another process. Wait for it, or give another --output."
+            ) from None
         except OSError:
             pass  # a file system without locks
 
@@ -153,7 +157,7 @@ class Journal:
         for record in read_journal(self.path):
             keys.append(_key(record["image"]))
             self.faults += "error" in record
-        return array("Q", sorted(keys)) if any(a > b for a, b in zip(keys, keys[1:], strict=False)) else keys
+        return array("Q", sorted(keys))
 
 
 def _key(image: str) -> int:
@@ -184,113 +188,7 @@ def read_journal(path: Path) -> Iterator[dict]:
                 record["image"] + ""
             except (ValueError, TypeError, KeyError):
                 raise UserError(
-                    f"{path}:{number}: this line is damaged. Remove it (its image is then captioned again), and repeat the command."
+                    f"{path}:{number}: this line is damaged. Remove it and repeat the command; its image is "
+                    "captioned again."
                 ) from None
             yield record
-
-
-def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
-    """Writes records as csv (UTF-8), in a way that spreadsheets open without running anything.
-
-    A text that begins like a formula gets an apostrophe in front. Lists of captions are joined by " | ".
-    """
-    beside = path.with_name(path.name + ".part")
-    with told(path):
-        with open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            for record in records:
-                writer.writerow([_cell(record.get(column)) for column in columns])
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-
-
-def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows: int = 10_000) -> None:
-    """Writes records as parquet, `rows` at a time; `score` is a number, all else is text."""
-    pyarrow, parquet = need_parquet()
-    schema = pyarrow.schema([(name, pyarrow.float64() if name == "score" else pyarrow.string()) for name in columns])
-    beside = path.with_name(path.name + ".part")
-    with told(path):
-        with parquet.ParquetWriter(beside, schema) as writer:
-            chunk: list[dict] = []
-            for record in records:
-                chunk.append({name: _parquet_value(name, record.get(name)) for name in columns})
-                if len(chunk) == rows:
-                    writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
-                    chunk = []
-            writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
-        os.replace(beside, path)
-
-
-def need_parquet():
-    """The library that writes parquet.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise UserError("Parquet needs a package more: pip install 'captioner[parquet]'. Or write .csv or .jsonl.") from None
-    return pyarrow, pyarrow.parquet
-
-
-def _cell(value) -> str | float | int:
-    if value is None:
-        return ""
-    if isinstance(value, (int, float)):
-        return value
-    text = _flat(value)
-    return "'" + text if text.startswith(_FORMULA) else text
-
-
-def _flat(value) -> str:
-    if isinstance(value, (list, tuple)):
-        return " | ".join(item["caption"] if isinstance(item, dict) else str(item) for item in value)
-    return str(value)
-
-
-def _parquet_value(name: str, value):
-    if value is None or name == "score":
-        return value
-    return _flat(value).encode("utf-8", "backslashreplace").decode()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8", errors="backslashreplace")
-    os.replace(beside, path)
-
-
-class told:
-    """Turns what a disk refuses into a sentence that names the file.
-
-    >>> with told(Path("captions.jsonl")):
-    ...     raise OSError(errno.ENOSPC, "No space left on device")
-    Traceback (most recent call last):
-    captioner.errors.UserError: captions.jsonl cannot be written: the disk is full. Free some space.
-    """
-
-    REASONS = {
-        errno.ENOSPC: "the disk is full. Free some space.",
-        errno.EDQUOT: "your share of the disk is used up. Free some space.",
-        errno.EROFS: "its disk is read-only. Give another place.",
-        errno.EACCES: "you may not write there. Give another place.",
-        errno.EPERM: "you may not write there. Give another place.",
-        errno.EISDIR: "it is a folder. Give the name of a file.",
-        errno.ENOTDIR: "part of its path is a file, not a folder. Give another place.",
-        errno.EEXIST: "part of its path is a file, not a folder. Give another place.",
-    }
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, _):
-        if isinstance(error, OSError):
-            reason = self.REASONS.get(error.errno, f"{error.strerror or error}.")
-            raise UserError(f"{self.path} cannot be written: {reason}") from error

@@ -15,9 +15,9 @@ def in_order(
 ) -> Iterator[Result]:
     """`map(function, items)` in threads, at most `ahead` results early, in the order of `items`.
 
-    The bound keeps memory constant however many items there are, and the order makes a run repeatable. Pillow and
-    the hash functions let go of Python's lock while they work, so threads are enough. Closing the iterator (or
-    Ctrl-C) drops what has not begun.
+    The bound keeps memory constant however many items there are, and the order makes a run repeatable.
+    Pillow and the hash functions let go of Python's lock while they work, so threads are enough. Closing
+    the iterator (or Ctrl-C) drops what has not begun.
     """
     threads = threads or min(8, os.cpu_count() or 1)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")

@@ -1,4 +1,4 @@
-"""Pictures: thumbnails, and where a decoder looked before each word. Drawn with Pillow alone; charts are in charts.py."""
+"""Pictures: thumbnails, and where a decoder looked before each word. Charts are in charts.py."""
 
 import base64
 import io
@@ -35,7 +35,7 @@ def data_uri(picture: Image.Image, quality: int = 68) -> str:
 
 
 def looked_at(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) -> Image.Image:
-    """The picture as a decoder saw it: places of little attention fade to pale, those of much keep their colours.
+    """The picture as a decoder saw it: places of little attention fade, those of much keep their colours.
 
     Args:
         picture: any size.
@@ -51,7 +51,9 @@ def looked_at(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) 
     return Image.fromarray((pixels * amount + _PALE * (1 - amount)).astype(np.uint8))
 
 
-def attention_sheet(pixels: np.ndarray, words: Sequence[str], attention: np.ndarray, grid: tuple[int, int]) -> Image.Image:
+def attention_sheet(
+    pixels: np.ndarray, words: Sequence[str], attention: np.ndarray, grid: tuple[int, int]
+) -> Image.Image:
     """The image, and for each word of its caption the image as the decoder saw it, in rows of six.
 
     Args:
@@ -61,7 +63,9 @@ def attention_sheet(pixels: np.ndarray, words: Sequence[str], attention: np.ndar
     """
     picture = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.BILINEAR)
     tiles = [("", picture)]
-    tiles += [(word, looked_at(picture, weights, grid)) for word, weights in zip(words, attention, strict=False)]
+    tiles += [
+        (word, looked_at(picture, weights, grid)) for word, weights in zip(words, attention, strict=False)
+    ]
     columns = min(6, len(tiles))
     rows = math.ceil(len(tiles) / columns)
     step = _TILE + _GAP
@@ -70,7 +74,9 @@ def attention_sheet(pixels: np.ndarray, words: Sequence[str], attention: np.ndar
     for number, (word, tile) in enumerate(tiles):
         left, top = _GAP + number % columns * step, _GAP + number // columns * (step + _LINE)
         sheet.paste(tile, (left, top))
-        draw.text((left + _TILE / 2, top + _TILE + 3), _shortened(word), fill="#222222", font=_font(), anchor="ma")
+        draw.text(
+            (left + _TILE / 2, top + _TILE + 3), _shortened(word), fill="#222222", font=_font(), anchor="ma"
+        )
     return sheet
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.models.captioner import ImageCaptioner
+from captioner.presets.folder import read_preset
 from captioner.presets.transfer import transfer_weights
+from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
 from pipelines.batches import CaptionBatches
 from pipelines.datasets import read_dataset
 from pipelines.examples import DataSet, Problem
+from pipelines.features import Progress
 from pipelines.settings import Recipe
 from pipelines.sources import Source, open_source
 
@@ -38,12 +41,18 @@ def open_data(recipe: Recipe, data: Path | None, say: Callable[[str], None]) -> 
         from pipelines.datasets import shapes
 
         say(f"Drawing the shapes data set into {root}")
-        shapes.draw(root, sizes=dict(recipe.data.sizes) or None)
+        shapes.draw(root, sizes=recipe.data.sizes or shapes.SIZES)
     if not root.exists():
         raise UserError(
             f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with --data DIR."
         )
     return read_dataset(root, recipe.data.dataset if not data else None)
+
+
+def adopt_model(recipe: Recipe, init_from: Path) -> Recipe:
+    """The recipe with the model of a preset: weights fit only the model that they were trained in."""
+    before = read_preset(init_from, kinds={"captioner": CaptionerSettings}).settings
+    return recipe.model_copy(update={name: getattr(before, name) for name in ("encoder", "decoder", "text")})
 
 
 def prepare_model(
@@ -68,29 +77,23 @@ def prepare_model(
     captions = [caption for example in train for caption in example.captions]
     if not captions:
         raise UserError(f"The training split of {dataset.root} holds no captions to learn from.")
-    if init_from:
-        before = ImageCaptioner.from_preset(init_from, encoder_weights)
-        # Weights fit only the model that they were trained in, so that model's settings hold.
-        settings = recipe.model.model_copy(
-            update={name: getattr(before.settings, name) for name in ("encoder", "decoder", "text")}
-        )
-        recipe = recipe.model_copy(update={name: getattr(settings, name) for name in ("encoder", "decoder", "text")})
+    before = ImageCaptioner.from_preset(init_from, encoder_weights) if init_from else None
     text = recipe.text
     if vocabulary is None:
         vocabulary = Vocabulary.from_captions(captions, text.tokeniser, text.minimum_count, text.maximum_size)
-        if init_from:
+        if before:
             vocabulary = before.vocabulary.extended(vocabulary.words[4:])
     model = ImageCaptioner(recipe.model, vocabulary, encoder_weights)
-    if init_from:
+    if before:
         transfer_weights(before.network, model.network, len(before.vocabulary))
     return Prepared(recipe, dataset, model, train, dev, list(dataset.problems))
 
 
-def prepare_sources(prepared: Prepared, cache: Path, progress=None) -> None:
+def prepare_sources(prepared: Prepared, cache: Path, progress: Progress | None = None, say=None) -> None:
     """Opens the images of the training and development splits, computing features where they are missing."""
     training = prepared.recipe.training
     encoder = prepared.captioner.encoder
-    source, problems = open_source(encoder, [example.image for example in prepared.train_examples], cache, progress)
+    source, problems = open_source(encoder, [example.image for example in prepared.train_examples], cache, progress, say)
     prepared.problems += problems
     prepared.batches = CaptionBatches(
         source,
@@ -105,5 +108,5 @@ def prepare_sources(prepared: Prepared, cache: Path, progress=None) -> None:
         raise UserError(f"None of the training images in {prepared.dataset.root} can be read.")
     if prepared.dev_examples:
         images = [example.image for example in prepared.dev_examples]
-        prepared.dev_source, problems = open_source(encoder, images, cache, progress)
+        prepared.dev_source, problems = open_source(encoder, images, cache, progress, say)
         prepared.problems += problems

@@ -3,7 +3,7 @@
 Both are read by index, so that batches, decoding and evaluation need not know which of the two they get.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -62,7 +62,11 @@ class PixelSource:
 
 
 def open_source(
-    encoder: Encoder, images: Sequence[Path], cache: Path, progress: Progress | None = None
+    encoder: Encoder,
+    images: Sequence[Path],
+    cache: Path,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[Source, list[Problem]]:
     """The source of some images: their features on disk, computed first where they are missing, or their pixels.
 
@@ -72,5 +76,6 @@ def open_source(
     if not encoder.cacheable:
         source = PixelSource(encoder, images)
         return source, source.problems
-    store = extract_features(encoder, images, cache, progress=progress)
+    announce = (lambda plan: say(str(plan))) if say else None
+    store = extract_features(encoder, images, cache, progress=progress, announce=announce)
     return store, list(store.problems)

@@ -15,7 +15,7 @@ from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.optimisers import build_optimiser
 from pipelines.checkpoint import read_progress, restore_checkpoint, save_checkpoint
 from pipelines.decode import decode_source
-from pipelines.prepare import Prepared, open_data, prepare_model, prepare_sources
+from pipelines.prepare import Prepared, adopt_model, open_data, prepare_model, prepare_sources
 from pipelines.scoring import score_split
 from pipelines.settings import Recipe, as_toml, load_recipe
 from pipelines.show import Show
@@ -50,19 +50,24 @@ def train(
         show: where progress is told.
 
     Raises:
-        UserError: the run folder holds another experiment, or the data cannot be used.
-        FloatingPointError: the loss is no longer a number.
+        UserError: the run folder holds another experiment, the data cannot be used, or the loss is no number
+            any more.
     """
     show = show or Show()
     run = Path(run)
+    if init_from:
+        recipe = adopt_model(recipe, init_from)
     progress = _begin(recipe, run)
     dataset = open_data(recipe, data, show.say)
     vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokeniser) if (run / WORDS).is_file() else None
     prepared = prepare_model(recipe, dataset, init_from if vocabulary is None else None, encoder_weights, vocabulary)
-    recipe = _fix(prepared, run, vocabulary)
+    if vocabulary is None:
+        _keep(prepared, run)
     show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
     with show.progress("Features") as advance:
-        prepare_sources(prepared, cache, advance)
+        prepare_sources(
+            prepared, cache, lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s"), show.say
+        )
     show.problems(prepared.problems)
     Training(prepared, run, progress, show).run_epochs()
     return run
@@ -89,12 +94,10 @@ def _settings_that_matter(recipe: Recipe) -> dict:
     return values
 
 
-def _fix(prepared: Prepared, run: Path, vocabulary: Vocabulary | None) -> Recipe:
-    """Keeps what must not change when the run goes on: its settings and its words."""
-    if vocabulary is None:
-        (run / RECIPE).write_text(as_toml(prepared.recipe), encoding="utf-8")
-        prepared.captioner.vocabulary.save(run / WORDS)
-    return prepared.recipe
+def _keep(prepared: Prepared, run: Path) -> None:
+    """Writes down what must not change when the run goes on: its settings and its words."""
+    (run / RECIPE).write_text(as_toml(prepared.recipe), encoding="utf-8")
+    prepared.captioner.vocabulary.save(run / WORDS)
 
 
 class Training:
@@ -139,7 +142,9 @@ class Training:
             keeper = _Keeper(self, tell)
             if self.at["step"] < self.batches.steps:
                 dataset = self.batches.epoch(epoch, skip=self.at["step"])
-                self.network.fit(dataset, epochs=epoch + 1, initial_epoch=epoch, verbose=0, callbacks=[keeper])
+                self.network.fit(
+                    dataset, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0, callbacks=[keeper]
+                )
         loss = float(self.network.get_metrics_result()["loss"])
         self._save()  # so that a run stopped while captions are decoded need not train the epoch again
         return loss
@@ -255,7 +260,7 @@ class _Keeper(keras.callbacks.Callback):
         self.before = now
         loss = float(logs["loss"])
         if not np.isfinite(loss):
-            raise FloatingPointError(
+            raise UserError(
                 f"The loss is {loss} at epoch {at['epoch'] + 1}, step {at['step']:,}. The best model so far is kept in "
                 f"{self.training.run}. Begin again with a lower training.learning_rate or training.clip_norm."
             )

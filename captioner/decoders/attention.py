@@ -22,7 +22,10 @@ class AttentiveDecoder(Decoder):
         embedding_size: int. Size of a word vector.
         cell: any recurrent cell.
         attention_size: int, A.
-        dropout, tie_embeddings: see `Decoder`.
+        query_word: bool. The attention's query is [h; e] in place of h, which has not seen the word just written. After
+            "a red" it then looks for what is red. Not in the paper; it is what keeps colours and shapes of several
+            things together.
+        dropout, word_dropout, tie_embeddings: see `Decoder`.
 
     Call arguments:
         words: int `(R, T)`.
@@ -34,9 +37,10 @@ class AttentiveDecoder(Decoder):
     Reference: [Xu et al. 2015](https://arxiv.org/abs/1502.03044), sections 3.1.2 and 4.2.1.
     """
 
-    def __init__(self, vocabulary_size, embedding_size, cell, attention_size, **kwargs):
+    def __init__(self, vocabulary_size, embedding_size, cell, attention_size, query_word=False, **kwargs):
         super().__init__(vocabulary_size, embedding_size, **kwargs)
         self.cell = cell
+        self.query_word = query_word
         self.attention = AdditiveAttention(attention_size, name="attention")
         self.gate = keras.layers.Dense(1, activation="sigmoid", name="gate")
         self.starts = [
@@ -48,9 +52,11 @@ class AttentiveDecoder(Decoder):
         memory_size, output_size = memory_shape[-1], self.cell.output_size
         for start in self.starts:
             start.build((None, memory_size))
-        self.attention.build((None, output_size), (None, None, memory_size))
+        query_size = output_size + (self.embedding_size if self.query_word else 0)
+        self.attention.build((None, query_size), (None, None, memory_size))
         self.gate.build((None, output_size))
-        self.cell.build((None, self.embedding_size + memory_size))
+        if not self.cell.built:  # it may come built from a file
+            self.cell.build((None, self.embedding_size + memory_size))
         self.build_words(output_size + memory_size + self.embedding_size)
         self.built = True
 
@@ -64,7 +70,8 @@ class AttentiveDecoder(Decoder):
         return {"cell": cell_state, "output": cell_state[0]}
 
     def step(self, words, state, image):
-        context, weights = self.attention(state["output"], image["memory"], image["keys"])
+        query = ops.concatenate([state["output"], words], axis=-1) if self.query_word else state["output"]
+        context, weights = self.attention(query, image["memory"], image["keys"])
         context = self.gate(state["output"]) * context
         output, cell_state = self.cell(ops.concatenate([words, context], axis=-1), state["cell"])
         features = ops.concatenate([output, context, words], axis=-1)
@@ -75,6 +82,7 @@ class AttentiveDecoder(Decoder):
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
             "attention_size": self.attention.attention_size,
+            "query_word": self.query_word,
         }
 
     @classmethod

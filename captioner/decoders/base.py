@@ -28,17 +28,23 @@ class Decoder(keras.layers.Layer):
         vocabulary_size: int, V.
         embedding_size: int. Size of a word vector.
         dropout: float. Share of values dropped from word vectors and before the logits.
+        word_dropout: float. Share of words whose whole vector is dropped, so that what comes next has to be seen in the
+            picture and cannot be guessed from the word before (Bowman et al. 2016, section 3.1).
         tie_embeddings: bool. The logits use the transposed word embedding (Press & Wolf 2017).
     """
 
-    def __init__(self, vocabulary_size, embedding_size, dropout=0.0, tie_embeddings=False, **kwargs):
+    def __init__(
+        self, vocabulary_size, embedding_size, dropout=0.0, word_dropout=0.0, tie_embeddings=False, **kwargs
+    ):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size
         self.dropout_rate = dropout
+        self.word_dropout_rate = word_dropout
         self.tie_embeddings = tie_embeddings
         self.embedding = keras.layers.Embedding(vocabulary_size, embedding_size, name="embedding")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.word_dropout = keras.layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")
         self.deep_output = keras.layers.Dense(embedding_size, name="deep_output")
 
     def build_words(self, feature_size):
@@ -53,7 +59,10 @@ class Decoder(keras.layers.Layer):
 
     def read(self, words, training=False):
         """What a step needs of word ids `(R,)` or `(R, T)` and what depends on no state: here their vectors."""
-        return self.dropout(self.embedding(words), training=training)
+        vectors = self.embedding(words)
+        if training:
+            vectors = self.word_dropout(vectors, training=True)
+        return self.dropout(vectors, training=training)
 
     def prepare(self, memory):
         raise NotImplementedError(f"{type(self).__name__} does not define `prepare`.")
@@ -97,6 +106,7 @@ class Decoder(keras.layers.Layer):
             "vocabulary_size": self.vocabulary_size,
             "embedding_size": self.embedding_size,
             "dropout": self.dropout_rate,
+            "word_dropout": self.word_dropout_rate,
             "tie_embeddings": self.tie_embeddings,
         }
 

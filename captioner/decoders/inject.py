@@ -18,7 +18,7 @@ class InjectDecoder(Decoder):
         vocabulary_size: int, V.
         embedding_size: int. Size of a word vector.
         cell: any recurrent cell.
-        dropout, tie_embeddings: see `Decoder`.
+        dropout, word_dropout, tie_embeddings: see `Decoder`.
 
     Call arguments:
         words: int `(R, T)`.
@@ -41,7 +41,8 @@ class InjectDecoder(Decoder):
     def build(self, words_shape, memory_shape):
         for start in self.starts:
             start.build((None, memory_shape[-1]))
-        self.cell.build((None, self.embedding_size))
+        if not self.cell.built:  # it may come built from a file
+            self.cell.build((None, self.embedding_size))
         self.build_words(self.cell.output_size)
         self.built = True
 

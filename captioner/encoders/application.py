@@ -26,7 +26,14 @@ class ApplicationEncoder(Encoder):
     """
 
     def __init__(
-        self, application, weights="imagenet", pool=1, image_size=224, half_precision=True, dropout=0.0, **kwargs
+        self,
+        application,
+        weights="imagenet",
+        pool=1,
+        image_size=224,
+        half_precision=True,
+        dropout=0.0,
+        **kwargs,
     ):
         self._config = {
             "application": application,

@@ -10,15 +10,15 @@ from captioner.images import ImageSpec
 class Encoder(keras.layers.Layer):
     """Images to memory: `top(trunk(images))`.
 
-    The trunk never changes, so its output may be computed once an image and kept on disk (`pipelines.features`);
-    training then starts at `encoder.top(features)`. An encoder that is trained whole has no trunk, and nothing of it
-    may be kept.
+    The trunk never changes, so its output may be computed once an image and kept on disk
+    (`pipelines.features`); training then starts at `encoder.top(features)`. An encoder that is trained
+    whole has no trunk, and nothing of it may be kept.
 
     Args:
         spec: what images have to look like.
         trunk: the frozen network, or None.
-        top: a Keras layer from the trunk's output (or from images) to memory `(B, P, D)`. It alone is tracked:
-            counted, trained and saved.
+        top: a Keras layer from the trunk's output (or from images) to memory `(B, P, D)`. It alone is
+            tracked: counted, trained and saved.
         grid: `(h, w)`, how the P places lie in the picture, or None if they do not.
 
     Call arguments:
@@ -60,8 +60,8 @@ class Encoder(keras.layers.Layer):
         return {**trunk, "weights": self.weights_fingerprint, "image": self.spec.config()}
 
     def encode_trunk(self, images):
-        """float16 `(B, *trunk_shape)` from images `(B, H, W, 3)`; the images themselves if there is no trunk."""
-        return self.trunk(images) if self.trunk else images
+        """float16 `(B, *trunk_shape)` from images `(B, H, W, 3)`; the images themselves if there is no
+        trunk.""" return self.trunk(images) if self.trunk else images
 
     def call(self, images, training=None):
         return self.top(ops.stop_gradient(self.encode_trunk(images)), training=training)
@@ -80,14 +80,19 @@ def grid_top(shape: tuple[int, int, int], layers=()) -> keras.Sequential:
 
 def vector_top(shape: tuple[int], layers=()) -> keras.Sequential:
     """A top for one vector an image: `(B, c)` -> `(B, 1, c)`."""
-    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="top")
+    return keras.Sequential(
+        [keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="top"
+    )
 
 
 def normalised(dropout: float) -> list[keras.layers.Layer]:
     """Layers that bring what a public network says to a size that a decoder learns well from.
 
-    VGG's activations lie between 0 and several hundred, which saturates the tanh of the decoder's first state. Layer
-    normalisation (Ba, Kiros & Hinton 2016) over the channels of each place brought BLEU-4 on Flickr8k's development
-    photographs after three epochs from 15.4 to 17.4.
+    VGG's activations lie between 0 and several hundred, which saturates the tanh of the decoder's first
+    state. Layer normalisation (Ba, Kiros & Hinton 2016) over the channels of each place brought BLEU-4 on
+    Flickr8k's development photographs after three epochs from 15.4 to 17.4.
     """
-    return [keras.layers.LayerNormalization(name="norm"), keras.layers.Dropout(dropout, name="memory_dropout")]
+    return [
+        keras.layers.LayerNormalization(name="norm"),
+        keras.layers.Dropout(dropout, name="memory_dropout"),
+    ]

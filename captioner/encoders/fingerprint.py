@@ -1,8 +1,8 @@
 """Telling weights apart by a few numbers that survive rounding to half precision.
 
-A checksum of the bytes would call the same ImageNet weights different when they come from `keras.applications`
-in single precision and from a file in half precision. Two numbers a tensor do not, and still see a permuted
-filter or a fine-tuned layer.
+A checksum of the bytes would call the same ImageNet weights different when they come from
+`keras.applications` in single precision and from a file in half precision. Two numbers a tensor do not,
+and still see a permuted filter or a fine-tuned layer.
 """
 
 import math
@@ -19,7 +19,8 @@ _WAVE = np.cos(np.arange(_CHUNK))
 def fingerprint(weights: Sequence[np.ndarray]) -> list[list[float]]:
     """For each tensor `w` of n numbers: `sqrt(mean(w^2))`, and `sum(w * wave) / sqrt(n)` for a fixed wave.
 
-    The first is the tensor's size; the second, of about the same size, depends on the order of the numbers too.
+    The first is the tensor's size; the second, of about the same size, depends on the order of the
+    numbers too.
 
     >>> fingerprint([np.array([3.0, -3.0])])
     [[3.0, 0.975191]]

@@ -67,7 +67,9 @@ def _load(model, name: str, path: str, classifier: bool) -> None:
             "too. Give a file of the whole network, or set encoder.features to `grid`."
         )
     try:
-        with warnings.catch_warnings():  # a file of another network makes Keras warn at length before it raises
+        with (
+            warnings.catch_warnings()
+        ):  # a file of another network makes Keras warn at length before it raises
             warnings.simplefilter("ignore")
             _fill(model, name, path, from_whole=holds_classifier and not classifier)
     except Exception as error:  # every kind of damage raises its own kind of error
@@ -102,8 +104,8 @@ def _holds_classifier(path: str) -> bool:
 def _draw(model) -> None:
     """Random weights that are the same every time, so that they need not be saved with a preset.
 
-    Drawn as [He et al., 2015](https://arxiv.org/abs/1502.01852) propose for ReLU: `normal(0, 2 / inputs)`, so that
-    activations neither vanish nor explode on their way through the network.
+    Drawn as [He et al., 2015](https://arxiv.org/abs/1502.01852) propose for ReLU: `normal(0, 2 /
+    inputs)`, so that activations neither vanish nor explode on their way through the network.
     """
     generator = np.random.default_rng(0)
     for variable in model.weights:

@@ -17,7 +17,8 @@ class Trunk:
     """A frozen Keras model whose output has the precision in which it is stored.
 
     This is no Keras layer on purpose: Keras neither counts nor trains nor saves what it does not know, and a
-    public network of 60 MB or more does not belong into every preset. Its weights are fetched by name instead.
+    public network of 60 MB or more does not belong into every preset. Its weights are fetched by name
+    instead.
 
     Args:
         network: whose weights these are, such as `VGG16`.
@@ -43,8 +44,8 @@ class Trunk:
         return self.model(images, training=False)
 
     def predict(self, images):
-        """The same from arrays to arrays, compiled. Give it batches of one size: each new size is compiled anew."""
-        return self.model.predict_on_batch(images)
+        """The same from arrays to arrays, compiled. Give it batches of one size: each new size is
+        compiled anew.""" return self.model.predict_on_batch(images)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,7 +61,8 @@ class Trunk:
 
 @keras.saving.register_keras_serializable("captioner")
 class StoredPrecision(keras.layers.Layer):
-    """Rounds to float16, so that features are the same whether they come from the network or from the disk."""
+    """Rounds to float16, so that features are the same whether they come from the network or from the
+    disk."""
 
     def call(self, inputs):
         return ops.cast(ops.clip(inputs, -LARGEST, LARGEST), "float16")

@@ -16,8 +16,8 @@ class VGGEncoder(Encoder):
         features="grid", train_last_block  trunk: ... block4_pool           top: block 5 [pool], trained
         features="fc7"                     trunk: ... fc2                   top: nothing to train
 
-    With images of 224 x 224 the grid has 14 x 14 places of 512 numbers; `pool=2` makes it 7 x 7, which is VGG's own
-    last pooling. A pooled grid is a quarter of the size on disk.
+    With images of 224 x 224 the grid has 14 x 14 places of 512 numbers; `pool=2` makes it 7 x 7, which is
+    VGG's own last pooling. A pooled grid is a quarter of the size on disk.
 
     Args:
         features: `grid` or `fc7`, the 4096-vector, for which P = 1.

@@ -13,11 +13,12 @@ class SmallVGGEncoder(Encoder):
         four blocks of   [conv 3 x 3, batch normalisation, ReLU] x 2     with C/8, C/4, C/2 and C channels
         between them     2 x 2 maximum pooling
 
-    so images of 64 x 64 become a grid of 8 x 8 places. Convolutions see what is at a place, hardly where the place
-    is, and attention adds places up; `PlaceCode` therefore tells each place its row and column, from which the
-    decoder can learn `left of` and `above`.
+    so images of 64 x 64 become a grid of 8 x 8 places. Convolutions see what is at a place, hardly where
+    the place is, and attention adds places up; `PlaceCode` therefore tells each place its row and column,
+    from which the decoder can learn `left of` and `above`.
 
-    It is trained whole: there is no frozen trunk, nothing to keep on disk, and everything is saved in the preset.
+    It is trained whole: there is no frozen trunk, nothing to keep on disk, and everything is saved in the
+    preset.
 
     Args:
         channels: C, of the last block; a multiple of 8.
@@ -53,7 +54,8 @@ def _convolution(width: int, name: str) -> list[keras.layers.Layer]:
         keras.layers.Conv2D(
             width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
         ),
-        # A short memory: an epoch on a small data set is some sixty steps, and 0.99 would still remember the start.
+        # A short memory: an epoch on a small data set is some sixty steps, and 0.99 would still remember
+        # the start.
         keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm"),
         keras.layers.ReLU(name=f"{name}_relu"),
     ]
@@ -63,8 +65,8 @@ def _convolution(width: int, name: str) -> list[keras.layers.Layer]:
 class PlaceCode(keras.layers.Layer):
     """Tells each place of a grid where it is: `outputs[y, x] = inputs[y, x] + row[y] + column[x]`.
 
-    Rows and columns are learned vectors. A vector a place would need to see an object at every place to learn it;
-    a row is learned from all its places.
+    Rows and columns are learned vectors. A vector a place would need to see an object at every place to
+    learn it; a row is learned from all its places.
 
     Call arguments:
         inputs: `(B, h, w, c)`, returned in the same shape.

@@ -6,9 +6,9 @@ for the n-grams of order n = 1..4, a prediction c is compared with the reference
     CIDEr_n   = mean over s of g(c) . g(s) / (|g(c)| |g(s)|)
     CIDEr-D_n = mean over s of exp(-(l_c - l_s)^2 / (2 * 6^2)) * min(g(c), g(s)) . g(s) / (|g(c)| |g(s)|)
 
-The score is 10 times the mean over n. The length l is the number of 2-grams, as in the code of the COCO
-scorer. CIDEr-D is what papers print as "CIDEr", for the COCO scorer has no other. Plain CIDEr can be raised
-by repeating telling words, which clipping and the length penalty prevent.
+The score is 10 times the mean over n; l is the number of words. CIDEr-D is what papers print as "CIDEr", for
+the COCO scorer has no other. Plain CIDEr can be raised by repeating telling words, which clipping and the
+length penalty prevent.
 
 Sources: [Vedantam et al., 2015](https://arxiv.org/abs/1411.5726); the COCO caption scorer
 (https://github.com/tylin/coco-caption, `cider_scorer.py`).
@@ -107,7 +107,7 @@ class CiderD(Metric):
         norms = self._norms(counts)[caption, order] * reference_norms[reference, order]
         cosines = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
         if self.clipped:
-            longer = _two_grams(counts)[caption] - _two_grams(references.counts)[reference]
+            longer = counts.lengths[caption] - references.counts.lengths[reference]
             cosines *= np.exp(-(longer**2) / (2 * _SIGMA**2))
         references_of = references.first[images + 1] - references.first[images]
         sums = np.bincount(caption, cosines, len(predictions))
@@ -126,11 +126,6 @@ class CiderD(Metric):
 
     def per_caption(self, rows):
         return {self.name: rows[:, 0]}
-
-
-def _two_grams(counts: NgramCounts) -> np.ndarray:
-    """The number of 2-grams of each caption `(N,)`."""
-    return np.maximum(0, counts.lengths - 1)
 
 
 class Cider(CiderD):

@@ -104,15 +104,12 @@ def main():
     rouge, rouges = Rouge().compute_score(references, predictions)
     cider, ciders = Cider().compute_score(references, predictions)
     corpus = {f"bleu_{n}": value for n, value in enumerate(bleu, start=1)}
+    version = f"pycocoevalcap {importlib.metadata.version('pycocoevalcap')}"
     document = {
-        "origin": f"pycocoevalcap {importlib.metadata.version('pycocoevalcap')}, tests/golden/make_metrics.py",
+        "origin": f"{version}, tests/golden/make_metrics.py",
         "tokens": [{"text": text, "words": tokens[n][0]} for n, text in enumerate(SENTENCES)],
         "images": [{"prediction": candidate, "references": expected} for candidate, expected in IMAGES],
-        "corpus": {
-            **{f"bleu_{n + 1}": bleu[n] for n in range(4)},
-            "rouge_l": float(rouge),
-            "cider_d": float(cider),
-        },
+        "corpus": {**corpus, "rouge_l": float(rouge), "cider_d": float(cider)},
         "per_caption": {"bleu_4": bleus[3], "rouge_l": rouges.tolist(), "cider_d": ciders.tolist()},
     }
     path = Path(__file__).with_name("metrics.json")

@@ -1,0 +1,76 @@
+"""`captioner caption`: from folders and a model's folder to captions on the terminal or in a file."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from captioner.presets.folder import read_preset
+from captioner.settings import CaptionerSettings
+from pipelines.caption import CaptionOptions, CaptionSummary, caption_images
+from pipelines.folders import find_images
+from pipelines.progress import CaptionProgress
+from pipelines.terminal import printable, say
+
+
+def caption_with_model(
+    paths: Sequence[Path],
+    model: Path,
+    output: Path | None,
+    options: CaptionOptions,
+    encoder_weights: Path | None,
+) -> CaptionSummary:
+    """Captions with the preset in `model`; tells progress and what was skipped on standard error.
+
+    Raises:
+        UserError: see `caption_images` and `ImageCaptioner.from_preset`.
+    """
+    preset = read_preset(
+        model, kinds={"captioner": CaptionerSettings}
+    )  # before anything is written or loaded
+    identity = hashlib.sha256(json.dumps(preset.metadata["checksums"], sort_keys=True).encode()).hexdigest()
+
+    def load():
+        from captioner.models.captioner import ImageCaptioner
+
+        return ImageCaptioner.from_preset(model, encoder_weights)
+
+    if output is None:
+        alone = len(paths) == 1 and not paths[0].is_dir()
+        return caption_images(paths, load, model=identity, options=options, show=_Lines(alone))
+    without = [] if options.attention is None else [options.attention]
+    with CaptionProgress(find_images(paths, without)) as progress:
+        summary = caption_images(paths, load, output, model=identity, options=options, show=progress.advance)
+    _tell(summary, output)
+    return summary
+
+
+class _Lines:
+    """Prints captions: that of a single image alone, those of several with their images' names."""
+
+    def __init__(self, alone: bool):
+        self.alone = alone
+
+    def __call__(self, record: dict) -> None:
+        name = printable(record["image"])
+        if "error" in record:
+            say(f"{name}: {record['error']}", error=True)
+            return
+        captions = record.get("candidates") or [record]
+        for caption in captions:
+            score = f"{caption['score']:8.2f}  " if len(captions) > 1 else ""
+            text = f"{score}{printable(caption['caption'])}"
+            say(text if self.alone else f"{name}\t{text}")
+        sys.stdout.flush()
+
+
+def _tell(summary: CaptionSummary, output: Path) -> None:
+    told = [f"{summary.captioned:,} images captioned"]
+    if summary.captioned and summary.seconds:
+        told[0] += f" in {summary.seconds:.1f} s"
+    if summary.before:
+        told.append(f"{summary.before:,} were there already")
+    if summary.faults:
+        told.append(f'{summary.faults:,} could not be read (the lines with "error")')
+    say(f"{', '.join(told)}: {output}", error=True)

@@ -1,0 +1,283 @@
+"""The command line. Nothing heavy is imported until a command needs it, so that `--help` answers at once.
+
+Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some inputs were skipped and are listed; 130 stopped
+by Ctrl-C.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.terminal import SKIPPED, command, say, stop, table
+
+# TensorFlow reads these when it is loaded; its notices about oneDNN and CUDA tell users nothing.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+app = typer.Typer(
+    name="captioner",
+    help="Recurrent networks that look at pictures and write about them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Make the data that comes with the program.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Weights = Annotated[
+    Path | None,
+    typer.Option("--encoder-weights", help="File with the frozen network's weights, instead of a download."),
+]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")
+]
+Beams = Annotated[
+    int | None, typer.Option("--beam-size", min=1, help="Beams of the search; the model's own by default.")
+]
+
+
+@command(app)
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe (see `captioner list recipes`) or a TOML file.")],
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, like decoder.units=256; may be repeated.")
+    ] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(help="Preset whose weights and words to begin with.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell parameters, disk, memory and time.")
+    ] = False,
+    encoder_weights: Weights = None,
+    cache: Cache = None,
+):
+    """Train a captioner. Stopped at any moment, the same command goes on."""
+    from pipelines.settings import load_recipe
+
+    chosen = load_recipe(recipe, settings or [])
+    run = out or Path("runs") / chosen.name
+    cache = cache or run.absolute().parent / "cache"
+    if dry_run:
+        from pipelines.dry_run import dry_run as tell
+
+        tell(chosen, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
+        return
+    from pipelines.train import train as train_recipe
+
+    train_recipe(chosen, run, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
+
+
+@command(app)
+def caption(
+    paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
+    model: Annotated[Path, typer.Option(help="Folder of the run, or any preset.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="captions.jsonl, .csv or .parquet; else they are printed."),
+    ] = None,
+    beam_size: Beams = None,
+    candidates: Annotated[int, typer.Option(min=1, help="Captions an image.")] = 1,
+    attention: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of where the model looked.")
+    ] = None,
+    encoder_weights: Weights = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+):
+    """Caption images and folders. Stopped at any moment, the same command goes on."""
+    from pipelines.caption import CaptionOptions, journal_path
+    from pipelines.caption_command import caption_with_model
+
+    options = CaptionOptions(
+        beam_size=beam_size, candidates=candidates, batch_size=batch_size, attention=attention
+    )
+    try:
+        return SKIPPED if caption_with_model(paths, model, output, options, encoder_weights).faults else 0
+    except KeyboardInterrupt:
+        if output is None:
+            stop("Stopped.")
+        stop(f"Stopped. What is done is in {journal_path(output)}; the same command goes on from there.")
+
+
+@command(app)
+def evaluate(
+    run: Annotated[Path | None, typer.Argument(help="Folder of the run, or any preset.")] = None,
+    data: Data = None,
+    split: Annotated[str | None, typer.Option(help="The split to caption; test by default.")] = None,
+    beam_size: Beams = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for the report; by default evaluation-SPLIT in the run.")
+    ] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Score these captions instead of a run's.")] = None,
+    references: Annotated[Path | None, typer.Option(help="What to score --predictions against.")] = None,
+    tokeniser: Annotated[
+        str, typer.Option(help="Words of --predictions; see `captioner list tokenisers`.")
+    ] = "ptb",
+    scorer: Annotated[
+        str, typer.Option(help="own, or coco to run the COCO scorer as well (needs Java).")
+    ] = "own",
+    encoder_weights: Weights = None,
+    cache: Cache = None,
+):
+    """Caption a split with a trained model and write scores and a report; or score a file of captions."""
+    from pipelines.evaluate import evaluate_predictions, evaluate_run
+
+    if scorer not in ("own", "coco"):
+        raise typer.BadParameter("there are two scorers: own and coco.", param_hint="--scorer")
+    if (run is None) == (predictions is None) or (predictions is None) != (references is None):
+        raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
+    if run is not None:
+        evaluation = evaluate_run(
+            run,
+            data,
+            split,
+            beam_size=beam_size,
+            report=report,
+            encoder_weights=encoder_weights,
+            cache=cache,
+            scorer=scorer,
+        )
+    else:
+        evaluation = evaluate_predictions(
+            predictions, references, report=report, tokeniser=tokeniser, scorer=scorer
+        )
+    from pipelines.report import score_lines
+
+    table(
+        ["score (x 100)", "value", "95 % interval"],
+        [[line.label, line.value, line.interval] for line in score_lines(evaluation)],
+    )
+    return SKIPPED if evaluation.evaluated["images left out"] else 0
+
+
+@command(app)
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Runs, evaluation folders or metrics.json files.")],
+):
+    """Show the scores of several evaluations side by side."""
+    from pipelines.compare import comparison, disagreements, read_evaluations
+
+    evaluations = read_evaluations(runs)
+    table(*comparison(evaluations))
+    for line in disagreements(evaluations):
+        say(f"These scores are of different things. {line}", error=True)
+
+
+@command(app)
+def features(
+    data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    encoder: Annotated[str, typer.Option(help="See `captioner list encoders`.")] = "vgg16",
+    kind: Annotated[str, typer.Option("--features", help="grid or fc7.")] = "grid",
+    pool: Annotated[int, typer.Option(help="2 halves the grid, 1 leaves it.")] = 2,
+    encoder_weights: Weights = None,
+    cache: Cache = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+):
+    """Compute and keep what a frozen network sees in the images of a data set."""
+    from captioner.encoders import build_encoder
+    from captioner.settings import EncoderSettings, validate
+    from pipelines.datasets import read_dataset
+    from pipelines.features import extract_features
+    from pipelines.show import Show
+
+    show = Show()
+    images = list(dict.fromkeys(example.image for example in read_dataset(data).examples))
+    wanted = validate(EncoderSettings, {"name": encoder, "features": kind, "pool": pool}, "the options")
+    with show.progress("Features") as advance:
+        store = extract_features(
+            build_encoder(wanted, encoder_weights), images, cache or Path("cache"), batch_size,
+            lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s"),
+            lambda plan: show.say(str(plan)),
+        )  # fmt: skip
+    show.problems(store.problems, most=1000)
+    return SKIPPED if store.problems else 0
+
+
+@command(app)
+def check(
+    data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    tokeniser: Annotated[str, typer.Option(help="See `captioner list tokenisers`.")] = "ptb",
+    minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words count as unknown.")] = 1,
+    open_images: Annotated[bool, typer.Option(help="Decode every image, too.")] = True,
+):
+    """Look a data set over: sizes, words, and everything that is missing, unreadable or there twice."""
+    from pipelines.datasets import read_dataset
+    from pipelines.datasets.check import check as look_over
+
+    report = look_over(read_dataset(data), tokeniser, minimum_count, open_images)
+    for line in report.lines():
+        say(line)
+    return SKIPPED if report.problems else 0
+
+
+@command(data_app)
+def shapes(
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+    seed: Annotated[int, typer.Option(help="The same seed draws the same pixels and words.")] = 0,
+    size: Annotated[
+        list[str] | None, typer.Option(help="Scenes of a split, like train=1000; may be repeated.")
+    ] = None,
+    image_size: Annotated[int, typer.Option(help="Pixels each way.")] = 64,
+):
+    """Draw scenes of coloured shapes with captions and questions."""
+    from pipelines.datasets.shapes import SIZES, draw
+    from pipelines.show import Show
+
+    sizes = {}
+    for given in size or []:
+        split, _, number = given.partition("=")
+        if not number.isdigit():
+            raise typer.BadParameter(
+                f"{given!r} is not understood; write it like train=1000.", param_hint="--size"
+            )
+        sizes[split] = int(number)
+    show = Show()
+    with show.progress("Scenes") as advance:
+        draw(out, seed, sizes or SIZES, image_size, advance)
+    show.say(f"The shapes are in {out}")
+
+
+@command(app, "list")
+def list_names(
+    kind: Annotated[
+        str, typer.Argument(help="cells, encoders, decoders, datasets, recipes, metrics or tokenisers.")
+    ],
+):
+    """List what can be chosen by name."""
+    if kind == "recipes":
+        from pipelines.settings import recipe_names, recipe_summary
+
+        table([kind, ""], [[name, recipe_summary(name)] for name in recipe_names()])
+        return
+    places = {
+        "cells": "captioner.cells:CELLS",
+        "encoders": "captioner.encoders:ENCODERS",
+        "decoders": "captioner.decoders:DECODERS",
+        "datasets": "pipelines.datasets:DATASETS",
+        "metrics": "captioner.metrics:METRICS",
+        "tokenisers": "captioner.text:TOKENISERS",
+    }
+    if kind not in places:
+        raise typer.BadParameter(f"there are lists of {', '.join(places)} and recipes.", param_hint="KIND")
+    from importlib import import_module
+
+    module, _, name = places[kind].partition(":")
+    registry = getattr(import_module(module), name)
+    table([kind, ""], [[name, registry.summary(name)] for name in registry.names()])
+
+
+def main():
+    """What the console script `captioner` runs."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        stop("Stopped.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Writing files: whole or not at all, and with a sentence where the disk refuses."""
+
+import errno
+import os
+from pathlib import Path
+
+from captioner.errors import UserError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space.",
+    errno.EDQUOT: "your share of the disk is used up. Free some space.",
+    errno.EROFS: "its disk is read-only. Give another place.",
+    errno.EACCES: "you may not write there. Give another place.",
+    errno.EPERM: "you may not write there. Give another place.",
+    errno.EISDIR: "it is a folder. Give the name of a file.",
+    errno.ENOTDIR: "part of its path is a file, not a folder. Give another place.",
+    errno.EEXIST: "part of its path is a file, not a folder. Give another place.",
+}
+
+
+class told:
+    """Turns what a disk refuses into a sentence that names the file.
+
+    >>> with told(Path("captions.jsonl")):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    captioner.errors.UserError: captions.jsonl cannot be written: the disk is full. Free some space.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if isinstance(error, OSError):
+            reason = REASONS.get(error.errno, f"{error.strerror or error}.")
+            raise UserError(f"{self.path} cannot be written: {reason}") from error
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Writes a file and puts it in place at once; lone surrogates in a text become escapes.
+
+    Raises:
+        UserError: it cannot be written; what was there before is still there.
+    """
+    beside = path.with_name(path.name + ".part")
+    with told(path):
+        beside.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
+        os.replace(beside, path)

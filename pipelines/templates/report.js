@@ -1,0 +1,64 @@
+
+"use strict";
+// Every text below goes in as text, never as markup: captions and names of files may hold anything.
+const {rows, hasScore} = JSON.parse(document.getElementById("data").textContent);
+const [IMAGE, CAPTION, PICTURE, BLEU, CIDER, SCORE, REFERENCES] = [0, 1, 2, 3, 4, 5, 6];
+const body = document.getElementById("rows"), more = document.getElementById("more");
+const filter = document.getElementById("filter"), sort = document.getElementById("sort");
+const count = document.getElementById("count");
+const haystacks = new Map(rows.map(row => [row, [row[IMAGE], row[CAPTION], ...row[REFERENCES]].join("\n").toLowerCase()]));
+const PAGE = 50;
+let chosen = [], shown = 0;
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) { made.textContent = text; made.dir = "auto"; }
+  return made;
+}
+
+function number(value, digits) {
+  return element("td", "number", value === null ? "" : value.toFixed(digits));
+}
+
+function line(row) {
+  const made = element("tr"), picture = element("td", "picture"), text = element("td");
+  if (row[PICTURE]) {
+    const image = element("img");
+    image.alt = "";
+    image.src = row[PICTURE];
+    picture.append(image);
+  }
+  text.append(element("p", "caption", row[CAPTION] || "(an empty caption)"));
+  const references = element("ul", "references");
+  for (const reference of row[REFERENCES]) references.append(element("li", "", reference));
+  text.append(references, element("p", "name", row[IMAGE]));
+  made.append(picture, text, number(row[CIDER], 0), number(row[BLEU], 0));
+  if (hasScore) made.append(number(row[SCORE], 2));
+  return made;
+}
+
+function grow() {
+  const next = chosen.slice(shown, shown + PAGE);
+  body.append(...next.map(line));
+  shown += next.length;
+  more.hidden = shown >= chosen.length;
+  count.textContent = `${chosen.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")}`;
+}
+
+function choose() {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const [column, direction] = sort.value.split(" ").map(Number);
+  const value = row => row[column] === null ? -Infinity : row[column];
+  chosen = rows.filter(row => words.every(word => haystacks.get(row).includes(word)));
+  chosen.sort((a, b) => direction * (column < 2 ? String(value(a)).localeCompare(String(value(b))) : value(a) - value(b)));
+  body.replaceChildren();
+  shown = 0;
+  grow();
+}
+
+let waiting;
+filter.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(choose, 120); });
+sort.addEventListener("change", choose);
+more.addEventListener("click", grow);
+choose();

@@ -1,0 +1,71 @@
+"""Decoders: all of them by `check_decoder`."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from captioner.cells.lstm import LSTMCell
+from captioner.decoders import DECODERS
+from captioner.models.build import build_decoder
+from captioner.settings import DecoderSettings
+from tests.support import arrays, assert_equal, check_decoder, numbers, randomise
+
+SIZES = {"vocabulary_size": 9, "embedding_size": 3, "attention_size": 7}
+
+
+def make(name, cell="lstm", **options):
+    """A decoder whose sizes all differ."""
+    decoder = DECODERS.get(name)
+    given = {**SIZES, **options}
+    if "attention_size" not in inspect.signature(decoder.__init__).parameters:
+        given.pop("attention_size")
+    return decoder(cell=LSTMCell(4), **given)
+
+
+@pytest.mark.parametrize("name", DECODERS.names())
+@pytest.mark.parametrize("tied", [False, True])
+def test_decoder(name, tied):
+    check_decoder(lambda **options: make(name, tie_embeddings=tied, **options))
+
+
+@pytest.mark.parametrize("name", DECODERS.names())
+def test_the_image_and_the_words_before_matter_and_the_words_after_do_not(name):
+    """A decoder that ignores the image, or sees the word it has to guess, looks well in training."""
+    decoder, memory, words = make(name), numbers(1, 5, 6), np.array([[1, 4, 5, 6]])
+    decoder(words, memory)
+    randomise(decoder)
+    logits = arrays(decoder(words, memory)[0])[0]
+    assert np.abs(arrays(decoder(words, memory + 1)[0])[0] - logits).max() > 1e-3
+    other = arrays(decoder(np.array([[1, 4, 7, 8]]), memory)[0])[0]
+    assert_equal(other[:, :2], logits[:, :2])
+    assert np.abs(other[:, 2:] - logits[:, 2:]).max() > 1e-3
+
+
+def test_tied_embeddings_save_a_matrix():
+    plain, tied = make("attention"), make("attention", tie_embeddings=True)
+    for decoder in (plain, tied):
+        decoder(np.array([[1, 4]]), numbers(1, 5, 6))
+    assert plain.count_params() - tied.count_params() == 9 * 3
+
+
+def test_attention_of_every_word_sums_to_one():
+    decoder = make("attention")
+    words, memory = np.array([[1, 4, 5]] * 4), numbers(2, 5, 6)
+    decoder(words, memory)
+    _, extras = randomise(decoder)(words, memory)
+    assert_equal(np.sum(arrays(extras["attention"])[0], axis=-1), np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("name", DECODERS.names())
+def test_settings_reach_the_decoder(name):
+    """A setting that is accepted and then ignored."""
+    settings = DecoderSettings(
+        name=name, units=5, embedding_size=3, attention_size=7, dropout=0.25, tie_embeddings=True
+    )
+    decoder = build_decoder(settings, vocabulary_size=9)
+    config = decoder.get_config()
+    wanted = settings.model_dump(exclude={"name", "cell", "units", "attention_size"})
+    assert {key: config[key] for key in wanted} == wanted
+    assert config["vocabulary_size"] == 9 and decoder.cell.units == 5
+    assert config.get("attention_size", 7) == 7

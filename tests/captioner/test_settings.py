@@ -1,0 +1,47 @@
+"""Settings refuse what they do not know, and say what was probably meant."""
+
+import pydantic
+import pytest
+
+from captioner.errors import UserError
+from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, validate
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest_known_one():
+    """A misspelled setting that is accepted in silence costs a training."""
+    with pytest.raises(UserError, match=r"here: `decoder\.unit` is not a setting\. Did you mean `units`\?"):
+        validate(CaptionerSettings, {"decoder": {"unit": 3}}, source="here")
+    with pytest.raises(UserError, match=r"`zebra` is not a setting\. Known here: kind, encoder, decoder, text, search"):
+        validate(CaptionerSettings, {"zebra": 1}, source="here")
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"decoder": {"units": 0}}, r"`decoder\.units` = 0"),
+        ({"decoder": {"dropout": 1.0}}, r"`decoder\.dropout` = 1\.0"),
+        ({"encoder": {"pool": 3}}, r"`encoder\.pool` = 3"),
+        ({"encoder": {"weights": "/etc/passwd"}}, r"`encoder\.weights` = '/etc/passwd'"),
+        ({"kind": "vqa"}, r"`kind` = 'vqa'"),
+        ({"text": "ptb"}, r"`text` = 'ptb'"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(values, named):
+    with pytest.raises(UserError, match=named):
+        validate(CaptionerSettings, values, source="here")
+
+
+def test_every_fault_is_told_at_once():
+    """People would otherwise correct a recipe one run at a time."""
+    with pytest.raises(UserError, match=r"(?s)`dropout` = 2.*\n`unitz` is not a setting"):
+        validate(DecoderSettings, {"unitz": 1, "dropout": 2}, source="here")
+
+
+def test_settings_do_not_change():
+    with pytest.raises(pydantic.ValidationError):
+        EncoderSettings().pool = 1
+
+
+def test_settings_come_back_from_json():
+    settings = CaptionerSettings(decoder=DecoderSettings(units=3, tie_embeddings=True))
+    assert validate(CaptionerSettings, settings.model_dump(mode="json"), source="") == settings

@@ -1,0 +1,188 @@
+"""Tokenisers: the COCO scorer's words, and nothing that any text can break."""
+
+import json
+import pickle
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from captioner.errors import UserError
+from captioner.text import TOKENISERS
+from captioner.text.tokenisers import ChunkTokeniser, get_tokeniser
+
+GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "metrics.json").read_text(encoding="utf-8"))
+# Pieces that mean something to a tokeniser, put together at random, reach what random characters seldom do.
+PIECES = [
+    "n't",
+    "'s",
+    "'",
+    '"',
+    "``",
+    "can",
+    "not",
+    "gonna",
+    "'tis",
+    "mr.",
+    "u.s.",
+    "...",
+    "-",
+    "--",
+    "(",
+    "-lrb-",
+]
+PIECES += [
+    "<unk>",
+    "<",
+    "1",
+    ",",
+    "½",
+    "’",
+    "é",
+    "\u0301",
+    "\u200d",
+    "İ",
+    "ΑΣ",
+    "ß",
+    "😀",
+    "\n",
+    "\r",
+    "\u2028",
+    " ",
+]
+TEXTS = st.text() | st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map("".join)
+
+
+@pytest.mark.parametrize("name", TOKENISERS.names())
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS)
+@example(text="\ud800 a lone surrogate, as in a broken file name")
+def test_words_joined_to_text_are_the_same_words_again(name, text):
+    # Otherwise a caption that was decoded is scored as other words than those the model chose.
+    tokeniser = get_tokeniser(name)
+    words = tokeniser.tokenise(text)
+    assert tokeniser.tokenise(tokeniser.detokenise(words)) == words
+
+
+@pytest.mark.parametrize("name", TOKENISERS.names())
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS)
+def test_words_are_never_empty_and_hold_no_line_break(name, text):
+    # Otherwise a vocabulary file has a line too many, and every later word gets the wrong id.
+    assert all(len(word.splitlines()) == 1 for word in get_tokeniser(name).tokenise(text))
+
+
+@pytest.mark.parametrize("name", TOKENISERS.names())
+@given(words=st.lists(st.text(min_size=1)))
+def test_any_words_become_text(name, words):
+    # A vocabulary may hold words of another tokeniser; writing them must not end a run over a folder.
+    assert isinstance(get_tokeniser(name).detokenise(words), str)
+
+
+@given(text=st.text())
+def test_characters_lose_nothing(text):
+    # A character language model must give back the text it was trained on, to the last blank.
+    characters = get_tokeniser("characters")
+    assert characters.detokenise(characters.tokenise(text)) == text
+
+
+@given(words=st.lists(st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=1)))
+def test_the_memory_of_chunks_changes_nothing(words):
+    # The second look at a chunk comes from memory: it must be what the first was.
+    tokeniser = get_tokeniser("ptb")
+    fresh = [piece for word in words for piece in tokeniser.chunk_words(word)]
+    assert tokeniser.tokenise(" ".join(words)) == fresh == tokeniser.tokenise(" ".join(words))
+
+
+def test_pieces_are_split_until_they_are_whole():
+    # A rule that looks around itself sees something else in its own output: the identity must hold even so.
+    class OneLetterAtATime(ChunkTokeniser):
+        normalise = staticmethod(str.lower)
+
+        def split(self, chunk):
+            return [chunk[:1], chunk[1:]] if len(chunk) > 1 else [chunk]
+
+    assert OneLetterAtATime().tokenise("Ab cde") == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["tokens"], ids=lambda case: case["text"][:30])
+def test_ptb_gives_the_words_of_the_coco_scorer(case):
+    # Otherwise no score of ours compares with a published one.
+    assert get_tokeniser("ptb").tokenise(case["text"]) == case["words"].split()
+
+
+def test_ptb_agrees_with_the_reference_of_nltk():
+    # An independent implementation of the same conventions: a slip in our expression would show in plain
+    # captions.
+    nltk = pytest.importorskip("nltk.tokenize")
+    reference = nltk.NLTKWordTokenizer()
+    marks = {"'", "``", "''", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
+    for text in [
+        "a dog's ball, and the dogs run.",
+        "he can't run; isn't he a well-known man?",
+        "they're off: we've won!",
+    ]:
+        expected = [word for word in reference.tokenize(text) if word not in marks]
+        assert get_tokeniser("ptb").tokenise(text) == expected
+
+
+def test_ptb_writes_clitics_and_brackets_as_people_do():
+    # Otherwise captions read "a dog 's ball" to the user.
+    assert (
+        get_tokeniser("ptb").detokenise(["a", "dog", "'s", "ball", "is", "n't", "-lrb-", "red", "-rrb-"])
+        == "a dog's ball isn't ( red )"
+    )
+
+
+def test_unk_stays_one_word():
+    # Split into "<", "unk", ">" it could match a bracket in a reference.
+    assert get_tokeniser("ptb").tokenise("a <unk> dog") == ["a", "<unk>", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("L'été, la fille-là rit.", ["l'été", "la", "fille-là", "rit"]),
+        ("Ein Mädchen läuft!", ["ein", "mädchen", "läuft"]),
+        ("Une fille e\u0301tait ici", ["une", "fille", "était", "ici"]),  # decomposed é is composed
+        ("Кошка сидит, 3,5 м.", ["кошка", "сидит", "3,5", "м"]),
+        ("लड़की दौड़ती है।", ["लड़की", "दौड़ती", "है"]),  # vowel signs belong to their letters
+        ("هذا كلب؟", ["هذا", "كلب"]),
+        ("कुत्ता 🐕 …", ["कुत्ता", "🐕"]),
+    ],
+)
+def test_unicode_words_in_many_languages(text, words):
+    # Marks cut from their letters, or punctuation kept as words, would spoil every score in that language.
+    assert get_tokeniser("unicode").tokenise(text) == [unicodedata.normalize("NFC", word) for word in words]
+
+
+def test_a_line_break_is_a_character_that_can_be_seen():
+    # A model of plays must learn where lines end, and its vocabulary file must still have one word a line.
+    assert get_tokeniser("characters").tokenise("a\nB \\n") == ["a", "\\n", "B", " ", "\\", "n"]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["n't", "n't'", "'s", "a.", "+", "a@b.", "<a", "1/", "-.", "cann't", "'n'", "\u0301"]
+)
+def test_time_grows_with_the_text_only(hostile):
+    # A quadratic expression would hang for minutes on one hostile caption of 100,000 characters.
+    start = time.perf_counter()
+    get_tokeniser("ptb").tokenise(hostile * (100_000 // len(hostile)))
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("name", TOKENISERS.names())
+def test_a_tokeniser_travels_to_other_processes(name):
+    # Data is prepared in worker processes; a tokeniser that cannot be pickled stops them.
+    assert pickle.loads(pickle.dumps(get_tokeniser(name))).tokenise("a b") == get_tokeniser(name).tokenise(
+        "a b"
+    )
+
+
+def test_an_unknown_tokeniser_is_named_with_the_known_ones():
+    # Otherwise a slip in a settings file ends in a KeyError.
+    with pytest.raises(UserError, match=r"(?s)'unicod'.*ptb, unicode, characters.*Did you mean `unicode`"):
+        get_tokeniser("unicod")
