@@ -43,9 +43,7 @@ def main(argv: list[str] | None = None) -> float:
         photographs = _describe(paths)
         speeds: dict[str, list[float]] = {f"bare, batch {size}": [] for size in options.batch_sizes}
         speeds["features"] = []
-        ready = {
-            size: tf.constant(_noise((size, options.size, options.size, 3))) for size in options.batch_sizes
-        }
+        ready = {size: tf.constant(_noise((size, options.size, options.size, 3))) for size in options.batch_sizes}
         for images in ready.values():  # compile outside the clock
             bare(images)
         _extract(encoder, paths[: options.batch_size], Path(folder), options.batch_size)
@@ -91,9 +89,7 @@ def _images(options: argparse.Namespace, folder: Path) -> list[Path]:
     paths = [folder / f"{number}.jpg" for number in range(options.count)]
     for path in paths:  # smooth colours with some noise compress as photographs do
         coarse = Image.fromarray(generator.integers(0, 256, (12, 16, 3), np.uint8))
-        smooth = np.asarray(
-            coarse.resize((options.width, options.height), Image.Resampling.BICUBIC), np.int16
-        )
+        smooth = np.asarray(coarse.resize((options.width, options.height), Image.Resampling.BICUBIC), np.int16)
         noise = generator.integers(-12, 13, smooth.shape, np.int16)
         Image.fromarray(np.clip(smooth + noise, 0, 255).astype(np.uint8)).save(path, quality=85)
     return paths

@@ -7,28 +7,25 @@ from pathlib import Path
 
 from captioner.errors import UserError
 
-IMAGE_EXTENSIONS = frozenset(
-    f".{name}"
-    for name in ("avif", "bmp", "dib", "gif", "jfif", "jpe", "jpeg", "jpg", "mpo", "pgm", "png", "ppm")
-    + ("tif", "tiff", "webp")
-)
+_ENDINGS = "avif bmp dib gif jfif jpe jpeg jpg mpo pgm png ppm tif tiff webp"
+IMAGE_EXTENSIONS = frozenset(f".{ending}" for ending in _ENDINGS.split())
 
-# How files begin.
-_IMAGES = (
-    b"\xff\xd8\xff",  # JPEG
-    b"\x89PNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"II*\0",  # TIFF, little-endian
-    b"MM\0*",  # TIFF, big-endian
-    b"II+\0",  # BigTIFF
-    b"MM\0+",
-    b"BM",
-    b"P2",  # PGM and PPM, as text and as bytes
-    b"P3",
-    b"P5",
-    b"P6",
-)
+# How files begin, and what they are.
+_IMAGES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"II*\0": "TIFF",  # little-endian, big-endian, and the same of more than 4 GB
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"BM": "BMP",
+    b"P2": "PGM",  # as text, and below as bytes
+    b"P3": "PPM",
+    b"P5": "PGM",
+    b"P6": "PPM",
+}
 _HEIC = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
 _OTHERS = (
     (b"<svg", "an SVG drawing, which has no pixels; export it as PNG"),
@@ -104,22 +101,22 @@ def sniff_image(path: str | os.PathLike) -> bool:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            return begins_as_image(file.read(16))
+            return bool(format_of(file.read(16)))
     except (OSError, ValueError):
         return False
 
 
-def begins_as_image(head: bytes) -> bool:
-    """Whether the first 16 bytes of a file are those of a format that can be decoded.
+def format_of(head: bytes) -> str:
+    """The format that a file's first 16 bytes announce, or nothing if it is none that can be decoded.
 
-    >>> begins_as_image(b"GIF89a"), begins_as_image(b"RIFF1234WEBP"), begins_as_image(b"RIFF1234WAVE")
-    (True, True, False)
+    >>> format_of(b"GIF89a"), format_of(b"RIFF1234WEBP"), format_of(b"RIFF1234WAVE")
+    ('GIF', 'WebP', '')
     """
     if head[:4] == b"RIFF":
-        return head[8:12] == b"WEBP"
+        return "WebP" if head[8:12] == b"WEBP" else ""
     if head[4:8] == b"ftyp":
-        return head[8:12] in (b"avif", b"avis")
-    return head.startswith(_IMAGES)
+        return "AVIF" if head[8:12] in (b"avif", b"avis") else ""
+    return next((name for beginning, name in _IMAGES.items() if head.startswith(beginning)), "")
 
 
 def what_it_is(data: bytes) -> str:
@@ -134,8 +131,8 @@ def what_it_is(data: bytes) -> str:
     for beginning, explanation in _OTHERS:
         if head.startswith(beginning):
             return f"not an image but {explanation}"
-    if begins_as_image(data[:16]):
-        return "damaged image: its header cannot be read"
+    if announced := format_of(data[:16]):
+        return f"damaged {announced}: its header cannot be read"
     if not data.strip(b"\0"):
         return "not an image: the file holds nothing but zeros"
     return "not an image (JPEG, PNG, GIF, WebP, TIFF, BMP, PPM and AVIF are understood)"

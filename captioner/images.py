@@ -25,6 +25,7 @@ from captioner.image_files import (
     ImageError,
     ImageLimits,
     check_bytes,
+    format_of,
     read_bytes,
     sniff_image,
     what_it_is,
@@ -44,7 +45,7 @@ __all__ = [
     "sniff_image",
 ]
 
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
 _RESIZING = Image.Resampling.BILINEAR  # Pillow widens the filter when it shrinks, so nothing aliases
 _opening = threading.Lock()
 
@@ -123,25 +124,26 @@ def decode_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, 
     """
     if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray):
         raise TypeError(
-            "An image is a path, bytes, a PIL image or a NumPy array, "
-            f"but this is of type {type(source).__name__}."
+            f"An image is a path, bytes, a PIL image or a NumPy array, but this is of type {type(source).__name__}."
         )
     name = name or _name_of(source)
-    kind = "image"
+    if not isinstance(source, Image.Image | np.ndarray):
+        source = read_bytes(source, limits) if isinstance(source, str | os.PathLike) else bytes(source)
+        check_bytes(len(source), name, limits)
     try:
-        with _open(source, name, limits) as image:
-            kind = image.format or kind
+        with _open(source, name) as image:
             if image.width * image.height > limits.max_pixels:
                 size = f"{image.width:,} x {image.height:,} pixels"
                 raise ImageError(name, f"too large: {size}, the limit is {limits.max_pixels:,} pixels in all")
-            if kind in ("JPEG", "MPO") and image is not source:
+            if image.format in ("JPEG", "MPO") and image is not source:
                 longest = 2 * max(spec.height, spec.width)  # twice the size leaves resizing some choice
                 image.draft("RGB", (longest, longest))
             return _pixels(image, spec)
     except ImageError:
         raise
     except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
-        raise ImageError(name, _reason(error, kind)) from error
+        kind = format_of(source[:16]) if isinstance(source, bytes) else ""
+        raise ImageError(name, _reason(error, kind or "image")) from error
 
 
 def _name_of(source) -> str:
@@ -150,29 +152,25 @@ def _name_of(source) -> str:
     return str(getattr(source, "filename", "") or "image")
 
 
-def _open(source, name: str, limits: ImageLimits) -> contextlib.AbstractContextManager[Image.Image]:
+def _open(source, name: str) -> contextlib.AbstractContextManager[Image.Image]:
     if isinstance(source, Image.Image):
         return contextlib.nullcontext(source)  # the caller's image is neither closed nor changed
     if isinstance(source, np.ndarray):
         return _from_array(source, name)
-    data = read_bytes(source, limits) if isinstance(source, str | os.PathLike) else bytes(source)
-    check_bytes(len(data), name, limits)
     # Pillow's own limit warns at 89 and fails at 179 megapixels; ours is checked before a pixel is decoded.
     with _opening:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(data), formats=_FORMATS)
+            return Image.open(io.BytesIO(source), formats=_FORMATS)
         except Image.UnidentifiedImageError:
-            raise ImageError(name, what_it_is(data)) from None
+            raise ImageError(name, what_it_is(source)) from None
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
     if array.dtype != np.uint8:
-        raise ImageError(
-            name, f"an array has to hold uint8 values from 0 to 255, but this one holds {array.dtype}"
-        )
+        raise ImageError(name, f"an array has to hold uint8 values from 0 to 255, but this one holds {array.dtype}")
     if array.ndim == 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] not in (3, 4)):

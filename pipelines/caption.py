@@ -76,6 +76,7 @@ def caption_images(
     *,
     model: str = "",
     options: CaptionOptions = CaptionOptions(),
+    begin: Callable[[int], object] | None = None,
     show: Callable[[dict], object] | None = None,
 ) -> CaptionSummary:
     """Captions files and everything in folders.
@@ -87,6 +88,7 @@ def caption_images(
             Without it nothing is written, and `show` gets the records.
         model: what tells this model from others, such as its checksum.
         options: how.
+        begin: called once with the number of images that the output has already.
         show: called with every new record, in order, after it is safe.
 
     Raises:
@@ -101,6 +103,8 @@ def caption_images(
     with _open_journal(output, _made_with(paths, model, options)) as journal:
         if journal is not None:
             summary.before, summary.faults = len(journal), journal.faults
+        if begin:
+            begin(summary.before)
         for records in _caption(_batches(found, batch_size, journal), captioner, options, batch_size):
             if journal is not None:
                 journal.append(records)
@@ -148,9 +152,7 @@ def _made_with(paths, model: str, options: CaptionOptions) -> dict:
         "model": model,
         "beam size": options.beam_size,
         "number of candidates": options.candidates,
-        "folder or list of images": [os.path.realpath(path) for path in given]
-        if len(given) == 1
-        else sorted(given),
+        "folder or list of images": [os.path.realpath(path) for path in given] if len(given) == 1 else sorted(given),
     }
 
 
@@ -168,9 +170,7 @@ def _peek(found: Iterator[Found], number: int) -> tuple[Iterator[Found], int]:
     return itertools.chain(first, found), len(first)
 
 
-def _batches(
-    found: Iterable[Found], size: int, journal: Journal | None
-) -> Iterator[tuple[list[Found], set[int]]]:
+def _batches(found: Iterable[Found], size: int, journal: Journal | None) -> Iterator[tuple[list[Found], set[int]]]:
     """`(files, places of those that still need a line)` of every batch that has any."""
     found = iter(found)
     while batch := list(itertools.islice(found, size)):
@@ -211,17 +211,13 @@ def _put(results: queue.Queue, item, stop: threading.Event) -> None:
             continue
 
 
-def _work(
-    batches, captioner, options: CaptionOptions, batch_size: int, stop: threading.Event
-) -> Iterator[list[dict]]:
+def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: threading.Event) -> Iterator[list[dict]]:
     first = next(batches, None)
     if first is None:
         return
     captioner = captioner() if callable(captioner) else captioner
     if options.attention is not None and captioner.encoder.grid is None:
-        raise UserError(
-            "This model sees an image as a whole, not place by place: there is no attention to draw."
-        )
+        raise UserError("This model sees an image as a whole, not place by place: there is no attention to draw.")
     to_decode, to_caption = itertools.tee(itertools.chain([first], batches))
     decode = partial(_decode, spec=captioner.encoder.spec, limits=options.limits)
     decoded = in_order(decode, (file for batch, _ in to_decode for file in batch), _AHEAD * batch_size)
@@ -290,9 +286,7 @@ def _draw_attention(name: str, pixels: np.ndarray, caption, grid: tuple[int, int
     from pipelines.pictures import attention_sheet
 
     if caption.attention is None:
-        raise UserError(
-            "This model's decoder does not attend to places of the image: there is no attention to draw."
-        )
+        raise UserError("This model's decoder does not attend to places of the image: there is no attention to draw.")
     path = picture_path(name, folder)
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)

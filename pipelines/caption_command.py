@@ -11,7 +11,7 @@ from captioner.settings import CaptionerSettings
 from pipelines.caption import CaptionOptions, CaptionSummary, caption_images
 from pipelines.folders import find_images
 from pipelines.progress import CaptionProgress
-from pipelines.terminal import printable, say
+from pipelines.terminal import load_keras, printable, say
 
 
 def caption_with_model(
@@ -26,22 +26,28 @@ def caption_with_model(
     Raises:
         UserError: see `caption_images` and `ImageCaptioner.from_preset`.
     """
-    preset = read_preset(
-        model, kinds={"captioner": CaptionerSettings}
-    )  # before anything is written or loaded
+    preset = read_preset(model, kinds={"captioner": CaptionerSettings})  # before anything is written or loaded
     identity = hashlib.sha256(json.dumps(preset.metadata["checksums"], sort_keys=True).encode()).hexdigest()
 
+    progress = None
+
     def load():
+        load_keras()
         from captioner.models.captioner import ImageCaptioner
 
-        return ImageCaptioner.from_preset(model, encoder_weights)
+        captioner = ImageCaptioner.from_preset(model, encoder_weights)
+        if progress:
+            progress.start()
+        return captioner
 
     if output is None:
         alone = len(paths) == 1 and not paths[0].is_dir()
         return caption_images(paths, load, model=identity, options=options, show=_Lines(alone))
     without = [] if options.attention is None else [options.attention]
     with CaptionProgress(find_images(paths, without)) as progress:
-        summary = caption_images(paths, load, output, model=identity, options=options, show=progress.advance)
+        summary = caption_images(
+            paths, load, output, model=identity, options=options, begin=progress.before, show=progress.advance
+        )
     _tell(summary, output)
     return summary
 

@@ -84,11 +84,7 @@ def match(
     matched: dict[str, str] = {}
     for image, caption in predictions.items():
         known = next(
-            (
-                name
-                for name in (image, others.get(image), others.get(image.rsplit("/", 1)[-1]))
-                if name in references
-            ),
+            (name for name in (image, others.get(image), others.get(image.rsplit("/", 1)[-1])) if name in references),
             None,
         )
         if known is None:
@@ -133,9 +129,7 @@ def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
     if isinstance(content, dict):
         content = [{"image": image, "caption": caption} for image, caption in content.items()]
     if not isinstance(content, list):
-        raise UserError(
-            f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {shown(repr(content))}.'
-        )
+        raise UserError(f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {shown(repr(content))}.')
     for number, record in enumerate(content, start=1):
         place = f"{path}, entry {number}"
         yield (place, *_record(place, record))
@@ -162,14 +156,10 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     image = next((columns.index(name) for name in _IMAGE if name in columns), None)
     caption = next((columns.index(name) for name in _CAPTION if name in columns), None)
     if image is None or caption is None:
-        raise UserError(
-            f"{path}:{line}: columns `image` and `caption` were expected, not: {', '.join(columns)}."
-        )
+        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected, not: {', '.join(columns)}.")
     for line, fields in records:
         if fields is None or len(fields) != len(columns):
-            raise UserError(
-                f"{path}:{line}: this row has not the {len(columns)} fields that the first row names."
-            )
+            raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
         text = _unguarded(fields[caption])
         yield f"{path}:{line}", _unguarded(fields[image]), [text] if text.strip() else []
 

@@ -49,9 +49,7 @@ def _curves(title: str, epochs: list, lines: dict[str, list], factor: float) -> 
     def draw(figure):
         axes = figure.add_subplot()
         for colour, (label, values) in zip(_COLOURS, lines.items(), strict=False):
-            known = [
-                (at, factor * value) for at, value in zip(epochs, values, strict=True) if value is not None
-            ]
+            known = [(at, factor * value) for at, value in zip(epochs, values, strict=True) if value is not None]
             axes.plot(*zip(*known, strict=True), label=label, color=colour, marker="o", markersize=2.5)
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_xlabel("epoch")
@@ -67,9 +65,7 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> str:
     """How long captions and references are, in words, as SVG."""
     longest = max([*captions, *references], default=0)
     # A few references may be very long; they share the last column, lest all others become needles.
-    last = min(
-        longest, 3 + sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))]
-    )
+    last = min(longest, 3 + sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))])
 
     def draw(figure):
         axes = figure.add_subplot()
@@ -79,9 +75,7 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> str:
         ):
             counts = Counter(min(length, last) for length in lengths)
             shares = [100 * counts[length] / max(len(lengths), 1) for length in range(last + 1)]
-            axes.bar(
-                [length + shift for length in range(last + 1)], shares, width=0.4, label=label, color=colour
-            )
+            axes.bar([length + shift for length in range(last + 1)], shares, width=0.4, label=label, color=colour)
         axes.set_xlabel("words")
         axes.set_ylabel("share, %")
         axes.grid(axis="y", linewidth=0.3, alpha=0.5)

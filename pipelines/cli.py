@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from pipelines.terminal import SKIPPED, command, say, stop, table
+from pipelines.terminal import SKIPPED, command, load_keras, say, stop, table
 
-# TensorFlow reads these when it is loaded; its notices about oneDNN and CUDA tell users nothing.
+# Read when TensorFlow and Keras are loaded.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -32,9 +32,7 @@ Weights = Annotated[
     typer.Option("--encoder-weights", help="File with the frozen network's weights, instead of a download."),
 ]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")]
-Cache = Annotated[
-    Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")
-]
+Cache = Annotated[Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")]
 Beams = Annotated[
     int | None, typer.Option("--beam-size", min=1, help="Beams of the search; the model's own by default.")
 ]
@@ -48,12 +46,8 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting, like decoder.units=256; may be repeated.")
     ] = None,
-    init_from: Annotated[
-        Path | None, typer.Option(help="Preset whose weights and words to begin with.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell parameters, disk, memory and time.")
-    ] = False,
+    init_from: Annotated[Path | None, typer.Option(help="Preset whose weights and words to begin with.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell parameters, disk, memory and time.")] = False,
     encoder_weights: Weights = None,
     cache: Cache = None,
 ):
@@ -64,10 +58,12 @@ def train(
     run = out or Path("runs") / chosen.name
     cache = cache or run.absolute().parent / "cache"
     if dry_run:
+        load_keras()
         from pipelines.dry_run import dry_run as tell
 
         tell(chosen, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
         return
+    load_keras()
     from pipelines.train import train as train_recipe
 
     train_recipe(chosen, run, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
@@ -83,9 +79,7 @@ def caption(
     ] = None,
     beam_size: Beams = None,
     candidates: Annotated[int, typer.Option(min=1, help="Captions an image.")] = 1,
-    attention: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of where the model looked.")
-    ] = None,
+    attention: Annotated[Path | None, typer.Option(help="Folder for pictures of where the model looked.")] = None,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
@@ -93,9 +87,7 @@ def caption(
     from pipelines.caption import CaptionOptions, journal_path
     from pipelines.caption_command import caption_with_model
 
-    options = CaptionOptions(
-        beam_size=beam_size, candidates=candidates, batch_size=batch_size, attention=attention
-    )
+    options = CaptionOptions(beam_size=beam_size, candidates=candidates, batch_size=batch_size, attention=attention)
     try:
         return SKIPPED if caption_with_model(paths, model, output, options, encoder_weights).faults else 0
     except KeyboardInterrupt:
@@ -115,12 +107,8 @@ def evaluate(
     ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Score these captions instead of a run's.")] = None,
     references: Annotated[Path | None, typer.Option(help="What to score --predictions against.")] = None,
-    tokeniser: Annotated[
-        str, typer.Option(help="Words of --predictions; see `captioner list tokenisers`.")
-    ] = "ptb",
-    scorer: Annotated[
-        str, typer.Option(help="own, or coco to run the COCO scorer as well (needs Java).")
-    ] = "own",
+    tokeniser: Annotated[str, typer.Option(help="Words of --predictions; see `captioner list tokenisers`.")] = "ptb",
+    scorer: Annotated[str, typer.Option(help="own, or coco to run the COCO scorer as well (needs Java).")] = "own",
     encoder_weights: Weights = None,
     cache: Cache = None,
 ):
@@ -143,9 +131,7 @@ def evaluate(
             scorer=scorer,
         )
     else:
-        evaluation = evaluate_predictions(
-            predictions, references, report=report, tokeniser=tokeniser, scorer=scorer
-        )
+        evaluation = evaluate_predictions(predictions, references, report=report, tokeniser=tokeniser, scorer=scorer)
     from pipelines.report import score_lines
 
     table(
@@ -179,6 +165,7 @@ def features(
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Compute and keep what a frozen network sees in the images of a data set."""
+    load_keras()
     from captioner.encoders import build_encoder
     from captioner.settings import EncoderSettings, validate
     from pipelines.datasets import read_dataset
@@ -219,9 +206,7 @@ def check(
 def shapes(
     out: Annotated[Path, typer.Option(help="A new folder.")],
     seed: Annotated[int, typer.Option(help="The same seed draws the same pixels and words.")] = 0,
-    size: Annotated[
-        list[str] | None, typer.Option(help="Scenes of a split, like train=1000; may be repeated.")
-    ] = None,
+    size: Annotated[list[str] | None, typer.Option(help="Scenes of a split, like train=1000; may be repeated.")] = None,
     image_size: Annotated[int, typer.Option(help="Pixels each way.")] = 64,
 ):
     """Draw scenes of coloured shapes with captions and questions."""
@@ -232,9 +217,7 @@ def shapes(
     for given in size or []:
         split, _, number = given.partition("=")
         if not number.isdigit():
-            raise typer.BadParameter(
-                f"{given!r} is not understood; write it like train=1000.", param_hint="--size"
-            )
+            raise typer.BadParameter(f"{given!r} is not understood; write it like train=1000.", param_hint="--size")
         sizes[split] = int(number)
     show = Show()
     with show.progress("Scenes") as advance:
@@ -244,9 +227,7 @@ def shapes(
 
 @command(app, "list")
 def list_names(
-    kind: Annotated[
-        str, typer.Argument(help="cells, encoders, decoders, datasets, recipes, metrics or tokenisers.")
-    ],
+    kind: Annotated[str, typer.Argument(help="cells, encoders, decoders, datasets, recipes, metrics or tokenisers.")],
 ):
     """List what can be chosen by name."""
     if kind == "recipes":

@@ -21,21 +21,15 @@ def coco_scores(
         from pycocoevalcap.rouge.rouge import Rouge
         from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
     except ImportError:
-        return {}, [
-            "The COCO scorer is not installed: pip install 'captioner[coco]'. The other scores are complete."
-        ]
+        return {}, ["The COCO scorer is not installed: pip install 'captioner[coco]'. The other scores are complete."]
     if not shutil.which("java"):
-        return {}, [
-            "The COCO scorer needs Java, and there is none on the PATH. The other scores are complete."
-        ]
+        return {}, ["The COCO scorer needs Java, and there is none on the PATH. The other scores are complete."]
     try:
         with _quiet():
             expected = PTBTokenizer().tokenize(
                 {image: [{"caption": caption} for caption in references[image]] for image in predictions}
             )
-            given = PTBTokenizer().tokenize(
-                {image: [{"caption": caption}] for image, caption in predictions.items()}
-            )
+            given = PTBTokenizer().tokenize({image: [{"caption": caption}] for image, caption in predictions.items()})
     except Exception as error:
         return {}, [f"The COCO scorer's tokeniser died ({_why(error)}). The other scores are complete."]
     scores, sentences = {}, []

@@ -57,9 +57,7 @@ def _files(path: Path) -> Iterator[Path]:
     else:
         found = sorted(path.glob("evaluation-*/metrics.json"))
         if not found:
-            raise UserError(
-                f"{path} holds no evaluation (no metrics.json). Run `captioner evaluate {path}` first."
-            )
+            raise UserError(f"{path} holds no evaluation (no metrics.json). Run `captioner evaluate {path}` first.")
         yield from found
 
 

@@ -7,10 +7,13 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.metrics.score import ScoreReport, score_captions
+from captioner.presets.folder import read_preset
+from captioner.settings import CaptionerSettings
 from pipelines.evaluation import REPORT, Evaluation, Looked, Prediction, rank, write_evaluation
 from pipelines.examples import DataSet
 from pipelines.intervals import DRAWS, combine_truth, intervals, score_intervals, truth_rows
 from pipelines.show import Show
+from pipelines.terminal import load_keras
 
 
 def evaluate_run(
@@ -42,6 +45,8 @@ def evaluate_run(
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
     """
+    read_preset(Path(run), kinds={"captioner": CaptionerSettings})  # what is wrong is told before Keras is loaded
+    load_keras()
     from captioner.models.captioner import ImageCaptioner
     from pipelines.decode import decode_source
     from pipelines.sources import open_source
@@ -63,9 +68,7 @@ def evaluate_run(
     show.problems(problems)
     beam_size = beam_size or captioner.settings.search.beam_size
     with show.progress("Captions") as advance:
-        written = decode_source(
-            captioner, source, beam_size=beam_size, batch_size=batch_size, progress=advance
-        )
+        written = decode_source(captioner, source, beam_size=beam_size, batch_size=batch_size, progress=advance)
     captions = {examples[index].id: found[0] for index, found in written.items() if examples[index].captions}
     if not captions:
         raise UserError(
@@ -138,9 +141,7 @@ def evaluate_predictions(
     texts = match(given, expected, others)
     scored = score_captions(texts, expected, tokeniser)
     coco, notes = _coco(scorer, texts, expected)
-    found = tuple(
-        Prediction(image, text, expected[image], scored.per_caption[image]) for image, text in texts.items()
-    )
+    found = tuple(Prediction(image, text, expected[image], scored.per_caption[image]) for image, text in texts.items())
     evaluation = Evaluation(
         title=f"{Path(predictions).name} against {Path(references).name}",
         scores={**scored.scores, **coco},
@@ -175,9 +176,7 @@ def _data_of(run: Path, data: Path | None, show: Show) -> DataSet:
     if data is not None:
         return read_dataset(data)
     if not (run / "recipe.toml").is_file():
-        raise UserError(
-            f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR."
-        )
+        raise UserError(f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR.")
     return open_data(load_recipe(str(run / "recipe.toml")), None, show.say)
 
 
@@ -236,9 +235,7 @@ def _settings(captioner, run: Path) -> dict[str, dict[str, object]]:
     from pipelines.settings import load_recipe
 
     if (run / "recipe.toml").is_file():
-        values = load_recipe(str(run / "recipe.toml")).model_dump(
-            mode="json", exclude={"name", "description"}
-        )
+        values = load_recipe(str(run / "recipe.toml")).model_dump(mode="json", exclude={"name", "description"})
     else:
         values = captioner.settings.model_dump(mode="json", exclude={"kind"})
     values.get("data", {}).pop("directory", None)  # a place on somebody's machine tells a reader nothing
@@ -252,13 +249,12 @@ def _looked(captioner, source, predictions, index_of, batch_size, beam_size) -> 
         return ()
     ranked = rank(predictions)
     middle = len(ranked) // 2
-    chosen = list(dict.fromkeys([*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:]]))
-    features = source.read([index_of[one.image] for one in chosen])
+    chosen = {one.image: one for one in (*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:])}
+    features = source.read([index_of[image] for image in chosen])
     batch_size = min(batch_size, len(index_of))  # the size that is compiled already
     found = captioner.caption_features(features, beam_size=beam_size, attention=True, batch_size=batch_size)
-    captions = [(one.image, captions[0]) for one, captions in zip(chosen, found, strict=True)]
     return tuple(
-        Looked(image, caption.words, np.asarray(caption.attention), grid)
-        for image, caption in captions
-        if caption.attention is not None
+        Looked(image, captions[0].words, np.asarray(captions[0].attention), grid)
+        for image, captions in zip(chosen, found, strict=True)
+        if captions[0].attention is not None
     )

@@ -1,9 +1,10 @@
 """Features on disk: shards of half precision that are either whole or not there.
 
-    CACHE/files.jsonl                             path, size, time of change -> sha256 of an image file
-    CACHE/vgg16-block5_conv3-1f0c.../about.json   what the features depend on: the key, readable
-                                    /SHARD.npy    float16 (n, *shape)
-                                    /SHARD.json   the n images' sha256, written last: with it the shard is there
+    CACHE/files.jsonl             path, size, time of change -> sha256 of an image file
+    CACHE/vgg16-block5_conv3-1f0c.../
+        about.json                what the features depend on: the key, readable
+        SHARD.npy                 float16 (n, *shape)
+        SHARD.json                the n images' sha256, written last: with it the shard is there
 
 A shard is named after its images, so two runs that write to the same folder cannot disturb each other.
 """
@@ -90,12 +91,12 @@ class FeatureCache:
         kept = f"The features of {len(self):,} images are stored and kept"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return UserError(
-                f"The disk is full: no more features fit into {self.folder}. {kept}; make room and give the same "
-                "command again to go on."
+                f"The disk is full: no more features fit into {self.folder}. {kept}; make room and give "
+                "the same command again to go on."
             )
         return UserError(
-            f"Features cannot be written to {self.folder}: {error.strerror or error}. {kept}; choose a folder that "
-            "can be written to."
+            f"Features cannot be written to {self.folder}: {error.strerror or error}. {kept}; choose a "
+            "folder that can be written to."
         )
 
 
@@ -122,8 +123,8 @@ class FeatureRows:
                 count = own.readinto(buffer)
         if count != self._bytes:
             raise UserError(
-                f"{file.name} ends too early: it was cut after it was written. Delete it and give the same command "
-                "again; its images are then computed anew."
+                f"{file.name} ends too early: it was cut after it was written. Delete it and give the same "
+                "command again; its images are then computed anew."
             )
 
     def _open_shard(self, shard: str):
@@ -134,13 +135,13 @@ class FeatureRows:
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{path} cannot be read ({error}). Delete it and give the same command again; its images are then "
-                "computed anew."
+                f"{path} cannot be read ({error}). Delete it and give the same command again; its images "
+                "are then computed anew."
             ) from error
         if version != (1, 0) or shape[1:] != self._shape or dtype != np.float16:
             raise UserError(
-                f"{path} holds {dtype} of shape {shape[1:]}, expected float16 of {self._shape}. Delete it and give "
-                "the same command again."
+                f"{path} holds {dtype} of shape {shape[1:]}, expected float16 of {self._shape}. Delete it "
+                "and give the same command again."
             )
         return file, file.tell()
 
@@ -187,9 +188,7 @@ class KnownFiles:
         if self._new:
             try:
                 with open(self.path, "a", encoding="utf-8") as file:
-                    file.write(
-                        "\n" + "\n".join(self._new) + "\n"
-                    )  # a new line first: the last may have been cut
+                    file.write("\n" + "\n".join(self._new) + "\n")  # a new line first: the last may have been cut
                 self._new.clear()
             except OSError:
                 pass

@@ -60,9 +60,7 @@ class FeatureStore:
         for position, index in enumerate(indices):
             shard, row = self._places[index]
             if row < 0:
-                raise UserError(
-                    f"Image {index} has no features because it could not be read; see `problems`."
-                )
+                raise UserError(f"Image {index} has no features because it could not be read; see `problems`.")
             self._rows.read_into(features[position], self._shards[shard], int(row))
         return features
 
@@ -81,8 +79,8 @@ class FeaturePlan:
         if not self.new:
             return f"The features of all {self.images:,} images are in {self.folder}."
         return (
-            f"{self.new:,} of {self.images:,} images are to be encoded: {_size(self.bytes_needed)} in {self.folder}, "
-            f"where {_size(self.bytes_free)} are free."
+            f"{self.new:,} of {self.images:,} images are to be encoded: {_size(self.bytes_needed)} in "
+            f"{self.folder}, where {_size(self.bytes_free)} are free."
         )
 
 
@@ -160,8 +158,8 @@ def extract_features(
 def _known_digests(encoder, images: Sequence[Path], cache_root: Path):
     if not encoder.cacheable:
         raise UserError(
-            f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot be kept. "
-            "Train it on the images themselves."
+            f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot "
+            "be kept. Train it on the images themselves."
         )
     cache = FeatureCache(cache_root, encoder.identity(), encoder.trunk_shape)
     files = KnownFiles(cache.root / "files.jsonl")
@@ -171,9 +169,7 @@ def _known_digests(encoder, images: Sequence[Path], cache_root: Path):
 def _plan(cache: FeatureCache, digests: Sequence[str | None]) -> FeaturePlan:
     unknown = digests.count(None)
     new = unknown + len({digest for digest in digests if digest is not None and digest not in cache})
-    existing = next(
-        folder for folder in (cache.root.absolute(), *cache.root.absolute().parents) if folder.exists()
-    )
+    existing = next(folder for folder in (cache.root.absolute(), *cache.root.absolute().parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder)
 
@@ -190,9 +186,7 @@ def _check_room(plan: FeaturePlan) -> None:
 @dataclasses.dataclass(frozen=True)
 class _Image:
     path: Path
-    status: (
-        os.stat_result | None
-    )  # from before it was read: a file that changes meanwhile is not taken for known
+    status: os.stat_result | None  # from before it was read: a file that changes meanwhile is not taken for known
     digest: str
     pixels: np.ndarray | None  # None: the cache has its features already
 

@@ -44,10 +44,7 @@ def truth_rows(captions: dict[str, str], scenes: dict) -> np.ndarray:
 
     checked = [check_caption(caption, scenes[image]) for image, caption in captions.items()]
     return np.array(
-        [
-            (sum(said.true for said in one.statements), len(one.statements), one.named, one.there)
-            for one in checked
-        ],
+        [(sum(said.true for said in one.statements), len(one.statements), one.named, one.there) for one in checked],
         float,
     )
 

@@ -115,9 +115,7 @@ class Journal:
         except (OSError, ValueError) as error:
             raise UserError(f"{self.sidecar} cannot be read: {error}. Give another --output.") from None
         differing = [
-            name
-            for name, value in made_with.items()
-            if not isinstance(before, dict) or before.get(name) != value
+            name for name, value in made_with.items() if not isinstance(before, dict) or before.get(name) != value
         ]
         if differing:
             raise UserError(

@@ -63,9 +63,7 @@ def attention_sheet(
     """
     picture = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.BILINEAR)
     tiles = [("", picture)]
-    tiles += [
-        (word, looked_at(picture, weights, grid)) for word, weights in zip(words, attention, strict=False)
-    ]
+    tiles += [(word, looked_at(picture, weights, grid)) for word, weights in zip(words, attention, strict=False)]
     columns = min(6, len(tiles))
     rows = math.ceil(len(tiles) / columns)
     step = _TILE + _GAP
@@ -74,9 +72,7 @@ def attention_sheet(
     for number, (word, tile) in enumerate(tiles):
         left, top = _GAP + number % columns * step, _GAP + number // columns * (step + _LINE)
         sheet.paste(tile, (left, top))
-        draw.text(
-            (left + _TILE / 2, top + _TILE + 3), _shortened(word), fill="#222222", font=_font(), anchor="ma"
-        )
+        draw.text((left + _TILE / 2, top + _TILE + 3), _shortened(word), fill="#222222", font=_font(), anchor="ma")
     return sheet
 
 

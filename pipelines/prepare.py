@@ -85,7 +85,7 @@ def prepare_model(
             vocabulary = before.vocabulary.extended(vocabulary.words[4:])
     model = ImageCaptioner(recipe.model, vocabulary, encoder_weights)
     if before:
-        transfer_weights(before.network, model.network, len(before.vocabulary))
+        transfer_weights(before.network, model.network, len(before.vocabulary), len(vocabulary))
     return Prepared(recipe, dataset, model, train, dev, list(dataset.problems))
 
 

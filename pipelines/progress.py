@@ -45,6 +45,10 @@ class CaptionProgress:
         if self.bar:
             self.bar.stop()
 
+    def start(self) -> None:
+        """The model is loaded: speed is counted from here."""
+        self.begun = time.monotonic()
+
     def before(self, images: int) -> None:
         """Images that an earlier run has done already."""
         self.done = images

@@ -1,5 +1,7 @@
 """Recipes: one TOML file a named experiment, with every setting typed and checked."""
 
+import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -43,8 +45,8 @@ class TrainingSettings(Settings):
     warmup_steps: Annotated[int, Field(ge=0)] = 200
     final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.05  # of the learning rate, where cosine ends
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    clip_norm: Positive | None = 5.0  # of all gradients together
-    clip_value: Positive | None = None
+    clip_norm: Annotated[float, Field(ge=0)] = 5.0  # of all gradients together; 0: they are not clipped
+    clip_value: Positive | None = None  # of each number of a gradient, instead
     label_smoothing: Share = 0.1
     attention_penalty: Annotated[float, Field(ge=0)] = 0.0
     average_weights: Share = 0.0  # momentum of the moving average of weights that captions are written with; 0: none
@@ -130,11 +132,15 @@ def as_toml(settings: Settings) -> str:
 
 
 def _toml_lines(values: dict[str, Any], path: tuple[str, ...]) -> list[str]:
-    lines = [f"{key} = {_toml_value(value)}" for key, value in values.items() if not isinstance(value, dict)]
+    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in values.items() if not isinstance(value, dict)]
     for key, value in values.items():
         if isinstance(value, dict) and value:
             lines += ["", f"[{'.'.join((*path, key))}]", *_toml_lines(value, (*path, key))]
     return lines
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
 
 
 def _toml_value(value: Any) -> str:
@@ -143,6 +149,4 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     # A JSON string is a TOML basic string, once the characters that only TOML forbids are escaped.
-    import json
-
-    return json.dumps(value).replace("\x7f", "\\u007f")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

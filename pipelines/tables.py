@@ -32,9 +32,7 @@ def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
 def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows: int = 10_000) -> None:
     """Writes records as parquet, `rows` at a time; `score` is a number, all else is text."""
     pyarrow, parquet = need_parquet()
-    schema = pyarrow.schema(
-        [(name, pyarrow.float64() if name == "score" else pyarrow.string()) for name in columns]
-    )
+    schema = pyarrow.schema([(name, pyarrow.float64() if name == "score" else pyarrow.string()) for name in columns])
     beside = path.with_name(path.name + ".part")
     with told(path):
         with parquet.ParquetWriter(beside, schema) as writer:

@@ -2,13 +2,18 @@
 
 import functools
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import typer
 
 from captioner.errors import UserError
+
+# Lines of absl, the logging library in TensorFlow, that are neither errors nor fatal.
+_NOTICE = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} ")
 
 FAILED, SKIPPED, STOPPED = 1, 3, 130
 
@@ -34,6 +39,28 @@ def command(app: typer.Typer, name: str | None = None):
         return app.command(name)(wrapped)
 
     return register
+
+
+def load_keras() -> None:
+    """Imports Keras and its backend without their notices about oneDNN and CUDA, which tell users nothing.
+
+    TensorFlow writes them to the file of standard error itself, whatever `TF_CPP_MIN_LOG_LEVEL` says. Everything
+    else that is written meanwhile is written afterwards.
+    """
+    if "keras" in sys.modules:
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            written.seek(0)
+            os.write(2, b"".join(line for line in written if not _NOTICE.match(line)))
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -1,6 +1,6 @@
 """Images `(B, H, W, 3)` -> memory `(B, P, D)`: what a decoder looks at.
 
-    images ──▶ trunk (frozen, its output may be kept on disk) ──▶ top (trained, saved in the preset) ──▶ memory
+    images ──▶ trunk (frozen; may be kept on disk) ──▶ top (trained, saved in the preset) ──▶ memory
 
 A new encoder is one class derived from `captioner.encoders.base:Encoder` and one line here.
 """

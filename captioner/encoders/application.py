@@ -57,8 +57,8 @@ class ApplicationEncoder(Encoder):
     def from_settings(cls, settings, weights: str) -> "ApplicationEncoder":
         if settings.features != "grid" or settings.train_last_block:
             raise UserError(
-                "The encoder `keras_application` gives a frozen grid only: leave encoder.features at `grid` and "
-                "encoder.train_last_block at false, or use `vgg16` or `vgg19`."
+                "The encoder `keras_application` gives a frozen grid only: leave encoder.features at `grid` "
+                "and encoder.train_last_block at false, or use `vgg16` or `vgg19`."
             )
         return cls(
             settings.application,

@@ -60,8 +60,8 @@ class Encoder(keras.layers.Layer):
         return {**trunk, "weights": self.weights_fingerprint, "image": self.spec.config()}
 
     def encode_trunk(self, images):
-        """float16 `(B, *trunk_shape)` from images `(B, H, W, 3)`; the images themselves if there is no
-        trunk.""" return self.trunk(images) if self.trunk else images
+        """float16 `(B, *trunk_shape)` from images `(B, H, W, 3)`; the images themselves without a trunk."""
+        return self.trunk(images) if self.trunk else images
 
     def call(self, images, training=None):
         return self.top(ops.stop_gradient(self.encode_trunk(images)), training=training)
@@ -80,9 +80,7 @@ def grid_top(shape: tuple[int, int, int], layers=()) -> keras.Sequential:
 
 def vector_top(shape: tuple[int], layers=()) -> keras.Sequential:
     """A top for one vector an image: `(B, c)` -> `(B, 1, c)`."""
-    return keras.Sequential(
-        [keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="top"
-    )
+    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="top")
 
 
 def normalised(dropout: float) -> list[keras.layers.Layer]:

@@ -45,14 +45,12 @@ def build_application(name: str, weights: str, classifier: bool, size: int, half
 
 def _construct(name: str, weights: str | None, classifier: bool, size: int):
     try:
-        return getattr(keras.applications, name)(
-            include_top=classifier, weights=weights, input_shape=(size, size, 3)
-        )
+        return getattr(keras.applications, name)(include_top=classifier, weights=weights, input_shape=(size, size, 3))
     except Exception as error:  # Keras raises a bare Exception when a download fails
         if "fetch failure" in str(error) or isinstance(error, OSError):
             raise UserError(
-                f"The ImageNet weights of {name} could not be downloaded ({error}). Give a file that has them with "
-                "--encoder-weights PATH, or set encoder.weights to `none` for random ones."
+                f"The ImageNet weights of {name} could not be downloaded ({error}). Give a file that has "
+                "them with --encoder-weights PATH, or set encoder.weights to `none` for random ones."
             ) from error
         raise UserError(f"{name} cannot be built for images of {size} x {size} pixels: {error}") from error
 
@@ -63,13 +61,11 @@ def _load(model, name: str, path: str, classifier: bool) -> None:
     holds_classifier = _holds_classifier(path)
     if classifier and not holds_classifier:
         raise UserError(
-            f"{path} holds the convolutions of {name} only (a `notop` file), but fc7 features need its dense layers "
-            "too. Give a file of the whole network, or set encoder.features to `grid`."
+            f"{path} holds the convolutions of {name} only (a `notop` file), but fc7 features need its "
+            "dense layers too. Give a file of the whole network, or set encoder.features to `grid`."
         )
     try:
-        with (
-            warnings.catch_warnings()
-        ):  # a file of another network makes Keras warn at length before it raises
+        with warnings.catch_warnings():  # a file of another network makes Keras warn at length before it raises
             warnings.simplefilter("ignore")
             _fill(model, name, path, from_whole=holds_classifier and not classifier)
     except Exception as error:  # every kind of damage raises its own kind of error
@@ -87,7 +83,8 @@ def _fill(model, name: str, path: str, from_whole: bool) -> None:
     whole = getattr(keras.applications, name)(include_top=True, weights=None)
     whole.load_weights(path)
     for layer in model.layers:
-        layer.set_weights(whole.get_layer(layer.name).get_weights())
+        if layer.weights:  # the input layer has none, and another name in every model
+            layer.set_weights(whole.get_layer(layer.name).get_weights())
 
 
 def _holds_classifier(path: str) -> bool:

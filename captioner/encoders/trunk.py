@@ -44,8 +44,8 @@ class Trunk:
         return self.model(images, training=False)
 
     def predict(self, images):
-        """The same from arrays to arrays, compiled. Give it batches of one size: each new size is
-        compiled anew.""" return self.model.predict_on_batch(images)
+        """The same from arrays to arrays, compiled. Each new size of a batch is compiled anew."""
+        return self.model.predict_on_batch(images)
 
     @property
     def shape(self) -> tuple[int, ...]:

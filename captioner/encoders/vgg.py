@@ -116,8 +116,7 @@ def _last_block(model, shape, pool: int, dropout: float) -> keras.Sequential:
     """Block 5 again, in single precision and trainable, beginning with the weights it has in `model`."""
     trained = [layer for layer in model.layers if layer.name.startswith("block5_conv")]
     layers = [
-        keras.layers.Conv2D(layer.filters, 3, padding="same", activation="relu", name=layer.name)
-        for layer in trained
+        keras.layers.Conv2D(layer.filters, 3, padding="same", activation="relu", name=layer.name) for layer in trained
     ]
     pooling = [keras.layers.MaxPooling2D(pool, name="grid_pool")] if pool > 1 else []
     top = grid_top(shape, [*layers, *pooling, *normalised(dropout)])

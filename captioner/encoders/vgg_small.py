@@ -3,6 +3,7 @@
 import keras
 
 from captioner.encoders.base import Encoder, grid_top
+from captioner.errors import UserError
 from captioner.images import ImageSpec
 
 
@@ -28,6 +29,11 @@ class SmallVGGEncoder(Encoder):
 
     def __init__(self, channels=128, image_size=64, pool=1, **kwargs):
         self._config = {"channels": channels, "image_size": image_size, "pool": pool}
+        if image_size % (8 * pool) or channels % 8:
+            raise UserError(
+                f"A small VGG needs an image size that is a multiple of {8 * pool} and channels that are a multiple "
+                f"of 8, but encoder.image_size is {image_size} and encoder.channels is {channels}."
+            )
         spec = ImageSpec(image_size, image_size, "tf")
         layers = []
         for block, width in enumerate((channels // 8, channels // 4, channels // 2, channels), start=1):
@@ -51,9 +57,7 @@ class SmallVGGEncoder(Encoder):
 
 def _convolution(width: int, name: str) -> list[keras.layers.Layer]:
     return [
-        keras.layers.Conv2D(
-            width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-        ),
+        keras.layers.Conv2D(width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name),
         # A short memory: an epoch on a small data set is some sixty steps, and 0.99 would still remember
         # the start.
         keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_norm"),
@@ -74,9 +78,11 @@ class PlaceCode(keras.layers.Layer):
 
     def build(self, input_shape):
         _, height, width, channels = input_shape
-        initial = keras.initializers.RandomNormal(stddev=0.3)  # of the order of normalised features
-        self.row = self.add_weight((height, 1, channels), initializer=initial, name="row")
-        self.column = self.add_weight((1, width, channels), initializer=initial, name="column")
+        # Of the order of normalised features. Two initialisers: one would draw the same numbers twice, and a place
+        # (y, x) would begin with the same code as (x, y).
+        row, column = (keras.initializers.RandomNormal(stddev=0.3) for _ in range(2))
+        self.row = self.add_weight((height, 1, channels), initializer=row, name="row")
+        self.column = self.add_weight((1, width, channels), initializer=column, name="column")
 
     def call(self, inputs):
         return inputs + self.row + self.column

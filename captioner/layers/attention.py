@@ -19,7 +19,7 @@ class AdditiveAttention(keras.layers.Layer):
 
     turns the hyperbolic tangent of every place, attention unit and caption into a product and a division. Keys and
     queries are clipped to +-15, where the tangent has long been flat in single precision: that is exact unless both are
-    beyond and would cancel each other, where the plain formula has no gradient to speak of either.
+    beyond and have opposite signs.
 
     Args:
         attention_size: int, A. Size of the space in which keys and queries meet.

@@ -60,8 +60,7 @@ class ImageCaptioner:
         self.metadata: dict[str, Any] = {}
         self.encoder, self.decoder = build_captioner_parts(settings, len(vocabulary), encoder_weights)
         self.network = CaptionNetwork(self.encoder.top, self.decoder, name="captioner")
-        self._searchers: dict[tuple, CaptionSearcher] = {}
-        self._reader: CaptionReader | None = None
+        self._compiled: dict[tuple, CaptionSearcher | CaptionReader] = {}
         self._build()
 
     def _build(self):
@@ -80,7 +79,10 @@ class ImageCaptioner:
             UserError: a file is missing, damaged, from another preset, or of another kind of model.
         """
         preset = read_preset(Path(folder), kinds={"captioner": CaptionerSettings})
-        captioner = cls(preset.settings, preset.vocabulary, encoder_weights)
+        try:
+            captioner = cls(preset.settings, preset.vocabulary, encoder_weights)
+        except UserError as error:
+            raise UserError(f"{folder} cannot be used: {error}") from None
         try:
             captioner.network.load_weights(preset.weights)
         except (ValueError, KeyError, OSError) as error:
@@ -177,7 +179,7 @@ class ImageCaptioner:
         width = max(beam_size or search.beam_size, 1)
         if not 1 <= candidates <= width:
             raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
-        searcher = self._searcher(width, search.max_words, search.length_penalty)
+        searcher = self._compile(CaptionSearcher, batch_size, width, search.max_words, search.length_penalty)
         captions = []
         for start in range(0, len(features), batch_size):
             batch = np.asarray(features[start : start + batch_size], "float32")
@@ -214,19 +216,19 @@ class ImageCaptioner:
                 scores.append([read[row, index, : len(each) + 1] for index, each in enumerate(given)])
         return scores
 
-    def _searcher(self, *options) -> CaptionSearcher:
-        if options not in self._searchers:
-            searcher = CaptionSearcher(self.encoder.top, self.decoder, *options)
-            searcher.compile(jit_compile=True)
-            self._searchers[options] = searcher
-        return self._searchers[options]
+    def _compile(self, kind, shape, *options):
+        """A compiled network for inputs of one shape: given a second one, Keras would compile it anew for any shape, and
+        the shapes of a search are fixed."""
+        key = (kind, shape, *options)
+        if key not in self._compiled:
+            self._compiled[key] = kind(self.encoder.top, self.decoder, *options)
+            self._compiled[key].compile(jit_compile=True)
+        return self._compiled[key]
 
     def _read(self, features, words, batch_size):
-        if self._reader is None:
-            self._reader = CaptionReader(self.encoder.top, self.decoder)
-            self._reader.compile(jit_compile=True)
         inputs = {"image": fill_up(features, batch_size), "words": fill_up(words, batch_size)}
-        return {name: values[: len(features)] for name, values in self._reader.predict_on_batch(inputs).items()}
+        reader = self._compile(CaptionReader, inputs["words"].shape)
+        return {name: values[: len(features)] for name, values in reader.predict_on_batch(inputs).items()}
 
     def _attention(self, features, words, batch_size):
         edge = np.full((*words.shape[:2], 1), self.vocabulary.start_id, "int32")

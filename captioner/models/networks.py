@@ -45,7 +45,8 @@ class CaptionNetwork(keras.Model):
         words = ops.reshape(inputs["words"], (images * captions, length))
         logits, extras = self.decoder(words, memory, training=training)
         if training and self.attention_penalty and "attention" in extras:
-            real = ops.cast(words != PAD, logits.dtype)[:, :, None]
+            # Steps that write a word or the end: the end word as input has padding for its target.
+            real = ops.cast(ops.logical_and(words != PAD, words != END), logits.dtype)[:, :, None]
             looked = ops.sum(extras["attention"] * real, axis=1)
             # Rows that fill up a batch hold no words and must not be asked to look anywhere.
             row = ops.max(real, axis=1)

@@ -87,11 +87,13 @@ def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     if not is_preset(folder):
         raise UserError(f"{folder} is not a model: it has no {CONFIG}. Give the folder that `captioner train` wrote.")
     metadata = _read_json(folder / METADATA)
+    checksums = metadata.get("checksums")
+    if not isinstance(checksums, dict):
+        raise UserError(f"{folder / METADATA} is damaged: it holds no checksums.")
     for name in CHECKED:
-        expected = metadata.get("checksums", {}).get(name)
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing; the model cannot be used without it.")
-        if checksum(folder / name) != expected:
+        if checksum(folder / name) != checksums.get(name):
             raise UserError(
                 f"{folder / name} is damaged or belongs to another model: its checksum is not the one in {METADATA}. "
                 "Copy the whole folder again, or train again."
@@ -105,7 +107,10 @@ def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
             f"{folder} holds a model of kind {kind!r}, but {' or '.join(map(repr, kinds))} is needed here."
         )
     settings = validate(kinds[kind], config, source=str(folder / CONFIG))
-    vocabulary = Vocabulary.load(folder / VOCABULARY, tokeniser=settings.text.tokeniser)
+    try:
+        vocabulary = Vocabulary.load(folder / VOCABULARY, tokeniser=settings.text.tokeniser)
+    except UserError as error:
+        raise UserError(f"{folder} cannot be used: {error}") from None
     return Preset(folder, settings, vocabulary, metadata)
 
 

@@ -7,32 +7,33 @@ from keras import ops
 from captioner.errors import UserError
 
 
-def transfer_weights(source: keras.Model, target: keras.Model, known_words: int) -> None:
+def transfer_weights(source: keras.Model, target: keras.Model, known_words: int, words: int) -> None:
     """Copies all weights; those that have a row or column a word keep the known words' and leave the new ones as drawn.
 
     Args:
         source: a trained model.
         target: a model of the same settings whose vocabulary begins with the source's.
         known_words: size of the source's vocabulary.
+        words: size of the target's vocabulary.
 
     Raises:
-        UserError: the two differ in more than their words.
+        UserError: the two differ in more than their words; nothing was copied then.
     """
     theirs = {variable.path: variable for variable in source.weights}
-    for variable in target.weights:
-        other = theirs.get(variable.path)
-        if other is None or not _fits(other.shape, variable.shape, known_words):
-            given = "missing" if other is None else f"of shape {tuple(other.shape)}"
+    ours = {variable.path: variable for variable in target.weights}
+    for path in {**ours, **theirs}:
+        new, old = (f"of shape {tuple(side[path].shape)}" if path in side else "missing" for side in (ours, theirs))
+        if "missing" in (new, old) or not _fits(theirs[path].shape, ours[path].shape, (known_words, words)):
             raise UserError(
-                f"The weights cannot be taken over: {variable.path} has the shape {tuple(variable.shape)}, and in the "
-                f"model given it is {given}. Use the same encoder and decoder settings as that model."
+                f"The weights cannot be taken over: {path} is {new}, and in the model given it is {old}. "
+                "Use the same encoder and decoder settings as that model."
             )
+    for path, variable in ours.items():
+        other = theirs[path]
         values = ops.convert_to_numpy(variable).copy()
         values[tuple(slice(0, size) for size in other.shape)] = np.asarray(ops.convert_to_numpy(other))
         variable.assign(values)
 
 
-def _fits(old, new, known_words: int) -> bool:
-    if len(old) != len(new):
-        return False
-    return all(a == b or (a == known_words and b > a) for a, b in zip(old, new, strict=True))
+def _fits(old, new, grown: tuple[int, int]) -> bool:
+    return len(old) == len(new) and all(a == b or (a, b) == grown for a, b in zip(old, new, strict=True))

@@ -12,7 +12,7 @@ def build_optimiser(
     warmup_steps: int = 0,
     final_learning_rate: float = 0.0,
     weight_decay: float = 0.0,
-    clip_norm: float | None = None,
+    clip_norm: float = 0.0,
     clip_value: float | None = None,
     average_weights: float = 0.0,
 ):
@@ -25,8 +25,8 @@ def build_optimiser(
         schedule: `constant`, or `cosine`: down to `final_learning_rate` x `learning_rate` at the last step
             (Loshchilov & Hutter 2017, without restarts). Both rise from 0 over `warmup_steps`.
         weight_decay: decoupled from the gradient (Loshchilov & Hutter 2019).
-        clip_norm: longest gradient of all weights together (Pascanu, Mikolov & Bengio 2013, section 3.2).
-        clip_value: largest entry of a gradient.
+        clip_norm: longest gradient of all weights together (Pascanu, Mikolov & Bengio 2013, section 3.2); 0 for any.
+        clip_value: largest entry of a gradient, in place of `clip_norm`.
         average_weights: momentum of a moving average of the weights, 0 for none.
     """
     warmup_steps = min(warmup_steps, steps // 2)
@@ -46,7 +46,7 @@ def build_optimiser(
     return classes[name](
         learning_rate=rate,
         weight_decay=weight_decay or None,
-        global_clipnorm=clip_norm if not clip_value else None,
+        global_clipnorm=None if clip_value else clip_norm or None,
         clipvalue=clip_value,
         use_ema=bool(average_weights),
         ema_momentum=average_weights or 0.99,

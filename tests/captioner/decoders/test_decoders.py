@@ -23,10 +23,28 @@ def make(name, cell="lstm", **options):
     return decoder(cell=LSTMCell(4), **given)
 
 
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        *((name, variant) for name in DECODERS.names() for variant in ({}, {"tie_embeddings": True})),
+        ("attention", {"query_word": True}),
+    ],
+    ids=str,
+)
+def test_decoder(name, variant):
+    check_decoder(lambda **options: make(name, **variant, **options))
+
+
 @pytest.mark.parametrize("name", DECODERS.names())
-@pytest.mark.parametrize("tied", [False, True])
-def test_decoder(name, tied):
-    check_decoder(lambda **options: make(name, tie_embeddings=tied, **options))
+def test_a_dropped_word_is_dropped_whole(name):
+    """Dropping single numbers of a word's vector would leave the word readable."""
+    decoder, words = make(name, word_dropout=0.5), np.full((6, 40), 4)
+    decoder(words, numbers(1, 5, 6))
+    randomise(decoder)
+    vector, nothing = arrays(decoder.read(np.array([[4]])))[0][0, 0], arrays(decoder.read(words, training=True))[0]
+    kinds = np.unique(nothing.reshape(240, -1).round(4), axis=0)
+    assert len(kinds) == 2, "kept or dropped, there is no third"
+    assert_equal(decoder.read(words), np.broadcast_to(vector, nothing.shape), why="words are dropped outside training")
 
 
 @pytest.mark.parametrize("name", DECODERS.names())
@@ -61,11 +79,12 @@ def test_attention_of_every_word_sums_to_one():
 def test_settings_reach_the_decoder(name):
     """A setting that is accepted and then ignored."""
     settings = DecoderSettings(
-        name=name, units=5, embedding_size=3, attention_size=7, dropout=0.25, tie_embeddings=True
-    )
+        name=name, units=5, embedding_size=3, attention_size=7, dropout=0.25, word_dropout=0.125, tie_embeddings=True,
+        query_word=True,
+    )  # fmt: skip
     decoder = build_decoder(settings, vocabulary_size=9)
     config = decoder.get_config()
-    wanted = settings.model_dump(exclude={"name", "cell", "units", "attention_size"})
+    attends = {"attention_size", "query_word"}
+    wanted = settings.model_dump(exclude={"name", "cell", "units"} | (set() if name == "attention" else attends))
     assert {key: config[key] for key in wanted} == wanted
     assert config["vocabulary_size"] == 9 and decoder.cell.units == 5
-    assert config.get("attention_size", 7) == 7
