@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from captioner.presets.folder import read_preset
@@ -29,27 +30,27 @@ def caption_with_model(
     preset = read_preset(model, kinds={"captioner": CaptionerSettings})  # before anything is written or loaded
     identity = hashlib.sha256(json.dumps(preset.metadata["checksums"], sort_keys=True).encode()).hexdigest()
 
-    progress = None
-
-    def load():
-        load_keras()
-        from captioner.models.captioner import ImageCaptioner
-
-        captioner = ImageCaptioner.from_preset(model, encoder_weights)
-        if progress:
-            progress.start()
-        return captioner
-
     if output is None:
+        load = partial(_load, model, encoder_weights)
         alone = len(paths) == 1 and not paths[0].is_dir()
         return caption_images(paths, load, model=identity, options=options, show=_Lines(alone))
     without = [] if options.attention is None else [options.attention]
     with CaptionProgress(find_images(paths, without)) as progress:
+        load = partial(_load, model, encoder_weights, loaded=progress.start)
         summary = caption_images(
             paths, load, output, model=identity, options=options, begin=progress.before, show=progress.advance
         )
     _tell(summary, output)
     return summary
+
+
+def _load(model: Path, encoder_weights: Path | None, loaded: Callable[[], object] = lambda: None):
+    load_keras()
+    from captioner.models.captioner import ImageCaptioner
+
+    captioner = ImageCaptioner.from_preset(model, encoder_weights)
+    loaded()
+    return captioner
 
 
 class _Lines:

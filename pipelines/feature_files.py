@@ -81,10 +81,10 @@ class FeatureCache:
         """A shard that is damaged or incomplete is passed over: its images are computed again."""
         try:
             digests = json.loads(path.read_text(encoding="utf-8"))
-            payload = path.with_suffix(".npy").stat().st_size - len(digests) * self.bytes_per_image
+            header = path.with_suffix(".npy").stat().st_size - len(digests) * self.bytes_per_image
         except (OSError, ValueError):
             return
-        if isinstance(digests, list) and 0 < payload <= 256:  # the header of an .npy file
+        if isinstance(digests, list) and header in (128, 192, 256):  # the header: a multiple of 64 bytes
             self._places.update({digest: (path.stem, row) for row, digest in enumerate(digests)})
 
     def _cannot_write(self, error: OSError) -> UserError:

@@ -35,7 +35,7 @@ class DataSettings(Settings):
 class TrainingSettings(Settings):
     """How the weights are learned."""
 
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the first weights, the order and dropout
     epochs: PositiveInt = 20
     images_per_batch: PositiveInt = 32
     captions_per_image: PositiveInt = 5  # rows of a batch = images x captions; each image is looked at once

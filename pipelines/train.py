@@ -1,5 +1,6 @@
 """Training a captioner: one command, which goes on where it was stopped."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.optimisers import build_optimiser
 from pipelines.checkpoint import read_progress, restore_checkpoint, save_checkpoint
 from pipelines.decode import decode_source
+from pipelines.disk import write_whole
 from pipelines.prepare import Prepared, adopt_model, open_data, prepare_model, prepare_sources
 from pipelines.scoring import score_split
 from pipelines.settings import Recipe, as_toml, load_recipe
@@ -60,7 +62,10 @@ def train(
     progress = _begin(recipe, run)
     dataset = open_data(recipe, data, show.say)
     vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokeniser) if (run / WORDS).is_file() else None
-    prepared = prepare_model(recipe, dataset, init_from if vocabulary is None else None, encoder_weights, vocabulary)
+    keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
+    # A run that was stopped before its first checkpoint begins again, with the same weights.
+    start_from = init_from if progress is None else None
+    prepared = prepare_model(recipe, dataset, start_from, encoder_weights, vocabulary)
     if vocabulary is None:
         _keep(prepared, run)
     show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
@@ -96,8 +101,9 @@ def _settings_that_matter(recipe: Recipe) -> dict:
 
 def _keep(prepared: Prepared, run: Path) -> None:
     """Writes down what must not change when the run goes on: its settings and its words."""
-    (run / RECIPE).write_text(as_toml(prepared.recipe), encoding="utf-8")
-    prepared.captioner.vocabulary.save(run / WORDS)
+    write_whole(run / RECIPE, as_toml(prepared.recipe))
+    prepared.captioner.vocabulary.save(run / (WORDS + ".part"))
+    os.replace(run / (WORDS + ".part"), run / WORDS)
 
 
 class Training:
@@ -268,6 +274,14 @@ class _Keeper(keras.callbacks.Callback):
         if now - self.saved > 60 * self.training.settings.checkpoint_minutes:
             self.training._save()
             self.saved = now
+
+    # `fit` ends by putting the moving averages in place of the weights. Training goes on with the weights.
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights = [np.asarray(variable) for variable in self.training.network.trainable_variables]
+
+    def on_train_end(self, logs=None):
+        for variable, value in zip(self.training.network.trainable_variables, self.weights, strict=True):
+            variable.assign(value)
 
 
 class _Averaged:

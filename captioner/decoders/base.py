@@ -9,6 +9,8 @@ the memory, D its size, T words, V vocabulary.
 import keras
 from keras import ops
 
+from captioner.layers.embedding import WordEmbedding
+
 
 class Decoder(keras.layers.Layer):
     """Writes words about a memory.
@@ -42,7 +44,7 @@ class Decoder(keras.layers.Layer):
         self.dropout_rate = dropout
         self.word_dropout_rate = word_dropout
         self.tie_embeddings = tie_embeddings
-        self.embedding = keras.layers.Embedding(vocabulary_size, embedding_size, name="embedding")
+        self.embedding = WordEmbedding(vocabulary_size, embedding_size, name="embedding")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
         self.word_dropout = keras.layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")
         self.deep_output = keras.layers.Dense(embedding_size, name="deep_output")

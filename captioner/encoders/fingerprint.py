@@ -23,7 +23,7 @@ def fingerprint(weights: Sequence[np.ndarray]) -> list[list[float]]:
     numbers too.
 
     >>> fingerprint([np.array([3.0, -3.0])])
-    [[3.0, 0.975191]]
+    [[3.0, 0.975166]]
     """
     return [_numbers(np.asarray(tensor).ravel()) for tensor in weights]
 

@@ -21,8 +21,18 @@ from pipelines.caption import CaptionOptions, caption_images, picture_path
 from tests.pipelines.stub_captioner import StubCaptioner
 
 OPTIONS = CaptionOptions(batch_size=4)
-HOSTILE = ("two words.jpg", "a,b.png", 'a"b\'.png', "line\nbreak.png", "<script>alert(1)</script>.png", "犬.PNG", "=1+1.png",
-           "\u202etxt.png", "\u2028.png", os.fsdecode(b"caf\xe9.png"))  # fmt: skip
+HOSTILE = (
+    "two words.jpg",
+    "a,b.png",
+    "a\"b'.png",
+    "line\nbreak.png",
+    "<script>alert(1)<\u2215script>.png",  # a name cannot hold a slash, but one that looks like it
+    "犬.PNG",
+    "=1+1.png",
+    "\u202etxt.png",
+    "\u2028.png",
+    os.fsdecode(b"caf\xe9.png"),
+)
 
 
 def draw(path, number):

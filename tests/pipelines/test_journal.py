@@ -75,7 +75,7 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
 
         monkeypatch.setattr(journals.os, "fsync", full)
-        with pytest.raises(UserError, match="disk is full.*kept"):
+        with pytest.raises(UserError, match=r"disk is full.*kept"):
             journal.append(RECORDS[2:])
     assert path.read_bytes() == before
 

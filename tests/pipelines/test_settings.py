@@ -49,7 +49,7 @@ def test_a_recipe_that_was_written_reads_the_same(name, tmp_path):
     texts=st.tuples(TEXTS, TEXTS, TEXTS),
     sizes=st.dictionaries(TEXTS, st.integers(1, 2**62), max_size=3),
     rate=st.floats(0, exclude_min=True),
-    seed=st.integers(-(2**62), 2**62),
+    seed=st.integers(0, 2**32 - 1),
 )
 def test_any_text_and_number_comes_back(texts, sizes, rate, seed):
     """Folders have names with quotes, emoji and control characters; a run whose own recipe cannot be read never goes on."""

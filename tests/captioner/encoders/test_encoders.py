@@ -15,13 +15,13 @@ from captioner.encoders.vgg import VGG16Encoder
 from captioner.encoders.vgg_small import PlaceCode, SmallVGGEncoder
 from captioner.errors import UserError
 from captioner.settings import EncoderSettings
-from tests.support_encoders import check_encoder, narrow_networks, some_images
+from tests.support_encoders import check_encoder, narrow_networks
 
 TINY = {
     "vgg16": {"image_size": 32},
     "vgg19": {"image_size": 32, "pool": 1},
     "vgg_small": {"image_size": 16, "channels": 16, "pool": 1},
-    "keras_application": {"application": "MobileNetV2", "image_size": 64, "pool": 1},
+    "keras_application": {"application": "MobileNet", "image_size": 64, "pool": 1},
 }
 
 
@@ -166,7 +166,7 @@ def test_no_download_says_what_to_do(monkeypatch):
             "cannot be built for images of 16 x 16",
         ),
         (
-            {"name": "keras_application", "application": "MobileNetV2", "image_size": 32, "weights": "none"},
+            {"name": "keras_application", "application": "MobileNet", "image_size": 32, "weights": "none"},
             "could be pooled by 2",
         ),
         ({"name": "vgg_small", "image_size": 60}, "a multiple of 16"),
@@ -203,7 +203,6 @@ def test_what_is_stored_never_becomes_infinite():
 @pytest.mark.parametrize(
     ("application", "expected"),
     [
-        ("VGG16", "caffe"),
         ("ResNet50", "caffe"),
         ("ResNet50V2", "tf"),
         ("DenseNet121", "torch"),
@@ -216,9 +215,9 @@ def test_preprocessing_is_found_out(application, expected):
 
 
 def test_an_application_is_pooled_where_it_can_be():
-    encoder = ApplicationEncoder("MobileNetV2", "none", pool=2, image_size=128)
+    encoder = ApplicationEncoder("MobileNet", "none", pool=2, image_size=128)
     assert encoder.grid == (2, 2)
-    assert encoder.memory_shape == (4, 1280)
+    assert encoder.memory_shape == (4, 1024)
 
 
 def test_a_small_vgg_knows_where_things_are():

@@ -1,0 +1,71 @@
+# What people do with this project. `make help` lists it; README.md has the same commands without make.
+
+RECIPE ?= shapes
+RUN ?= runs/$(RECIPE)
+DATA ?=
+SPLIT ?=
+IMAGES ?= data/samples/shapes/images
+OUTPUT ?= captions.jsonl
+OPTIONS ?=
+TESTS ?=
+BENCH ?= $(filter-out __init__,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
+
+# The first Python that the pinned versions are made for.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+BIN := .venv/bin
+READY := .venv/.installed
+FROM_DATA = $(if $(DATA),--data "$(DATA)")
+FROM_SPLIT = $(if $(SPLIT),--split $(SPLIT))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train caption evaluate lint test bench notebooks clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  Settings: RECIPE=$(RECIPE) RUN=$(RUN) DATA=folder SPLIT=name IMAGES=$(IMAGES) OUTPUT=$(OUTPUT)"
+	@echo '            OPTIONS="any other options of the command", for example'
+	@echo '            make train RUN=runs/small OPTIONS="--set decoder.units=128"'
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; say where it is: make PYTHON=..." >&2; exit 1; }
+	@echo "Installing into .venv, once (2 GB, some minutes)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,dev]"
+	@touch $(READY)
+
+setup: $(READY) ## install everything into .venv
+
+# An evaluation that ends with 3 is done, but left out images that could not be read.
+train: $(READY) ## train RECIPE, evaluate it and write a report
+	$(if $(filter shapes,$(RECIPE)),$(if $(DATA),,$(BIN)/captioner data shapes --out data/shapes))
+	$(BIN)/captioner train $(RECIPE) --out "$(RUN)" $(FROM_DATA) $(OPTIONS)
+	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) || test $$? -eq 3
+	@echo "The model is in $(RUN), the report is $(RUN)/evaluation-$(or $(SPLIT),test)/report.html"
+
+caption: $(READY) ## caption IMAGES (a folder) with RUN into OUTPUT
+	$(BIN)/captioner caption "$(IMAGES)" --model "$(RUN)" --output "$(OUTPUT)" $(OPTIONS)
+
+evaluate: $(READY) ## score RUN on SPLIT of its data (or of DATA) and write a report
+	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) $(OPTIONS)
+
+lint: $(READY) ## check style, format and the directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+test: $(READY) ## run all tests; TESTS="-m 'not long'" for the quick ones
+	$(BIN)/python -m pytest -q $(TESTS)
+
+bench: $(READY) ## measure speeds; BENCH=beam for one of them
+	@for name in $(BENCH); do echo; echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+notebooks: $(READY) ## run the notebooks; copies with their results go to build/notebooks
+	$(BIN)/python -m tests.run_notebooks build/notebooks
+
+clean: ## remove .venv and caches; data, runs and features stay
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
