@@ -12,6 +12,7 @@ from captioner.settings import CaptionerSettings
 from pipelines.evaluation import REPORT, Evaluation, Looked, Prediction, rank, write_evaluation
 from pipelines.examples import DataSet
 from pipelines.intervals import DRAWS, combine_truth, intervals, score_intervals, truth_rows
+from pipelines.scoring import truth_scores
 from pipelines.show import Show
 from pipelines.terminal import load_keras
 
@@ -198,17 +199,16 @@ def _how(scored: ScoreReport, predictions) -> dict[str, object]:
 
 
 def _truth(dataset: DataSet, split: str, captions: dict[str, str]) -> tuple[dict, dict]:
-    """Scores and intervals that only drawn scenes can have, because it is known what they show."""
-    if dataset.name != "shapes":
+    """Scores that only drawn scenes can have, and their intervals."""
+    scores = truth_scores(dataset, split, captions)
+    if not scores:
         return {}, {}
     from pipelines.datasets.shapes import read_scenes
-    from pipelines.shapes.faithfulness import faithfulness, novel_object_right
+    from pipelines.shapes.faithfulness import novel_object_right
 
     scenes = read_scenes(dataset.root)
-    scores = dict(faithfulness(captions, scenes))
     ends = intervals(truth_rows(captions, scenes), combine_truth)
     if split == "novel":
-        scores["novel_object_right"] = novel_object_right(captions, scenes)
         right = np.array([novel_object_right({image: text}, scenes) for image, text in captions.items()])
         ends |= intervals(right, lambda drawn: {"novel_object_right": float(drawn.mean())})
     return scores, ends

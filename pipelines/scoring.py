@@ -17,17 +17,19 @@ def score_split(dataset: DataSet, examples, predictions: Mapping[str, str], toke
     """
     references = references_of(examples)
     report = score_captions({key: predictions[key] for key in predictions if key in references}, references, tokeniser)
-    if dataset.name == "shapes":
-        report.scores.update(_truth(dataset, examples, predictions))
+    report.scores.update(truth_scores(dataset, examples[0].split, predictions))
     return report
 
 
-def _truth(dataset: DataSet, examples, predictions: Mapping[str, str]) -> dict[str, float]:
+def truth_scores(dataset: DataSet, split: str, predictions: Mapping[str, str]) -> dict[str, float]:
+    """How true captions of drawn scenes are, because it is known what they show; nothing for photographs."""
+    if dataset.name != "shapes":
+        return {}
     from pipelines.datasets.shapes import read_scenes
     from pipelines.shapes.faithfulness import faithfulness, novel_object_right
 
     scenes = read_scenes(dataset.root)
     scores = dict(faithfulness(predictions, scenes))
-    if {example.split for example in examples} == {"novel"}:
+    if split == "novel":
         scores["novel_object_right"] = novel_object_right(predictions, scenes)
     return scores

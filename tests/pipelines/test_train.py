@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -10,11 +11,10 @@ import pytest
 from rich.console import Console
 
 from captioner.errors import UserError
-from captioner.metrics.score import ScoreReport
 from captioner.models.captioner import Caption, ImageCaptioner
 from captioner.text.vocabulary import Vocabulary
 from pipelines import train as training
-from pipelines.batches import CaptionBatches
+from pipelines import training_log
 from pipelines.checkpoint import read_progress
 from pipelines.datasets import read_dataset, shapes
 from pipelines.prepare import prepare_model
@@ -65,6 +65,7 @@ def eagerly():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "compile", compile_eagerly)
+        patch.setattr(training, "draw_curves", lambda *_: None)
         yield
 
 
@@ -79,8 +80,45 @@ def run(folder, data, *overrides, **options):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    said = run(folder, data)
-    return folder, said
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "draw_curves", training_log.draw_curves)
+        return folder, run(folder, data)
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """Trainings that were begun; nothing is learned in them."""
+    found = []
+    monkeypatch.setattr(training.Training, "run_epochs", found.append)
+    return found
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """Sets the scores of the epochs to come, in which the weights move without anything being learned."""
+
+    def set_scores(*values):
+        scores = iter(values)
+
+        def move(self):
+            for variable in self.network.trainable_variables:
+                variable.assign_add(np.ones(variable.shape))
+            return 1.0
+
+        monkeypatch.setattr(training.Training, "_fit_epoch", move)
+        monkeypatch.setattr(
+            training.Training, "_decode", lambda _: {"bleu_4": next(scores), "distinct_captions": 1.0}
+        )
+
+    return set_scores
+
+
+def weights(network):
+    return [np.asarray(variable) for variable in network.weights]
+
+
+def same(left, right):
+    return [np.array_equal(a, b) for a, b in zip(left, right, strict=True)]
 
 
 def rows(folder):
@@ -136,36 +174,32 @@ def test_another_training_does_not_overwrite_a_run(trained, data):
         run(trained[0], data, "training.seed=1")
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(trained, data, tmp_path):
+def test_the_same_seed_begins_with_the_same_weights_and_another_with_others(data, tmp_path, begun):
     """A result that nobody can repeat."""
-    run(tmp_path / "again", data, "training.epochs=2")
-    run(tmp_path / "other", data, "training.seed=1", "training.epochs=1")
-    folders = trained[0], tmp_path / "again", tmp_path / "other"
-    one, again, other = (ImageCaptioner.from_preset(folder).network.get_weights() for folder in folders)
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True) if np.ptp(a) > 0 and a.ndim > 1)
+    for name, seed in (("one", 0), ("again", 0), ("other", 1)):
+        run(tmp_path / name, data, f"training.seed={seed}")
+    one, again, other = (weights(training.network) for training in begun)
+    assert all(same(one, again))
+    drawn = [np.ptp(values) > 0 and values.ndim > 1 for values in one]
+    assert any(drawn) and not any(np.array(same(one, other))[drawn])
 
 
-def test_the_preset_is_that_of_the_best_decoded_score(data, tmp_path, monkeypatch):
+def test_the_preset_is_that_of_the_best_decoded_score(data, tmp_path, scored):
     """Losses say little about captions that were written freely: the lowest loss is not the best model."""
-    weights, scores = [], iter([0.1, 0.3, 0.2])
-
-    def decode(self):
-        weights.append([np.asarray(v) for v in self.network.weights])
-        return {"bleu_4": next(scores), "distinct_captions": 1.0}
-
-    monkeypatch.setattr(training.Training, "_decode", decode)
+    scored(0.1, 0.3, 0.2)
     said = run(tmp_path / "run", data, "training.epochs=3")
     assert "Best epoch 2: bleu_4 0.3" in said
-    assert json.loads((tmp_path / "run" / "metadata.json").read_text())["trained"]["epochs"] == 2
-    saved = ImageCaptioner.from_preset(tmp_path / "run").network.get_weights()
-    assert all(np.array_equal(a, b) for a, b in zip(saved, weights[1], strict=True))
     assert [float(row["bleu_4"]) for row in rows(tmp_path / "run")] == [0.1, 0.3, 0.2]
+    assert json.loads((tmp_path / "run" / "metadata.json").read_text())["trained"]["epochs"] == 2
+    scored(0.5, 0.0)
+    run(tmp_path / "second", data, "training.epochs=2")
+    best, first = (ImageCaptioner.from_preset(tmp_path / name).network for name in ("run", "second"))
+    for two, one in zip(best.trainable_variables, first.trainable_variables, strict=True):
+        np.testing.assert_allclose(np.asarray(two), np.asarray(one) + 1, atol=1e-5)
 
 
-def test_patience_ends_a_training_that_gets_no_better(data, tmp_path, monkeypatch):
-    scores = iter([0.3, 0.2, 0.1, 0.9])
-    monkeypatch.setattr(training.Training, "_decode", lambda self: {"bleu_4": next(scores), "distinct_captions": 1.0})
+def test_patience_ends_a_training_that_gets_no_better(data, tmp_path, scored):
+    scored(0.3, 0.2, 0.1, 0.9)
     run(tmp_path / "run", data, "training.epochs=4", "training.patience=2")
     assert len(rows(tmp_path / "run")) == 3
 
@@ -177,26 +211,27 @@ def test_collapse_is_told(trained, data, monkeypatch, images, told):
     examples = tuple(dataclasses.replace(example, id=str(n)) for n in range(images))
     written = {n: [Caption("a square", ("a", "square"), -1.0)] for n in range(images)}
     monkeypatch.setattr(training, "decode_source", lambda *_, **__: written)
-    monkeypatch.setattr(training, "score_split", lambda *_: ScoreReport({}, {}, "ptb", images))
+    monkeypatch.setattr(training, "score_split", lambda *_: SimpleNamespace(scores={}))
     console = Console(record=True, width=300)
     prepared = prepare_model(tiny(), read_dataset(data))
     prepared.dev_examples = examples
-    prepared.batches = CaptionBatches(None, [], prepared.captioner.vocabulary, 7, 1, 1, 0)
+    prepared.batches = SimpleNamespace(steps=1)
     said = training.Training(prepared, trained[0], None, Show(console))._decode()
     assert said["distinct_captions"] == 1 / images
     assert ("captions are distinct: the decoder says much the same" in console.export_text()) is told
 
 
-def test_the_written_weights_are_the_moving_average_and_training_goes_on_with_its_own(data, tmp_path):
+def test_the_written_weights_are_the_moving_average_and_training_goes_on_with_its_own(trained, data, tmp_path):
     """Keras puts the averages in place of the weights at the end of each `fit`: every epoch would begin from them."""
-    run(tmp_path / "run", data, "training.average_weights=0.9", "training.epochs=1")
-    run(tmp_path / "plain", data, "training.epochs=1")
-    with np.load(tmp_path / "run" / "checkpoint.npz") as ours, np.load(tmp_path / "plain" / "checkpoint.npz") as plain:
-        weights = len(ImageCaptioner.from_preset(tmp_path / "run").network.variables)
-        names = [f"v{n:04d}" for n in range(weights)]
-        assert all(np.array_equal(ours[name], plain[name]) for name in names)
-    averaged, last = (ImageCaptioner.from_preset(tmp_path / f).network.get_weights() for f in ("run", "plain"))
-    assert not all(np.array_equal(a, b) for a, b in zip(averaged, last, strict=True))
+    run(tmp_path / "run", data, "training.average_weights=0.9")
+    count = len(ImageCaptioner.from_preset(tmp_path / "run").network.variables)
+    last = []
+    for folder in (tmp_path / "run", trained[0]):
+        with np.load(folder / "checkpoint.npz") as file:
+            last.append([file[f"v{number:04d}"] for number in range(count)])
+    assert all(same(*last)), "averaging changes what is learned"
+    written = weights(ImageCaptioner.from_preset(tmp_path / "run").network)
+    assert not any(same(written, last[0])), "the model that was kept is no average"
 
 
 def test_a_loss_that_is_no_number_stops_the_training(data, tmp_path):
@@ -205,55 +240,63 @@ def test_a_loss_that_is_no_number_stops_the_training(data, tmp_path):
     assert not (tmp_path / "run" / "checkpoint.npz").exists(), "the same command would go on from NaN"
 
 
-def test_init_from_keeps_the_weights_of_known_words(trained, data, tmp_path):
+def test_init_from_keeps_the_weights_of_known_words(trained, data, tmp_path, begun):
     """New captions bring new words; those of the model must neither move nor be forgotten."""
-    lines = [json.loads(line) for line in (data / "captions.jsonl").read_text().splitlines()]
-    other = tmp_path / "data"
-    other.mkdir()
-    table = [f"{data / line['image']},a zebra {n},{line['split']}" for n, line in enumerate(lines)]
-    (other / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
-    # A rate too small to move anything, so that what is there is what came with the preset.
-    options = ["training.epochs=1", "training.learning_rate=1e-30", "decoder.units=99", "text.minimum_count=9"]
-    run(tmp_path / "run", other, *options, init_from=trained[0])
-    before, after = ImageCaptioner.from_preset(trained[0]), ImageCaptioner.from_preset(tmp_path / "run")
+    examples = read_dataset(data).examples
+    table = [f"{example.image},a zebra {n},{example.split}" for n, example in enumerate(examples)]
+    (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
+    run(tmp_path / "run", tmp_path, "decoder.units=99", "text.minimum_count=9", init_from=trained[0])
+    before, after = ImageCaptioner.from_preset(trained[0]), begun[0].captioner
     known = len(before.vocabulary)
     assert after.vocabulary.words[:known] == before.vocabulary.words and "zebra" in after.vocabulary.words[known:]
     assert after.settings.decoder == before.settings.decoder, "weights fit only the model they were trained in"
-    for old, new in zip(before.network.trainable_variables, after.network.trainable_variables, strict=True):
-        inner = tuple(slice(0, size) for size in old.shape)
-        np.testing.assert_array_equal(np.asarray(new)[inner], np.asarray(old), err_msg=old.path)
+    for old, new in zip(weights(before.network), weights(after.network), strict=True):
+        np.testing.assert_array_equal(new[tuple(slice(0, size) for size in old.shape)], old)
 
 
-def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(trained, data, tmp_path, monkeypatch):
+def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(trained, data, tmp_path, begun):
     """It must begin with the weights it began with: those of --init-from, or those of its seed."""
-    options = ["training.epochs=1", "training.learning_rate=1e-30"]
+    for _ in range(2):
+        run(tmp_path / "seed", data, "training.seed=3")
+    for _ in range(2):
+        run(tmp_path / "preset", data, init_from=trained[0])
+    assert (tmp_path / "preset" / "words.txt").is_file() and read_progress(tmp_path / "preset") is None
+    first, second, third, fourth = (weights(training.network) for training in begun)
+    assert all(same(first, second)) and all(same(third, fourth))
+    assert all(same(third, weights(ImageCaptioner.from_preset(trained[0]).network)))
+
+
+def test_a_run_that_was_stopped_while_it_wrote_its_words_counts_them_again(data, tmp_path, begun, monkeypatch):
+    """Half a vocabulary would be taken for a whole one."""
+
+    def stopped(self, path):
+        path.write_text("<pad>\n<start>\n<end>\n<unk>\na\n")
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(training, "prepare_sources", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            run(tmp_path / "run", data, *options, init_from=trained[0])
-    assert (tmp_path / "run" / "words.txt").is_file() and read_progress(tmp_path / "run") is None
-    run(tmp_path / "run", data, *options, init_from=trained[0])
-    folders = trained[0], tmp_path / "run"
-    old, new = (ImageCaptioner.from_preset(folder).network.trainable_variables for folder in folders)
-    assert all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
+        patch.setattr(Vocabulary, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "run", data)
+    run(tmp_path / "run", data)
+    assert len(begun[0].captioner.vocabulary) > 20
 
 
-def test_without_a_development_split_the_loss_chooses(data, tmp_path):
+def test_without_a_development_split_the_loss_chooses(data, tmp_path, monkeypatch):
     table = [f'{example.image},"{example.captions[0]}",train' for example in read_dataset(data).split("train")]
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
-    said = run(tmp_path / "run", tmp_path / "data", "training.epochs=1")
+    (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
+    losses = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(training.Training, "_fit_epoch", lambda self: next(losses))
+    said = run(tmp_path / "run", tmp_path, "training.epochs=3")
     assert "there is no development split to decode" in said
-    assert ImageCaptioner.from_preset(tmp_path / "run").metadata["trained"]["epochs"] == 1
+    assert ImageCaptioner.from_preset(tmp_path / "run").metadata["trained"]["epochs"] == 2
 
 
-def test_frozen_features_are_learned_from_the_cache(data, tmp_path):
+def test_frozen_features_are_learned_from_the_cache(data, tmp_path, begun):
     """The second run must not encode anything again."""
-    options = [
-        "encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false",
-        "training.epochs=1",
-    ]  # fmt: skip
+    options = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
     said = run(tmp_path / "one", data, *options, cache=tmp_path / "cache")
     assert "24 of 24 images are to be encoded" in said
     again = run(tmp_path / "two", data, *options, "training.seed=1", cache=tmp_path / "cache")
     assert "to be encoded" not in again
+    inputs, targets = next(iter(begun[1].batches.epoch(0)))
+    assert inputs["image"].shape == (8, 1, 1, 512) and targets.shape == (8, 2, 6)
