@@ -112,8 +112,14 @@ class ImageCaptioner:
             "encoder": self.encoder.identity(),
         }
         write_preset(
-            Path(folder), self.settings, self.vocabulary, self.network.save_weights, {**facts, **(metadata or {})}
+            Path(folder), self.settings, self.vocabulary, self._save_weights, {**facts, **(metadata or {})}
         )
+
+    def _save_weights(self, path: Path) -> None:
+        # A network that was compiled would save its optimiser as well, which is twice the size of the weights.
+        bare = CaptionNetwork(self.encoder.top, self.decoder)
+        bare.built = True
+        bare.save_weights(path)
 
     def caption(
         self,

@@ -89,7 +89,7 @@ def trained(tmp_path_factory, data):
 def begun(monkeypatch):
     """Trainings that were begun; nothing is learned in them."""
     found = []
-    monkeypatch.setattr(training.Training, "run_epochs", found.append)
+    monkeypatch.setattr(training.Training, "run_epochs", lambda begun: found.append(begun))
     return found
 
 
