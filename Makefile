@@ -8,6 +8,7 @@ IMAGES ?= data/samples/shapes/images
 OUTPUT ?= captions.jsonl
 OPTIONS ?=
 TESTS ?=
+EXTRAS ?= cpu,dev
 BENCH ?= $(filter-out __init__,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
 
 # The first Python that the pinned versions are made for.
@@ -34,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; say where it is: make PYTHON=..." >&2; exit 1; }
 	@echo "Installing into .venv, once (2 GB, some minutes)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cpu,dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
 	@touch $(READY)
 
 setup: $(READY) ## install everything into .venv

@@ -51,14 +51,13 @@ def main(argv: list[str] | None = None) -> float:
             for size in options.batch_sizes:
                 speeds[f"bare, batch {size}"].append(_bare_speed(bare, ready[size], options.count))
             speeds["features"].append(_extract(encoder, paths, Path(folder), options.batch_size))
-    bare_names = [name for name in speeds if name.startswith("bare")]
-    best = max(bare_names, key=lambda name: np.median(speeds[name]))
+    total = {name: len(values) / np.sum(1 / np.array(values)) for name, values in speeds.items()}
+    best = max(speed for name, speed in total.items() if name.startswith("bare"))
     print(f"{settings.name}, {encoder.trunk.precision}, {options.rounds} rounds of {photographs}")
     print(f"{'':<16}{'images/s':>10}{'lowest':>10}{'highest':>10}{'ratio':>8}")
     for name, values in speeds.items():
-        ratio = np.median(np.divide(values, speeds[best]))  # round by round: another program may come and go
-        print(f"{name:<16}{np.median(values):>10.2f}{min(values):>10.2f}{max(values):>10.2f}{ratio:>8.3f}")
-    return float(ratio)
+        print(f"{name:<16}{total[name]:>10.2f}{min(values):>10.2f}{max(values):>10.2f}{total[name] / best:>8.3f}")
+    return float(total["features"] / best)
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

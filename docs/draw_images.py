@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _contact_sheet(scenes, captions, path: Path) -> None:
-    figure, places = plt.subplots(SCENES // COLUMNS, COLUMNS, figsize=(9, 6.2), gridspec_kw={"hspace": 0.45})
+    figure, places = plt.subplots(SCENES // COLUMNS, COLUMNS, figsize=(9, 5.6), gridspec_kw={"hspace": 0.3})
     for place, scene, caption in zip(places.flat, scenes, captions, strict=True):
         place.imshow(draw_scene(scene, 256))
         place.set_xlabel(textwrap.fill(caption, 32), fontsize=9)

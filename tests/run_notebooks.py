@@ -1,6 +1,6 @@
 """Runs the notebooks as they are, or with other parameters.
 
-    python -m tests.run_notebooks build/notebooks      copies with their results go there
+python -m tests.run_notebooks build/notebooks      copies with their results go there
 """
 
 import os
@@ -42,9 +42,7 @@ def run_notebook(path: Path, parameters: Mapping[str, object] | None = None, sec
 
 def parameters_at(notebook) -> int:
     """The number of the cell with the tag `parameters`."""
-    return next(
-        number for number, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])
-    )
+    return next(number for number, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
 
 
 if __name__ == "__main__":
