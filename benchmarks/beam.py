@@ -1,7 +1,7 @@
 """Images a second of the compiled beam search from cached features, against greedy search and an eager run.
 
-    python -m benchmarks.beam            # K = 1, 3, 5 with a 14 x 14 grid and 512 units
-    python -m benchmarks.beam --toy      # the same at toy size, as the tests run it
+python -m benchmarks.beam            # K = 1, 3, 5 with a 14 x 14 grid and 512 units
+python -m benchmarks.beam --toy      # the same at toy size, as the tests run it
 """
 
 import argparse

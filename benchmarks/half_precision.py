@@ -1,7 +1,7 @@
 """What computing a frozen network in bfloat16 costs in BLEU: one model, one split, both precisions.
 
-    python -m benchmarks.half_precision runs/flickr8k-attention --data data/flickr8k [--encoder-weights FILE]
-    python -m benchmarks.half_precision --toy        # a random network on four drawn scenes, as the tests run it
+python -m benchmarks.half_precision runs/flickr8k-attention --data data/flickr8k [--encoder-weights FILE]
+python -m benchmarks.half_precision --toy        # a random network on four drawn scenes, as the tests run it
 """
 
 import argparse
@@ -29,7 +29,9 @@ def main(argv=None) -> dict[str, dict[str, float]]:
             arguments.run, arguments.data = _toy(Path(folder))
         if not arguments.run or not arguments.data:
             parser.error("give a RUN and --data, or --toy")
-        scores = {name: _scores(arguments, Path(folder), half) for name, half in (("float32", False), ("bfloat16", True))}
+        scores = {
+            name: _scores(arguments, Path(folder), half) for name, half in (("float32", False), ("bfloat16", True))
+        }
     print(f"{'':<12}" + "".join(f"{name:>10}" for name in SHOWN))
     for name, row in scores.items():
         print(f"{name:<12}" + "".join(f"{100 * row[score]:10.2f}" for score in SHOWN))

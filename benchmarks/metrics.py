@@ -23,9 +23,7 @@ from captioner.text.tokenisers import get_tokeniser
 
 def main(argv: list[str] | None = None) -> float | None:
     """Prints a table and returns how much longer pycocoevalcap took (None if it is not installed)."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--captions", help="a csv with the columns `image` and `caption`")
     parser.add_argument("--rounds", type=int, default=3)
@@ -54,9 +52,7 @@ def main(argv: list[str] | None = None) -> float | None:
     total = len(predictions), sum(map(len, expected))
     print(f"{total[0]:,} captions, {total[1]:,} references, best of {options.rounds} rounds, seconds")
     best = {name: min(values) for name, values in times.items()}
-    sums = {
-        side: sum(best[name] for name in best if name.startswith(side)) for side in ("ours", "pycocoevalcap")
-    }
+    sums = {side: sum(best[name] for name in best if name.startswith(side)) for side in ("ours", "pycocoevalcap")}
     for name, seconds in best.items():
         print(f"  {name:<28}{seconds:8.3f}")
     print(f"  {'ours, all three':<28}{sums['ours']:8.3f}")
@@ -104,10 +100,7 @@ def _made(images: int) -> dict[str, list[str]]:
     """Captions with the lengths and the word frequencies (Zipf's law) of real ones."""
     generator = np.random.default_rng(0)
     lexicon = np.array(
-        [
-            f"{chr(97 + n % 26)}word{'s' * (n % 3)}" + chr(97 + n // 26 % 26) * (n // 676 + 1)
-            for n in range(8000)
-        ]
+        [f"{chr(97 + n % 26)}word{'s' * (n % 3)}" + chr(97 + n // 26 % 26) * (n // 676 + 1) for n in range(8000)]
     )
     table = {}
     for image in range(images):

@@ -16,8 +16,8 @@ from pipelines.sources import Source
 class CaptionBatches:
     """The training batches of a data set.
 
-    A batch holds `images_per_batch` images with `captions_per_image` captions each: an image is encoded once for all its
-    captions. An image with more captions gives others each epoch; one with fewer has rows of padding, which count
+    A batch holds `images_per_batch` images with `captions_per_image` captions each: an image is encoded once for all
+    its captions. An image with more captions gives others each epoch; one with fewer has rows of padding, which count
     nothing. The last batch of an epoch is filled up in the same way, so that all have one shape.
 
     Args:
@@ -45,7 +45,9 @@ class CaptionBatches:
         self.max_length = max_length
         self.seed = seed
         self.pad_id = vocabulary.pad_id
-        self.indices = np.flatnonzero([readable and bool(given) for readable, given in zip(source.readable, captions, strict=True)])
+        self.indices = np.flatnonzero(
+            [readable and bool(given) for readable, given in zip(source.readable, captions, strict=True)]
+        )
         self.ids = [
             np.array([vocabulary.encode(caption, max_length) for caption in given], "int32").reshape(-1, max_length)
             for given in captions
@@ -76,7 +78,10 @@ class CaptionBatches:
         return words
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
-        """The batches of an epoch from step `skip` on: `({"image": (B, ...), "words": (B, C, T)}, targets (B, C, T))`."""
+        """The batches of an epoch from step `skip` on.
+
+        Each is `({"image": (B, ...), "words": (B, C, T)}, targets (B, C, T))`.
+        """
         order = self.order(epoch)
         sample = self.source.read([int(self.indices[0])])
         shape, dtype = sample.shape[1:], sample.dtype

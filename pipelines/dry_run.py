@@ -39,15 +39,16 @@ class Cost:
     epoch_seconds: float
 
     def lines(self) -> list[str]:
-        rows = [
+        return [
             f"Parameters      {self.parameters:,}, with {self.vocabulary_size:,} words",
-            f"Features        {self.features}" if self.features else "Features        none are kept: the encoder is trained",
+            f"Features        {self.features}"
+            if self.features
+            else "Features        none are kept: the encoder is trained",
             f"Disk, run       {_megabytes(self.model_bytes)} model, {_megabytes(self.checkpoint_bytes)} checkpoint",
             f"Memory          {_megabytes(self.memory_bytes)}",
             f"Time an epoch   {self.epoch_seconds:,.0f} s for {self.steps:,} steps, without decoding",
             f"Time in all     {self.epoch_seconds * self.epochs / 60:,.0f} min for {self.epochs} epochs",
         ]
-        return rows
 
 
 def dry_run(

@@ -44,7 +44,8 @@ def open_data(recipe: Recipe, data: Path | None, say: Callable[[str], None]) -> 
         shapes.draw(root, sizes=recipe.data.sizes or shapes.SIZES)
     if not root.exists():
         raise UserError(
-            f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with --data DIR."
+            f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with "
+            "--data DIR."
         )
     return read_dataset(root, recipe.data.dataset if not data else None)
 
@@ -93,7 +94,9 @@ def prepare_sources(prepared: Prepared, cache: Path, progress: Progress | None =
     """Opens the images of the training and development splits, computing features where they are missing."""
     training = prepared.recipe.training
     encoder = prepared.captioner.encoder
-    source, problems = open_source(encoder, [example.image for example in prepared.train_examples], cache, progress, say)
+    source, problems = open_source(
+        encoder, [example.image for example in prepared.train_examples], cache, progress, say
+    )
     prepared.problems += problems
     prepared.batches = CaptionBatches(
         source,

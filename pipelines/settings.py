@@ -29,7 +29,7 @@ class DataSettings(Settings):
 
     dataset: str = ""  # a layout of `captioner list datasets`; empty: found out from the folder
     directory: str = ""  # used where the command line gives no --data
-    sizes: dict[str, PositiveInt] = {}  # for data that is drawn: images of each split
+    sizes: dict[str, PositiveInt] = Field(default_factory=dict)  # for data that is drawn: images of each split
 
 
 class TrainingSettings(Settings):

@@ -1,5 +1,6 @@
 """What training tells the person who waits for it."""
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ class Show:
     def epoch(self, number: int, epochs: int, steps: int, done: int) -> Iterator[Callable]:
         """A bar, or lines, for the steps of an epoch: `tell(step, loss)`."""
         for advance in self._bar(f"Epoch {number}/{epochs}", steps, done):
-            yield lambda step, loss: advance(step, steps, f"loss {loss:.3f}")
+            yield functools.partial(_tell_step, advance, steps)
 
     def _bar(self, title: str, total: int, done: int) -> Iterator[Callable]:
         if self.quiet:
@@ -93,6 +94,10 @@ class Show:
             self.say(f"    {example.id}: {predictions[example.id]}")
             for reference in example.captions[:2]:
                 self.say(f"        reference: {reference}")
+
+
+def _tell_step(advance: Callable, steps: int, step: int, loss: float) -> None:
+    advance(step, steps, f"loss {loss:.3f}")
 
 
 def _duration(seconds: float) -> str:

@@ -301,4 +301,3 @@ class _Averaged:
         if self.network.optimizer.use_ema:
             for variable, value in zip(self.network.trainable_variables, self.kept, strict=True):
                 variable.assign(value)
-

@@ -68,7 +68,7 @@ def check_cell(make, features=3):
     if not back.built:
         back.build((None, features))
     back.set_weights(cell.get_weights())
-    assert_equal(back(inputs[:, 0], states), cell(inputs[:, 0], states), why="the cell that came back computes otherwise")
+    assert_equal(back(inputs[:, 0], states), cell(inputs[:, 0], states), why="the cell that came back is another")
 
     output, new = cell(inputs[:, 0], states)
     assert tuple(output.shape) == (2, cell.output_size)
@@ -128,7 +128,7 @@ def check_decoder(make):
         others = [np.abs(logits[row] - logits[other]).max() for other in range(images * captions) if other != row]
         assert min(others) > 1e-3, "rows are alike, so nothing below would prove anything"
 
-    assert_equal(by_steps(decoder, words, memory, captions), (logits, extras), why="the decode step drifted from `call`")
+    assert_equal(by_steps(decoder, words, memory, captions), (logits, extras), why="the step drifted from `call`")
     for image in range(images):
         rows = slice(image * captions, (image + 1) * captions)
         alone = decoder(words[rows], memory[image : image + 1])

@@ -23,14 +23,10 @@ def check_dataset(dataset: DataSet):
         splits.setdefault(example.image.resolve(), set()).add(example.split)
         if isinstance(example, CaptionExample):
             assert dataset.root / example.id == example.image, f"{example.id} does not name {example.image}"
-            assert not Path(example.id).is_absolute() and "\\" not in example.id, (
-                "the id is not a portable path"
-            )
+            assert not Path(example.id).is_absolute() and "\\" not in example.id, "the id is not a portable path"
             assert example.captions, f"{example.id} has no caption"
             for caption in example.captions:
-                assert caption == caption.strip() != "" and "\n" not in caption, (
-                    f"unclean caption {caption!r}"
-                )
+                assert caption == caption.strip() != "" and "\n" not in caption, f"unclean caption {caption!r}"
                 caption.encode("utf-8")  # or it could not be written again
     leaks = {image: found for image, found in splits.items() if len(found) > 1}
     assert not leaks, f"images in more than one split: scores would be too good: {leaks}"
@@ -80,9 +76,7 @@ def make_coco(root: Path):
             draw_image(root / f"{split}2014/{name}", image)
             for _ in range(2):
                 number += 1
-                annotations.append(
-                    {"image_id": image, "id": number, "caption": f"Bread on table {number}.\n"}
-                )
+                annotations.append({"image_id": image, "id": number, "caption": f"Bread on table {number}.\n"})
         content = {
             "info": {},
             "images": [{"license": 1, "file_name": name, "id": image} for image, name in names.items()],
@@ -98,9 +92,7 @@ def make_karpathy(root: Path):
         folder = "train2014" if split == "train" else "val2014"
         name = f"COCO_{folder}_{number:012}.jpg"
         draw_image(root / folder / name, number)
-        sentences = [
-            {"tokens": ["a", "man"], "raw": f"A man {n}.", "imgid": number, "sentid": n} for n in range(2)
-        ]
+        sentences = [{"tokens": ["a", "man"], "raw": f"A man {n}.", "imgid": number, "sentid": n} for n in range(2)]
         image = {
             "filepath": folder,
             "filename": name,

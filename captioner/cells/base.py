@@ -30,7 +30,7 @@ class RecurrentCell(keras.layers.Layer):
         self.output_size = units
 
     def project(self, inputs):
-        """The part of a step that needs no state: `(B, features)` or `(B, T, features)` to the same with its own size."""
+        """The part of a step that needs no state, of one step `(B, features)` or of all, `(B, T, features)`."""
         raise NotImplementedError(f"{type(self).__name__} does not define `project`.")
 
     def advance(self, projected, states):

@@ -49,9 +49,7 @@ class LSTMCell(RecurrentCell):
 
     def _remembering_bias(self, shape, dtype=None):
         units = self.units
-        return ops.concatenate(
-            [ops.zeros((units,), dtype), ops.ones((units,), dtype), ops.zeros((2 * units,), dtype)]
-        )
+        return ops.concatenate([ops.zeros((units,), dtype), ops.ones((units,), dtype), ops.zeros((2 * units,), dtype)])
 
     def project(self, inputs):
         return ops.matmul(inputs, self.kernel) + self.bias

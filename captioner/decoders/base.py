@@ -35,9 +35,7 @@ class Decoder(keras.layers.Layer):
         tie_embeddings: bool. The logits use the transposed word embedding (Press & Wolf 2017).
     """
 
-    def __init__(
-        self, vocabulary_size, embedding_size, dropout=0.0, word_dropout=0.0, tie_embeddings=False, **kwargs
-    ):
+    def __init__(self, vocabulary_size, embedding_size, dropout=0.0, word_dropout=0.0, tie_embeddings=False, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.embedding_size = embedding_size

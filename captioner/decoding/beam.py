@@ -66,7 +66,7 @@ def beam_search(
         return ops.reshape(values, (rows, *values.shape[2:]))
 
     def pick(values, beams):
-        """Re-orders beams: values `(B, K, ...)` by indices `(B, N)`; states by a product, which is faster than a gather."""
+        """Re-orders beams: values `(B, K, ...)` by indices `(B, N)`; states by a product, faster than a gather."""
         # Scores must not lose digits, as they do in the products of some accelerators.
         if not keras.backend.is_float_dtype(values.dtype) or len(values.shape) == 2:
             return ops.take_along_axis(values, ops.reshape(beams, (*beams.shape, *[1] * (len(values.shape) - 2))), 1)

@@ -51,7 +51,5 @@ def image_numbers(predictions: Sequence, references: References, images=None) ->
             f"{len(references)} images. Without `images` there is one prediction an image."
         )
     if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(references):
-        raise ValueError(
-            f"Image numbers are 0 to {len(references) - 1}, received {numbers.min()}..{numbers.max()}."
-        )
+        raise ValueError(f"Image numbers are 0 to {len(references) - 1}, received {numbers.min()}..{numbers.max()}.")
     return numbers

@@ -46,17 +46,13 @@ class Bleu(Metric):
             min((abs(len(words) - length), len(words)) for words in references.words[image])[1]
             for length, image in zip(counts.lengths.tolist(), images.tolist(), strict=True)
         ]
-        return np.column_stack([counts.lengths, np.array(closest, dtype=np.int64), matches, totals]).astype(
-            np.float64
-        )
+        return np.column_stack([counts.lengths, np.array(closest, dtype=np.int64), matches, totals]).astype(np.float64)
 
     def combine(self, rows):
         totals = np.sum(rows, axis=0)
         without_penalty, penalty = bleu_of(totals)
         scores = {f"bleu_{n}": float(value * penalty) for n, value in enumerate(without_penalty, start=1)}
-        plain = {
-            f"bleu_{n}_without_penalty": float(value) for n, value in enumerate(without_penalty, start=1)
-        }
+        plain = {f"bleu_{n}_without_penalty": float(value) for n, value in enumerate(without_penalty, start=1)}
         lengths = {"prediction_words": float(totals[0]), "reference_words": float(totals[1])}
         return {**scores, **plain, "brevity_penalty": float(penalty), **lengths}
 

@@ -54,9 +54,7 @@ class CiderD(Metric):
 
     def _set_frequency(self, numbering: Numbering, frequency: np.ndarray, documents: int) -> None:
         if documents < 1 or np.any(frequency > documents) or np.any(frequency < 1):
-            raise ValueError(
-                f"Each n-gram must occur in 1 to {documents} images, received other frequencies."
-            )
+            raise ValueError(f"Each n-gram must occur in 1 to {documents} images, received other frequencies.")
         self._numbering = numbering
         # The last entry is for n-grams that no reference has: they count as if one image had them.
         self._idf = math.log(documents) - np.log(np.append(frequency, 1))

@@ -118,9 +118,7 @@ class References:
         self.words = references
         numbers = np.array([len(of_image) for of_image in references], dtype=np.int64)
         if not numbers.all():
-            raise ValueError(
-                f"Image number {int(np.argmin(numbers))} has no reference; each needs one at least."
-            )
+            raise ValueError(f"Image number {int(np.argmin(numbers))} has no reference; each needs one at least.")
         self.first = np.concatenate([[0], np.cumsum(numbers)])
         self.numbering = Numbering() if numbering is None else numbering
         self.counts = count_ngrams([words for of_image in references for words in of_image], self.numbering)

@@ -111,9 +111,7 @@ class ImageCaptioner:
             "vocabulary_size": len(self.vocabulary),
             "encoder": self.encoder.identity(),
         }
-        write_preset(
-            Path(folder), self.settings, self.vocabulary, self._save_weights, {**facts, **(metadata or {})}
-        )
+        write_preset(Path(folder), self.settings, self.vocabulary, self._save_weights, {**facts, **(metadata or {})})
 
     def _save_weights(self, path: Path) -> None:
         # A network that was compiled would save its optimiser as well, which is twice the size of the weights.
@@ -223,8 +221,10 @@ class ImageCaptioner:
         return scores
 
     def _compile(self, kind, shape, *options):
-        """A compiled network for inputs of one shape: given a second one, Keras would compile it anew for any shape, and
-        the shapes of a search are fixed."""
+        """A compiled network for inputs of one shape.
+
+        Given a second shape, Keras would compile it anew for any shape, but a search has to know its own.
+        """
         key = (kind, shape, *options)
         if key not in self._compiled:
             self._compiled[key] = kind(self.encoder.top, self.decoder, *options)

@@ -125,6 +125,4 @@ class CaptionReader(keras.Model):
         log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         chosen = ops.squeeze(ops.take_along_axis(log_probabilities, targets[:, :, None], axis=-1), axis=-1)
         read = {"log_probabilities": ops.where(targets == PAD, 0.0, chosen), **extras}
-        return {
-            name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in read.items()
-        }
+        return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in read.items()}

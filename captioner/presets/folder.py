@@ -103,9 +103,7 @@ def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
         raise UserError(f"{folder / CONFIG} has a format that this version of captioner does not know.")
     kind = config.get("kind")
     if kind not in kinds:
-        raise UserError(
-            f"{folder} holds a model of kind {kind!r}, but {' or '.join(map(repr, kinds))} is needed here."
-        )
+        raise UserError(f"{folder} holds a model of kind {kind!r}, but {' or '.join(map(repr, kinds))} is needed here.")
     settings = validate(kinds[kind], config, source=str(folder / CONFIG))
     try:
         vocabulary = Vocabulary.load(folder / VOCABULARY, tokeniser=settings.text.tokeniser)

@@ -181,9 +181,7 @@ class Vocabulary:
                 continue
             raise UserError(f"{path}:{number}: {problem}. {_REMEDY}")
         if len(words) < len(SPECIALS):
-            raise UserError(
-                f"{path}:{len(lines) + 1}: the file ends before {SPECIALS[len(words)]}. {_REMEDY}"
-            )
+            raise UserError(f"{path}:{len(lines) + 1}: the file ends before {SPECIALS[len(words)]}. {_REMEDY}")
         return cls(tuple(words)[len(SPECIALS) :], tokeniser)
 
 

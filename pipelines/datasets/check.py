@@ -51,9 +51,7 @@ class SameImages:
 
     def __str__(self) -> str:
         listed = ", ".join(f"{name} ({split})" for name, split in zip(self.ids, self.splits, strict=True))
-        return f"the same picture: {listed}" + (
-            "; it leaks from one split into another" if self.leaks else ""
-        )
+        return f"the same picture: {listed}" + ("; it leaks from one split into another" if self.leaks else "")
 
 
 @dataclass(frozen=True)

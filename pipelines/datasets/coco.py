@@ -14,9 +14,7 @@ from pipelines.datasets.gather import Gathering
 from pipelines.datasets.text import read_json, shown
 from pipelines.examples import DataSet, canonical_split
 
-EXPECTS = (
-    "annotations/captions_train2014.json and captions_val2014.json, or 2017; images in train2014/, val2014/"
-)
+EXPECTS = "annotations/captions_train2014.json and captions_val2014.json, or 2017; images in train2014/, val2014/"
 LICENCE = "COCO: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
 _NAME = re.compile(r"captions_(?P<split>[a-zA-Z]\w*?)(?P<year>\d{4})?\.json")
 
@@ -35,14 +33,10 @@ def read(root: Path) -> DataSet:
     years = _files(root)
     if not years:
         raise UserError(f"There is no captions_*.json in {root} or {root / 'annotations'}.")
-    year = next(
-        (year for year in sorted(years, reverse=True) if _has_images(root, years[year], year)), max(years)
-    )
+    year = next((year for year in sorted(years, reverse=True) if _has_images(root, years[year], year)), max(years))
     gathering = Gathering("coco", root, [*(f for s in years[year] for f in _folders(s, year)), "images", "."])
     if len(years) > 1:
-        gathering.notes.append(
-            f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read."
-        )
+        gathering.notes.append(f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read.")
     for name, path in years[year].items():
         _add(gathering, path, canonical_split(name))
     return gathering.finish(LICENCE)
@@ -75,24 +69,18 @@ def _add(gathering: Gathering, path: Path, split: str):
         raise UserError(f"{path} is not a COCO caption file: it needs the lists `images` and `annotations`.")
     names = {}
     for index, image in enumerate(images):
-        name, image_id = (
-            (image.get("file_name"), image.get("id")) if isinstance(image, dict) else (None, None)
-        )
+        name, image_id = (image.get("file_name"), image.get("id")) if isinstance(image, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(image_id, int | str):
             text = f"images[{index}]: expected a file_name and an id, got {reprlib.repr(image)}"
             gathering.problem(path, None, text)
         elif image_id in names:
-            gathering.problem(
-                path, None, f"images[{index}]: the id {shown(str(image_id))} is there already; left out"
-            )
+            gathering.problem(path, None, f"images[{index}]: the id {shown(str(image_id))} is there already; left out")
         else:
             names[image_id] = name
     captioned = set()
     for index, row in enumerate(annotations):
         where = f"annotations[{index}]"
-        image_id, caption = (
-            (row.get("image_id"), row.get("caption")) if isinstance(row, dict) else (None, None)
-        )
+        image_id, caption = (row.get("image_id"), row.get("caption")) if isinstance(row, dict) else (None, None)
         if not isinstance(caption, str) or not isinstance(image_id, int | str):
             text = f"{where}: expected an image_id and a caption, got {reprlib.repr(row)}; left out"
             gathering.problem(path, None, text)
@@ -115,6 +103,4 @@ def _add(gathering: Gathering, path: Path, split: str):
             )
     for image_id, name in names.items():
         if image_id not in captioned:
-            gathering.problem(
-                path, None, f"the image {shown(name)} (id {shown(str(image_id))}) has no caption"
-            )
+            gathering.problem(path, None, f"the image {shown(name)} (id {shown(str(image_id))}) has no caption")

@@ -87,7 +87,5 @@ def _add_bars(gathering: Gathering, path: Path):
                 expected = "image.jpg| 0| caption"
                 gathering.problem(path, line, f"expected {expected}, got {shown(text)}; the row was left out")
                 continue
-            gathering.problem(
-                path, line, "a | is missing after the caption's number; the row was read without it"
-            )
+            gathering.problem(path, line, "a | is missing after the caption's number; the row was read without it")
         gathering.add(match["name"], match["caption"], path, line, number=int(match["number"]))

@@ -69,7 +69,5 @@ def read(root: Path) -> DataSet:
 
 
 def _lists(root: Path) -> dict[str, Path]:
-    found = {
-        s: first_file(root, _TEXT_FOLDERS, (f"Flickr_8k.{s}Images.txt",)) for s in ("train", "dev", "test")
-    }
+    found = {s: first_file(root, _TEXT_FOLDERS, (f"Flickr_8k.{s}Images.txt",)) for s in ("train", "dev", "test")}
     return {split: path for split, path in found.items() if path}

@@ -15,9 +15,7 @@ from pipelines.datasets.gather import Gathering
 from pipelines.datasets.text import read_json, shown
 from pipelines.examples import DataSet, canonical_split
 
-EXPECTS = (
-    "one dataset_*.json; images in images/, or in the folders that the file names (train2014/, val2014/)"
-)
+EXPECTS = "one dataset_*.json; images in images/, or in the folders that the file names (train2014/, val2014/)"
 LICENCE = "see the data set that the images come from; the splits are Karpathy's"
 IMAGE_FOLDERS = tuple(dict.fromkeys(("images", *flickr8k.IMAGE_FOLDERS, *flickr30k.IMAGE_FOLDERS)))
 
@@ -70,9 +68,7 @@ def _add(gathering: Gathering, path: Path, where: str, image: object):
         caption = sentence.get("raw") if isinstance(sentence, dict) else None
         place = f"{where}.sentences[{number}]"
         if not isinstance(caption, str):
-            gathering.problem(
-                path, None, f"{place}: expected a `raw` text, got {reprlib.repr(sentence)}; left out"
-            )
+            gathering.problem(path, None, f"{place}: expected a `raw` text, got {reprlib.repr(sentence)}; left out")
             continue
         # The number is the place in this list, so that an entry that is there twice counts once.
         gathering.add(

@@ -130,13 +130,10 @@ def _checked(sizes: Mapping[str, int], image_size: int) -> dict[str, int]:
     for split, size in sizes.items():
         if split not in SIZES:
             raise UserError(
-                f"Shapes have no split called {split!r}. Their splits are: {', '.join(SIZES)}."
-                f"{nearest(split, SIZES)}"
+                f"Shapes have no split called {split!r}. Their splits are: {', '.join(SIZES)}.{nearest(split, SIZES)}"
             )
         if not 0 <= size <= 99_999:
-            raise UserError(
-                f"The split {split!r} was to have {size} scenes; between 0 and 99999 can be drawn."
-            )
+            raise UserError(f"The split {split!r} was to have {size} scenes; between 0 and 99999 can be drawn.")
     if not 32 <= image_size <= 1024:
         raise UserError(f"The pictures were to be {image_size} pixels wide; 32 to 1024 are possible.")
     return {split: sizes[split] for split in SIZES if sizes.get(split)}  # always drawn in this order
@@ -153,9 +150,7 @@ def _make_room(root: Path) -> None:
     """Makes the folder, or removes what an earlier drawing left in it; never touches anything else."""
     root.mkdir(parents=True, exist_ok=True)
     readme = root / "README.txt"
-    if any(root.iterdir()) and not (
-        readme.is_file() and readme.read_bytes().startswith(_TITLE.encode("utf-8"))
-    ):
+    if any(root.iterdir()) and not (readme.is_file() and readme.read_bytes().startswith(_TITLE.encode("utf-8"))):
         raise UserError(f"{root} already holds something else. Give a new folder to draw the shapes into.")
     (root / "drawn.json").unlink(missing_ok=True)
     (root / "images").mkdir(exist_ok=True)
@@ -219,11 +214,7 @@ def _records(path: Path) -> Iterator[tuple[int, dict, str | None]]:
         except UserError as error:
             yield line, {}, str(error)
             continue
-        yield (
-            (line, record, None)
-            if isinstance(record, dict)
-            else (line, {}, "This line is not a JSON object.")
-        )
+        yield ((line, record, None) if isinstance(record, dict) else (line, {}, "This line is not a JSON object."))
 
 
 def _image(root: Path, record: dict) -> Path:
@@ -234,11 +225,7 @@ def _image(root: Path, record: dict) -> Path:
 
 
 def _texts(values: list) -> tuple[str, ...]:
-    if (
-        not isinstance(values, list)
-        or not values
-        or not all(isinstance(v, str) and v.strip() for v in values)
-    ):
+    if not isinstance(values, list) or not values or not all(isinstance(v, str) and v.strip() for v in values):
         raise ValueError("There is no text, or an empty one.")
     return tuple(values)
 

@@ -17,8 +17,7 @@ from pipelines.datasets.text import parse_json, read_lines, read_records, shown
 from pipelines.examples import SPLITS, DataSet, canonical_split
 
 EXPECTS = (
-    "captions.csv, captions.tsv or captions.jsonl with image and caption (and split); "
-    "images beside it or in images/"
+    "captions.csv, captions.tsv or captions.jsonl with image and caption (and split); images beside it or in images/"
 )
 IMAGE_FOLDERS = (".", "images", "Images")
 _KINDS = (".csv", ".tsv", ".jsonl")
@@ -40,8 +39,7 @@ def read(root: Path) -> DataSet:
     gathering = Gathering("table", root, IMAGE_FOLDERS)
     files = _choose(root, _tables(root))
     told = [
-        (add_jsonl if path.suffix.lower() == ".jsonl" else add_csv)(gathering, path, split)
-        for split, path in files
+        (add_jsonl if path.suffix.lower() == ".jsonl" else add_csv)(gathering, path, split) for split, path in files
     ]
     if not any(told):
         gathering.use_hash(_SHARE)
@@ -83,9 +81,7 @@ def add_csv(gathering: Gathering, path: Path, split: str | None = None, keep_rep
     columns = [name.strip().lower() for name in header or []]
     for name in ("image", "caption"):
         if name not in columns:
-            found = (
-                ", ".join(shown(column, 30) for column in columns[:10]) or "nothing that reads as a header"
-            )
+            found = ", ".join(shown(column, 30) for column in columns[:10]) or "nothing that reads as a header"
             raise UserError(
                 f"{path}:{header_line}: the column `{name}` is missing. The first row must name the columns, "
                 f"at least image and caption; it has: {found}.{nearest(name, columns)}"
@@ -113,9 +109,7 @@ def _delimiter(path: Path) -> str:
     """The delimiter of the header: spreadsheets of many countries write ";" and call it csv."""
     header = next((text for _, text in read_lines(path)), "").lower()
     candidates = _DELIMITERS.get(path.suffix.lower(), ",")
-    return max(
-        candidates, key=lambda mark: len({"image", "caption"} & {n.strip(' "') for n in header.split(mark)})
-    )
+    return max(candidates, key=lambda mark: len({"image", "caption"} & {n.strip(' "') for n in header.split(mark)}))
 
 
 def add_jsonl(gathering: Gathering, path: Path, split: str | None = None) -> bool:
@@ -127,9 +121,7 @@ def add_jsonl(gathering: Gathering, path: Path, split: str | None = None) -> boo
         captions = row.get("caption", row.get("captions"))
         captions = captions if isinstance(captions, list) else [captions]
         if not isinstance(row.get("image"), str) or not all(isinstance(caption, str) for caption in captions):
-            text = (
-                f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
-            )
+            text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
             gathering.problem(path, line, text)
             continue
         for caption in captions:
@@ -150,9 +142,7 @@ def _objects(gathering: Gathering, path: Path) -> Iterator[tuple[int, dict]]:
         if isinstance(row, dict):
             yield line, row
         else:
-            gathering.problem(
-                path, line, f"expected an object {{...}}, got {shown(text)}; the row was left out"
-            )
+            gathering.problem(path, line, f"expected an object {{...}}, got {shown(text)}; the row was left out")
 
 
 def _add_with_split(gathering: Gathering, image: str, caption: str, split: object, path: Path, line: int):

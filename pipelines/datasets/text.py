@@ -78,9 +78,7 @@ def parse_json(text: str, place: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(
-            f"{place} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
-        ) from error
+        raise UserError(f"{place} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{place} is not JSON that can be read: {error}.") from error
 

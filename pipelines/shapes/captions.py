@@ -78,13 +78,9 @@ def _ordered(random: Random, groups: list[Group]) -> list[Group]:
     """
     order = random.randrange(8)
     if order < 5:
-        return sorted(
-            groups, key=lambda group: (min(t.x for t in group.things), min(t.y for t in group.things))
-        )
+        return sorted(groups, key=lambda group: (min(t.x for t in group.things), min(t.y for t in group.things)))
     if order < 7:
-        return sorted(
-            groups, key=lambda group: (min(t.y for t in group.things), min(t.x for t in group.things))
-        )
+        return sorted(groups, key=lambda group: (min(t.y for t in group.things), min(t.x for t in group.things)))
     random.shuffle(groups)
     return groups
 
@@ -214,12 +210,7 @@ def between(random: Random, groups: list[Group]) -> str | None:
         return None
     for middle in groups:
         first, second = (group for group in groups if group is not middle)
-        if all(
-            between_holds(a, b, c, clear=True)
-            for a in middle.things
-            for b in first.things
-            for c in second.things
-        ):
+        if all(between_holds(a, b, c, clear=True) for a in middle.things for b in first.things for c in second.things):
             names = [_name(random, group) for group in (middle, first, second)]
             return f"{_opening(random, middle)}{names[0]} between {names[1]} and {names[2]}"
     return None

@@ -129,8 +129,7 @@ def check_caption(caption: str, scene: Scene) -> CheckedCaption:
         )
     by_mention = _by_mention(said, owners, matches)
     statements += [
-        Statement("relation", relation.kind, _relation_true(relation, said, by_mention))
-        for relation in said.relations
+        Statement("relation", relation.kind, _relation_true(relation, said, by_mention)) for relation in said.relations
     ]
     statements += [
         Statement("place", place, all(

@@ -35,9 +35,7 @@ class Question:
     form: str
 
 
-def write_questions(
-    seed: str, scenes: Iterable[Scene], per_scene: int = PER_SCENE
-) -> Iterator[tuple[Question, ...]]:
+def write_questions(seed: str, scenes: Iterable[Scene], per_scene: int = PER_SCENE) -> Iterator[tuple[Question, ...]]:
     """For each scene, up to `per_scene` questions, chosen with regard to what was asked before."""
     asked, answers = Counter(), Counter()
     for number, scene in enumerate(scenes):
@@ -82,13 +80,9 @@ def _existence(random: Random, scene: Scene) -> Iterator[Question]:
     near = [pair for pair in pairs if any(word in other for other in here for word in pair)]
     absent = [random.choice(near) for _ in range(4)] + [random.choice(pairs) for _ in range(2)]
     for colour, shape in [*here, *absent]:
-        yield _yes_no(
-            f"is there {_a(colour)} {shape}?", (colour, shape) in here, "existence", "existence pair"
-        )
+        yield _yes_no(f"is there {_a(colour)} {shape}?", (colour, shape) in here, "existence", "existence pair")
     for shape in SHAPES:
-        yield _yes_no(
-            f"is there {_a(shape)}?", any(shape == s for _, s in here), "existence", "existence shape"
-        )
+        yield _yes_no(f"is there {_a(shape)}?", any(shape == s for _, s in here), "existence", "existence shape")
     for colour in COLOURS:
         yield _yes_no(
             f"is there anything {colour}?", any(colour == c for c, _ in here), "existence", "existence colour"
@@ -98,17 +92,11 @@ def _existence(random: Random, scene: Scene) -> Iterator[Question]:
 def _attributes(scene: Scene) -> Iterator[Question]:
     for thing in scene.things:
         if _only(scene, shape=thing.shape):
-            yield Question(
-                f"what colour is the {thing.shape}?", thing.colour, "attribute", "attribute colour"
-            )
+            yield Question(f"what colour is the {thing.shape}?", thing.colour, "attribute", "attribute colour")
         if _only(scene, colour=thing.colour):
-            yield Question(
-                f"what shape is the {thing.colour} object?", thing.shape, "attribute", "attribute shape"
-            )
+            yield Question(f"what shape is the {thing.colour} object?", thing.shape, "attribute", "attribute shape")
         if _only(scene, colour=thing.colour, shape=thing.shape):
-            yield Question(
-                f"what size is the {thing.colour} {thing.shape}?", thing.size, "attribute", "attribute size"
-            )
+            yield Question(f"what size is the {thing.colour} {thing.shape}?", thing.size, "attribute", "attribute size")
 
 
 def _counts(scene: Scene) -> Iterator[Question]:
@@ -137,9 +125,7 @@ def _relations(scene: Scene) -> Iterator[Question]:
                         yield _yes_no(text, said == relation, "relation", "relation yes/no")
             thing = _only_one_there(scene, relation, second)
             if thing is not None:
-                yield Question(
-                    f"what is {phrase} the {_name(second)}?", thing.shape, "relation", "relation shape"
-                )
+                yield Question(f"what is {phrase} the {_name(second)}?", thing.shape, "relation", "relation shape")
                 yield Question(
                     f"what colour is the shape {phrase} the {_name(second)}?",
                     thing.colour, "relation", "relation colour",
@@ -148,9 +134,7 @@ def _relations(scene: Scene) -> Iterator[Question]:
 
 def _only_one_there(scene: Scene, relation: str, second: Thing) -> Thing | None:
     """The thing that clearly is there, if there is none that just might be there, too."""
-    maybe = [
-        thing for thing in scene.things if thing is not second and relation_holds(relation, thing, second)
-    ]
+    maybe = [thing for thing in scene.things if thing is not second and relation_holds(relation, thing, second)]
     clear = [thing for thing in maybe if relation_holds(relation, thing, second, clear=True)]
     return clear[0] if len(maybe) == len(clear) == 1 else None
 
@@ -160,9 +144,7 @@ def _yes_no(text: str, yes: bool, kind: str, form: str) -> Question:
 
 
 def _fitting(scene: Scene, **wanted: str) -> list[Thing]:
-    return [
-        thing for thing in scene.things if all(getattr(thing, key) == value for key, value in wanted.items())
-    ]
+    return [thing for thing in scene.things if all(getattr(thing, key) == value for key, value in wanted.items())]
 
 
 def _only(scene: Scene, **wanted: str) -> bool:

@@ -25,9 +25,7 @@ NOVEL_PAIRS = (
     ("purple", "square"),
     ("black", "cross"),
 )
-SEEN_PAIRS = tuple(
-    (colour, shape) for colour in COLOURS for shape in SHAPES if (colour, shape) not in NOVEL_PAIRS
-)
+SEEN_PAIRS = tuple((colour, shape) for colour in COLOURS for shape in SHAPES if (colour, shape) not in NOVEL_PAIRS)
 NOVEL_SPLIT = "novel"
 
 _GAP, _EDGE = 4, 3  # free pixels between the boxes of two things, and before the edge
@@ -94,9 +92,7 @@ def sample_scenes(seed: int, sizes: dict[str, int]) -> Iterator[tuple[str, int, 
         for number in range(size):
             attempt = 0
             while True:
-                scene = sample_scene(
-                    Random(f"scene/{seed}/{split}/{number}/{attempt}"), novel=split == NOVEL_SPLIT
-                )
+                scene = sample_scene(Random(f"scene/{seed}/{split}/{number}/{attempt}"), novel=split == NOVEL_SPLIT)
                 if scene.content() not in taken:
                     break
                 attempt += 1
@@ -113,12 +109,8 @@ def sample_scene(random: Random, novel: bool = False) -> Scene:
             sizes[i] = sizes[pairs.index(pair)]
     radii = [random.choice(RADII[size]) for size in sizes]
     things = [
-        Thing(
-            shape, colour, size, x, y, radius, turn=random.randrange(-2, 3), shade=random.randrange(-10, 11)
-        )
-        for (colour, shape), size, radius, (x, y) in zip(
-            pairs, sizes, radii, _place(random, radii), strict=True
-        )
+        Thing(shape, colour, size, x, y, radius, turn=random.randrange(-2, 3), shade=random.randrange(-10, 11))
+        for (colour, shape), size, radius, (x, y) in zip(pairs, sizes, radii, _place(random, radii), strict=True)
     ]
     random.shuffle(things)
     grey = random.randrange(222, 246)

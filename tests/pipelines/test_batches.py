@@ -109,7 +109,9 @@ def test_fewer_captions_are_filled_up_and_more_take_turns():
     few, several = set(), set()
     for epoch in range(12):
         words = batches.words(np.array([0, 1]), epoch)
-        assert np.array_equal(words, batches.words(np.array([0, 1]), epoch)), "an epoch that goes on gets other captions"
+        assert np.array_equal(words, batches.words(np.array([0, 1]), epoch)), (
+            "an epoch that goes on gets other captions"
+        )
         few.add(tuple(VOCABULARY.text(row) for row in words[0]))
         chosen = [VOCABULARY.text(row) for row in words[1]]
         assert len(set(chosen)) == 2, "the same caption twice in a batch"

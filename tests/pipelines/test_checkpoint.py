@@ -69,7 +69,9 @@ def test_a_run_that_has_not_begun_has_no_progress(tmp_path):
     assert read_progress(tmp_path) is None
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"PK" + data[9:]])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"PK" + data[9:]]
+)
 def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     model = make()
     save_checkpoint(tmp_path, model, {})

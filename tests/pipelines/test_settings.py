@@ -52,7 +52,7 @@ def test_a_recipe_that_was_written_reads_the_same(name, tmp_path):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_any_text_and_number_comes_back(texts, sizes, rate, seed):
-    """Folders have names with quotes, emoji and control characters; a run whose own recipe cannot be read never goes on."""
+    """Folders have names with quotes and emoji; a run whose own recipe cannot be read never goes on."""
     recipe = Recipe(
         name=texts[0],
         description=texts[1],

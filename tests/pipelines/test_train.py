@@ -106,9 +106,7 @@ def scored(monkeypatch):
             return 1.0
 
         monkeypatch.setattr(training.Training, "_fit_epoch", move)
-        monkeypatch.setattr(
-            training.Training, "_decode", lambda _: {"bleu_4": next(scores), "distinct_captions": 1.0}
-        )
+        monkeypatch.setattr(training.Training, "_decode", lambda _: {"bleu_4": next(scores), "distinct_captions": 1.0})
 
     return set_scores
 

@@ -18,8 +18,10 @@ WORDS = [word for word in range(VOCABULARY) if word not in (*FORBIDDEN, START, E
 
 
 class Language:
-    """Random log-probabilities that depend on the image and on all words before, through states of three kinds: a vector,
-    a matrix and a whole number, so that a state which does not move with its beam shows.
+    """Random log-probabilities that depend on the image and on all words before.
+
+    They do so through states of three kinds (a vector, a matrix and a whole number), so that a state which does not
+    move with its beam shows.
 
     Args:
         end: added to the end word's score.
@@ -98,8 +100,8 @@ def everything():
 
 @pytest.mark.parametrize("length_penalty", [0.0, 0.7, 1.0])
 def test_a_wide_beam_finds_the_best_of_all_captions(everything, length_penalty):
-    """States that stay behind when beams are re-ordered, best beams that are dropped, a length counted wrongly: all give
-    another order than exhaustive search does."""
+    """States that stay behind when beams are re-ordered, best beams that are dropped, a length counted wrongly: all
+    give another order than exhaustive search does."""
     language, scores = everything
     found = search(language, width=39, length_penalty=length_penalty, early_stop=False)
     assert [c.words for c in found[0]] != [c.words for c in found[1]], "images that are alike prove little"

@@ -51,7 +51,7 @@ def test_keys_and_queries_beyond_all_bounds_give_a_distribution():
     layer.set_weights([np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.ones((1, 1))])
     memory = np.array([[[1e30], [0.0], [-1e30]]], "float32")
     for query in (-1e30, 0.0, 1e30):
-        context, weights = attend(layer, np.array([[query]], "float32"), memory)
+        _, weights = attend(layer, np.array([[query]], "float32"), memory)
         assert np.isfinite(arrays(weights)[0]).all() and np.isclose(arrays(weights)[0].sum(), 1)
 
 

@@ -29,8 +29,8 @@ def test_it_looks_up_vectors():
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "adagrad"])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_step_is_that_of_the_summed_gradient(name, compiled):
-    """Keras' optimisers add the squares of a word's occurrences where they should square the sum, and clip by the norm of
-    the occurrences: frequent words would take other steps."""
+    """Keras' optimisers add the squares of a word's occurrences where they should square the sum, and clip by the
+    norm of the occurrences: frequent words would take other steps."""
     pull = numbers(2, 3, 2, seed=1)
     summed = np.zeros((5, 2), "float32")
     np.add.at(summed, WORDS, pull)

@@ -92,9 +92,7 @@ def test_rouge_l_by_hand():
     assert rows[0, 0] == pytest.approx(2.44 * (2 / 4) * (2 / 3) / (2 / 3 + 1.44 * 2 / 4))
 
 
-@given(
-    first=st.lists(st.sampled_from("abc"), max_size=90), second=st.lists(st.sampled_from("abc"), max_size=90)
-)
+@given(first=st.lists(st.sampled_from("abc"), max_size=90), second=st.lists(st.sampled_from("abc"), max_size=90))
 def test_the_longest_common_subsequence_is_that_of_the_usual_table(first, second):
     # The bits of one number replace the table: beyond 64 words a wrong width would show.
     table = [[0] * (len(second) + 1) for _ in range(len(first) + 1)]
@@ -146,13 +144,9 @@ def test_a_batch_scores_as_its_captions_alone(corpus, seed):
     cider = CiderD.from_references([references for _, references in corpus])
     images = np.random.default_rng(seed).integers(0, len(corpus), 7)
     predictions = [[*corpus[(image + 1) % len(corpus)][0], "zebra"] for image in images]
-    alone = [
-        cider.statistics(words, corpus[image][1])[0] for words, image in zip(predictions, images, strict=True)
-    ]
+    alone = [cider.statistics(words, corpus[image][1])[0] for words, image in zip(predictions, images, strict=True)]
     assert cider.score(predictions, images) == pytest.approx(alone)
-    assert cider.score(predictions, images) == pytest.approx(
-        cider.score(predictions, images)
-    )  # nothing piles up
+    assert cider.score(predictions, images) == pytest.approx(cider.score(predictions, images))  # nothing piles up
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,7 @@ def test_any_corpus_scores_as_in_the_coco_scorer(corpus):
     assert [ours[f"bleu_{n}"] for n in (1, 2, 3, 4)] == pytest.approx(bleu, abs=1e-6)
     assert scores_of("rouge_l", predictions, references)["rouge_l"] == pytest.approx(rouge, abs=1e-6)
     counted = References(references)
-    assert Bleu().per_caption(Bleu().rows(predictions, counted))["bleu_4"] == pytest.approx(
-        bleus[3], abs=1e-6
-    )
+    assert Bleu().per_caption(Bleu().rows(predictions, counted))["bleu_4"] == pytest.approx(bleus[3], abs=1e-6)
     assert RougeL().rows(predictions, counted)[:, 0] == pytest.approx(rouges, abs=1e-6)
     if any(any(of_image) for of_image in references):  # the COCO scorer fails where no reference has a word
         cider, ciders = CocoCider().compute_score(*coco)

@@ -23,13 +23,9 @@ def test_a_report_has_scores_and_values_of_each_image_by_its_name():
     assert list(report.per_caption) == ["b/c.jpg", "a.jpg"]
     assert set(report.per_caption["a.jpg"]) == {"words", "bleu_4", "rouge_l", "cider_d"}
     assert report.per_caption["a.jpg"]["words"] == 6 and report.per_caption["b/c.jpg"]["words"] == 2
-    assert {"bleu_1", "bleu_4", "brevity_penalty", "rouge_l", "cider_d", "distinct_captions"} <= set(
-        report.scores
-    )
+    assert {"bleu_1", "bleu_4", "brevity_penalty", "rouge_l", "cider_d", "distinct_captions"} <= set(report.scores)
     assert "novel_captions" not in report.scores
-    assert report.scores["rouge_l"] == pytest.approx(
-        np.mean([row["rouge_l"] for row in report.per_caption.values()])
-    )
+    assert report.scores["rouge_l"] == pytest.approx(np.mean([row["rouge_l"] for row in report.per_caption.values()]))
 
 
 def test_predictions_and_references_meet_by_id_whatever_their_order():
@@ -49,9 +45,7 @@ def test_case_and_punctuation_do_not_count():
 
 def test_novel_captions_are_counted_as_words():
     # "A dog." is no new caption if "a dog" was in the training set.
-    report = score_captions(
-        {"x": "A dog.", "y": "a cat"}, {"x": ["d"], "y": ["e"]}, training_captions=["a dog"]
-    )
+    report = score_captions({"x": "A dog.", "y": "a cat"}, {"x": ["d"], "y": ["e"]}, training_captions=["a dog"])
     assert report.scores["novel_captions"] == 0.5
 
 
@@ -66,9 +60,7 @@ def test_rows_can_be_combined_again():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.dictionaries(st.text(), st.tuples(st.text(), st.lists(st.text(), min_size=1, max_size=3)), min_size=1)
-)
+@given(st.dictionaries(st.text(), st.tuples(st.text(), st.lists(st.text(), min_size=1, max_size=3)), min_size=1))
 def test_any_text_can_be_scored(table):
     # Emoji, empty captions and lone accents come from real people and models: one of them must not cost the
     # report.

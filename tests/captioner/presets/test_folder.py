@@ -85,7 +85,8 @@ def test_metadata_that_is_json_but_no_metadata_is_refused(preset, text):
 @pytest.mark.parametrize("name", FILES[:3])
 def test_a_file_of_another_preset_is_named(preset, tmp_path, name):
     """The vocabulary travels apart from the weights elsewhere, and every word is then another one."""
-    other = write(tmp_path / "other", ["a", "cat"], b"others", SETTINGS.model_copy(update={"text": TextSettings(tokeniser="unicode", max_length=9)}))
+    settings = SETTINGS.model_copy(update={"text": TextSettings(tokeniser="unicode", max_length=9)})
+    other = write(tmp_path / "other", ["a", "cat"], b"others", settings)
     (preset / name).write_bytes((other / name).read_bytes())
     with pytest.raises(UserError, match=rf"{name} is damaged or belongs to another model"):
         read_preset(preset, KINDS)

@@ -8,7 +8,7 @@ from captioner.models.captioner import ImageCaptioner
 from captioner.presets.transfer import transfer_weights
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
-from tests.support import arrays, assert_equal, numbers
+from tests.support import assert_equal, numbers
 
 KNOWN = Vocabulary(["a", "dog", "runs"])
 
@@ -16,7 +16,9 @@ KNOWN = Vocabulary(["a", "dog", "runs"])
 def make(words, tied=False, **decoder):
     settings = CaptionerSettings(
         encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
-        decoder=DecoderSettings(**{"units": 5, "embedding_size": 4, "attention_size": 6, "tie_embeddings": tied, **decoder}),
+        decoder=DecoderSettings(
+            **{"units": 5, "embedding_size": 4, "attention_size": 6, "tie_embeddings": tied, **decoder}
+        ),
     )
     return ImageCaptioner(settings, words)
 
@@ -40,7 +42,8 @@ def test_known_words_keep_their_weights_and_new_ones_are_there(tied):
         outside = np.ones(new.shape, bool)
         outside[inner] = False
         np.testing.assert_array_equal(new[outside], first[outside])
-    assert sum(o.shape != n.shape for o, n in zip(before.network.weights, after.network.weights, strict=True)) == 3 - tied
+    grown = [o.shape != n.shape for o, n in zip(before.network.weights, after.network.weights, strict=True)]
+    assert sum(grown) == 3 - tied
     # The same scores of the same words, whatever the new ones get.
     inputs = {"image": numbers(1, 16, 16, 3), "words": np.array([[[1, 4, 5, 6]]])}
     old, new = before.network(inputs), after.network(inputs)
@@ -59,7 +62,8 @@ def test_the_same_words_give_the_same_model():
 )
 def test_another_model_is_refused_with_the_weight_named(other):
     with pytest.raises(UserError, match=r"weights cannot be taken over: .*Use the same encoder and decoder settings"):
-        transfer_weights(make(KNOWN).network, make(KNOWN.extended(["cat"]), **other).network, len(KNOWN), len(KNOWN) + 1)
+        after = make(KNOWN.extended(["cat"]), **other)
+        transfer_weights(make(KNOWN).network, after.network, len(KNOWN), len(KNOWN) + 1)
 
 
 def test_a_size_that_happens_to_be_that_of_the_words_is_refused_too():

@@ -177,9 +177,7 @@ def test_time_grows_with_the_text_only(hostile):
 @pytest.mark.parametrize("name", TOKENISERS.names())
 def test_a_tokeniser_travels_to_other_processes(name):
     # Data is prepared in worker processes; a tokeniser that cannot be pickled stops them.
-    assert pickle.loads(pickle.dumps(get_tokeniser(name))).tokenise("a b") == get_tokeniser(name).tokenise(
-        "a b"
-    )
+    assert pickle.loads(pickle.dumps(get_tokeniser(name))).tokenise("a b") == get_tokeniser(name).tokenise("a b")
 
 
 def test_an_unknown_tokeniser_is_named_with_the_known_ones():

@@ -79,9 +79,7 @@ def test_a_sound_data_set_is_called_so(tmp_path):
     """If this fails, nobody knows whether the check was done or found nothing."""
     make_table(tmp_path)
     assert check(read_dataset(tmp_path)).sound
-    assert (
-        list(check(read_dataset(tmp_path)).lines())[-1] == "\nNothing is missing, unreadable or there twice."
-    )
+    assert list(check(read_dataset(tmp_path)).lines())[-1] == "\nNothing is missing, unreadable or there twice."
 
 
 def test_a_data_set_without_a_train_split_says_why_everything_is_unknown(tmp_path):

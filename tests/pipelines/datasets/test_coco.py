@@ -28,9 +28,7 @@ def test_the_folders_of_2017(tmp_path, folder):
     """If this fails, a usual way to unpack COCO is not found."""
     draw_image(tmp_path / folder / "000000000009.jpg")
     images = [{"id": 9, "file_name": "000000000009.jpg"}]
-    write_coco(
-        tmp_path / "annotations/captions_train2017.json", images, [{"image_id": 9, "id": 1, "caption": "A"}]
-    )
+    write_coco(tmp_path / "annotations/captions_train2017.json", images, [{"image_id": 9, "id": 1, "caption": "A"}])
     dataset = read_dataset(tmp_path)
     assert (dataset.name, dataset.splits()) == ("coco", {"train": 1})
 
@@ -39,9 +37,7 @@ def test_the_year_whose_images_are_there_is_read(tmp_path):
     """If this fails, having both annotation files mixes two splits of the same photographs."""
     make_coco(tmp_path)
     images = [{"id": 9, "file_name": "000000000009.jpg"}]
-    write_coco(
-        tmp_path / "annotations/captions_val2017.json", images, [{"image_id": 9, "id": 1, "caption": "A"}]
-    )
+    write_coco(tmp_path / "annotations/captions_val2017.json", images, [{"image_id": 9, "id": 1, "caption": "A"}])
     dataset = coco.read(tmp_path)
     check_dataset(dataset)
     assert dataset.splits() == {"train": 2, "dev": 1}

@@ -103,9 +103,7 @@ def test_it_is_read_the_same_with_the_line_breaks_and_marks_of_other_systems(nam
     assert read_dataset(tmp_path) == before
 
 
-@pytest.mark.parametrize(
-    ("name", "file"), [(name, file) for name in DATASETS.names() for file in LAYOUTS[name][1]]
-)
+@pytest.mark.parametrize(("name", "file"), [(name, file) for name in DATASETS.names() for file in LAYOUTS[name][1]])
 def test_whatever_an_annotation_file_holds_only_a_user_error_comes_out(name, file, tmp_path_factory):
     """If this fails, a damaged file ends in a traceback instead of a sentence that names it."""
     root = tmp_path_factory.mktemp(name)

@@ -26,9 +26,7 @@ def test_lists_decide_and_images_in_none_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["captions.csv", "captions.txt"])
-@pytest.mark.parametrize(
-    "folder", ["images", "Images", "Flickr8k_Dataset", "Flicker8k_Dataset/Flicker8k_Dataset", "."]
-)
+@pytest.mark.parametrize("folder", ["images", "Images", "Flickr8k_Dataset", "Flicker8k_Dataset/Flicker8k_Dataset", "."])
 def test_the_csv_copies_and_every_usual_image_folder(tmp_path, name, folder):
     """If this fails, a common copy of Flickr8k is not found."""
     draw_image(tmp_path / folder / "a.jpg")
@@ -120,7 +118,5 @@ def test_without_any_image_the_error_says_where_it_looked(tmp_path):
     make_flickr8k(tmp_path)
     for path in tmp_path.glob("Flicker8k_Dataset/*"):
         path.unlink()
-    with pytest.raises(
-        UserError, match=r"Flickr8k.token.txt:1: there is no image 'a.jpg'.*looked for in Flicker8k_"
-    ):
+    with pytest.raises(UserError, match=r"Flickr8k.token.txt:1: there is no image 'a.jpg'.*looked for in Flicker8k_"):
         flickr8k.read(tmp_path)

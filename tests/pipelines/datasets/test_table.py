@@ -88,9 +88,7 @@ def test_ragged_missing_repeated_and_undecodable_rows(folder):
 def test_a_missing_column_is_named_with_what_is_there(folder):
     """If this fails, someone whose column is called "captions" is not told so."""
     write(folder / "captions.csv", "image,captions\na.jpg,A dog\n")
-    with pytest.raises(
-        UserError, match=r"captions.csv:1: the column `caption` is missing.*Did you mean `captions`"
-    ):
+    with pytest.raises(UserError, match=r"captions.csv:1: the column `caption` is missing.*Did you mean `captions`"):
         read_dataset(folder)
 
 
@@ -118,9 +116,7 @@ def test_forms_that_a_table_may_have(folder, name, content):
     write(folder / name, content)
     dataset = read_dataset(folder)
     assert not dataset.problems
-    assert [(example.id, example.captions) for example in dataset.examples] == [
-        ("a.jpg", ("A dog, running",))
-    ]
+    assert [(example.id, example.captions) for example in dataset.examples] == [("a.jpg", ("A dog, running",))]
 
 
 def test_jsonl_rows_that_are_none(folder):
@@ -178,9 +174,7 @@ def test_images_in_folders_and_by_other_spellings_are_one_image(folder):
         "\n".join(["image,caption", *(f"{name},{n}" for n, name in enumerate(names))]),
     )
     dataset = read_dataset(folder)
-    assert [(example.id, example.captions) for example in dataset.examples] == [
-        ("images/sub/e.jpg", tuple("01234"))
-    ]
+    assert [(example.id, example.captions) for example in dataset.examples] == [("images/sub/e.jpg", tuple("01234"))]
 
 
 def test_a_split_that_is_not_there_is_answered_with_those_that_are(tmp_path):

@@ -19,8 +19,7 @@ def written():
     """1,500 scenes, some novel, with five captions each."""
     sizes = {"train": 1300, "novel": 200}
     return [
-        (scene, write_captions(Random(f"{split}{number}"), scene))
-        for split, number, scene in sample_scenes(5, sizes)
+        (scene, write_captions(Random(f"{split}{number}"), scene)) for split, number, scene in sample_scenes(5, sizes)
     ]
 
 
@@ -92,8 +91,7 @@ def test_every_phrase_of_the_world_has_one_meaning():
 def test_reading_by_example():
     """The sentences whose structure is easily read wrongly."""
     red, blue, pink = (
-        Mention(1, None, colour, shape)
-        for colour, shape in (("red", "circle"), ("blue", "star"), ("pink", "heart"))
+        Mention(1, None, colour, shape) for colour, shape in (("red", "circle"), ("blue", "star"), ("pink", "heart"))
     )
     both = parse("a red circle above a blue star and a pink heart")
     assert both.relations == [Relation("above", 0, (1,)), Relation("above", 0, (2,))]

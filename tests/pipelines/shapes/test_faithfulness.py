@@ -21,9 +21,7 @@ TWINS = Scene((RED_CIRCLE, Thing("circle", "red", "large", 46, 44, 11)), GREY)
 
 
 def false_kinds(caption, scene):
-    return sorted(
-        statement.kind for statement in check_caption(caption, scene).statements if not statement.true
-    )
+    return sorted(statement.kind for statement in check_caption(caption, scene).statements if not statement.true)
 
 
 @pytest.mark.parametrize(

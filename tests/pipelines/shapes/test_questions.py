@@ -45,9 +45,7 @@ def test_guessing_from_the_question_alone_earns_little(asked):
     known = defaultdict(Counter)
     for question in questions[:half]:
         known[question.text][question.answer] += 1
-    guessed = [
-        bool(known[q.text]) and known[q.text].most_common(1)[0][0] == q.answer for q in questions[half:]
-    ]
+    guessed = [bool(known[q.text]) and known[q.text].most_common(1)[0][0] == q.answer for q in questions[half:]]
     assert sum(guessed) / len(guessed) < 0.4
 
 

@@ -52,9 +52,7 @@ def test_the_same_seed_gives_the_same_words_everywhere(scenes):
     """As above, for captions and questions."""
     first = of_split(scenes, "train")[:50]
     captions = [write_captions(Random(f"captions/0/train/{i}"), scene) for i, scene in enumerate(first)]
-    questions = [
-        (question.text, question.answer) for asked in write_questions("0/train", first) for question in asked
-    ]
+    questions = [(question.text, question.answer) for asked in write_questions("0/train", first) for question in asked]
     words = hashlib.sha256(json.dumps([captions, questions]).encode()).hexdigest()[:16]
     assert words == GOLDEN_WORDS
 
