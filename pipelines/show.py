@@ -60,17 +60,19 @@ class Show:
                     task, completed=at, total=of, description=f"{title}  {note}".rstrip()
                 )
         else:
-            yield self._lines(title, done)
+            yield self._lines(title)
 
-    def _lines(self, title: str, done: int) -> Callable:
-        started = last = time.monotonic()
+    def _lines(self, title: str) -> Callable:
+        first = last = None
 
         def advance(at, of, note=""):
-            nonlocal last
+            nonlocal first, last
             now = time.monotonic()
-            if now - last >= self.every and at > done:
+            if first is None:  # the first step compiles; counted in, it would promise hours
+                first, last = (now, at), now
+            elif now - last >= self.every and at > first[1]:
                 last = now
-                left = (now - started) / (at - done) * (of - at)
+                left = (now - first[0]) / (at - first[1]) * (of - at)
                 self.say(f"{title}  {at:,}/{of:,}  {note}  {_duration(left)} left")
 
         return advance
