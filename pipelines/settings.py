@@ -54,6 +54,9 @@ class TrainingSettings(Settings):
     evaluate_beam_size: PositiveInt = 1  # beams of the captions that choose the best epoch
     evaluate_batch_size: PositiveInt = 32
     patience: PositiveInt | None = None  # epochs without a better score before training stops
+    xla: bool = (
+        True  # compile steps with XLA: faster for decoders, slower where convolutions are trained on a processor
+    )
     checkpoint_minutes: Positive = 5.0
 
 

@@ -238,7 +238,7 @@ def compile_network(captioner: ImageCaptioner, recipe: Recipe, steps_per_epoch: 
         clip_value=training.clip_value,
         average_weights=training.average_weights,
     )
-    network.compile(optimizer=optimiser, loss=MaskedCrossEntropy(training.label_smoothing), jit_compile=True)
+    network.compile(optimizer=optimiser, loss=MaskedCrossEntropy(training.label_smoothing), jit_compile=training.xla)
     optimiser.build(network.trainable_variables)
     return network
 
