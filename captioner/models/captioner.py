@@ -13,6 +13,7 @@ from captioner.images import ImageLimits, load_image
 from captioner.models.build import build_captioner_parts
 from captioner.models.networks import CaptionNetwork, CaptionReader, CaptionSearcher
 from captioner.presets.folder import read_preset, write_preset
+from captioner.presets.precision import store_in_half_precision
 from captioner.settings import CaptionerSettings, SearchSettings
 from captioner.text.tokenisers import get_tokeniser
 from captioner.text.vocabulary import Vocabulary
@@ -98,8 +99,16 @@ class ImageCaptioner:
             )
         return captioner
 
-    def save_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Writes the model as a folder that is all one needs to caption images."""
+    def save_preset(
+        self, folder: str | Path, metadata: dict[str, Any] | None = None, half_precision: bool = False
+    ) -> None:
+        """Writes the model as a folder that is all one needs to caption images.
+
+        Args:
+            folder: made if it does not exist.
+            metadata: where the model comes from, as JSON can hold it.
+            half_precision: store the weights as float16, in half the space.
+        """
         import keras
 
         import captioner
@@ -111,7 +120,12 @@ class ImageCaptioner:
             "vocabulary_size": len(self.vocabulary),
             "encoder": self.encoder.identity(),
         }
-        write_preset(Path(folder), self.settings, self.vocabulary, self._save_weights, {**facts, **(metadata or {})})
+        def save_weights(path: Path) -> None:
+            self._save_weights(path)
+            if half_precision:
+                store_in_half_precision(path)
+
+        write_preset(Path(folder), self.settings, self.vocabulary, save_weights, {**facts, **(metadata or {})})
 
     def _save_weights(self, path: Path) -> None:
         # A network that was compiled would save its optimiser as well, which is twice the size of the weights.

@@ -152,3 +152,30 @@ def test_frozen_features_give_the_caption_of_the_picture():
     features = captioner.encode(np.stack([load_image(p, captioner.encoder.spec) for p in pixels]))
     assert features.dtype == np.float16 and features.shape == (2, 2, 2, 512)
     assert texts(captioner.caption_features(features, batch_size=2)) == texts(captioner.caption(pixels))
+
+
+def test_half_precision_takes_half_the_space_and_keeps_the_captions(tmp_path):
+    """Weights that were rounded too much, or not read back as single precision, would change what is written."""
+    import h5py
+    import numpy as np
+
+    from captioner import ImageCaptioner, Vocabulary
+    from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings
+
+    settings = CaptionerSettings(
+        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=16, pool=1),
+        decoder=DecoderSettings(units=8, embedding_size=8, attention_size=8),
+        search=SearchSettings(max_words=3),
+    )
+    whole = ImageCaptioner(settings, Vocabulary(list("abcdef")))
+    whole.save_preset(tmp_path / "half", half_precision=True)
+    kinds = set()
+    with h5py.File(tmp_path / "half" / "model.weights.h5") as file:
+        file.visititems(lambda _, item: kinds.add(str(item.dtype)) if isinstance(item, h5py.Dataset) else None)
+    assert "float16" in kinds and "float32" not in kinds
+    half = ImageCaptioner.from_preset(tmp_path / "half")
+    for ours, theirs in zip(whole.network.weights, half.network.weights, strict=True):
+        assert theirs.dtype == "float32"
+        np.testing.assert_allclose(np.asarray(theirs), np.asarray(ours), atol=1e-3)
+    image = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype("uint8")
+    assert half.caption(image, beam_size=1)[0].text == whole.caption(image, beam_size=1)[0].text
