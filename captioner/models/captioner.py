@@ -120,6 +120,7 @@ class ImageCaptioner:
             "vocabulary_size": len(self.vocabulary),
             "encoder": self.encoder.identity(),
         }
+
         def save_weights(path: Path) -> None:
             self._save_weights(path)
             if half_precision:
