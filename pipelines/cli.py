@@ -51,7 +51,8 @@ def train(
     encoder_weights: Weights = None,
     cache: Cache = None,
 ):
-    """Train a captioner. Stopped at any moment, the same command goes on."""
+    """Train a recipe. Stopped at any moment, the same command goes on."""
+    from pipelines.kinds import start_training
     from pipelines.settings import load_recipe
 
     chosen = load_recipe(recipe, settings or [])
@@ -61,12 +62,13 @@ def train(
         load_keras()
         from pipelines.dry_run import dry_run as tell
 
+        if chosen.kind != "captioner":
+            raise typer.BadParameter(f"it tells about captioners, not about a recipe of kind {chosen.kind!r}.")
         tell(chosen, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
         return
     load_keras()
-    from pipelines.train import train as train_recipe
-
-    train_recipe(chosen, run, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
+    options = {"data": data, "init_from": init_from, "encoder_weights": encoder_weights}
+    start_training(chosen, run, cache=cache, **options)
 
 
 @command(app)

@@ -11,7 +11,7 @@ from pipelines.features import plan_features
 from pipelines.prepare import adopt_model, open_data, prepare_model
 from pipelines.settings import Recipe
 from pipelines.show import Show
-from pipelines.train import compile_network
+from pipelines.train import compile_captioner
 
 MEASURED_STEPS = 3
 
@@ -69,11 +69,11 @@ def dry_run(
         recipe = adopt_model(recipe, init_from)
     dataset = open_data(recipe, data, show.say)
     prepared = prepare_model(recipe, dataset, init_from, encoder_weights)
-    recipe, encoder, training = prepared.recipe, prepared.captioner.encoder, prepared.recipe.training
+    encoder, training = prepared.captioner.encoder, prepared.recipe.training
     images = [example.image for example in (*prepared.train_examples, *prepared.dev_examples)]
     features = str(plan_features(encoder, images, cache)) if encoder.cacheable else ""
     steps = -(-len(prepared.train_examples) // training.images_per_batch)
-    network = compile_network(prepared.captioner, recipe, steps)
+    network = compile_captioner(prepared, steps)
     seconds = _seconds_a_step(network, encoder.trunk_shape, prepared)
     weights = 4 * network.count_params()
     state = sum(int(np.prod(variable.shape)) for variable in network.optimizer.variables)

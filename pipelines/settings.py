@@ -19,6 +19,7 @@ from captioner.settings import (
     TextSettings,
     validate,
 )
+from pipelines.kinds import RECIPE_KINDS
 
 RECIPES = Path(__file__).with_name("recipes")
 Positive = Annotated[float, Field(gt=0)]
@@ -32,13 +33,11 @@ class DataSettings(Settings):
     sizes: dict[str, PositiveInt] = Field(default_factory=dict)  # for data that is drawn: images of each split
 
 
-class TrainingSettings(Settings):
-    """How the weights are learned."""
+class LoopSettings(Settings):
+    """How weights are learned, whatever the model."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the first weights, the order and dropout
     epochs: PositiveInt = 20
-    images_per_batch: PositiveInt = 32
-    captions_per_image: PositiveInt = 5  # rows of a batch = images x captions; each image is looked at once
     optimizer: Literal["adam", "rmsprop", "adagrad"] = "adam"
     learning_rate: Positive = 5e-4
     schedule: Literal["constant", "cosine"] = "cosine"
@@ -47,24 +46,38 @@ class TrainingSettings(Settings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip_norm: Annotated[float, Field(ge=0)] = 5.0  # of all gradients together; 0: they are not clipped
     clip_value: Positive | None = None  # of each number of a gradient, instead
-    label_smoothing: Share = 0.1
-    attention_penalty: Annotated[float, Field(ge=0)] = 0.0
-    average_weights: Share = 0.0  # momentum of the moving average of weights that captions are written with; 0: none
-    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness"] = "bleu_4"
-    evaluate_beam_size: PositiveInt = 1  # beams of the captions that choose the best epoch
-    evaluate_batch_size: PositiveInt = 32
+    average_weights: Share = 0.0  # momentum of the moving average of weights that a model is used with; 0: none
     patience: PositiveInt | None = None  # epochs without a better score before training stops
-    xla: bool = (
-        True  # compile steps with XLA: faster for decoders, slower where convolutions are trained on a processor
-    )
+    xla: bool = True  # compile steps with XLA: faster for decoders, slower where convolutions train on a processor
     checkpoint_minutes: Positive = 5.0
 
 
-class Recipe(Settings):
-    """A named experiment: data, model and training."""
+class TrainingSettings(LoopSettings):
+    """How a captioner is learned."""
+
+    images_per_batch: PositiveInt = 32
+    captions_per_image: PositiveInt = 5  # rows of a batch = images x captions; each image is looked at once
+    label_smoothing: Share = 0.1
+    attention_penalty: Annotated[float, Field(ge=0)] = 0.0
+    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness"] = "bleu_4"
+    evaluate_beam_size: PositiveInt = 1  # beams of the captions that choose the best epoch
+    evaluate_batch_size: PositiveInt = 32
+
+
+class AnyRecipe(Settings):
+    """What every named experiment has; a kind of model adds its own settings."""
 
     name: str
+    kind: str
     description: str = ""
+    data: Settings
+    training: LoopSettings
+
+
+class Recipe(AnyRecipe):
+    """A captioner: data, model and training."""
+
+    kind: Literal["captioner"] = "captioner"
     data: DataSettings = DataSettings()
     encoder: EncoderSettings = EncoderSettings()
     decoder: DecoderSettings = DecoderSettings()
@@ -77,23 +90,30 @@ class Recipe(Settings):
         return CaptionerSettings(encoder=self.encoder, decoder=self.decoder, text=self.text, search=self.search)
 
 
-def recipe_names() -> list[str]:
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+def recipe_names(kind: str | None = None) -> list[str]:
+    """The recipes that come with the package; those of one kind, if it is given."""
+    names = sorted(path.stem for path in RECIPES.glob("*.toml"))
+    return [name for name in names if kind in (None, _read_shipped(name).get("kind", "captioner"))]
 
 
 def recipe_summary(name: str) -> str:
-    return tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8")).get("description", "")
+    return _read_shipped(name).get("description", "")
 
 
-def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = ()) -> Recipe:
+def _read_shipped(name: str) -> dict[str, Any]:
+    return tomllib.loads((RECIPES / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = (), kind: str | None = None) -> AnyRecipe:
     """Reads a recipe and changes single settings of it.
 
     Args:
         name_or_path: a recipe that comes with the package, or a TOML file.
         overrides: `"decoder.units=256"`; the value is read as TOML, and as text where that fails.
+        kind: the kind that the caller can use; any by default.
 
     Raises:
-        UserError: there is no such recipe, it is not TOML, or a setting is unknown or does not fit.
+        UserError: there is no such recipe, it is not TOML or of another kind, or a setting is unknown or does not fit.
     """
     path = Path(name_or_path)
     if not path.is_file():
@@ -110,7 +130,13 @@ def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = ()) 
     values.setdefault("name", path.stem)
     for override in overrides:
         _override(values, override)
-    return validate(Recipe, values, source=path.name if not overrides else f"{path.name} with --set")
+    given = values.get("kind", "captioner")
+    if kind is not None and given != kind:
+        raise UserError(
+            f"{path.name} is a recipe of kind {given!r}, but {kind!r} is needed here: {', '.join(recipe_names(kind))}."
+        )
+    recipe_class = RECIPE_KINDS.get(given)
+    return validate(recipe_class, values, source=path.name if not overrides else f"{path.name} with --set")
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipelines.training_log import SCORES
+
 
 class Show:
     """Writes to a terminal with bars, or to a log with a line now and then.
@@ -78,15 +80,15 @@ class Show:
         return advance
 
     def scores(self, row: dict, best: bool) -> None:
-        """One line about an epoch: its loss and its scores."""
-        names = {"bleu_1": "BLEU-1", "bleu_4": "BLEU-4", "cider_d": "CIDEr-D", "faithfulness": "faithfulness"}
-        told = [f"{label} {100 * row[name]:.1f}" for name, label in names.items() if name in row]
+        """One line about an epoch: its losses and its scores."""
+        told = [f"loss {row['loss']:.3f}"]
+        if "dev_loss" in row:
+            told.append(f"development {row['dev_loss']:.4f}")
+        told += [f"{label} {100 * row[name]:.1f}" for name, label in SCORES.items() if name in row]
         if "distinct_captions" in row:
             told.append(f"distinct {row['distinct_captions']:.0%}")
         mark = "  best so far" if best else ""
-        self.say(
-            f"Epoch {row['epoch']}: loss {row['loss']:.3f}  {'  '.join(told)}  ({_duration(row['seconds'])}){mark}"
-        )
+        self.say(f"Epoch {row['epoch']}: {'  '.join(told)}  ({_duration(row['seconds'])}){mark}")
 
     def samples(self, examples, predictions: dict[str, str], at: int, count: int = 3) -> None:
         """A few decoded captions with a reference each; others every epoch."""

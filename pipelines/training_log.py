@@ -18,23 +18,36 @@ def write_history(path: Path, history: list[dict[str, Any]]) -> None:
     os.replace(written, path)
 
 
+# The scores that people are shown while they wait, as shares of one, and losses in nats.
+SCORES = {
+    "bleu_1": "BLEU-1",
+    "bleu_4": "BLEU-4",
+    "cider_d": "CIDEr-D",
+    "faithfulness": "faithfulness",
+    "accuracy": "accuracy",
+}
+LOSSES = {"loss": "training", "dev_loss": "development"}
+
+
 def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Draws the loss and the scores of decoded development captions against the epochs."""
+    """Draws the losses and the scores on the development split against the epochs."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    shown = [name for name in SCORES if name in history[0]]
+    figure = Figure(figsize=(9 if shown else 5, 3.4), layout="constrained")
+    left, *right = figure.subplots(1, 2 if shown else 1, squeeze=False)[0]
     epochs = [row["epoch"] for row in history]
-    left.plot(epochs, [row["loss"] for row in history], marker=".", color="#33658a")
-    left.set(title="Training loss, nats a word", xlabel="epoch")
-    shown = {"bleu_1": "BLEU-1", "bleu_4": "BLEU-4", "cider_d": "CIDEr-D", "faithfulness": "faithfulness"}
-    for name, label in shown.items():
+    for name, label in LOSSES.items():
         if name in history[0]:
-            right.plot(epochs, [row.get(name) for row in history], marker=".", label=label)
-    right.set(title="Decoded development captions", xlabel="epoch")
-    if right.lines:
-        right.legend(frameon=False)
-    for axes in (left, right):
+            left.plot(epochs, [row.get(name) for row in history], marker=".", label=label)
+    left.set(title="Loss, nats", xlabel="epoch")
+    for axes in right:
+        for name in shown:
+            axes.plot(epochs, [row.get(name) for row in history], marker=".", label=SCORES[name])
+        axes.set(title="Development split", xlabel="epoch")
+    for axes in (left, *right):
+        if len(axes.lines) > 1 or axes is not left:
+            axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
     written = path.with_name(path.name + ".new")

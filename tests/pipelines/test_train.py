@@ -13,8 +13,8 @@ from rich.console import Console
 from captioner.errors import UserError
 from captioner.models.captioner import Caption, ImageCaptioner
 from captioner.text.vocabulary import Vocabulary
+from pipelines import loop, training_log
 from pipelines import train as training
-from pipelines import training_log
 from pipelines.checkpoint import read_progress
 from pipelines.datasets import read_dataset, shapes
 from pipelines.prepare import prepare_model
@@ -65,7 +65,7 @@ def eagerly():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "compile", compile_eagerly)
-        patch.setattr(training, "draw_curves", lambda *_: None)
+        patch.setattr(loop, "draw_curves", lambda *_: None)
         yield
 
 
@@ -81,7 +81,7 @@ def run(folder, data, *overrides, **options):
 def trained(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "draw_curves", training_log.draw_curves)
+        patch.setattr(loop, "draw_curves", training_log.draw_curves)
         return folder, run(folder, data)
 
 
@@ -89,7 +89,7 @@ def trained(tmp_path_factory, data):
 def begun(monkeypatch):
     """Trainings that were begun; nothing is learned in them."""
     found = []
-    monkeypatch.setattr(training.Training, "run_epochs", lambda begun: found.append(begun))
+    monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda begun: found.append(begun))
     return found
 
 
@@ -105,8 +105,9 @@ def scored(monkeypatch):
                 variable.assign_add(np.ones(variable.shape))
             return 1.0
 
-        monkeypatch.setattr(training.Training, "_fit_epoch", move)
-        monkeypatch.setattr(training.Training, "_decode", lambda _: {"bleu_4": next(scores), "distinct_captions": 1.0})
+        monkeypatch.setattr(loop.TrainingLoop, "_fit_epoch", move)
+        decoded = lambda *_: {"bleu_4": next(scores), "distinct_captions": 1.0}  # noqa: E731
+        monkeypatch.setattr(training.CaptionTask, "_decode", decoded)
 
     return set_scores
 
@@ -209,12 +210,13 @@ def test_collapse_is_told(trained, data, monkeypatch, images, told):
     examples = tuple(dataclasses.replace(example, id=str(n)) for n in range(images))
     written = {n: [Caption("a square", ("a", "square"), -1.0)] for n in range(images)}
     monkeypatch.setattr(training, "decode_source", lambda *_, **__: written)
-    monkeypatch.setattr(training, "score_split", lambda *_: SimpleNamespace(scores={}))
+    monkeypatch.setattr(training, "score_split", lambda *_: SimpleNamespace(scores={"bleu_4": 0.1}))
     console = Console(record=True, width=300)
     prepared = prepare_model(tiny(), read_dataset(data))
     prepared.dev_examples = examples
+    prepared.dev_source = object()
     prepared.batches = SimpleNamespace(steps=1)
-    said = training.Training(prepared, trained[0], None, Show(console))._decode()
+    said = training.CaptionTask(prepared, Show(console)).judge(0, 1.0).scores
     assert said["distinct_captions"] == 1 / images
     assert ("captions are distinct: the decoder says much the same" in console.export_text()) is told
 
@@ -245,7 +247,7 @@ def test_init_from_keeps_the_weights_of_known_words(trained, data, tmp_path, beg
     table = [f"{example.image},a zebra {n},{example.split}" for n, example in enumerate(examples)]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
     run(tmp_path / "run", tmp_path, "decoder.units=99", "text.minimum_count=9", init_from=trained[0])
-    before, after = ImageCaptioner.from_preset(trained[0]), begun[0].captioner
+    before, after = ImageCaptioner.from_preset(trained[0]), begun[0].task.captioner
     known = len(before.vocabulary)
     assert after.vocabulary.words[:known] == before.vocabulary.words and "zebra" in after.vocabulary.words[known:]
     assert after.settings.decoder == before.settings.decoder, "weights fit only the model they were trained in"
@@ -277,14 +279,14 @@ def test_a_run_that_was_stopped_while_it_wrote_its_words_counts_them_again(data,
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "run", data)
     run(tmp_path / "run", data)
-    assert len(begun[0].captioner.vocabulary) > 20
+    assert len(begun[0].task.captioner.vocabulary) > 20
 
 
 def test_without_a_development_split_the_loss_chooses(data, tmp_path, monkeypatch):
     table = [f'{example.image},"{example.captions[0]}",train' for example in read_dataset(data).split("train")]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
     losses = iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr(training.Training, "_fit_epoch", lambda self: next(losses))
+    monkeypatch.setattr(loop.TrainingLoop, "_fit_epoch", lambda self: next(losses))
     said = run(tmp_path / "run", tmp_path, "training.epochs=3")
     assert "there is no development split to decode" in said
     assert ImageCaptioner.from_preset(tmp_path / "run").metadata["trained"]["epochs"] == 2
