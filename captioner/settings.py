@@ -47,6 +47,7 @@ class DecoderSettings(Settings):
     word_dropout: Share = 0.0  # of whole words, so that the picture has to tell what comes next
     tie_embeddings: bool = False  # the logits use the transposed word embedding
     query_word: bool = False  # attention knows the word just written, besides the state
+    coverage: bool = False  # attention knows where it has looked in this caption
 
 
 class TextSettings(Settings):

@@ -25,6 +25,8 @@ class AttentiveDecoder(Decoder):
         query_word: bool. The attention's query is [h; e] in place of h, which has not seen the word just written. After
             "a red" it then looks for what is red. Not in the paper; it is what keeps colours and shapes of several
             things together.
+        coverage: bool. Attention also knows where it has looked while it wrote this caption (see `AdditiveAttention`).
+            Without it, things that look alike are told twice and others not at all.
         dropout, word_dropout, tie_embeddings: see `Decoder`.
 
     Call arguments:
@@ -37,11 +39,13 @@ class AttentiveDecoder(Decoder):
     Reference: [Xu et al. 2015](https://arxiv.org/abs/1502.03044), sections 3.1.2 and 4.2.1.
     """
 
-    def __init__(self, vocabulary_size, embedding_size, cell, attention_size, query_word=False, **kwargs):
+    def __init__(
+        self, vocabulary_size, embedding_size, cell, attention_size, query_word=False, coverage=False, **kwargs
+    ):
         super().__init__(vocabulary_size, embedding_size, **kwargs)
         self.cell = cell
         self.query_word = query_word
-        self.attention = AdditiveAttention(attention_size, name="attention")
+        self.attention = AdditiveAttention(attention_size, coverage=coverage, name="attention")
         self.gate = keras.layers.Dense(1, activation="sigmoid", name="gate")
         self.starts = [
             keras.layers.Dense(size, activation="tanh", name=f"start_{index}")
@@ -67,15 +71,21 @@ class AttentiveDecoder(Decoder):
         mean = ops.mean(memory, axis=1)
         cell_state = [repeat_rows(start(mean), captions) for start in self.starts]
         # A cell's first state is its output in every cell of the family that has one of that size.
-        return {"cell": cell_state, "output": cell_state[0]}
+        state = {"cell": cell_state, "output": cell_state[0]}
+        if self.attention.coverage:
+            state["coverage"] = self.attention.unseen(memory, captions)
+        return state
 
     def step(self, words, state, image):
         query = ops.concatenate([state["output"], words], axis=-1) if self.query_word else state["output"]
-        context, weights = self.attention(query, image["memory"], image["keys"])
+        context, weights = self.attention(query, image["memory"], image["keys"], state.get("coverage"))
         context = self.gate(state["output"]) * context
         output, cell_state = self.cell(ops.concatenate([words, context], axis=-1), state["cell"])
         features = ops.concatenate([output, context, words], axis=-1)
-        return features, {"cell": cell_state, "output": output}, {"attention": weights}
+        state = {**state, "cell": cell_state, "output": output}
+        if self.attention.coverage:
+            state["coverage"] = self.attention.cover(state["coverage"], weights)
+        return features, state, {"attention": weights}
 
     def get_config(self):
         return {
@@ -83,6 +93,7 @@ class AttentiveDecoder(Decoder):
             "cell": keras.saving.serialize_keras_object(self.cell),
             "attention_size": self.attention.attention_size,
             "query_word": self.query_word,
+            "coverage": self.attention.coverage,
         }
 
     @classmethod

@@ -28,6 +28,7 @@ def make(name, cell="lstm", **options):
     [
         *((name, variant) for name in DECODERS.names() for variant in ({}, {"tie_embeddings": True})),
         ("attention", {"query_word": True}),
+        ("attention", {"coverage": True}),
     ],
     ids=str,
 )
@@ -84,7 +85,7 @@ def test_settings_reach_the_decoder(name):
     )  # fmt: skip
     decoder = build_decoder(settings, vocabulary_size=9)
     config = decoder.get_config()
-    attends = {"attention_size", "query_word"}
+    attends = {"attention_size", "query_word", "coverage"}
     wanted = settings.model_dump(exclude={"name", "cell", "units"} | (set() if name == "attention" else attends))
     assert {key: config[key] for key in wanted} == wanted
     assert config["vocabulary_size"] == 9 and decoder.cell.units == 5

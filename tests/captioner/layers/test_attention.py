@@ -70,3 +70,25 @@ def test_weights_are_a_distribution_and_every_weight_is_learned():
     assert_every_weight_learns(layer, lambda: attend(layer, query, memory))
     back = serialised(layer)
     assert back.get_config() == layer.get_config()
+
+
+def test_coverage_pulls_or_repels_as_the_query_says():
+    layer, memory, query = AdditiveAttention(4, coverage=True), numbers(2, 5, 6), numbers(4, 3, seed=1)
+    layer.build((None, 3), (None, None, 6))
+    randomise(layer)
+    seen = np.abs(numbers(4, 5, 2, seed=2))
+    _, weights = layer(query, memory, layer.project(memory), seen)
+    _, unaware = layer(query, memory, layer.project(memory), np.zeros_like(seen))
+    pull = query @ arrays(layer.coverage_kernel)[0] + arrays(layer.coverage_bias)[0]
+    expected = arrays(unaware)[0] * np.exp((seen * pull[:, None]).sum(-1))
+    assert_equal(weights, expected / expected.sum(-1, keepdims=True), tolerance=1e-5)
+    assert np.abs(arrays(weights)[0] - arrays(unaware)[0]).max() > 1e-2
+    assert serialised(layer).coverage
+
+
+def test_coverage_counts_all_looks_and_keeps_the_last():
+    layer = AdditiveAttention(4, coverage=True)
+    seen = layer.unseen(np.zeros((1, 2, 6), "float32"), captions=2)
+    first, second = np.array([[[0.9, 0.1], [0.5, 0.5]], [[0.2, 0.8], [1.0, 0.0]]], "float32")
+    seen = layer.cover(layer.cover(seen, first), second)
+    assert_equal(seen, np.array([[[1.1, 0.2], [0.9, 0.8]], [[1.5, 1.0], [0.5, 0.0]]]), tolerance=1e-6)
