@@ -39,8 +39,8 @@ class AdditiveAttention(keras.layers.Layer):
     Returns:
         `(context (R, D), weights (R, P))`.
 
-    Reference: Bahdanau, Cho & Bengio 2015, appendix A.1.2; for images Xu et al. 2015, section 3.1.2. Coverage is that of
-    Tu et al. 2016, section 3.1, in a form that depends on the query and costs next to nothing.
+    Reference: Bahdanau, Cho & Bengio 2015, appendix A.1.2; for images Xu et al. 2015, section 3.1.2. Coverage is
+    that of Tu et al. 2016, section 3.1, in a form that depends on the query and costs next to nothing.
     """
 
     flat_beyond = 15.0

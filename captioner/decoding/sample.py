@@ -1,0 +1,101 @@
+"""Drawing captions word by word, batched and compiled whole, as beam search is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from captioner.decoding.beam import IMPOSSIBLE
+
+
+class Sampled(NamedTuple):
+    """One caption for each row.
+
+    words: int32 `(R, T)`, filled up with the end word.
+    lengths: int32 `(R,)`, words without the end word.
+    ended: bool `(R,)`. Whether the end word was drawn; otherwise the caption was cut at T words.
+    log_probabilities: float32 `(R,)`, sums over words and, where it was drawn, end word, under the model itself:
+        neither temperature nor the cutting of unlikely words changes them.
+    """
+
+    words: object
+    lengths: object
+    ended: object
+    log_probabilities: object
+
+
+def sample(step, state, *, noise, start, end, temperature=1.0, top_k=0, top_p=1.0, forbidden=()):
+    """Draws captions from the model's own distribution, or from a sharper one.
+
+    At each word the scores are divided by `temperature`, all but the `top_k` likeliest words are left out, then all
+    but the fewest words whose probabilities sum to `top_p`, and one of the rest is drawn. An empty caption is none, so
+    the first word is never the end.
+
+    All chance is in `noise`, given by the caller: the same noise gives the same captions, on every backend.
+
+    Args:
+        step: `(words (R,), state) -> (log-probabilities (R, V), state)`.
+        state: nest of tensors `(R, ...)`.
+        noise: float `(R, T)`, uniform in [0, 1); T is the number of words, the end word included.
+        start, end: ids.
+        temperature: float. Below 1 likely words become likelier; 1 leaves the distribution as it is.
+        top_k: int. 0 for all words.
+        top_p: float in (0, 1]. The nucleus of Holtzman et al. 2020, section 3.1.
+        forbidden: ids never drawn, such as padding and the unknown word.
+
+    Returns:
+        `Sampled`.
+    """
+    rows, max_words = noise.shape
+
+    def going_on(t, live, *_):
+        return ops.logical_and(t < max_words, ops.any(live))
+
+    def grow(t, live, words, scores, last, state):
+        log_probabilities, state = step(last, state)
+        log_probabilities = ops.cast(log_probabilities, "float32")
+        drawn = _draw(narrowed(log_probabilities, t), ops.take(noise, t, axis=1))
+        chosen = ops.squeeze(ops.take_along_axis(log_probabilities, drawn[:, None], axis=-1), axis=-1)
+        scores = scores + ops.where(live, chosen, 0.0)
+        drawn = ops.where(live, drawn, end)
+        words = ops.where(ops.arange(max_words) == t, drawn[:, None], words)
+        return t + 1, ops.logical_and(live, drawn != end), words, scores, drawn, state
+
+    def narrowed(log_probabilities, t):
+        """The probabilities that are drawn from, up to a factor."""
+        vocabulary_size = log_probabilities.shape[-1]
+        closed = [IMPOSSIBLE if word in {*forbidden, start} else 0.0 for word in range(vocabulary_size)]
+        ending = ops.where(ops.arange(vocabulary_size) == end, ops.where(t == 0, IMPOSSIBLE, 0.0), 0.0)
+        scores = (log_probabilities + ops.convert_to_tensor(closed, dtype="float32") + ending) / temperature
+        if top_k and top_k < vocabulary_size:
+            least = ops.top_k(scores, top_k)[0][:, -1:]
+            scores = ops.where(scores >= least, scores, IMPOSSIBLE)
+        probabilities = ops.softmax(scores, axis=-1)
+        if top_p < 1.0:
+            ordered = -ops.sort(-probabilities, axis=-1)
+            inside = ops.cumsum(ordered, axis=-1) - ordered < top_p  # the word that crosses the border is still inside
+            least = ops.min(ops.where(inside, ordered, 2.0), axis=-1, keepdims=True)
+            probabilities = ops.where(probabilities >= least, probabilities, 0.0)
+        return probabilities
+
+    loop = (
+        ops.convert_to_tensor(0, dtype="int32"), ops.ones((rows,), dtype="bool"),
+        ops.full((rows, max_words), end, dtype="int32"), ops.zeros((rows,), dtype="float32"),
+        ops.full((rows,), start, dtype="int32"), state,
+    )  # fmt: skip
+    _, live, words, scores, _, _ = ops.while_loop(going_on, grow, loop, maximum_iterations=max_words)
+    lengths = ops.sum(ops.cast(words != end, "int32"), axis=-1)
+    return Sampled(words, lengths, ops.logical_not(live), scores)
+
+
+def _draw(probabilities, uniform):
+    """An index `(R,)` for each row of `(R, V)`, with that probability (up to a factor), from uniform `(R,)`."""
+    heaped = ops.cumsum(probabilities, axis=-1)
+    below = heaped <= uniform[:, None] * heaped[:, -1:]
+    # Rounding may put the threshold on the very top, beyond the last word that can be drawn.
+    return ops.sum(ops.cast(ops.logical_and(below, heaped < heaped[:, -1:]), "int32"), axis=-1)
+
+
+def uniform_noise(rows, max_words, seed):
+    """Noise `(rows, max_words)` for `sample`; `seed` is an int or a sequence of ints."""
+    return np.random.default_rng(seed).random((rows, max_words), dtype="float32")
