@@ -14,6 +14,7 @@ from pipelines.batches import CaptionBatches
 from pipelines.datasets import read_dataset
 from pipelines.examples import DataSet, Problem
 from pipelines.features import Progress
+from pipelines.self_critical import SelfCriticalBatches
 from pipelines.settings import Recipe
 from pipelines.sources import Source, open_source
 
@@ -28,7 +29,7 @@ class Prepared:
     train_examples: tuple
     dev_examples: tuple
     problems: list[Problem]
-    batches: CaptionBatches | None = None
+    batches: CaptionBatches | SelfCriticalBatches | None = None
     dev_source: Source | None = None
 
 
@@ -109,6 +110,11 @@ def prepare_sources(prepared: Prepared, cache: Path, progress: Progress | None =
     )
     if not prepared.batches.steps:
         raise UserError(f"None of the training images in {prepared.dataset.root} can be read.")
+    if training.objective == "self_critical":
+        captions = [example.captions for example in prepared.train_examples]
+        prepared.batches = SelfCriticalBatches(
+            prepared.batches, captions, prepared.captioner, training.samples_per_image, training.reward
+        )
     if prepared.dev_examples:
         images = [example.image for example in prepared.dev_examples]
         prepared.dev_source, problems = open_source(encoder, images, cache, progress, say)

@@ -55,8 +55,11 @@ class LoopSettings(Settings):
 class TrainingSettings(LoopSettings):
     """How a captioner is learned."""
 
+    objective: Literal["cross_entropy", "self_critical"] = "cross_entropy"
     images_per_batch: PositiveInt = 32
     captions_per_image: PositiveInt = 5  # rows of a batch = images x captions; each image is looked at once
+    samples_per_image: PositiveInt = 5  # self-critical: captions drawn of each image, in place of those given
+    reward: dict[str, float] = Field(default_factory=lambda: {"cider_d": 1.0})  # self-critical: metric -> weight
     label_smoothing: Share = 0.1
     attention_penalty: Annotated[float, Field(ge=0)] = 0.0
     select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness"] = "bleu_4"

@@ -8,7 +8,7 @@ import keras
 
 from captioner.errors import UserError
 from captioner.text.vocabulary import Vocabulary
-from captioner.training.losses import MaskedCrossEntropy
+from captioner.training.losses import MaskedCrossEntropy, PolicyGradient
 from pipelines.decode import decode_source
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.prepare import Prepared, adopt_model, open_data, prepare_model, prepare_sources
@@ -52,6 +52,10 @@ def train(
     run = Path(run)
     if init_from:
         recipe = adopt_model(recipe, init_from)
+    elif recipe.training.objective == "self_critical":
+        raise UserError(
+            f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
+        )
     progress = begin_run(recipe, run)
     dataset = open_data(recipe, data, show.say)
     vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokeniser) if (run / WORDS).is_file() else None
@@ -98,6 +102,8 @@ class CaptionTask:
         if self.prepared.dev_source is None:
             return Judgement({}, "loss (there is no development split to decode)", -loss)
         scores, name = self._decode(epoch), self.settings.select_by
+        if rewards := getattr(self.batches, "rewards", None):
+            scores["reward"] = sum(rewards) / len(rewards)
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
         return Judgement(scores, name, scores[name])
@@ -138,4 +144,5 @@ def compile_captioner(prepared: Prepared, steps_per_epoch: int) -> keras.Model:
     """The captioner's network with loss and optimiser, all variables made."""
     training, network = prepared.recipe.training, prepared.captioner.network
     network.attention_penalty = training.attention_penalty
-    return compile_network(network, training, MaskedCrossEntropy(training.label_smoothing), steps_per_epoch)
+    learned = {"cross_entropy": MaskedCrossEntropy(training.label_smoothing), "self_critical": PolicyGradient()}
+    return compile_network(network, training, learned[training.objective], steps_per_epoch)

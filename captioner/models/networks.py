@@ -1,8 +1,8 @@
-"""The three ways a captioner's encoder and decoder are put to work, as Keras models that share their weights.
+"""The ways a captioner's encoder and decoder are put to work, as Keras models that share their weights.
 
-`CaptionNetwork` learns, `CaptionSearcher` writes and `CaptionReader` reads given captions. All three call the same
-decode step. `image` is what the trainable part of the encoder takes: cached features of the frozen trunk, or pixels
-where the whole encoder is trained.
+`CaptionNetwork` learns, `CaptionSearcher` and `CaptionSampler` write, and `CaptionReader` reads given captions. All
+call the same decode step. `image` is what the trainable part of the encoder takes: cached features of the frozen
+trunk, or pixels where the whole encoder is trained.
 
 Letters: B images, C captions of each, K beams, T words, P places, V vocabulary.
 """
@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from captioner.decoding.beam import beam_search
+from captioner.decoding.sample import sample
 from captioner.text.vocabulary import Vocabulary
 
 PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
@@ -81,14 +82,8 @@ class CaptionSearcher(keras.Model):
 
     def call(self, image):
         memory = self.see(ops.cast(image, "float32"))
-        prepared = self.decoder.prepare(memory)
-
-        def step(words, state):
-            features, state, _ = self.decoder.step(self.decoder.read(words), state, prepared)
-            return ops.log_softmax(ops.cast(self.decoder.logits(features), "float32"), axis=-1), state
-
         searched = beam_search(
-            step,
+            step_of(self.decoder, memory),
             self.decoder.start(memory, captions=self.beam_size),
             batch_size=memory.shape[0],
             start=START,
@@ -126,3 +121,51 @@ class CaptionReader(keras.Model):
         chosen = ops.squeeze(ops.take_along_axis(log_probabilities, targets[:, :, None], axis=-1), axis=-1)
         read = {"log_probabilities": ops.where(targets == PAD, 0.0, chosen), **extras}
         return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in read.items()}
+
+
+class CaptionSampler(keras.Model):
+    """Free running by chance: captions drawn from the decoder's distribution.
+
+    Args:
+        see, decoder: as in `CaptionNetwork`.
+        temperature, top_k, top_p: see `sample`.
+
+    Call arguments:
+        inputs: `{"image": (B, ...), "noise": (B, C, T)}`: for each of C captions of at most T words, end word included,
+            uniform noise in [0, 1).
+
+    Returns:
+        dictionary `words` int `(B, C, T)`, `lengths` int `(B, C)`, `ended` bool `(B, C)`, `log_probabilities` `(B, C)`.
+    """
+
+    def __init__(self, see, decoder, temperature=1.0, top_k=0, top_p=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.see = see
+        self.decoder = decoder
+        self.narrowing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+
+    def call(self, inputs):
+        images, captions, length = inputs["noise"].shape
+        memory = self.see(ops.cast(inputs["image"], "float32"))
+        sampled = sample(
+            step_of(self.decoder, memory),
+            self.decoder.start(memory, captions=captions),
+            noise=ops.reshape(inputs["noise"], (images * captions, length)),
+            start=START,
+            end=END,
+            forbidden=(PAD, UNKNOWN),
+            **self.narrowing,
+        )
+        folded = sampled._asdict().items()
+        return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in folded}
+
+
+def step_of(decoder, memory):
+    """What searching and sampling call: `(words (R,), state) -> (log-probabilities (R, V), state)`."""
+    prepared = decoder.prepare(memory)
+
+    def step(words, state):
+        features, state, _ = decoder.step(decoder.read(words), state, prepared)
+        return ops.log_softmax(ops.cast(decoder.logits(features), "float32"), axis=-1), state
+
+    return step
