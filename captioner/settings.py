@@ -40,14 +40,19 @@ class DecoderSettings(Settings):
 
     name: str = "attention"
     cell: str = "lstm"
+    cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # such as {activation = "relu"}
     units: PositiveInt = 512
+    layers: PositiveInt = 1  # cells on top of each other
+    connection: Literal["none", "residual", "highway"] = "none"  # between layers
+    embedding: Literal["learned", "one_hot"] = "learned"  # how a word enters; data.vectors begins learned ones
     embedding_size: PositiveInt = 512
     attention_size: PositiveInt = 512
-    dropout: Share = 0.5  # on embedded words, and before the logits
+    dropout: Share = 0.5  # on embedded words, between layers, and before the logits
     word_dropout: Share = 0.0  # of whole words, so that the picture has to tell what comes next
     tie_embeddings: bool = False  # the logits use the transposed word embedding
     query_word: bool = False  # attention knows the word just written, besides the state
     coverage: bool = False  # attention knows where it has looked in this caption
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # what only one decoder takes
 
 
 class TextSettings(Settings):
@@ -75,6 +80,39 @@ class CaptionerSettings(Settings):
     decoder: DecoderSettings = DecoderSettings()
     text: TextSettings = TextSettings()
     search: SearchSettings = SearchSettings()
+
+
+class LanguageTextSettings(Settings):
+    """How text becomes symbols, which a language model calls words even where they are characters."""
+
+    tokeniser: str = "characters"
+    minimum_count: PositiveInt = 1  # rarer words of the training text become <unk>
+    maximum_size: PositiveInt | None = None
+
+
+class LanguageNetworkSettings(Settings):
+    """How the words so far become scores of the next."""
+
+    name: Literal["recurrent", "window"] = "recurrent"  # window: a feed-forward network over the last few words
+    cell: str = "lstm"
+    cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # such as {activation = "relu"}
+    units: PositiveInt = 512
+    layers: PositiveInt = 2
+    connection: Literal["none", "residual", "highway"] = "none"  # between layers
+    window: Annotated[int, Field(ge=2)] = 3  # words that `window` sees
+    embedding: Literal["learned", "one_hot"] = "learned"
+    embedding_size: PositiveInt = 128  # of a learned one
+    dropout: Share = 0.0  # on embedded words, between layers, and before the scores
+    tie_embeddings: bool = False  # the scores use the transposed embedding; embedding_size must be units
+
+
+class LanguageModelSettings(Settings):
+    """Everything that is needed to build a language model again, except its words and weights."""
+
+    kind: Literal["language_model"] = "language_model"
+    model: LanguageNetworkSettings = LanguageNetworkSettings()
+    text: LanguageTextSettings = LanguageTextSettings()
+    ends: bool = True  # whether texts that it learned from had an end, so that it knows when to stop
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)

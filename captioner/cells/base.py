@@ -29,6 +29,27 @@ class RecurrentCell(keras.layers.Layer):
         self.state_size = units
         self.output_size = units
 
+    def require(self, option, value, known):
+        """Refuses a value of an option that is not one of those known."""
+        if value not in known:
+            raise ValueError(f"{type(self).__name__}: `{option}` is one of {', '.join(known)}, received {value!r}.")
+
+    def require_number(self, option, value):
+        """Refuses a value of an option that is no number; TOML's `true` is none."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{type(self).__name__}: `{option}` is a number, received {value!r}.")
+        return value
+
+    def bias_of_ones(self, place, of):
+        """A bias that starts at 1 for the gate at `place` of `of` gates, and at 0 for the others."""
+        units = self.units
+
+        def initializer(shape, dtype=None):
+            parts = [ops.ones((units,), dtype) if n == place else ops.zeros((units,), dtype) for n in range(of)]
+            return ops.concatenate(parts)
+
+        return initializer
+
     def project(self, inputs):
         """The part of a step that needs no state, of one step `(B, features)` or of all, `(B, T, features)`."""
         raise NotImplementedError(f"{type(self).__name__} does not define `project`.")
@@ -40,6 +61,17 @@ class RecurrentCell(keras.layers.Layer):
     def call(self, inputs, states, training=False):
         """One step: inputs `(B, features)` and states to `(output (B, units), new states)`."""
         return self.advance(self.project(inputs), list(states))
+
+    def shown(self, states):
+        """The output that belongs to these states: what a step that ended in them has put out."""
+        return states[0]
+
+    def draw_noise(self, rows, steps):
+        """Noise between layers, for all steps of a training sequence. Only a stack has any; None means nothing."""
+
+    def layer_cells(self):
+        """The cells from the lowest layer up; a cell that is no stack is the only one."""
+        return [self]
 
     def state_sizes(self):
         """The sizes of the state tensors as a list, also where there is only one."""

@@ -44,12 +44,8 @@ class LSTMCell(RecurrentCell):
         self.recurrent_kernel = self.add_weight(
             (self.units, 4 * self.units), initializer="orthogonal", name="recurrent_kernel"
         )
-        self.bias = self.add_weight((4 * self.units,), initializer=self._remembering_bias, name="bias")
+        self.bias = self.add_weight((4 * self.units,), initializer=self.bias_of_ones(1, of=4), name="bias")
         self.built = True
-
-    def _remembering_bias(self, shape, dtype=None):
-        units = self.units
-        return ops.concatenate([ops.zeros((units,), dtype), ops.ones((units,), dtype), ops.zeros((2 * units,), dtype)])
 
     def project(self, inputs):
         return ops.matmul(inputs, self.kernel) + self.bias

@@ -6,6 +6,13 @@ DECODERS = Registry(
     "decoder",
     {
         "attention": "captioner.decoders.attention:AttentiveDecoder",
+        "hard_attention": "captioner.decoders.hard_attention:HardAttentionDecoder",
+        "up_down": "captioner.decoders.up_down:UpDownDecoder",
         "inject": "captioner.decoders.inject:InjectDecoder",
+        "neuraltalk": "captioner.decoders.neuraltalk:NeuralTalkDecoder",
+        "show_and_tell": "captioner.decoders.show_and_tell:ShowAndTellDecoder",
+        "m_rnn": "captioner.decoders.m_rnn:MultimodalDecoder",
+        "lrcn": "captioner.decoders.lrcn:LongTermRecurrentDecoder",
+        "recurrent_visual": "captioner.decoders.recurrent_visual:RecurrentVisualDecoder",
     },
 )

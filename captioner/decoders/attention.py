@@ -20,7 +20,7 @@ class AttentiveDecoder(Decoder):
     Args:
         vocabulary_size: int, V.
         embedding_size: int. Size of a word vector.
-        cell: any recurrent cell.
+        cell: any recurrent cell, or a stack of them.
         attention_size: int, A.
         query_word: bool. The attention's query is [h; e] in place of h, which has not seen the word just written. After
             "a red" it then looks for what is red. Not in the paper; it is what keeps colours and shapes of several
@@ -42,8 +42,7 @@ class AttentiveDecoder(Decoder):
     def __init__(
         self, vocabulary_size, embedding_size, cell, attention_size, query_word=False, coverage=False, **kwargs
     ):
-        super().__init__(vocabulary_size, embedding_size, **kwargs)
-        self.cell = cell
+        super().__init__(vocabulary_size, embedding_size, cell, **kwargs)
         self.query_word = query_word
         self.attention = AdditiveAttention(attention_size, coverage=coverage, name="attention")
         self.gate = keras.layers.Dense(1, activation="sigmoid", name="gate")
@@ -70,32 +69,37 @@ class AttentiveDecoder(Decoder):
     def start(self, memory, captions=1):
         mean = ops.mean(memory, axis=1)
         cell_state = [repeat_rows(start(mean), captions) for start in self.starts]
-        # A cell's first state is its output in every cell of the family that has one of that size.
-        state = {"cell": cell_state, "output": cell_state[0]}
+        state = {"cell": cell_state, "output": self.cell.shown(cell_state)}
         if self.attention.coverage:
             state["coverage"] = self.attention.unseen(memory, captions)
         return state
 
-    def step(self, words, state, image):
-        query = ops.concatenate([state["output"], words], axis=-1) if self.query_word else state["output"]
-        context, weights = self.attention(query, image["memory"], image["keys"], state.get("coverage"))
+    def step(self, read, state, image):
+        words = read["words"]
+        context, weights, extras = self.look(read, state, image)
         context = self.gate(state["output"]) * context
-        output, cell_state = self.cell(ops.concatenate([words, context], axis=-1), state["cell"])
+        projected = self.cell.project(ops.concatenate([words, context], axis=-1))
+        output, cell_state = self.advance(projected, state["cell"], read)
         features = ops.concatenate([output, context, words], axis=-1)
         state = {**state, "cell": cell_state, "output": output}
         if self.attention.coverage:
             state["coverage"] = self.attention.cover(state["coverage"], weights)
-        return features, state, {"attention": weights}
+        return features, state, extras
+
+    def look(self, read, state, image):
+        """What attention finds `(R, D)`, its weights `(R, P)`, and the extras of the step."""
+        query = state["output"]
+        if self.query_word:
+            query = ops.concatenate([query, read["words"]], axis=-1)
+        context, weights = self.attention(
+            query, image["memory"], image["keys"], state.get("coverage"), image.get("real")
+        )
+        return context, weights, {"attention": weights}
 
     def get_config(self):
         return {
             **super().get_config(),
-            "cell": keras.saving.serialize_keras_object(self.cell),
             "attention_size": self.attention.attention_size,
             "query_word": self.query_word,
             "coverage": self.attention.coverage,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})

@@ -17,7 +17,7 @@ class InjectDecoder(Decoder):
     Args:
         vocabulary_size: int, V.
         embedding_size: int. Size of a word vector.
-        cell: any recurrent cell.
+        cell: any recurrent cell, or a stack of them.
         dropout, word_dropout, tie_embeddings: see `Decoder`.
 
     Call arguments:
@@ -31,8 +31,7 @@ class InjectDecoder(Decoder):
     """
 
     def __init__(self, vocabulary_size, embedding_size, cell, **kwargs):
-        super().__init__(vocabulary_size, embedding_size, **kwargs)
-        self.cell = cell
+        super().__init__(vocabulary_size, embedding_size, cell, **kwargs)
         self.starts = [
             keras.layers.Dense(size, activation="tanh", name=f"start_{index}")
             for index, size in enumerate(cell.state_sizes())
@@ -48,7 +47,8 @@ class InjectDecoder(Decoder):
 
     def read(self, words, training=False):
         # Nothing but words enters the cell, so its projection is one product for all steps.
-        return self.cell.project(super().read(words, training=training))
+        read = super().read(words, training=training)
+        return {**read, "words": self.cell.project(read["words"])}
 
     def prepare(self, memory):
         return {}
@@ -57,13 +57,6 @@ class InjectDecoder(Decoder):
         mean = ops.mean(memory, axis=1)
         return {"cell": [repeat_rows(start(mean), captions) for start in self.starts]}
 
-    def step(self, words, state, image):
-        output, cell_state = self.cell.advance(words, state["cell"])
+    def step(self, read, state, image):
+        output, cell_state = self.advance(read["words"], state["cell"], read)
         return output, {"cell": cell_state}, {}
-
-    def get_config(self):
-        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from captioner.decoding.beam import IMPOSSIBLE
+from captioner.decoding.draw import closed, draw, narrowed
 
 
 class Sampled(NamedTuple):
@@ -54,29 +55,18 @@ def sample(step, state, *, noise, start, end, temperature=1.0, top_k=0, top_p=1.
     def grow(t, live, words, scores, last, state):
         log_probabilities, state = step(last, state)
         log_probabilities = ops.cast(log_probabilities, "float32")
-        drawn = _draw(narrowed(log_probabilities, t), ops.take(noise, t, axis=1))
+        drawn = draw(allowed(log_probabilities, t), ops.take(noise, t, axis=1))
         chosen = ops.squeeze(ops.take_along_axis(log_probabilities, drawn[:, None], axis=-1), axis=-1)
         scores = scores + ops.where(live, chosen, 0.0)
         drawn = ops.where(live, drawn, end)
         words = ops.where(ops.arange(max_words) == t, drawn[:, None], words)
         return t + 1, ops.logical_and(live, drawn != end), words, scores, drawn, state
 
-    def narrowed(log_probabilities, t):
-        """The probabilities that are drawn from, up to a factor."""
+    def allowed(log_probabilities, t):
         vocabulary_size = log_probabilities.shape[-1]
-        closed = [IMPOSSIBLE if word in {*forbidden, start} else 0.0 for word in range(vocabulary_size)]
         ending = ops.where(ops.arange(vocabulary_size) == end, ops.where(t == 0, IMPOSSIBLE, 0.0), 0.0)
-        scores = (log_probabilities + ops.convert_to_tensor(closed, dtype="float32") + ending) / temperature
-        if top_k and top_k < vocabulary_size:
-            least = ops.top_k(scores, top_k)[0][:, -1:]
-            scores = ops.where(scores >= least, scores, IMPOSSIBLE)
-        probabilities = ops.softmax(scores, axis=-1)
-        if top_p < 1.0:
-            ordered = -ops.sort(-probabilities, axis=-1)
-            inside = ops.cumsum(ordered, axis=-1) - ordered < top_p  # the word that crosses the border is still inside
-            least = ops.min(ops.where(inside, ordered, 2.0), axis=-1, keepdims=True)
-            probabilities = ops.where(probabilities >= least, probabilities, 0.0)
-        return probabilities
+        scores = log_probabilities + closed(vocabulary_size, {*forbidden, start}) + ending
+        return narrowed(scores, temperature, top_k, top_p)
 
     loop = (
         ops.convert_to_tensor(0, dtype="int32"), ops.ones((rows,), dtype="bool"),
@@ -86,14 +76,6 @@ def sample(step, state, *, noise, start, end, temperature=1.0, top_k=0, top_p=1.
     _, live, words, scores, _, _ = ops.while_loop(going_on, grow, loop, maximum_iterations=max_words)
     lengths = ops.sum(ops.cast(words != end, "int32"), axis=-1)
     return Sampled(words, lengths, ops.logical_not(live), scores)
-
-
-def _draw(probabilities, uniform):
-    """An index `(R,)` for each row of `(R, V)`, with that probability (up to a factor), from uniform `(R,)`."""
-    heaped = ops.cumsum(probabilities, axis=-1)
-    below = heaped <= uniform[:, None] * heaped[:, -1:]
-    # Rounding may put the threshold on the very top, beyond the last word that can be drawn.
-    return ops.sum(ops.cast(ops.logical_and(below, heaped < heaped[:, -1:]), "int32"), axis=-1)
 
 
 def uniform_noise(rows, max_words, seed):

@@ -35,6 +35,7 @@ class AdditiveAttention(keras.layers.Layer):
         memory: `(B, P, D)`.
         keys: `(B, P, A)`, from `project(memory)`.
         coverage: `(R, P, 2)`, from `unseen` and then from `cover`; only with `coverage`.
+        real: bool `(B, P)`. Places where it is False are padding, and nothing is seen there.
 
     Returns:
         `(context (R, D), weights (R, P))`.
@@ -44,6 +45,7 @@ class AdditiveAttention(keras.layers.Layer):
     """
 
     flat_beyond = 15.0
+    closed = -1e4  # a score that no softmax lets through, in half precision, too
 
     def __init__(self, attention_size, coverage=False, **kwargs):
         super().__init__(**kwargs)
@@ -77,7 +79,7 @@ class AdditiveAttention(keras.layers.Layer):
         """The coverage after a look with `weights` `(R, P)`."""
         return ops.stack([coverage[..., 0] + weights, weights], axis=-1)
 
-    def call(self, query, memory, keys, coverage=None):
+    def call(self, query, memory, keys, coverage=None, real=None):
         rows, images = ops.shape(query)[0], ops.shape(memory)[0]
         queries = self._exponential(ops.matmul(query, self.query_kernel))
         queries = ops.reshape(queries, (images, rows // images, 1, self.attention_size))
@@ -87,6 +89,8 @@ class AdditiveAttention(keras.layers.Layer):
         if self.coverage:
             pull = ops.matmul(query, self.coverage_kernel) + self.coverage_bias
             scores = scores + ops.reshape(ops.sum(coverage * pull[:, None], axis=-1), scores.shape)
+        if real is not None:
+            scores = ops.where(real[:, None], scores, self.closed)
         weights = ops.softmax(scores, axis=-1)
         context = ops.matmul(weights, memory)
         return (

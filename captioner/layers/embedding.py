@@ -1,6 +1,7 @@
-"""Vectors of words."""
+"""Vectors of words: learned, begun with those of others, or one number a word."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -29,3 +30,43 @@ class WordEmbedding(keras.layers.Embedding):
         # Computing something from the table is what makes its gradient dense.
         table = ops.multiply(ops.convert_to_tensor(self.embeddings), 1.0)
         return ops.cast(ops.take(table, ops.cast(inputs, "int32"), axis=0), self.compute_dtype)
+
+    def begin_with(self, matrix, found):
+        """Puts vectors that others have trained in place of random ones.
+
+        Args:
+            matrix: `(input_dim, output_dim)`.
+            found: bool `(input_dim,)`, which rows of it hold a word's vector; the other words keep what they have.
+        """
+        known = np.asarray(found)[:, None]
+        self.embeddings.assign(np.where(known, matrix, ops.convert_to_numpy(self.embeddings)))
+
+
+@keras.saving.register_keras_serializable("captioner")
+class OneHotEmbedding(keras.layers.Layer):
+    """A word as one 1 among zeros: nothing is learned, and all words are equally far from each other.
+
+    The matrix that it is multiplied with next then holds a vector for each word.
+
+    Args:
+        input_dim: int, V. Words.
+
+    Call arguments:
+        inputs: int `(...)`.
+
+    Returns:
+        `(..., V)`.
+    """
+
+    def __init__(self, input_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.input_dim = self.output_dim = input_dim
+
+    def build(self, input_shape=None):
+        self.built = True
+
+    def call(self, inputs):
+        return ops.one_hot(ops.cast(inputs, "int32"), self.input_dim, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "input_dim": self.input_dim}

@@ -3,9 +3,11 @@
 import inspect
 from pathlib import Path
 
-from captioner.cells import CELLS
+from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
+from captioner.decoders.base import Decoder
 from captioner.encoders import build_encoder
+from captioner.errors import UserError, nearest
 from captioner.settings import CaptionerSettings, DecoderSettings
 
 
@@ -16,12 +18,34 @@ def build_captioner_parts(settings: CaptionerSettings, vocabulary_size: int, enc
 
 
 def build_decoder(settings: DecoderSettings, vocabulary_size: int):
-    """The decoder called `settings.name`, with those settings that its constructor takes."""
+    """The decoder called `settings.name`, with those settings that its constructor takes.
+
+    Raises:
+        UserError: there is no such decoder or cell, `settings.options` holds one that this decoder does not have, or
+            settings contradict each other.
+    """
     decoder_class = DECODERS.get(settings.name)
-    cell = CELLS.get(settings.cell)(settings.units, name="cell")
-    given = {**settings.model_dump(exclude={"name", "units"}), "vocabulary_size": vocabulary_size, "cell": cell}
-    taken = set()
-    for owner in decoder_class.__mro__:
-        if "__init__" in vars(owner):
-            taken |= set(inspect.signature(owner.__init__).parameters)
-    return decoder_class(**{name: value for name, value in given.items() if name in taken}, name="decoder")
+    if settings.tie_embeddings and settings.embedding != "learned":
+        raise UserError("decoder.tie_embeddings needs decoder.embedding = learned: one-hot words share no table.")
+    cell = build_cell(
+        settings.cell,
+        settings.units,
+        layers=settings.layers,
+        dropout=settings.dropout,
+        connection=settings.connection,
+        options=settings.cell_options,
+    )
+    common = {**settings.model_dump(exclude={"name", "units", "cell", "options"}), "vocabulary_size": vocabulary_size}
+    taken = {
+        name
+        for owner in decoder_class.__mro__
+        if issubclass(owner, Decoder) and "__init__" in vars(owner)
+        for name in inspect.signature(owner.__init__).parameters
+    }
+    own = sorted(taken - {*common, "self", "cell", "kwargs"})
+    for option in settings.options:
+        if option not in own:
+            has = f"it has {', '.join(own)}" if own else "it has none"
+            raise UserError(f"The decoder {settings.name} has no option `{option}`; {has}.{nearest(option, own)}")
+    given = {name: value for name, value in common.items() if name in taken}
+    return decoder_class(**given, **settings.options, cell=cell, name="decoder")

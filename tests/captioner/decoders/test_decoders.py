@@ -7,6 +7,7 @@ import pytest
 
 from captioner.cells.lstm import LSTMCell
 from captioner.decoders import DECODERS
+from captioner.errors import UserError
 from captioner.models.build import build_decoder
 from captioner.settings import DecoderSettings
 from tests.support import arrays, assert_equal, check_decoder, numbers, randomise
@@ -20,6 +21,8 @@ def make(name, cell="lstm", **options):
     given = {**SIZES, **options}
     if "attention_size" not in inspect.signature(decoder.__init__).parameters:
         given.pop("attention_size")
+    if name == "hard_attention":  # its places are drawn while it learns; test_family.py is about that
+        given["soft_share"] = 1.0
     return decoder(cell=LSTMCell(4), **given)
 
 
@@ -42,10 +45,15 @@ def test_a_dropped_word_is_dropped_whole(name):
     decoder, words = make(name, word_dropout=0.5), np.full((6, 40), 4)
     decoder(words, numbers(1, 5, 6))
     randomise(decoder)
-    vector, nothing = arrays(decoder.read(np.array([[4]])))[0][0, 0], arrays(decoder.read(words, training=True))[0]
+    vector, nothing = (
+        arrays(decoder.read(np.array([[4]]))["words"])[0][0, 0],
+        arrays(decoder.read(words, training=True)["words"])[0],
+    )
     kinds = np.unique(nothing.reshape(240, -1).round(4), axis=0)
     assert len(kinds) == 2, "kept or dropped, there is no third"
-    assert_equal(decoder.read(words), np.broadcast_to(vector, nothing.shape), why="words are dropped outside training")
+    assert_equal(
+        decoder.read(words)["words"], np.broadcast_to(vector, nothing.shape), why="words are dropped outside training"
+    )
 
 
 @pytest.mark.parametrize("name", DECODERS.names())
@@ -81,11 +89,21 @@ def test_settings_reach_the_decoder(name):
     """A setting that is accepted and then ignored."""
     settings = DecoderSettings(
         name=name, units=5, embedding_size=3, attention_size=7, dropout=0.25, word_dropout=0.125, tie_embeddings=True,
-        query_word=True,
+        query_word=True, layers=2,
     )  # fmt: skip
     decoder = build_decoder(settings, vocabulary_size=9)
     config = decoder.get_config()
-    attends = {"attention_size", "query_word", "coverage"}
-    wanted = settings.model_dump(exclude={"name", "cell", "units"} | (set() if name == "attention" else attends))
+    takes = {name for owner in type(decoder).__mro__ for name in inspect.signature(owner.__init__).parameters}
+    wanted = {key: value for key, value in settings.model_dump(exclude={"name", "cell"}).items() if key in takes}
+    assert {"embedding_size", "dropout", "word_dropout", "tie_embeddings"} <= wanted.keys()
     assert {key: config[key] for key in wanted} == wanted
-    assert config["vocabulary_size"] == 9 and decoder.cell.units == 5
+    assert config["vocabulary_size"] == 9 and decoder.cell.output_size == 5 and len(decoder.cell.layer_cells()) == 2
+
+
+def test_options_reach_the_decoder_that_has_them_and_no_other():
+    settings = DecoderSettings(name="recurrent_visual", units=5, options={"reconstruction_weight": 0.25})
+    assert build_decoder(settings, vocabulary_size=9).reconstruction_weight == 0.25
+    with pytest.raises(UserError, match=r"no option `reconstruction_weigt`.*Did you mean `reconstruction_weight`"):
+        build_decoder(settings.model_copy(update={"options": {"reconstruction_weigt": 1.0}}), vocabulary_size=9)
+    with pytest.raises(UserError, match="inject has no option `entropy_weight`; it has none"):
+        build_decoder(DecoderSettings(name="inject", options={"entropy_weight": 1.0}), vocabulary_size=9)

@@ -8,7 +8,8 @@ import tensorflow as tf
 from keras import ops
 
 from captioner.decoding.beam import beam_search
-from captioner.decoding.sample import _draw, sample, uniform_noise
+from captioner.decoding.draw import draw as draw_one
+from captioner.decoding.sample import sample, uniform_noise
 from tests.captioner.decoding.test_beam import END, FORBIDDEN, START, VOCABULARY, WORDS, Language
 
 ROWS, LONGEST = 6000, 3
@@ -135,7 +136,7 @@ def test_nothing_impossible_is_drawn_at_the_borders_of_the_noise():
     probabilities[:, 7] += 1e-3
     probabilities[:, -3:] = 0
     for uniform in (np.zeros(2000, "float32"), np.full(2000, np.nextafter(np.float32(1), np.float32(0)))):
-        drawn = np.asarray(_draw(probabilities, uniform))
+        drawn = np.asarray(draw_one(probabilities, uniform))
         assert (probabilities[np.arange(2000), drawn] > 0).all()
 
 

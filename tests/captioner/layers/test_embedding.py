@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from captioner.layers.embedding import WordEmbedding
+from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from captioner.training.optimisers import build_optimiser
 from tests.support import assert_equal, numbers, serialised
 
@@ -49,3 +49,20 @@ def test_a_step_is_that_of_the_summed_gradient(name, compiled):
 
     step() if compiled else step.python_function()
     assert_equal(np.asarray(layer.embeddings), np.asarray(table), tolerance=1e-6)
+
+
+def test_vectors_of_others_take_the_place_of_random_ones_where_there_are_any():
+    layer = make()
+    layer.begin_with(np.full((5, 2), 7.0), np.array([False, True, False, False, True]))
+    expected = numbers(5, 2)
+    expected[[1, 4]] = 7
+    assert_equal(layer.embeddings, expected)
+
+
+def test_a_one_hot_word_is_a_row_of_the_next_matrix():
+    layer, kernel = OneHotEmbedding(5), numbers(5, 2)
+    assert_equal(ops.matmul(layer(WORDS), kernel), kernel[WORDS])
+    assert not layer.weights and layer.output_dim == 5
+    assert serialised(layer).get_config() == layer.get_config()
+    half = OneHotEmbedding(5, dtype="mixed_bfloat16")(WORDS)
+    assert keras.backend.standardize_dtype(half.dtype) == "bfloat16"
