@@ -67,8 +67,14 @@ class CaptionExample:
 
 @dataclass(frozen=True)
 class QuestionExample:
-    """An image, a question about it and the answers that people gave; `choices` where it is multiple
-    choice."""
+    """An image, a question about it and the answers that people gave.
+
+    `id` is unique: the image's path below the data set's folder, "#" and the question's number among those of
+    the image; `source_id` is the data set's own name for the question. `answers` has one entry a person (ten
+    in VQA, one in most others; none where a data set withholds them); an answer that is a set is a list with
+    commas. `choices`, where it is multiple choice. `type` is the question's, `answer_type` the answer's, as
+    the data set has it; empty where it has none.
+    """
 
     id: str
     image: Path
@@ -78,12 +84,13 @@ class QuestionExample:
     choices: tuple[str, ...] = ()
     type: str = ""
     source_id: str = ""
+    answer_type: str = ""
 
     def rows(self) -> list[dict]:
-        """One row an answer."""
+        """One row an answer; one without an answer where none is known."""
         same = {"id": self.id, "image": str(self.image), "question": self.question}
         rest = {"split": self.split, "type": self.type, "source_id": self.source_id}
-        return [{**same, "answer": answer, **rest} for answer in self.answers]
+        return [{**same, "answer": answer, **rest} for answer in self.answers or (None,)]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from captioner.metrics.bleu import Bleu
 from captioner.metrics.score import ScoreReport
 
 DRAWS = 1000
@@ -36,6 +37,20 @@ def score_intervals(report: ScoreReport) -> dict[str, tuple[float, float]]:
         if name != "diversity":
             found |= intervals(report.rows[name], metric.combine)
     return found
+
+
+def combine_rows(name: str, rows: np.ndarray) -> dict[str, float]:
+    """The scores of the captions whose rows these are.
+
+    Args:
+        name: "bleu", "truth", or a score that is the mean of its one column.
+        rows: `(N, F)`.
+    """
+    if name == "bleu":
+        return Bleu().combine(rows)
+    if name == "truth":
+        return combine_truth(rows)
+    return {name: float(np.mean(rows))}
 
 
 def truth_rows(captions: dict[str, str], scenes: dict) -> np.ndarray:

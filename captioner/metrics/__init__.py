@@ -1,4 +1,4 @@
-"""Scores of captions against references, from words. Loads without Keras."""
+"""Scores of captions against references and of answers against what people answered. Loads without Keras."""
 
 from captioner.registry import Registry
 
@@ -9,6 +9,16 @@ METRICS = Registry(
         "rouge_l": "captioner.metrics.rouge:RougeL",
         "cider_d": "captioner.metrics.cider:CiderD",
         "cider": "captioner.metrics.cider:Cider",
+        "meteor_wordnet": "captioner.metrics.meteor:MeteorWordNet",
         "diversity": "captioner.metrics.diversity:Diversity",
+    },
+)
+
+ANSWER_METRICS = Registry(
+    "metric of answers",
+    {
+        "exact_match": "captioner.metrics.answers:ExactMatch",
+        "vqa_accuracy": "captioner.metrics.vqa_accuracy:VqaAccuracy",
+        "wups": "captioner.metrics.wups:Wups",
     },
 )

@@ -8,5 +8,6 @@ TOKENISERS = Registry(
         "ptb": "captioner.text.ptb:PTB",
         "unicode": "captioner.text.unicode:UNICODE",
         "characters": "captioner.text.characters:CHARACTERS",
+        "spaces": "captioner.text.spaces:SPACES",
     },
 )

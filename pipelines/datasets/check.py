@@ -1,13 +1,13 @@
 """Looks a data set over before anybody trains on it: sizes, words, and everything that is wrong with it.
 
 `check` counts, opens every image and compares them; `CheckReport.lines` says it in plain lines, which is what
-`captioner check DATA` prints.
+`captioner check DATA` prints. Questions are looked over by `pipelines.datasets.check_questions`.
 """
 
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 
 from captioner.images import ImageError, ImageSpec, decode_image, read_bytes
 from captioner.text.tokenisers import Tokeniser, get_tokeniser
-from pipelines.examples import SPLITS, DataSet, Problem
+from pipelines.examples import SPLITS, CaptionExample, DataSet, Problem
 
 # Decoding at a small size finds the same damage (the whole file is read) and leaves little to resize.
 _SMALL = ImageSpec(height=16, width=16, preprocessing="raw")
@@ -85,20 +85,11 @@ class CheckReport:
         yield from _table(self.splits)
         yield ""
         yield (
-            f"Vocabulary: {_count(self.vocabulary_size, 'word')} that train holds at least "
-            f"{_count(self.minimum_count, 'time')} ({self.tokeniser} tokeniser); `unknown` is the share of "
+            f"Vocabulary: {count(self.vocabulary_size, 'word')} that train holds at least "
+            f"{count(self.minimum_count, 'time')} ({self.tokeniser} tokeniser); `unknown` is the share of "
             "words outside it."
         )
-        if not self.images_opened:
-            yield "Images were not opened: damaged and repeated ones were not looked for."
-        if self.problems:
-            yield f"\n{_count(len(self.problems), 'problem')}:"
-            yield from map(str, self.problems)
-        if self.same_images:
-            yield f"\n{_count(len(self.same_images), 'repeated image')}, {len(self.leaks):,} across splits:"
-            yield from map(str, self.same_images)
-        if self.sound:
-            yield "\nNothing is missing, unreadable or there twice."
+        yield from fault_lines(self.problems, self.same_images, self.images_opened)
 
 
 def check(
@@ -124,7 +115,7 @@ def check(
         captions[example.split] += map(tokeniser.tokenise, example.captions)
     counts = {split: Counter(word for words in found for word in words) for split, found in captions.items()}
     vocabulary = {word for word, count in counts.get("train", {}).items() if count >= minimum_count}
-    unreadable, same = _open(dataset, progress) if open_images else ([], [])
+    unreadable, same = open_all(dataset, progress) if open_images else ([], [])
     return CheckReport(
         dataset=dataset,
         splits={
@@ -154,9 +145,24 @@ def _split_report(images: int, captions: list[list[str]], counts: Counter, vocab
     )
 
 
-def _open(dataset: DataSet, progress: Callable[[int], object] | None) -> tuple[list, list]:
+def fault_lines(problems: Sequence[Problem], same_images: Sequence[SameImages], opened: bool) -> Iterator[str]:
+    """What is wrong, as plain lines; that nothing is, where nothing is."""
+    if not opened:
+        yield "Images were not opened: damaged and repeated ones were not looked for."
+    if problems:
+        yield f"\n{count(len(problems), 'problem')}:"
+        yield from map(str, problems)
+    if same_images:
+        leaks = sum(same.leaks for same in same_images)
+        yield f"\n{count(len(same_images), 'repeated image')}, {leaks:,} across splits:"
+        yield from map(str, same_images)
+    if not problems and not same_images:
+        yield "\nNothing is missing, unreadable or there twice."
+
+
+def open_all(dataset: DataSet, progress: Callable[[int], object] | None) -> tuple[list, list]:
     """The images that cannot be read and the groups of images that are the same bytes, in order."""
-    splits = {example.image: (example.id, example.split) for example in dataset.examples}
+    splits = {example.image: (_name(example), example.split) for example in dataset.examples}
     problems, same = [], {}
     # Decoding and hashing give up the interpreter's lock, so threads are enough.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -169,6 +175,11 @@ def _open(dataset: DataSet, progress: Callable[[int], object] | None) -> tuple[l
                 progress(1)
     repeated = (zip(*group, strict=True) for group in same.values() if len(group) > 1)
     return problems, [SameImages(*map(tuple, pair)) for pair in repeated]
+
+
+def _name(example) -> str:
+    """The name of an example's image: a question has a number of its own behind it."""
+    return example.id if isinstance(example, CaptionExample) else example.id.rpartition("#")[0]
 
 
 def _look_at(image: Path) -> tuple[bytes | None, str | None]:
@@ -197,12 +208,12 @@ def _table(splits: dict[str, SplitReport]) -> Iterator[str]:
         )
         for split, report in splits.items()
     ]
-    yield from _aligned([header, *rows])
+    yield from aligned([header, *rows])
     if "train" not in splits:
         yield f"There is no train split ({' and '.join(SPLITS[1:])} are only for scoring): no vocabulary."
 
 
-def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def aligned(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     """Columns of one width each, names to the left and numbers to the right."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -211,5 +222,6 @@ def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join([first.ljust(widths[0]), *cells, last]).rstrip()
 
 
-def _count(number: int, thing: str) -> str:
+def count(number: int, thing: str) -> str:
+    """`3 problems`, `1 problem`."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")

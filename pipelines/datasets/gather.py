@@ -1,8 +1,10 @@
-"""Caption rows -> examples: what all readers share. Finds the images, drops what leads nowhere and says
-so."""
+"""Caption rows -> examples: what all readers share. Finds the images, drops what leads nowhere and says so.
+
+Questions are gathered in the same way, by `pipelines.datasets.questions.gather`.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +16,14 @@ from pipelines.examples import CaptionExample, DataSet, Problem, canonical_split
 
 
 @dataclass
-class _Image:
-    """What is known of one image while rows come in."""
+class GatheredImage:
+    """What is known of one image while rows come in; `rows` are its captions, or its questions."""
 
     name: str  # as the annotations write it
     source_id: str
     split: str | None
     place: tuple[Path, int | None]  # the row that named it first
-    captions: list[str] = field(default_factory=list)
+    rows: list = field(default_factory=list)
     seen: dict[tuple, tuple[Path, int | None]] = field(default_factory=dict)  # caption and number -> place
 
 
@@ -34,6 +36,8 @@ class Gathering:
         folders: where its images may be, see `ImageFinder`.
     """
 
+    thing = "caption"  # what a row holds, in messages
+
     def __init__(self, name: str, root: Path, folders: Sequence[str]):
         self.name = name
         self.root = root
@@ -41,7 +45,7 @@ class Gathering:
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self._found: dict[str, str | None] = {}  # name as written -> id
-        self._images: dict[str, _Image] = {}  # id -> image
+        self._images: dict[str, GatheredImage] = {}  # id -> image
         self._absent: dict[str, list[tuple[Path, int | None]]] = {}  # name -> the rows that name it
 
     def problem(self, path: Path, line: int | None, text: str):
@@ -90,16 +94,9 @@ class Gathering:
         if not caption:
             text = f"{where}the caption of {shown(name)} is empty; the row was left out"
             return self.problem(path, line, text)
-        image_id = self.find(name)
-        if image_id is None:
-            return self._absent.setdefault(name, []).append((path, line))
-        image = self._images.get(image_id)
+        image = self.image(name, path, line, split=split, source_id=source_id, where=where)
         if image is None:
-            image = _Image(name, name if source_id is None else source_id, split, (path, line))
-            self._images[image_id] = image
-        elif split is not None and split != image.split:
-            text = f"{where}{shown(name)} is in {split} here, but in {image.split} {_at(image.place, path)}"
-            return self.problem(path, line, f"{text}; it stays in {image.split}, and this row was left out")
+            return None
         same = (caption, number)
         if same in image.seen:
             kept = "kept, as two people may write the same" if keep_repeats else "left out"
@@ -108,7 +105,35 @@ class Gathering:
             if not keep_repeats:
                 return None
         image.seen.setdefault(same, (path, line))
-        return image.captions.append(caption)
+        return image.rows.append(caption)
+
+    def image(
+        self,
+        name: str,
+        path: Path,
+        line: int | None,
+        *,
+        split: str | None = None,
+        source_id: str | None = None,
+        where: str = "",
+    ) -> GatheredImage | None:
+        """The image that a row belongs to; None, and a problem, where there is none or it is in another split.
+
+        Arguments are those of `add`, but that `name` is clean and `where` ends with ": " if it is not empty.
+        """
+        image_id = self.find(name)
+        if image_id is None:
+            self._absent.setdefault(name, []).append((path, line))
+            return None
+        image = self._images.get(image_id)
+        if image is None:
+            image = GatheredImage(name, name if source_id is None else source_id, split, (path, line))
+            self._images[image_id] = image
+        elif split is not None and split != image.split:
+            text = f"{where}{shown(name)} is in {split} here, but in {image.split} {_at(image.place, path)}"
+            self.problem(path, line, f"{text}; it stays in {image.split}, and this row was left out")
+            return None
+        return image
 
     def use_lists(self, lists: SplitLists, name_of: Callable[[str], str] = lambda name: name):
         """Gives every image the split that `lists` put it in; images in no list are left out and counted.
@@ -153,21 +178,17 @@ class Gathering:
             UserError: there is no example in it at all.
         """
         for name, rows in self._absent.items():
-            self.problem(*rows[0], f"there is no image {shown(name)}; {_left_out(rows)}")
-        examples = tuple(
-            CaptionExample(
-                id=image_id,
-                image=self.root / image_id,
-                captions=tuple(image.captions),
-                split=canonical_split(image.split or "train"),
-                source_id=image.source_id,
-            )
-            for image_id, image in self._images.items()
-        )
+            self.problem(*rows[0], f"there is no image {shown(name)}; {_left_out(rows, self.thing)}")
+        examples = tuple(self._examples())
         problems = sorted(self.problems, key=lambda problem: (str(problem.path), problem.line or 0))
         if not examples:
-            raise UserError(f"No image with a caption was found in {self.root}. {self._why(problems)}")
+            raise UserError(f"No image with a {self.thing} was found in {self.root}. {self._why(problems)}")
         return DataSet(self.name, self.root, examples, tuple(problems), licence, tuple(self.notes))
+
+    def _examples(self) -> Iterator:
+        for image_id, image in self._images.items():
+            split = canonical_split(image.split or "train")
+            yield CaptionExample(image_id, self.root / image_id, tuple(image.rows), split, image.source_id)
 
     def _why(self, problems: list[Problem]) -> str:
         looked = f"Images were looked for in {self.finder.where() or 'no folder'}."
@@ -182,9 +203,9 @@ def _at(place: tuple[Path, int | None], path: Path) -> str:
     return (f"line {place[1]}" if place[1] is not None else "an earlier row") + file
 
 
-def _left_out(rows: list[tuple[Path, int | None]]) -> str:
+def _left_out(rows: list[tuple[Path, int | None]], thing: str) -> str:
     files = Counter(path for path, _ in rows)
-    captions = "its caption was" if len(rows) == 1 else f"its {len(rows)} captions were"
+    captions = f"its {thing} was" if len(rows) == 1 else f"its {len(rows)} {thing}s were"
     if len(rows) == 1 or len(files) > 1 or rows[0][1] is None:
         return f"{captions} left out"
     lines = [str(line) for _, line in rows]

@@ -47,7 +47,8 @@ def read(root: Path) -> DataSet:
 
 
 def _files(root: Path) -> list[Path]:
-    return sorted(path for path in root.glob("dataset_*.json") if path.is_file())
+    found = (path for path in root.glob("dataset_*.json") if path.is_file())
+    return sorted(path for path in found if not path.name.startswith("dataset_v7w"))  # Visual7W: questions
 
 
 def _add(gathering: Gathering, path: Path, where: str, image: object):

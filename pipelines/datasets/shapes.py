@@ -7,7 +7,8 @@
     README.txt                   what this is
     drawn.json                   the settings it was drawn with; written last
  Splits: train, dev, test, and novel, whose scenes each hold one colour-shape pair that the others never show.
-The world itself is in `pipelines/shapes/`.
+The world itself is in `pipelines/shapes/`; the questions are read by
+`pipelines.datasets.questions.shapes`.
 """
 
 import json
@@ -19,7 +20,7 @@ from types import MappingProxyType
 
 from captioner.errors import UserError, nearest
 from pipelines.datasets.text import parse_json, read_lines
-from pipelines.examples import CaptionExample, DataSet, Problem, QuestionExample
+from pipelines.examples import CaptionExample, DataSet, Problem
 from pipelines.shapes.captions import write_captions
 from pipelines.shapes.drawing import draw_scene
 from pipelines.shapes.questions import write_questions
@@ -28,7 +29,8 @@ from pipelines.shapes.scenes import NOVEL_PAIRS, Scene, sample_scenes
 EXPECTS = "captions.jsonl and scenes.jsonl beside images/, as drawn by this program"
 SIZES: Mapping[str, int] = MappingProxyType({"train": 4000, "dev": 500, "test": 500, "novel": 300})
 LICENCE = "drawn by this program; free to use without conditions (CC0)"
-WORLD_VERSION = 1  # to be raised when the same seed no longer gives the same pixels and words
+WORLD_VERSION = 1  # to be raised when the same seed no longer gives the same pixels and captions
+QUESTIONS_VERSION = 2  # the same of questions: of a drawing with older ones only these are written anew
 _TITLE = "Shapes: drawn scenes of one to four coloured shapes"  # by which a folder of ours is known
 
 
@@ -39,7 +41,8 @@ def draw(
     image_size: int = 64,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Draws the data set into the folder `root`. A folder that already holds just this is left as it is.
+    """Draws the data set into the folder `root`. A folder that already holds just this is left as it is; where only
+    its questions are of an older version, they alone are written anew.
 
     Args:
         root: a new or empty folder, or one drawn before, which is replaced where the settings differ.
@@ -54,12 +57,16 @@ def draw(
     """
     root = Path(root)
     sizes = _checked(sizes, image_size)
-    settings = {"version": WORLD_VERSION, "seed": seed, "sizes": sizes, "image_size": image_size}
+    world = {"version": WORLD_VERSION, "seed": seed, "sizes": sizes, "image_size": image_size}
+    settings = {**world, "questions": QUESTIONS_VERSION}
     try:
-        if _drawn_with(root) == settings:
+        drawn = _drawn_with(root)
+        if drawn == settings:
             return
-        _make_room(root)
-        _draw(root, settings, progress)
+        if not isinstance(drawn, dict) or {**drawn, "questions": QUESTIONS_VERSION} != settings:
+            _make_room(root)
+            _draw(root, settings, progress)
+        _write_questions(root, settings)
     except OSError as error:
         raise UserError(f"The shapes cannot be drawn into {root}: {error.strerror or error}.") from error
 
@@ -84,24 +91,6 @@ def read(root: Path) -> DataSet:
             problems.append(Problem(root / "captions.jsonl", line, problem))
     notes = ("Pictures in the split 'novel' hold colour-shape pairs that the other splits never show.",)
     return DataSet("shapes", root, tuple(examples), tuple(problems), LICENCE, notes)
-
-
-def read_questions(root: Path) -> DataSet:
-    """The pictures with their questions, as `QuestionExample`; problems as in `read`."""
-    root = Path(root)
-    examples, problems = [], []
-    for line, record, problem in _records(root / "questions.jsonl"):
-        try:
-            if problem is None:
-                examples.append(QuestionExample(
-                    record["image"], _image(root, record), *_texts([record["question"]]),
-                    _texts([record["answer"]]), str(record["split"]), type=str(record["type"]),
-                ))  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            problem = _why(error)
-        if problem is not None:
-            problems.append(Problem(root / "questions.jsonl", line, problem))
-    return DataSet("shapes", root, tuple(examples), tuple(problems), LICENCE)
 
 
 def read_scenes(root: Path, split: str | None = None) -> dict[str, Scene]:
@@ -162,16 +151,25 @@ def _make_room(root: Path) -> None:
 def _draw(root: Path, settings: dict, progress: Callable[[int, int], None] | None) -> None:
     seed, sizes = settings["seed"], settings["sizes"]
     _write(root / "README.txt", _readme(settings))
-    captions, scenes, by_split = [], [], {}
+    captions, scenes = [], []
     for drawn, (split, number, scene) in enumerate(sample_scenes(seed, sizes), start=1):
         place = {"image": f"images/{split}_{number:05d}.png", "split": split}
         draw_scene(scene, settings["image_size"]).save(root / place["image"])
         written = write_captions(Random(f"captions/{seed}/{split}/{number}"), scene)
         captions.append({**place, "captions": written})
         scenes.append({**place, **scene.record()})
-        by_split.setdefault(split, []).append((place, scene))
         if progress:
             progress(drawn, sum(sizes.values()))
+    for name, records in (("captions", captions), ("scenes", scenes)):
+        _write_records(root / f"{name}.jsonl", records)
+
+
+def _write_questions(root: Path, settings: dict) -> None:
+    """The questions of a drawing, and then the settings, which say that all is there."""
+    seed, by_split = settings["seed"], {}
+    for split, number, scene in sample_scenes(seed, settings["sizes"]):
+        place = {"image": f"images/{split}_{number:05d}.png", "split": split}
+        by_split.setdefault(split, []).append((place, scene))
     questions = [
         {**place, "question": question.text, "answer": question.answer, "type": question.type}
         for split, placed in by_split.items()
@@ -180,9 +178,13 @@ def _draw(root: Path, settings: dict, progress: Callable[[int, int], None] | Non
         )
         for question in asked
     ]
-    for name, records in (("captions", captions), ("scenes", scenes), ("questions", questions)):
-        _write(root / f"{name}.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    _write_records(root / "questions.jsonl", questions)
+    _write(root / "README.txt", _readme(settings))
     _write(root / "drawn.json", json.dumps(settings) + "\n")
+
+
+def _write_records(path: Path, records: list[dict]) -> None:
+    _write(path, "".join(json.dumps(record) + "\n" for record in records))
 
 
 def _write(path: Path, text: str) -> None:

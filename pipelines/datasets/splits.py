@@ -3,11 +3,12 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.datasets.text import is_text, read_lines, shown
-from pipelines.examples import Problem
+from pipelines.examples import DataSet, Problem
 
 
 def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
@@ -33,6 +34,31 @@ def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
             candidates = [name for name, _ in order if splits[name] == largest]
             splits[candidates[-1 if missing == "train" else 0]] = missing
     return splits
+
+
+def set_aside(dataset: DataSet, share: float = 0.1, split: str = "dev") -> DataSet:
+    """The data set with some of its training images set aside for development, where it has no such split.
+
+    Those with the smallest u go (see `hashed_splits`; here of the file's name without folder and ending), one at
+    least: the same images everywhere and always, with all that belongs to them. Other splits stay as
+    they are, and a data set that has the split is returned unchanged.
+
+    Args:
+        dataset: of captions or of questions.
+        share: of the training images, rounded.
+        split: what the new split is called.
+    """
+    images = {example.image for example in dataset.examples if example.split == "train"}
+    if split in dataset.splits() or len(images) < 2:
+        return dataset
+    order = sorted(images, key=lambda image: (_uniform(image.stem), image))
+    aside = set(order[: max(1, round(share * len(images)))])
+    examples = tuple(
+        replace(example, split=split) if example.split == "train" and example.image in aside else example
+        for example in dataset.examples
+    )
+    note = f"There is no split {split}: {len(aside):,} of {len(images):,} training images were set aside as such."
+    return replace(dataset, examples=examples, notes=(*dataset.notes, note))
 
 
 def _uniform(name: str) -> float:

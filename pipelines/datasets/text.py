@@ -8,7 +8,7 @@ are lost: `is_text` tells such rows apart.
 import csv
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -64,19 +64,22 @@ def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | 
             start = begin + 1
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Path, hook: Callable[[dict], object] | None = None) -> object:
     """The content of a JSON file.
+
+    Args:
+        hook: what takes the place of each object, as it is read; saves memory where files are large.
 
     Raises:
         UserError: it is not JSON; the message says where it stops being so.
     """
-    return parse_json(read_text(path), str(path))
+    return parse_json(read_text(path), str(path), hook)
 
 
-def parse_json(text: str, place: str) -> object:
+def parse_json(text: str, place: str, hook: Callable[[dict], object] | None = None) -> object:
     """The value of `text`; `place` is named where it is not JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_hook=hook)
     except json.JSONDecodeError as error:
         raise UserError(f"{place} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except (ValueError, RecursionError) as error:

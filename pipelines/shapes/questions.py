@@ -8,7 +8,8 @@
                 "what colour is the shape below the red star?"                 yes, no, a shape, a colour
  Of all questions 20 % ask for existence, 25 % for an attribute, 25 % for a number, 30 % for a relation, as
 far as the scenes have them (one thing alone has no relations). Within each form of question (`Question.form`)
-the answer given least often so far is asked for next, so a form's answers are as even as the scenes allow.
+the answer given least often so far is asked for next, so a form's answers are as even as the scenes allow;
+"is there a red heart?", of a pair that training never names, is a form of its own, there as often as not.
 Answers are one word in one spelling: the first of words.py, numbers as digits.
 """
 
@@ -79,8 +80,11 @@ def _existence(random: Random, scene: Scene) -> Iterator[Question]:
     pairs = SEEN_PAIRS + (NOVEL_PAIRS if scene.novel_pairs else ())
     near = [pair for pair in pairs if any(word in other for other in here for word in pair)]
     absent = [random.choice(near) for _ in range(4)] + [random.choice(pairs) for _ in range(2)]
+    if scene.novel_pairs:  # else a pair that training never named would nearly always be there when asked for
+        absent += [pair for pair in NOVEL_PAIRS if pair not in here]
     for colour, shape in [*here, *absent]:
-        yield _yes_no(f"is there {_a(colour)} {shape}?", (colour, shape) in here, "existence", "existence pair")
+        form = "existence novel pair" if (colour, shape) in NOVEL_PAIRS else "existence pair"
+        yield _yes_no(f"is there {_a(colour)} {shape}?", (colour, shape) in here, "existence", form)
     for shape in SHAPES:
         yield _yes_no(f"is there {_a(shape)}?", any(shape == s for _, s in here), "existence", "existence shape")
     for colour in COLOURS:

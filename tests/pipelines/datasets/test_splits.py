@@ -1,10 +1,14 @@
 """The split by hash is written down in data/README.md, so it must never change."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
-from pipelines.datasets.splits import hashed_splits
+from pipelines.datasets.questions import read_questions
+from pipelines.datasets.splits import hashed_splits, set_aside
+from pipelines.examples import DataSet, QuestionExample
+from tests.support_datasets import check_dataset, draw_image, write
 
 
 def test_the_split_follows_the_documented_rule():
@@ -37,3 +41,30 @@ def test_one_or_two_images_are_for_training_whatever_their_hash():
     for number in range(50):
         assert set(hashed_splits([f"{number}.png"]).values()) == {"train"}
         assert set(hashed_splits([f"{number}.png", f"{number}.jpg"]).values()) == {"train"}
+
+
+def test_a_development_split_is_set_aside_by_image(tmp_path):
+    """If this fails, questions about one image are trained on and tuned on, or another machine sets others aside."""
+    for number in range(1, 41):
+        draw_image(tmp_path / f"images/image{number}.jpg", number)
+    rows = [
+        f"{what} in the image{n} ?\nx" for n in range(1, 31) for what in ("what is it", "how many are", "what is red")
+    ]
+    write(tmp_path / "qa.894.raw.train.txt", "\n".join(rows) + "\n")
+    write(tmp_path / "qa.894.raw.test.txt", "\n".join(f"what is it in the image{n} ?\nx" for n in range(31, 41)) + "\n")
+    dataset = read_questions(tmp_path)
+    tuned = set_aside(dataset, 0.1)
+    check_dataset(tuned)
+    assert tuned.splits() == {"train": 81, "dev": 9, "test": 10}
+    assert [one.id for one in tuned.examples] == [one.id for one in dataset.examples]
+    assert "3 of 30 training images were set aside" in tuned.notes[-1]
+    hashes = {f"image{n}": hashlib.sha256(f"image{n}".encode()).digest()[:8] for n in range(1, 31)}
+    assert {one.image.stem for one in tuned.split("dev")} == set(sorted(hashes, key=hashes.get)[:3])
+    assert set_aside(tuned) is tuned, "what has the split stays as it is"
+
+
+def test_one_image_is_not_set_aside():
+    """If this fails, nothing is left to train on."""
+    one = QuestionExample("a.jpg#0", Path("a.jpg"), "What?", ("x",), "train")
+    dataset = DataSet("table", Path(), (one,))
+    assert set_aside(dataset) is dataset

@@ -7,6 +7,7 @@ from PIL import Image
 
 from captioner.errors import UserError
 from pipelines.datasets import read_dataset, shapes
+from pipelines.datasets.questions import read_questions
 from pipelines.shapes.faithfulness import faithfulness, novel_object_right
 
 SIZES = {"train": 8, "dev": 3, "test": 3, "novel": 3}
@@ -29,8 +30,8 @@ def test_drawn_and_read_again(folder):
     assert data.name == "shapes" and data.splits() == SIZES and not data.problems
     assert all(example.image.is_file() and len(example.captions) == 5 for example in data.examples)
     assert data.examples[0].id == "images/train_00000.png"
-    questions = shapes.read_questions(folder)
-    assert {q.id for q in questions.examples} == {e.id for e in data.examples}
+    questions = read_questions(folder)
+    assert questions.name == "shapes" and {q.image for q in questions.examples} == {e.image for e in data.examples}
     captions = {example.id: example.captions[0] for example in data.examples}
     assert faithfulness(captions, shapes.read_scenes(folder))["faithfulness"] == 1
     assert novel_object_right(captions, shapes.read_scenes(folder, "novel") | shapes.read_scenes(folder)) == 1
@@ -133,3 +134,18 @@ def test_a_damaged_scene_is_refused(folder):
     (folder / "scenes.jsonl").write_text("\n".join([lines[0], lines[1].replace('"things"', '"thongs"')]))
     with pytest.raises(UserError, match=r"scenes\.jsonl:2.*'things'"):
         shapes.read_scenes(folder)
+
+
+def test_older_questions_are_written_anew_and_nothing_else(folder):
+    """Pictures need not be drawn again, nor features computed; but new questions must not be taken for old ones."""
+    whole = contents(folder)
+    older = json.loads((folder / "drawn.json").read_text())
+    for questions in (None, 1):
+        older.pop("questions", None)
+        drawn = older if questions is None else {**older, "questions": questions}
+        (folder / "drawn.json").write_text(json.dumps(drawn))
+        (folder / "questions.jsonl").write_text("")
+        before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+        shapes.draw(folder, seed=1, sizes=SIZES)
+        assert contents(folder) == whole
+        assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.png")} == before

@@ -1,0 +1,101 @@
+"""METEOR as nltk computes it, with the WordNet that is installed. Not the METEOR 1.5 that papers on captions print.
+
+    P = matches / words of the prediction, R = matches / words of the reference
+    F = P R / (0.9 P + 0.1 R)
+    METEOR = (1 - 0.5 (chunks / matches)^3) F,   the best over the references
+
+Words match if they are equal, else if their stems are, else if WordNet has them in one set of synonyms; a chunk is a
+run of matches in the same order on both sides. METEOR 1.5 has other parameters, paraphrases and weights for function
+words, and needs Java (`captioner evaluate --scorer coco`): the same captions get some 0.48 here and 0.25 there. So this
+one is called `meteor_wordnet`, and the two are never compared.
+
+Sources: [Lavie & Agarwal, 2007](https://aclanthology.org/W07-0734/); `nltk.translate.meteor_score`.
+"""
+
+import functools
+
+import numpy as np
+
+from captioner.errors import UserError
+from captioner.metrics.base import Metric, image_numbers
+from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
+
+
+class MeteorWordNet(Metric):
+    """METEOR of nltk with WordNet; not METEOR 1.5, which needs Java. A row is `[METEOR]`.
+
+    Args:
+        wordnet: nltk's reader of WordNet; the installed one by default.
+
+    Raises:
+        UserError: WordNet is not installed.
+    """
+
+    def __init__(self, wordnet=None):
+        wordnet = wordnet or open_wordnet()
+        if wordnet is None:
+            raise UserError(f"METEOR with WordNet cannot be computed. {WORDNET_MISSING}")
+        self._wordnet, self._stemmer = _Synonyms(wordnet), _Stems()
+
+    def rows(self, predictions, references, images=None):
+        from nltk.translate.meteor_score import meteor_score
+
+        images = image_numbers(predictions, references, images).tolist()
+        values = [
+            meteor_score(
+                [list(words) for words in references.words[image]],
+                list(prediction),
+                preprocess=_as_it_is,
+                stemmer=self._stemmer,
+                wordnet=self._wordnet,
+            )
+            for prediction, image in zip(predictions, images, strict=True)
+        ]
+        return np.array(values, dtype=np.float64).reshape(-1, 1)
+
+    def combine(self, rows):
+        return {"meteor_wordnet": float(np.mean(rows))}
+
+    def per_caption(self, rows):
+        return {"meteor_wordnet": rows[:, 0]}
+
+
+def _as_it_is(word: str) -> str:
+    return word  # tokenisers have lower-cased already what is to be
+
+
+class _Stems:
+    """Porter's stemmer; captions repeat their words."""
+
+    def __init__(self):
+        from nltk.stem.porter import PorterStemmer
+
+        self.stem = functools.lru_cache(maxsize=1 << 16)(PorterStemmer().stem)
+
+
+class _Synonyms:
+    """As much of WordNet as the score asks for: one set of all synonyms a word, found once."""
+
+    def __init__(self, wordnet):
+        self._wordnet = wordnet
+        self.synsets = functools.lru_cache(maxsize=1 << 16)(self._synsets)
+
+    def _synsets(self, word: str) -> tuple["_Lemmas", ...]:
+        names = {name for synset in self._wordnet.synsets(word) for name in synset.lemma_names()}
+        return (_Lemmas(tuple(_Lemma(name) for name in sorted(names) if "_" not in name)),)
+
+
+class _Lemmas:
+    def __init__(self, lemmas: tuple["_Lemma", ...]):
+        self._lemmas = lemmas
+
+    def lemmas(self) -> tuple["_Lemma", ...]:
+        return self._lemmas
+
+
+class _Lemma:
+    def __init__(self, name: str):
+        self._name = name
+
+    def name(self) -> str:
+        return self._name

@@ -1,0 +1,212 @@
+"""Answers to questions about images: when two are the same, and the list of those that a model chooses from.
+
+`answers.txt` holds one answer a line in the order of their numbers, most frequent first.
+"""
+
+import functools
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from captioner.errors import UserError
+
+_COMMA = re.compile(r"\s*,(?!\d)\s*")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(\.[0-9]+)?")
+_NUMBER_WORDS = frozenset(
+    ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+)
+_REMEMBERED = 1 << 17  # spellings: more than a data set has, and people repeat each other
+_REMEDY = "Copy the file from the original model."
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def plain(answer: str) -> str:
+    """An answer in one spelling: lower case, single blanks, no full stop at its end.
+
+    >>> [plain(answer) for answer in ("Wood.", " book,scissor ", "1,000", "...")]
+    ['wood', 'book, scissor', '1,000', '...']
+    """
+    return _without_stop(_COMMA.sub(", ", " ".join(answer.lower().split())).strip())
+
+
+def items(answer: str) -> list[str]:
+    """The members of an answer that is a set, written with commas; of any other, itself.
+
+    >>> items("book, scissor"), items("Wood.")
+    (['book', 'scissor'], ['wood'])
+    """
+    text = plain(answer)
+    return [_without_stop(item.strip()) for item in text.split(",") if item.strip()] or [text]
+
+
+def _without_stop(text: str) -> str:
+    return text.rstrip(". ") or text
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def answer_key(answer: str) -> str:
+    """What two answers have in common if and only if they are the same: the order in a set says nothing.
+
+    >>> answer_key("pillow, blanket") == answer_key("Blanket, pillow.")
+    True
+    """
+    text = plain(answer)
+    return ", ".join(sorted(set(items(text)))) if "," in text else text
+
+
+def agreed(answers: Sequence[str]) -> str:
+    """What most people answered, as the first of them wrote it; of equally many, what was said first.
+
+    >>> agreed(["red", "Dark red", "dark red.", "red", "blue"]), agreed(["on", "off"])
+    ('red', 'on')
+
+    Raises:
+        ValueError: nobody answered.
+    """
+    if not answers:
+        raise ValueError("Nobody answered: there is nothing to agree on.")
+    spelled: dict[str, str] = {}
+    votes: Counter[str] = Counter()
+    for answer in answers:
+        key = answer_key(answer)
+        spelled.setdefault(key, plain(answer))
+        votes[key] += 1
+    return spelled[votes.most_common(1)[0][0]]
+
+
+def one_word(answer: str) -> bool:
+    """Whether an answer is a single word: no set, no phrase. An underscore joins words to one, as in DAQUAR.
+
+    >>> [one_word(answer) for answer in ("garbage_bin", "book, scissor", "hot dog")]
+    [True, False, False]
+    """
+    return not re.search(r"[,\s]", plain(answer))
+
+
+def answer_type(answer: str) -> str:
+    """`yes/no`, `number` or `other`: the three types of VQA, told by the answer alone.
+
+    >>> [answer_type(answer) for answer in ("Yes", "two", "11", "red")]
+    ['yes/no', 'number', 'number', 'other']
+    """
+    text = plain(answer)
+    if text in ("yes", "no"):
+        return "yes/no"
+    return "number" if text in _NUMBER_WORDS or _NUMBER.fullmatch(text) else "other"
+
+
+class AnswerList:
+    """The answers that a model chooses from, numbered from 0.
+
+    Args:
+        answers: each once, in the spelling in which they are to be given.
+    """
+
+    def __init__(self, answers: Sequence[str]):
+        self.answers = tuple(map(plain, answers))
+        self._numbers = {answer_key(answer): number for number, answer in enumerate(self.answers)}
+        if len(self._numbers) < len(self.answers) or "" in self._numbers:
+            raise ValueError(
+                f"A list of answers holds each answer once, none empty; received {len(self.answers)} answers, "
+                f"{len(self._numbers)} of them different."
+            )
+
+    @classmethod
+    def from_answers(
+        cls, answers: Iterable[Sequence[str]], size: int | None = None, minimum_count: int = 1
+    ) -> "AnswerList":
+        """The most frequent answers, equally frequent ones by alphabet.
+
+        Args:
+            answers: what people answered to each question of the training split, and of no other: nothing here
+                knows of splits. The answer that most agreed on counts; a question that nobody answered does not.
+            size: how many to keep at most, the K of "top K".
+            minimum_count: answers to fewer questions are left out.
+
+        >>> AnswerList.from_answers([["red"], ["Red."], ["two", "2", "two"], ["blue"]], size=2).answers
+        ('red', 'blue')
+        """
+        counts: Counter[str] = Counter()
+        spelled: dict[str, Counter[str]] = {}
+        for given in answers:
+            if given:
+                answer = agreed(given)
+                key = answer_key(answer)
+                counts[key] += 1
+                spelled.setdefault(key, Counter())[answer] += 1
+        kept = [key for key, count in counts.items() if count >= minimum_count]
+        kept.sort(key=lambda key: (-counts[key], key))
+        return cls([spelled[key].most_common(1)[0][0] for key in kept[:size]])
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def __contains__(self, answer: str) -> bool:
+        return answer_key(answer) in self._numbers
+
+    def __eq__(self, other) -> bool:
+        return self.answers == other.answers if isinstance(other, AnswerList) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.answers)
+
+    def __repr__(self) -> str:
+        return f"<AnswerList of {len(self)} answers>"
+
+    def encode(self, answer: str) -> int | None:
+        """The number of an answer; None if it is not in the list."""
+        return self._numbers.get(answer_key(answer))
+
+    def decode(self, number: int) -> str:
+        """The answer of a number.
+
+        Raises:
+            IndexError: there is no such number.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(f"Answers are numbered 0 to {len(self) - 1}, received {number}.")
+        return self.answers[int(number)]
+
+    def ceiling(self, answers: Iterable[Sequence[str]]) -> float:
+        """The share of questions whose agreed answer is in the list: a model that chooses from it can reach no
+        more. Questions that nobody answered do not count; 0 if there are no others.
+
+        Args:
+            answers: what people answered to each question.
+        """
+        reached = [agreed(given) in self for given in answers if given]
+        return sum(reached) / len(reached) if reached else 0.0
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes `answers.txt`."""
+        lines = (answer + "\n" for answer in self.answers)  # blanks of all kinds became one: no line breaks inside
+        Path(path).write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "AnswerList":
+        """Reads what `save` wrote.
+
+        Raises:
+            UserError: the file cannot be read or is damaged; the message names the file and the line.
+        """
+        path = Path(path)
+        try:
+            lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
+        except OSError as error:
+            raise UserError(f"The list of answers {path} cannot be read: {error.strerror or error}.") from error
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise UserError(f"{path}:{line}: this is not UTF-8 text. {_REMEDY}") from error
+        if lines[-1] == "":
+            lines.pop()
+        seen: dict[str, int] = {}
+        for number, line in enumerate(lines, start=1):
+            key = answer_key(line)
+            if not key:
+                raise UserError(f"{path}:{number}: an empty line. {_REMEDY}")
+            if key in seen:
+                raise UserError(f"{path}:{number}: {line[:40]!r} was on line {seen[key]} already. {_REMEDY}")
+            seen[key] = number
+        return cls(lines)

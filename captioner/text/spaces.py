@@ -1,0 +1,21 @@
+"""Words as they stand between blanks: for texts that are cut into words already, such as those with a tag for each."""
+
+from captioner.text.tokenisers import ChunkTokeniser
+
+
+class _SpaceTokeniser(ChunkTokeniser):
+    name = "spaces"
+
+    def normalise(self, text: str) -> str:
+        return text
+
+    def split(self, chunk: str) -> list[str]:
+        """The chunk itself, with its case and its punctuation.
+
+        >>> SPACES.tokenise("The U.S. , he  said .")
+        ['The', 'U.S.', ',', 'he', 'said', '.']
+        """
+        return [chunk]
+
+
+SPACES = _SpaceTokeniser()

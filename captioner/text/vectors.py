@@ -1,0 +1,117 @@
+"""Word vectors that others have trained, from the text files of GloVe and word2vec."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from captioner.errors import UserError
+
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh91AY": "bzip2", b"\xfd7zXZ": "xz"}
+
+
+def read_vectors(path: str | Path, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors of `words` in a file of word vectors, which is read line by line and may be larger than the memory.
+
+    GloVe writes a word and its numbers on each line, `dog 0.11 -0.02 ...`; word2vec (and fastText) write the same after
+    a first line with the number of words and of numbers, `400000 300`. Words are compared letter by letter; of a word
+    that occurs twice the first vector counts.
+
+    Args:
+        path: the file.
+        words: V words.
+
+    Returns:
+        `(matrix float32 (V, size), found bool (V,))`; rows of words that are not in the file are zero.
+
+    Raises:
+        UserError: the file is missing, packed, binary or cut short, or a line is damaged or has another number of
+            numbers than the first; the line is named.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"There is no file of word vectors {path}. Give a text file of GloVe or word2vec.")
+    rows: dict[bytes, list[int]] = {}
+    for row, word in enumerate(words):
+        rows.setdefault(word.encode("utf-8"), []).append(row)
+    found = np.zeros(len(words), bool)
+    with path.open("rb") as file:
+        count, size = _layout(file.readline(), path)
+        if count is None:
+            file.seek(0)
+        matrix = np.zeros((len(words), size), np.float32)
+        first, read = (1 if count is None else 2), 0
+        for number, line in enumerate(file, start=first):
+            text = line.rstrip()
+            if not text:
+                continue
+            read += 1
+            word, values = _cut(text, size, f"{path}:{number}")
+            for row in rows.pop(word, ()):
+                matrix[row], found[row] = _numbers(values, f"{path}:{number}"), True
+    if count is not None and read < count:
+        raise UserError(
+            f"{path} ends after {read:,} words, but its first line promises {count:,}: it was cut short. "
+            "Get the file again."
+        )
+    return matrix, found
+
+
+def _layout(line: bytes, path: Path) -> tuple[int | None, int]:
+    """From the first line: how many words the file has, if it says so, and how many numbers a word."""
+    for start, kind in _PACKED.items():
+        if line.startswith(start):
+            raise UserError(f"{path} is packed ({kind}). Unpack it first.")
+    parts = line.split()
+    if not parts:
+        raise UserError(f"{path} is empty or begins with an empty line; expected lines like `dog 0.11 -0.02 ...`.")
+    if len(parts) == 2 and all(part.isdigit() for part in parts):
+        count, size = (int(part) for part in parts)
+        if not size:
+            raise UserError(f"{path}:1 promises vectors of 0 numbers.")
+        return count, size
+    size = len(parts) - 1
+    while size > 0 and not all(map(_is_number, parts[-size:])):
+        size -= 1  # a word may hold spaces
+    if not size or b"\0" in line:
+        raise UserError(
+            f"{path}:1 is not a word and its numbers, like `dog 0.11 -0.02 ...`, nor their counts, like `400000 300`. "
+            "Files in word2vec's binary format have to be saved as text first."
+        )
+    return None, size
+
+
+def _cut(text: bytes, size: int, place: str) -> tuple[bytes, list[bytes]]:
+    """A line as its word, which may hold spaces, and its numbers."""
+    if b"\t" in text:
+        text = text.replace(b"\t", b" ")
+    word, *values = text.rsplit(b" ", size)
+    too_few = len(values) < size or not word
+    if too_few or (b" " in word and _is_number(word.rsplit(b" ", 1)[1])):
+        given = len(text.split()) - 1
+        raise UserError(
+            f"{place}: this word has {given} numbers, but the file's vectors have {size}. The line is damaged, or the "
+            "file was put together from two."
+        )
+    return word, values
+
+
+def _numbers(values: list[bytes], place: str) -> np.ndarray:
+    try:
+        numbers = [float(value) for value in values]
+    except ValueError:
+        bad = next(value for value in values if not _is_number(value))
+        shown = bad.decode("utf-8", "replace")
+        raise UserError(f"{place}: {shown!r} is not a number. The line is damaged; get the file again.") from None
+    if not all(map(math.isfinite, numbers)):
+        raise UserError(f"{place}: the vector holds a number that is not finite. Get the file again.")
+    return np.asarray(numbers, np.float32)
+
+
+def _is_number(value: bytes) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

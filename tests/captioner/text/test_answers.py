@@ -1,0 +1,106 @@
+"""Answers: when two are the same, what people agree on, and the list that a model chooses from."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from captioner.errors import UserError
+from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, items, one_word, plain
+
+TEXTS = st.text(max_size=12) | st.lists(st.sampled_from(["a", " ", ",", "1", ".", "A", "\u2028", "\n"])).map("".join)
+TRAINING = [["red"], ["Red."], ["blue"], ["book, lamp"], ["lamp,book"], ["lamp, book"], ["2", "two", "2"]]
+
+
+@given(TEXTS)
+def test_one_spelling_is_final(text):
+    """If this fails, an answer that was written to a file is another when it is read again."""
+    assert plain(plain(text)) == plain(text)
+    assert answer_key(answer_key(text)) == answer_key(plain(text)) == answer_key(text)
+    assert len(plain(text).splitlines()) <= 1, "a line break inside would break the file of answers"
+
+
+def test_sets_have_no_order_and_numbers_no_members():
+    """If this fails, "lamp, book" is wrong where the truth is "book, lamp", or 1,000 is a set of two."""
+    assert answer_key("lamp, book") == answer_key(" Book ,lamp") != answer_key("lamp book")
+    assert answer_key("book, book, lamp") == answer_key("lamp, book")
+    assert items("book,  lamp") == ["book", "lamp"]
+    assert plain("1,000") == "1,000" and plain("3, 4") == "3, 4"
+
+
+def test_what_most_people_say_counts():
+    """If this fails, training learns what one of ten said."""
+    assert agreed(["white", "off white", "White.", "cream"]) == "white"
+    assert agreed(["cream", "white"]) == "cream"
+    with pytest.raises(ValueError, match="Nobody answered"):
+        agreed([])
+
+
+def test_types_of_answers():
+    """If this fails, scores by answer type mix what papers keep apart."""
+    assert [answer_type(answer) for answer in ("No", "yes.", "7", "1,000", "3.5", "twelve", "7 dogs", "none")] == [
+        "yes/no", "yes/no", "number", "number", "number", "number", "other", "other",
+    ]  # fmt: skip
+    assert one_word("tape_dispenser") and not one_word("cup, bottle") and not one_word("hot dog")
+
+
+def test_the_list_is_the_most_frequent_answers_in_order():
+    """Counted by hand: the set of book and lamp 3 times, red twice, 2 and blue once, by alphabet."""
+    found = AnswerList.from_answers(TRAINING)
+    assert found.answers == ("lamp, book", "red", "2", "blue")  # the set's spelling is the commonest one
+    assert AnswerList.from_answers(TRAINING, size=2).answers == found.answers[:2]
+    assert AnswerList.from_answers(TRAINING, minimum_count=2).answers == found.answers[:2]
+    assert AnswerList.from_answers([[], *TRAINING]) == found, "a question that nobody answered is no answer"
+
+
+def test_numbers_and_answers_go_both_ways():
+    """If this fails, a model says another answer than the one it chose."""
+    found = AnswerList.from_answers(TRAINING)
+    assert [found.decode(found.encode(answer)) for answer in found.answers] == list(found.answers)
+    assert found.encode("Book, LAMP.") == 0 and found.encode("green") is None
+    assert "RED" in found and "green" not in found and len(found) == 4
+    for number in (-1, 4):
+        with pytest.raises(IndexError, match="0 to 3"):
+            found.decode(number)
+
+
+def test_the_ceiling_is_the_share_of_reachable_answers():
+    """If this fails, nobody sees that a list of 10 answers can never be right more than so often.
+
+    By hand: red is in the list of two; blue and green are not; the last was answered "red" by most; one has no
+    answer and does not count: 2 of 4.
+    """
+    top = AnswerList.from_answers(TRAINING, size=2)
+    assert top.ceiling([["red"], ["blue"], ["green"], ["red", "blue", "red"], []]) == 2 / 4
+    assert top.ceiling([]) == 0
+
+
+@given(st.lists(TEXTS, max_size=6))
+def test_what_is_saved_is_read_again(tmp_path_factory, answers):
+    """If this fails, a preset's classes are shifted after loading."""
+    path = tmp_path_factory.mktemp("answers") / "answers.txt"
+    made = AnswerList.from_answers([[answer] for answer in answers if answer_key(answer)])
+    made.save(path)
+    assert AnswerList.load(path) == made
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"red\n\nblue\n", ":2: an empty line"),
+        (b"red\nblue\nRed.\n", ":3: 'Red.' was on line 1 already"),
+        (b"red\nbl\xffue\n", ":2: this is not UTF-8"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_the_line(tmp_path, content, says):
+    """If this fails, every class after the damage has another meaning."""
+    (tmp_path / "answers.txt").write_bytes(content)
+    with pytest.raises(UserError, match=r"answers.txt" + says):
+        AnswerList.load(tmp_path / "answers.txt")
+    with pytest.raises(UserError, match="cannot be read"):
+        AnswerList.load(tmp_path / "gone.txt")
+
+
+def test_a_list_with_repeats_is_a_mistake():
+    """If this fails, two classes have one name."""
+    with pytest.raises(ValueError, match="each answer once"):
+        AnswerList(["red", "Red"])

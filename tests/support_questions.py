@@ -1,0 +1,124 @@
+"""Tiny sets of questions in the real layouts (`QUESTION_LAYOUTS`), written for the tests."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support_datasets import draw_image, make_shapes, write
+
+# Ten people to a question, as published: normalised, not always of one mind.
+TEN = ["yes"] * 7 + ["no"] * 2 + ["maybe"]
+CHOICES = ["yes", "no", "maybe", *map(str, range(4)), "red", "blue", "white", "on", "in", "dog", "cat", "left",
+           "right", "tennis", "frisbee"]  # fmt: skip
+
+
+def make_easy_vqa(root: Path):
+    """As in the package: rows of question, answer and number of the picture; and the list of answers."""
+    for split, count in (("train", 3), ("test", 2)):
+        rows = []
+        for number in range(count):
+            draw_image(root / f"data/{split}/images/{number}.png", 10 * number + len(split))
+            rows += [["what color is the shape?", "teal", number], ["is there not a red shape?", "yes", number]]
+            rows += [["what shape does the image contain?", "circle", number]]
+        write(root / f"data/{split}/questions.json", json.dumps(rows))
+    write(root / "data/answers.txt", "circle\nteal\nyes\nno\n")
+
+
+def make_daquar(root: Path):
+    """Pairs, as published: lower case, blanks before the question mark, sets with commas, underscores."""
+    for number in (3, 12, 366):
+        draw_image(root / f"images/image{number}.jpg", number)
+    train = [
+        "what is on the desk in the image3 ?", "book, scissor, papers, tape_dispenser",
+        "how many bottles are on the desk in the image3 ?", "11",
+        "what color is the chair in front of the wall in the image3 ?", "red",
+        "what is on the left side of the image366 ?", "garbage_bin",
+    ]  # fmt: skip
+    write(root / "qa.894.raw.train.txt", "\n".join(train) + "\n")
+    write(root / "qa.894.raw.test.txt", "what is behind the sofa in the image12 ?\nlamp\n")
+
+
+def make_daquar_37(root: Path):
+    """The reduced set: pairs for training, triples for the test, png images under their published folder."""
+    for number in (3, 12):
+        draw_image(root / f"nyu_depth_images/image{number}.png", number)
+    write(root / "qa.37.raw.train.txt", "what is on the desk in the image3 ?\nlamp, books\n")
+    triples = ["what is behind the sofa in the image12 ?", "window", "image12.png"]
+    write(root / "qa.37.raw.reduced.test.format_triple", "\n".join(triples) + "\n")
+
+
+def _vqa(root: Path, prefix: str, subset: str, folder: str, images: tuple[int, ...], annotated: bool = True):
+    questions, annotations = [], []
+    for image in images:
+        draw_image(root / folder / f"COCO_{folder}_{image:012}.jpg", image)
+        for number in range(3):
+            question = {"image_id": image, "question": f"Is it number {number}?", "question_id": image * 10 + number}
+            questions.append(question)
+            answers = [{"answer": a, "answer_confidence": "yes", "answer_id": n} for n, a in enumerate(TEN, 1)]
+            annotations.append({
+                "question_type": "is it", "multiple_choice_answer": "yes", "answers": answers, "image_id": image,
+                "answer_type": "yes/no", "question_id": question["question_id"],
+            })  # fmt: skip
+    head = {"info": {"version": "2.0"}, "data_type": "mscoco", "data_subtype": folder, "license": {}}
+    content = {**head, "task_type": "Open-Ended", "questions": questions}
+    write(root / f"{prefix}OpenEnded_mscoco_{subset}_questions.json", json.dumps(content))
+    if annotated:
+        content = {**head, "annotations": annotations}
+        write(root / f"{prefix}mscoco_{subset}_annotations.json", json.dumps(content))
+    return questions
+
+
+def make_vqa(root: Path):
+    """Version 2, with a test split whose answers are withheld."""
+    _vqa(root, "v2_", "train2014", "train2014", (9, 25))
+    _vqa(root, "v2_", "val2014", "val2014", (42,))
+    _vqa(root, "v2_", "test2015", "test2015", (1,), annotated=False)
+
+
+def make_vqa_1(root: Path):
+    """Version 1: the same questions once more with eighteen choices."""
+    for subset, images in {"train2014": (9, 25), "val2014": (42,)}.items():
+        questions = _vqa(root, "", subset, subset, images)
+        content = {"questions": [{**row, "multiple_choices": CHOICES} for row in questions]}
+        write(root / f"MultipleChoice_mscoco_{subset}_questions.json", json.dumps(content))
+
+
+def make_visual7w(root: Path):
+    images = []
+    for number, split in enumerate(("train", "val", "test"), start=2323050):
+        name = f"v7w_{number}.jpg"
+        draw_image(root / "images" / name, number)
+        pairs = [
+            {"image_id": number, "question": "What type of flooring?", "qa_id": number * 10, "type": "what",
+             "answer": "Wood.", "multiple_choices": ["Tile.", "Carpet.", "Cement."]},
+            {"image_id": number, "question": "Why is it dark?", "qa_id": number * 10 + 1, "type": "why",
+             "answer": "It is night.", "multiple_choices": ["The sun set, too.", "Clouds.", "No lamp."]},
+        ]  # fmt: skip
+        images.append({"qa_pairs": pairs, "image_id": number, "split": split, "filename": name})
+    content = {"dataset": "visual7w-telling", "images": images}
+    write(root / "dataset_v7w_telling.json", json.dumps(content))
+
+
+def make_question_table(root: Path):
+    for shade, name in enumerate(("a.jpg", "holiday/b.png", "c.jpg")):
+        draw_image(root / "images" / name, shade)
+    rows = [
+        "image,question,answer,choices,split,type",
+        "a.jpg,What is it?,dog,dog|cat|cow,train,what",
+        '"a.jpg","Where, if at all?","on grass, near a tree",,train,where',
+        "holiday/b.png,What is it?,cat,,val,what",
+        "c.jpg,Is it red?,yes,yes|no,test,is",
+    ]
+    write(root / "questions.csv", "\n".join(rows) + "\n")
+
+
+# Layout -> what makes it, and the annotation files that a stranger may have damaged.
+QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
+    "shapes": (make_shapes, ("questions.jsonl",)),
+    "easy-vqa": (make_easy_vqa, ("data/train/questions.json",)),
+    "daquar": (make_daquar, ("qa.894.raw.train.txt",)),
+    "daquar-37": (make_daquar_37, ("qa.37.raw.reduced.test.format_triple",)),
+    "vqa": (make_vqa, ("v2_OpenEnded_mscoco_val2014_questions.json", "v2_mscoco_val2014_annotations.json")),
+    "visual7w": (make_visual7w, ("dataset_v7w_telling.json",)),
+    "table": (make_question_table, ("questions.csv",)),
+}
