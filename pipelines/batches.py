@@ -80,7 +80,8 @@ class CaptionBatches:
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches of an epoch from step `skip` on.
 
-        Each is `({"image": (B, ...), "words": (B, C, T)}, targets (B, C, T))`.
+        Each is `({"image": (B, ...), "words": (B, C, T), "targets": (B, C, T)}, targets (B, C, T))`: decoders that
+        learn from more than cross-entropy need to see the targets themselves.
         """
         order = self.order(epoch)
         sample = self.source.read([int(self.indices[0])])
@@ -98,7 +99,7 @@ class CaptionBatches:
             image.set_shape((self.images_per_batch, *shape))
             for ids in (words, targets):
                 ids.set_shape((self.images_per_batch, self.captions_per_image, self.max_length - 1))
-            return {"image": image, "words": words}, targets
+            return {"image": image, "words": words, "targets": targets}, targets
 
         steps = tf.data.Dataset.range(skip, len(order))
         return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

@@ -28,7 +28,8 @@ class CaptionNetwork(keras.Model):
             the course of a caption (Xu et al. 2015, section 4.2.1, as a mean over places).
 
     Call arguments:
-        inputs: `{"image": (B, ...), "words": int (B, C, T)}`.
+        inputs: `{"image": (B, ...), "words": int (B, C, T)}`, while training also `"targets" int (B, C, T)` for
+            decoders that learn from more than cross-entropy.
 
     Returns:
         logits `(B, C, T, V)`.
@@ -53,6 +54,12 @@ class CaptionNetwork(keras.Model):
             row = ops.max(real, axis=1)
             missed = ops.mean(row * (1.0 - looked) ** 2, axis=-1)
             self.add_loss(self.attention_penalty * ops.sum(missed) / ops.maximum(ops.sum(row), 1.0))
+        if training and "targets" in inputs:
+            targets = ops.reshape(inputs["targets"], (images * captions, length))
+            real = ops.cast(targets != PAD, "float32")
+            extra = self.decoder.extra_loss(log_probabilities_of(targets, logits), real, extras)
+            if extra is not None:
+                self.add_loss(extra)
         return ops.reshape(logits, (images, captions, length, logits.shape[-1]))
 
 
@@ -64,6 +71,7 @@ class CaptionSearcher(keras.Model):
         beam_size: int, K.
         max_words: int, T.
         length_penalty: float. See `beam_search`.
+        fusion: `ShallowFusion` with a language model, or None.
 
     Call arguments:
         image: `(B, ...)`; B must be known when it is traced.
@@ -72,19 +80,24 @@ class CaptionSearcher(keras.Model):
         dictionary `words` int `(B, K, T)`, `lengths` int `(B, K)`, `log_probabilities` `(B, K)`, best first.
     """
 
-    def __init__(self, see, decoder, beam_size, max_words, length_penalty, **kwargs):
+    def __init__(self, see, decoder, beam_size, max_words, length_penalty, fusion=None, **kwargs):
         super().__init__(**kwargs)
         self.see = see
         self.decoder = decoder
+        self.fusion = fusion
         self.beam_size = beam_size
         self.max_words = max_words
         self.length_penalty = length_penalty
 
     def call(self, image):
         memory = self.see(ops.cast(image, "float32"))
+        step = step_of(self.decoder, memory)
+        state = self.decoder.start(memory, captions=self.beam_size)
+        if self.fusion is not None:
+            step, state = self.fusion.mix(step, state, rows=memory.shape[0] * self.beam_size)
         searched = beam_search(
-            step_of(self.decoder, memory),
-            self.decoder.start(memory, captions=self.beam_size),
+            step,
+            state,
             batch_size=memory.shape[0],
             start=START,
             end=END,
@@ -117,8 +130,7 @@ class CaptionReader(keras.Model):
         words = ops.reshape(inputs["words"], (images * captions, length))
         logits, extras = self.decoder(words[:, :-1], self.see(ops.cast(inputs["image"], "float32")))
         targets = words[:, 1:]
-        log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        chosen = ops.squeeze(ops.take_along_axis(log_probabilities, targets[:, :, None], axis=-1), axis=-1)
+        chosen = log_probabilities_of(targets, logits)
         read = {"log_probabilities": ops.where(targets == PAD, 0.0, chosen), **extras}
         return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in read.items()}
 
@@ -169,3 +181,9 @@ def step_of(decoder, memory):
         return ops.log_softmax(ops.cast(decoder.logits(features), "float32"), axis=-1), state
 
     return step
+
+
+def log_probabilities_of(words, logits):
+    """The log-probability `(...)` of each of the words `(...)`, from logits `(..., V)`."""
+    log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    return ops.squeeze(ops.take_along_axis(log_probabilities, words[..., None], axis=-1), axis=-1)

@@ -31,7 +31,7 @@ class MaskedCrossEntropy(keras.losses.Loss):
     def call(self, y_true, y_pred):
         y_true = ops.cast(y_true, "int32")
         log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
-        right = ops.squeeze(ops.take_along_axis(log_probabilities, y_true[..., None], axis=-1), axis=-1)
+        right = ops.squeeze(ops.take_along_axis(log_probabilities, ops.maximum(y_true, 0)[..., None], axis=-1), axis=-1)
         aimed = (1.0 - self.label_smoothing) * right
         if self.label_smoothing:
             aimed = aimed + self.label_smoothing * ops.mean(log_probabilities, axis=-1)
