@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Caption": "captioner.models.captioner",
     "ImageCaptioner": "captioner.models.captioner",
+    "LanguageModel": "captioner.models.language",
     "Registry": "captioner.registry",
     "UserError": "captioner.errors",
     "Vocabulary": "captioner.text.vocabulary",

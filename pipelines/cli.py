@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.language.cli import language_app
+from pipelines.sequences.cli import app as sequence_app
 from pipelines.terminal import SKIPPED, command, load_keras, say, stop, table
 
 # Read when TensorFlow and Keras are loaded.
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Make the data that comes with the program.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(language_app, name="language")
+app.add_typer(sequence_app, name="sequence")
 
 Weights = Annotated[
     Path | None,
@@ -47,6 +51,9 @@ def train(
         list[str] | None, typer.Option("--set", help="A setting, like decoder.units=256; may be repeated.")
     ] = None,
     init_from: Annotated[Path | None, typer.Option(help="Preset whose weights and words to begin with.")] = None,
+    init_from_language: Annotated[
+        Path | None, typer.Option(help="Language model whose weights the decoder begins with.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell parameters, disk, memory and time.")] = False,
     encoder_weights: Weights = None,
     cache: Cache = None,
@@ -67,7 +74,10 @@ def train(
         tell(chosen, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
         return
     load_keras()
-    options = {"data": data, "init_from": init_from, "encoder_weights": encoder_weights}
+    options = {
+        "data": data, "init_from": init_from, "init_from_language": init_from_language,
+        "encoder_weights": encoder_weights,
+    }  # fmt: skip
     start_training(chosen, run, cache=cache, **options)
 
 
@@ -82,16 +92,45 @@ def caption(
     beam_size: Beams = None,
     candidates: Annotated[int, typer.Option(min=1, help="Captions an image.")] = 1,
     attention: Annotated[Path | None, typer.Option(help="Folder for pictures of where the model looked.")] = None,
+    sidecar: Annotated[
+        list[str] | None, typer.Option(help="Also beside each image: txt or xmp (alternative text); may be repeated.")
+    ] = None,
+    max_words: Annotated[int | None, typer.Option(min=1, help="The longest caption; the model's own default.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(help="Captions below it are marked as unsure: mean log-probability a word, as -0.8.")
+    ] = None,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Images of more are refused.")] = 200_000_000,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Files of more are refused.")] = 256 * 2**20,
+    language_model: Annotated[
+        Path | None, typer.Option(help="A language model of words that has a say in the search.")
+    ] = None,
+    language_weight: Annotated[float, typer.Option(help="How much of a say; the captioner's own counts 1.")] = 0.3,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
-    """Caption images and folders. Stopped at any moment, the same command goes on."""
-    from pipelines.caption import CaptionOptions, journal_path
+    """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
+    from captioner.image_files import ImageLimits
+    from pipelines.caption import journal_path
     from pipelines.caption_command import caption_with_model
+    from pipelines.caption_work import CaptionOptions
 
-    options = CaptionOptions(beam_size=beam_size, candidates=candidates, batch_size=batch_size, attention=attention)
+    for kind in sidecar or ():
+        if kind not in ("txt", "xmp"):
+            raise typer.BadParameter("there are two kinds: txt and xmp.", param_hint="--sidecar")
+    options = CaptionOptions(
+        beam_size=beam_size,
+        candidates=candidates,
+        batch_size=batch_size,
+        attention=attention,
+        limits=ImageLimits(max_bytes, max_pixels),
+        max_words=max_words,
+        min_score=min_score,
+        sidecars=tuple(dict.fromkeys(sidecar or ())),
+    )
     try:
-        return SKIPPED if caption_with_model(paths, model, output, options, encoder_weights).faults else 0
+        language = (language_model, language_weight) if language_model else None
+        done = caption_with_model(paths, model, output, options, encoder_weights, language)
+        return SKIPPED if done.faults or done.left_alone else 0
     except KeyboardInterrupt:
         if output is None:
             stop("Stopped.")
@@ -111,6 +150,7 @@ def evaluate(
     references: Annotated[Path | None, typer.Option(help="What to score --predictions against.")] = None,
     tokeniser: Annotated[str, typer.Option(help="Words of --predictions; see `captioner list tokenisers`.")] = "ptb",
     scorer: Annotated[str, typer.Option(help="own, or coco to run the COCO scorer as well (needs Java).")] = "own",
+    report_format: Annotated[str, typer.Option("--format", help="The report's: html, markdown or both.")] = "html",
     encoder_weights: Weights = None,
     cache: Cache = None,
 ):
@@ -119,6 +159,8 @@ def evaluate(
 
     if scorer not in ("own", "coco"):
         raise typer.BadParameter("there are two scorers: own and coco.", param_hint="--scorer")
+    if report_format not in ("html", "markdown", "both"):
+        raise typer.BadParameter("there are three: html, markdown and both.", param_hint="--format")
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
     if run is not None:
@@ -131,9 +173,19 @@ def evaluate(
             encoder_weights=encoder_weights,
             cache=cache,
             scorer=scorer,
+            format=report_format,
         )
     else:
-        evaluation = evaluate_predictions(predictions, references, report=report, tokeniser=tokeniser, scorer=scorer)
+        evaluation = evaluate_predictions(
+            predictions,
+            references,
+            report=report,
+            tokeniser=tokeniser,
+            scorer=scorer,
+            format=report_format,
+            split=split,
+            beam_size=beam_size,
+        )
     from pipelines.report import score_lines
 
     table(
@@ -147,13 +199,10 @@ def evaluate(
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Runs, evaluation folders or metrics.json files.")],
 ):
-    """Show the scores of several evaluations side by side."""
-    from pipelines.compare import comparison, disagreements, read_evaluations
+    """Show the scores of several evaluations side by side, and whether they differ by more than chance."""
+    from pipelines.compare_command import tell_comparison
 
-    evaluations = read_evaluations(runs)
-    table(*comparison(evaluations))
-    for line in disagreements(evaluations):
-        say(f"These scores are of different things. {line}", error=True)
+    tell_comparison(runs)
 
 
 @command(app)
@@ -195,13 +244,13 @@ def check(
     open_images: Annotated[bool, typer.Option(help="Decode every image, too.")] = True,
 ):
     """Look a data set over: sizes, words, and everything that is missing, unreadable or there twice."""
-    from pipelines.datasets import read_dataset
-    from pipelines.datasets.check import check as look_over
+    from pipelines.datasets.look_over import look_over
 
-    report = look_over(read_dataset(data), tokeniser, minimum_count, open_images)
-    for line in report.lines():
-        say(line)
-    return SKIPPED if report.problems else 0
+    reports = look_over(data, tokeniser, minimum_count, open_images)
+    for number, report in enumerate(reports):
+        for line in ("", *report.lines()) if number else report.lines():
+            say(line)
+    return SKIPPED if any(report.problems for report in reports) else 0
 
 
 @command(data_app)
@@ -229,7 +278,10 @@ def shapes(
 
 @command(app, "list")
 def list_names(
-    kind: Annotated[str, typer.Argument(help="cells, encoders, decoders, datasets, recipes, metrics or tokenisers.")],
+    kind: Annotated[
+        str,
+        typer.Argument(help="cells, encoders, decoders, datasets, question-datasets, recipes, metrics, tokenisers."),
+    ],
 ):
     """List what can be chosen by name."""
     if kind == "recipes":
@@ -242,6 +294,7 @@ def list_names(
         "encoders": "captioner.encoders:ENCODERS",
         "decoders": "captioner.decoders:DECODERS",
         "datasets": "pipelines.datasets:DATASETS",
+        "question-datasets": "pipelines.datasets.questions:QUESTION_DATASETS",
         "metrics": "captioner.metrics:METRICS",
         "tokenisers": "captioner.text:TOKENISERS",
     }

@@ -10,6 +10,8 @@ RECIPE_KINDS = Registry(
     "kind of recipe",
     {
         "captioner": "pipelines.settings:Recipe",
+        "language": "pipelines.language.settings:LanguageRecipe",
+        "sequence": "pipelines.sequences.settings:SequenceRecipe",
     },
 )
 
@@ -19,6 +21,8 @@ TRAINERS = Registry(
     "kind of recipe",
     {
         "captioner": "pipelines.train:train",
+        "language": "pipelines.language.train:train",
+        "sequence": "pipelines.sequences.train:train",
     },
 )
 

@@ -24,7 +24,11 @@ TOY = {
             "training.warmup_steps=1",
         ],
     },
+    "02_recurrent_networks": {"length": 12, "units": 8, "steps": 2, "cells": ["rnn", "lstm"]},
 }
+
+# What has to be among the printed results.
+RESULT = {"01_quickstart": "BLEU-4", "02_recurrent_networks": "Squared error"}
 
 
 def code_cells(path):
@@ -32,7 +36,7 @@ def code_cells(path):
 
 
 def test_each_notebook_has_a_toy_size():
-    assert {path.stem for path in NOTEBOOKS} == set(TOY)
+    assert {path.stem for path in NOTEBOOKS} == set(TOY) == set(RESULT)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -65,5 +69,5 @@ def test_it_runs(path, tmp_path):
     notebook = run_notebook(path, {"folder": str(tmp_path), **TOY[path.stem]}, seconds=300)
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in shown), "no picture is shown"
-    assert any("BLEU-4" in output.get("text", "") for output in shown), "no score is shown"
+    assert any(RESULT[path.stem] in output.get("text", "") for output in shown), "no result is shown"
     assert path.read_bytes() == before

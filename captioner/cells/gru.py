@@ -33,7 +33,7 @@ class GRUCell(RecurrentCell):
     Returns:
         `(h', [h'])`.
 
-    References: Cho et al. 2014, equations 5 to 8; Chung et al. 2014, equation 6.
+    References: Cho et al. 2014, equations 5 to 8; Chung et al. 2014, section 3.2.
     """
 
     def __init__(self, units, update="keep", **kwargs):

@@ -29,7 +29,7 @@ class CoupledLSTMCell(RecurrentCell):
     Returns:
         `(h', [h', c'])`.
 
-    Reference: Greff et al. 2017, "LSTM: A Search Space Odyssey", section 3 (CIFG: coupled input and forget gate).
+    Reference: Greff et al. 2017, "LSTM: A Search Space Odyssey", the variant CIFG (coupled input and forget gate).
     """
 
     def __init__(self, units, **kwargs):

@@ -35,7 +35,7 @@ class PeepholeLSTMCell(RecurrentCell):
     Returns:
         `(h', [h', c'])`.
 
-    Reference: Gers & Schmidhuber 2000, section 3; as equations Graves 2013, section 2.
+    Reference: Gers & Schmidhuber 2000; as equations 7 to 11 in Graves 2013.
     """
 
     def __init__(self, units, peephole="diagonal", **kwargs):

@@ -68,7 +68,7 @@ class MUT1Cell(MutatedCell):
     Returns:
         `(h', [h'])`.
 
-    Reference: Jozefowicz, Zaremba & Sutskever 2015, section 4.2, MUT1.
+    Reference: Jozefowicz, Zaremba & Sutskever 2015, the architecture MUT1.
     """
 
     from_input, from_state, uses_bare_input = "zr", "r", True
@@ -104,7 +104,7 @@ class MUT2Cell(MutatedCell):
     Returns:
         `(h', [h'])`.
 
-    Reference: Jozefowicz, Zaremba & Sutskever 2015, section 4.2, MUT2.
+    Reference: Jozefowicz, Zaremba & Sutskever 2015, the architecture MUT2.
     """
 
     from_input, from_state, uses_bare_input = "zh", "zr", True
@@ -138,7 +138,7 @@ class MUT3Cell(MutatedCell):
     Returns:
         `(h', [h'])`.
 
-    Reference: Jozefowicz, Zaremba & Sutskever 2015, section 4.2, MUT3.
+    Reference: Jozefowicz, Zaremba & Sutskever 2015, the architecture MUT3.
     """
 
     from_input, from_state = "zrh", "zr"

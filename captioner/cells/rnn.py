@@ -32,7 +32,7 @@ class RNNCell(RecurrentCell):
     Returns:
         `(h', [h'])`.
 
-    References: Elman 1990; the identity start is that of Le, Jaitly & Hinton 2015, section 3; vanishing and exploding
+    References: Elman 1990; the identity start is that of Le, Jaitly & Hinton 2015; vanishing and exploding
     gradients: Pascanu, Mikolov & Bengio 2013, section 2.
     """
 

@@ -21,7 +21,7 @@ class CellStack(RecurrentCell):
 
     The gate's bias b_t starts at -1, so that a highway begins by carrying what comes from below (Srivastava et al.,
     section 2.2). Dropout falls on what enters the next layer, never on what goes from step to step (Zaremba et al.,
-    section 3), and a residual or highway connection carries what was not dropped.
+    section 3.2), and a residual or highway connection carries what was not dropped.
 
     Args:
         cells: list of recurrent cells, the lowest first.

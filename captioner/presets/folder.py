@@ -3,20 +3,20 @@
     config.json         validated settings and kind names; nothing in it is executed
     vocabulary.txt      the words in id order
     model.weights.h5    the weights, except those of a frozen public network
-    metadata.json       versions, recipe, data set, scores, checksums, licence
+    metadata.json       versions, recipe, data set, scores, checksums (its own too), licence
 
 Loading checks that the files belong together and names the one that does not.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
+from captioner.presets.swap import new_set, place, state
 from captioner.settings import Settings, validate
 from captioner.text.vocabulary import Vocabulary
 
@@ -36,11 +36,11 @@ class Preset:
 
     @property
     def weights(self) -> Path:
-        return self.folder / WEIGHTS
+        return place(self.folder, WEIGHTS)
 
 
 def is_preset(folder: Path) -> bool:
-    return (Path(folder) / CONFIG).is_file()
+    return place(Path(folder), CONFIG).is_file()
 
 
 def write_preset(
@@ -50,7 +50,7 @@ def write_preset(
     save_weights: Callable[[Path], None],
     metadata: dict[str, Any],
 ) -> None:
-    """Writes a preset. Each file is put in place whole, and the checksums last.
+    """Writes a preset. Whatever happens meanwhile, the folder holds the old one or the new one, whole.
 
     Args:
         folder: made if it does not exist; an older preset in it is replaced.
@@ -61,16 +61,14 @@ def write_preset(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config = {"format": FORMAT, **settings.model_dump(mode="json")}
-    with _put_in_place(folder / CONFIG) as path:
-        path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    with _put_in_place(folder / VOCABULARY) as path:
-        vocabulary.save(path)
-    with _put_in_place(folder / WEIGHTS, suffix=".new.weights.h5") as path:
-        save_weights(path)
-    checksums = {name: checksum(folder / name) for name in CHECKED}
-    with _put_in_place(folder / METADATA) as path:
-        text = json.dumps({**metadata, "checksums": checksums}, indent=2, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
+    with new_set(folder) as new:
+        (new / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        vocabulary.save(new / VOCABULARY)
+        save_weights(new / WEIGHTS)
+        checksums = {name: checksum(new / name) for name in CHECKED}
+        facts = {**json.loads(json.dumps(metadata)), "checksums": checksums}
+        checksums[METADATA] = _own_checksum(facts)
+        (new / METADATA).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
@@ -84,21 +82,30 @@ def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
         UserError: a file is missing, damaged or from another preset, or the model is of another kind.
     """
     folder = Path(folder)
+    while True:
+        before = state(folder, METADATA)
+        try:
+            return _read_preset(folder, kinds)
+        except UserError:
+            if state(folder, METADATA) == before:  # else a training has just put another preset in its place
+                raise
+
+
+def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     if not is_preset(folder):
         raise UserError(f"{folder} is not a model: it has no {CONFIG}. Give the folder that `captioner train` wrote.")
-    metadata = _read_json(folder / METADATA)
-    checksums = metadata.get("checksums")
-    if not isinstance(checksums, dict):
-        raise UserError(f"{folder / METADATA} is damaged: it holds no checksums.")
+    metadata = _read_metadata(folder / METADATA, place(folder, METADATA))
     for name in CHECKED:
-        if not (folder / name).is_file():
-            raise UserError(f"{folder / name} is missing; the model cannot be used without it.")
-        if checksum(folder / name) != checksums.get(name):
+        try:
+            found = checksum(place(folder, name))
+        except OSError:
+            raise UserError(f"{folder / name} is missing; the model cannot be used without it.") from None
+        if found != metadata["checksums"].get(name):
             raise UserError(
                 f"{folder / name} is damaged or belongs to another model: its checksum is not the one in {METADATA}. "
                 "Copy the whole folder again, or train again."
             )
-    config = _read_json(folder / CONFIG)
+    config = _read_json(folder / CONFIG, place(folder, CONFIG))
     if config.pop("format", None) != FORMAT:
         raise UserError(f"{folder / CONFIG} has a format that this version of captioner does not know.")
     kind = config.get("kind")
@@ -106,7 +113,7 @@ def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
         raise UserError(f"{folder} holds a model of kind {kind!r}, but {' or '.join(map(repr, kinds))} is needed here.")
     settings = validate(kinds[kind], config, source=str(folder / CONFIG))
     try:
-        vocabulary = Vocabulary.load(folder / VOCABULARY, tokeniser=settings.text.tokeniser)
+        vocabulary = Vocabulary.load(place(folder, VOCABULARY), tokeniser=settings.text.tokeniser)
     except UserError as error:
         raise UserError(f"{folder} cannot be used: {error}") from None
     return Preset(folder, settings, vocabulary, metadata)
@@ -118,32 +125,38 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_metadata(name: Path, path: Path) -> dict[str, Any]:
+    """`metadata.json`, checked as far as others rely on it."""
+    metadata = _read_json(name, path)
+    checksums = metadata.get("checksums")
+    if not isinstance(checksums, dict):
+        raise UserError(f"{name} is damaged: it holds no checksums.")
+    # Presets of before this checksum was kept have none.
+    if METADATA in checksums and checksums[METADATA] != _own_checksum(metadata):
+        raise UserError(
+            f"{name} is damaged or was changed: its own checksum is not the one in it. Copy the whole folder again, or "
+            "train again."
+        )
+    for entry in ("encoder", "data_set", "scores", "trained"):
+        if entry in metadata and not isinstance(metadata[entry], dict):
+            raise UserError(f"{name} is damaged: its entry {entry!r} should be an object.")
+    return metadata
+
+
+def _own_checksum(metadata: dict[str, Any]) -> str:
+    """SHA-256 of the metadata without this checksum, however it is laid out."""
+    others = {name: value for name, value in metadata["checksums"].items() if name != METADATA}
+    text = json.dumps({**metadata, "checksums": others}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read_json(name: Path, path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; the model cannot be used without it.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is damaged: {error}.") from None
+        raise UserError(f"{name} is missing; the model cannot be used without it.") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise UserError(f"{name} is damaged: {error}.") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} is damaged: it does not hold an object.")
+        raise UserError(f"{name} is damaged: it does not hold an object.")
     return values
-
-
-class _put_in_place:
-    """Gives a path to write to, and moves what was written to its place at the end, or removes it after an error."""
-
-    def __init__(self, path: Path, suffix: str = ".new"):
-        self.path = path
-        self.written = path.with_name(path.name + suffix)
-
-    def __enter__(self) -> Path:
-        return self.written
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            with open(self.written, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(self.written, self.path)
-        else:
-            self.written.unlink(missing_ok=True)
