@@ -10,9 +10,15 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Caption": "captioner.models.captioner",
+    "EncoderDecoder": "captioner.models.sequences.writers",
     "ImageCaptioner": "captioner.models.captioner",
     "LanguageModel": "captioner.models.language",
+    "ManyToManyInStep": "captioner.models.sequences.labels",
+    "ManyToOne": "captioner.models.sequences.labels",
+    "OneToMany": "captioner.models.sequences.writers",
+    "OneToOne": "captioner.models.sequences.labels",
     "Registry": "captioner.registry",
+    "SequenceModel": "captioner.models.sequences.model",
     "UserError": "captioner.errors",
     "Vocabulary": "captioner.text.vocabulary",
     "score_captions": "captioner.metrics.score",

@@ -43,6 +43,7 @@ __all__ = [
     "normalise",
     "read_bytes",
     "sniff_image",
+    "upright_size",
 ]
 
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
@@ -144,6 +145,25 @@ def decode_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, 
     except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
         kind = format_of(source[:16]) if isinstance(source, bytes) else ""
         raise ImageError(name, _reason(error, kind or "image")) from error
+
+
+def upright_size(source: str | os.PathLike | bytes, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """`(width, height)` of an image file or its bytes as people see it, EXIF rotation applied; nothing is decoded.
+
+    Raises:
+        ImageError: the image cannot be used.
+    """
+    name = _name_of(source)
+    if isinstance(source, str | os.PathLike):
+        source = read_bytes(source, limits)
+    try:
+        with _open(source, name) as image:
+            sideways = _orientation(image) in _TURNS_SIDEWAYS
+            return (image.height, image.width) if sideways else (image.width, image.height)
+    except ImageError:
+        raise
+    except Exception as error:  # as above
+        raise ImageError(name, _reason(error, format_of(source[:16]) or "image")) from error
 
 
 def _name_of(source) -> str:

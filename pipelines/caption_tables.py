@@ -12,7 +12,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.datasets.text import parse_json, read_json, read_lines, read_records, shown
-from pipelines.tables import FORMULA
+from pipelines.tables import unguarded
 
 _IMAGE = ("image", "image_id", "file_name", "filename", "id")
 _CAPTION = ("caption", "captions", "comment", "references", "text")
@@ -40,8 +40,12 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
     return predictions, skipped
 
 
-def read_references(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+def read_references(path: Path, split: str | None = None) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """`(image -> references, other name of an image -> image)`.
+
+    Args:
+        path: a file, or the folder of a data set.
+        split: which split of a data set; all of it by default.
 
     Raises:
         UserError: the file cannot be read, or holds no references.
@@ -52,7 +56,8 @@ def read_references(path: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, s
     if path.is_dir():
         from pipelines.datasets import read_dataset
 
-        for example in read_dataset(path).examples:
+        dataset = read_dataset(path)
+        for example in dataset.split(split) if split else dataset.examples:
             references.setdefault(example.id, []).extend(example.captions)
             others[example.source_id] = example.id
     else:
@@ -160,10 +165,5 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     for line, fields in records:
         if fields is None or len(fields) != len(columns):
             raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
-        text = _unguarded(fields[caption])
-        yield f"{path}:{line}", _unguarded(fields[image]), [text] if text.strip() else []
-
-
-def _unguarded(text: str) -> str:
-    """Without the apostrophe that `write_csv` puts before what a spreadsheet would run."""
-    return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
+        text = unguarded(fields[caption])
+        yield f"{path}:{line}", unguarded(fields[image]), [text] if text.strip() else []

@@ -1,25 +1,39 @@
-"""Several evaluations side by side."""
+"""Several evaluations side by side, and whether they differ by more than chance."""
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from captioner.errors import UserError
+from pipelines.evaluation import METRICS, STATISTICS
+from pipelines.significance import DRAWS, Difference, paired_differences
 
 SHOWN = ("faithfulness", "coverage", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d",
-         "rouge_l", "coco_meteor", "brevity_penalty", "distinct_captions")  # fmt: skip
+         "cider", "rouge_l", "meteor_wordnet", "coco_meteor", "novel_captions", "self_bleu_4", "brevity_penalty",
+         "distinct_captions")  # fmt: skip
+TESTED = ("faithfulness", "coverage", "true_captions", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4",
+          "cider_d", "cider", "rouge_l", "meteor_wordnet", "brevity_penalty")  # fmt: skip
+SAME_IMAGES = ("data set", "references", "split")
 MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokeniser")
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a metrics.json says."""
+    """What a metrics.json says, and the rows of the metrics beside it.
+
+    images: in the order of the rows. references: a number each, which tells the references of one image from others.
+    """
 
     name: str
     scores: dict[str, float]
     intervals: dict[str, list[float]]
     evaluated: dict[str, object]
+    images: tuple[str, ...] = ()
+    references: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
@@ -49,15 +63,89 @@ def disagreements(evaluations: Sequence[Evaluated]) -> list[str]:
     ]
 
 
+def grouped(evaluations: Sequence[Evaluated]) -> list[list[Evaluated]]:
+    """Those of the same images together, in the order in which they were given."""
+    groups: dict[tuple, list[Evaluated]] = {}
+    for one in evaluations:
+        groups.setdefault(tuple(str(one.evaluated.get(name)) for name in SAME_IMAGES), []).append(one)
+    return list(groups.values())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two evaluations, image by image.
+
+    first, second: their names. images: how many both have. left_out: how many only one of them has.
+    differences: score -> second minus first.
+    """
+
+    first: str
+    second: str
+    images: int
+    left_out: int
+    differences: dict[str, Difference]
+
+    def rows(self) -> list[list[str]]:
+        """A table, one row a score: difference and interval (x 100), p-value, and what that means."""
+        return [
+            [name, f"{100 * one.value:+.1f}", _interval(one), _p(one.p), _verdict(one)]
+            for name, one in self.differences.items()
+        ]
+
+
+def compare_pair(first: Evaluated, second: Evaluated, draws: int = DRAWS) -> Comparison:
+    """Whether two evaluations of the same images differ: paired bootstrap.
+
+    Raises:
+        UserError: they have no image in common, or their references differ, so that nothing can be said.
+    """
+    for one in (first, second):
+        if not one.images:
+            raise UserError(
+                f"{one.name} cannot be compared image by image: there is no {STATISTICS} beside its {METRICS}. "
+                "Evaluate it again."
+            )
+    place = {image: number for number, image in enumerate(second.images)}
+    pairs = [(number, place[image]) for number, image in enumerate(first.images) if image in place]
+    if not pairs:
+        raise UserError(f"{first.name} and {second.name} have no image in common: they cannot be compared.")
+    here, there = map(list, zip(*pairs, strict=True))
+    if np.any(first.references[here] != second.references[there]):
+        raise UserError(
+            f"{first.name} and {second.name} were scored against other references: they cannot be compared."
+        )
+    differences: dict[str, Difference] = {}
+    for name in first.rows:
+        if name in second.rows:
+            differences |= paired_differences(name, first.rows[name][here], second.rows[name][there], draws)
+    left_out = len(first.images) + len(second.images) - 2 * len(pairs)
+    told = {name: differences[name] for name in TESTED if name in differences}
+    return Comparison(first.name, second.name, len(pairs), left_out, told)
+
+
+def _interval(one: Difference) -> str:
+    return f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
+
+
+def _verdict(one: Difference) -> str:
+    if not one.sure:
+        return "no difference shown"
+    return "higher" if one.value > 0 else "lower"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
-    elif (path / "metrics.json").is_file():
-        yield path / "metrics.json"
+    elif (path / METRICS).is_file():
+        yield path / METRICS
     else:
-        found = sorted(path.glob("evaluation-*/metrics.json"))
+        found = sorted(path.glob(f"evaluation-*/{METRICS}"))
         if not found:
-            raise UserError(f"{path} holds no evaluation (no metrics.json). Run `captioner evaluate {path}` first.")
+            raise UserError(f"{path} holds no evaluation (no {METRICS}). Run `captioner evaluate {path}` first.")
         yield from found
 
 
@@ -65,9 +153,24 @@ def _read(path: Path) -> Evaluated:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         scores = {name: float(value) for name, value in content["scores"].items()}
-        return Evaluated(content["title"], scores, dict(content["intervals"]), dict(content["evaluated"]))
+        said = (str(content["title"]), scores, dict(content["intervals"]), dict(content["evaluated"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is not an evaluation that `captioner evaluate` wrote: {error}.") from None
+    beside = path.with_name(STATISTICS)
+    return Evaluated(*said, *_statistics(beside)) if beside.is_file() else Evaluated(*said)
+
+
+def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.ndarray]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images = tuple(json.loads(file["images"].tobytes()))
+            references = file["references"]
+            rows = {name.removeprefix("rows_"): file[name] for name in file.files if name.startswith("rows_")}
+    except Exception as error:  # zip, header and data each break in their own way
+        raise UserError(f"{path} is damaged ({error}). Evaluate again.") from None
+    if any(len(values) != len(images) for values in (references, *rows.values())):
+        raise UserError(f"{path} is damaged: its parts are not of the same images. Evaluate again.")
+    return images, references, rows
 
 
 def _cell(one: Evaluated, name: str) -> str:

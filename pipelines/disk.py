@@ -1,13 +1,19 @@
 """Writing files: whole or not at all, and with a sentence where the disk refuses."""
 
+import contextlib
 import errno
+import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from captioner.errors import UserError
 
+_LONGEST_NAME = 255  # bytes, on most disks
+
 REASONS = {
     errno.ENOSPC: "the disk is full. Free some space.",
+    errno.EFBIG: "the file would be larger than this disk or your limits allow. Free some space.",
     errno.EDQUOT: "your share of the disk is used up. Free some space.",
     errno.EROFS: "its disk is read-only. Give another place.",
     errno.EACCES: "you may not write there. Give another place.",
@@ -39,13 +45,31 @@ class told:
             raise UserError(f"{self.path} cannot be written: {reason}") from error
 
 
+@contextlib.contextmanager
+def put_in_place(path: Path) -> Iterator[Path]:
+    """Gives a path to write to; what was written takes the place of `path` at the end, or goes after an error.
+
+    Raises:
+        UserError: it cannot be written; what was there before is still there.
+    """
+    beside = path.with_name(path.name + ".part")
+    if len(os.fsencode(beside.name)) > _LONGEST_NAME:
+        beside = path.with_name(hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest() + ".part")
+    try:
+        with told(path):
+            yield beside
+            os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+
+
 def write_whole(path: Path, data: str | bytes) -> None:
     """Writes a file and puts it in place at once; lone surrogates in a text become escapes.
 
     Raises:
         UserError: it cannot be written; what was there before is still there.
     """
-    beside = path.with_name(path.name + ".part")
-    with told(path):
+    with put_in_place(path) as beside:
         beside.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
-        os.replace(beside, path)

@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics.score import ScoreReport, score_captions
 from captioner.presets.folder import read_preset
 from captioner.settings import CaptionerSettings
-from pipelines.evaluation import REPORT, Evaluation, Looked, Prediction, rank, write_evaluation
+from pipelines.diagnosis import diagnose
+from pipelines.evaluation import Evaluation, Looked, Prediction, rank, write_evaluation
 from pipelines.examples import DataSet
-from pipelines.intervals import DRAWS, combine_truth, intervals, score_intervals, truth_rows
-from pipelines.scoring import truth_scores
+from pipelines.measure import measure
 from pipelines.show import Show
 from pipelines.terminal import load_keras
+
+_NOT_STATED = "not stated: the captions came as a file"
 
 
 def evaluate_run(
@@ -27,6 +28,7 @@ def evaluate_run(
     encoder_weights: Path | None = None,
     cache: Path | None = None,
     scorer: str = "own",
+    format: str = "html",
     batch_size: int = 32,
     show: Show | None = None,
 ) -> Evaluation:
@@ -41,6 +43,7 @@ def evaluate_run(
         encoder_weights: file with the frozen network's weights.
         cache: folder where features of frozen networks are kept; by default `cache` beside the run.
         scorer: "own", or "coco" to run the COCO scorer as well.
+        format: the report's: "html", "markdown" or "both".
         show: where progress is told.
 
     Raises:
@@ -77,13 +80,15 @@ def evaluate_run(
         )
     texts = {image: caption.text for image, caption in captions.items()}
     references = {example.id: example.captions for example in examples if example.id in captions}
-    scored = score_captions(texts, references, captioner.settings.text.tokeniser)
-    truth, truth_ends = _truth(dataset, split, texts)
-    coco, notes = _coco(scorer, texts, references)
+    tokeniser = captioner.settings.text.tokeniser
+    measured = measure(
+        texts, references, tokeniser, training=_training_captions(dataset, captioner.metadata), scorer=scorer,
+        dataset=dataset, split=split,
+    )  # fmt: skip
     by_id = {example.id: example for example in examples}
     predictions = tuple(
         Prediction(
-            image, caption.text, by_id[image].captions, scored.per_caption[image], caption.score,
+            image, caption.text, by_id[image].captions, measured.scored.per_caption[image], caption.score,
             by_id[image].image, by_id[image].source_id,
         )
         for image, caption in captions.items()
@@ -91,27 +96,29 @@ def evaluate_run(
     index_of = {examples[index].id: index for index in written}
     evaluation = Evaluation(
         title=f"{run.resolve().name} on {dataset.name}, {split}",
-        scores={**truth, **scored.scores, **coco},
-        intervals={**truth_ends, **score_intervals(scored)},
+        scores=measured.scores,
+        intervals=measured.intervals,
         predictions=predictions,
         evaluated={
             "model": run.resolve().name,
-            "recipe": captioner.metadata.get("recipe", ""),
             "data set": dataset.name,
             "split": split,
-            **_how(scored, predictions),
+            **measured.facts(references.values()),
             "beam size": beam_size,
             "length penalty": captioner.settings.search.length_penalty,
             "images left out": len(examples) - len(predictions),
             "licence of the images": dataset.licence,
             "seconds": round(time.monotonic() - begun, 1),
         },
+        trained=_trained(captioner.metadata),
         settings=_settings(captioner, run),
-        notes=(*notes, *_left_out(len(examples), len(predictions))),
+        notes=(*measured.notes, *_left_out(len(examples), len(predictions))),
         looked=_looked(captioner, source, predictions, index_of, batch_size, beam_size),
         history=run / "metrics.csv",
+        rows=measured.rows,
+        diagnosis=diagnose(texts, references, measured.rows["bleu"], tokeniser, captioner.vocabulary.words),
     )
-    _write(evaluation, report or run / f"evaluation-{split}", show)
+    _write(evaluation, report or run / f"evaluation-{split}", format, show)
     return evaluation
 
 
@@ -122,6 +129,9 @@ def evaluate_predictions(
     report: Path | None = None,
     tokeniser: str = "ptb",
     scorer: str = "own",
+    format: str = "html",
+    split: str | None = None,
+    beam_size: int | None = None,
     show: Show | None = None,
 ) -> Evaluation:
     """Scores captions that were made by anything.
@@ -130,6 +140,9 @@ def evaluate_predictions(
         predictions, references: files; see `pipelines.caption_tables`.
         report: folder to write to, or None to write nothing.
         tokeniser: what makes words of both.
+        scorer, format: as in `evaluate_run`.
+        split: of the references, if they are a data set's folder; else it is only stated.
+        beam_size: what the captions were searched with; it is only stated.
 
     Raises:
         UserError: a file cannot be read, or they do not name images alike.
@@ -138,35 +151,39 @@ def evaluate_predictions(
 
     show = show or Show()
     given, skipped = read_predictions(predictions)
-    expected, others = read_references(references)
+    expected, others = read_references(references, split)
     texts = match(given, expected, others)
-    scored = score_captions(texts, expected, tokeniser)
-    coco, notes = _coco(scorer, texts, expected)
-    found = tuple(Prediction(image, text, expected[image], scored.per_caption[image]) for image, text in texts.items())
+    measured = measure(texts, expected, tokeniser, scorer=scorer)
+    found = tuple(
+        Prediction(image, text, expected[image], measured.scored.per_caption[image]) for image, text in texts.items()
+    )
     evaluation = Evaluation(
         title=f"{Path(predictions).name} against {Path(references).name}",
-        scores={**scored.scores, **coco},
-        intervals=score_intervals(scored),
+        scores=measured.scores,
+        intervals=measured.intervals,
         predictions=found,
         evaluated={
             "captions": Path(predictions).name,
             "references": Path(references).name,
-            **_how(scored, found),
+            "split": split or _NOT_STATED,
+            **measured.facts(expected[image] for image in texts),
+            "beam size": beam_size or _NOT_STATED,
             "images left out": len(expected) - len(texts),
             "lines without a caption": skipped,
         },
-        notes=(*notes, *_left_out(len(expected), len(texts))),
+        notes=(*measured.notes, *_left_out(len(expected), len(texts))),
+        rows=measured.rows,
+        diagnosis=diagnose(texts, expected, measured.rows["bleu"], tokeniser),
     )
-    _write(evaluation, report, show)
+    _write(evaluation, report, format, show)
     return evaluation
 
 
-def _write(evaluation: Evaluation, folder: Path | None, show: Show) -> None:
+def _write(evaluation: Evaluation, folder: Path | None, format: str, show: Show) -> None:
     for note in evaluation.notes:
         show.warn(note)
     if folder is not None:
-        write_evaluation(evaluation, folder)
-        show.say(f"Report: {Path(folder) / REPORT}")
+        show.say(f"Report: {write_evaluation(evaluation, folder, format)}")
 
 
 def _data_of(run: Path, data: Path | None, show: Show) -> DataSet:
@@ -188,40 +205,37 @@ def _split_of(dataset: DataSet, split: str | None):
         raise UserError(str(error) if split else f"{error} Choose one with --split.") from None
 
 
-def _how(scored: ScoreReport, predictions) -> dict[str, object]:
-    counts = [len(one.references) for one in predictions]
-    return {
-        "images": scored.images,
-        "references an image": " to ".join(map(str, sorted({min(counts), max(counts)}))),
-        "tokeniser": scored.tokeniser,
-        "intervals": f"95 %, bootstrap over images, {DRAWS:,} draws",
+def _training_captions(dataset: DataSet, metadata: dict) -> list[str] | None:
+    """What the model was trained on, if this is the data set that it was trained on."""
+    trained_on = metadata.get("data_set")
+    if not isinstance(trained_on, dict) or trained_on.get("name") != dataset.name or "train" not in dataset.splits():
+        return None
+    return [caption for example in dataset.split("train") for caption in example.captions]
+
+
+def _trained(metadata: dict) -> dict[str, object]:
+    """What the model was trained on and how, as far as its metadata tells."""
+
+    def part(name: str) -> dict:
+        return metadata[name] if isinstance(metadata.get(name), dict) else {}
+
+    splits = part("data_set").get("splits")
+    facts = {
+        "recipe": metadata.get("recipe"),
+        "trained on": part("data_set").get("name"),
+        "images of each split": ", ".join(f"{count:,} {split}" for split, count in splits.items())
+        if isinstance(splits, dict)
+        else None,
+        "epochs": part("trained").get("epochs"),
+        "steps": part("trained").get("steps"),
+        "seconds of training": part("trained").get("seconds"),
+        "parameters": metadata.get("parameters"),
+        "words known": metadata.get("vocabulary_size"),
+        "licence of the training data": part("data_set").get("licence"),
+        "captioner": metadata.get("captioner"),
+        "keras": metadata.get("keras"),
     }
-
-
-def _truth(dataset: DataSet, split: str, captions: dict[str, str]) -> tuple[dict, dict]:
-    """Scores that only drawn scenes can have, and their intervals."""
-    scores = truth_scores(dataset, split, captions)
-    if not scores:
-        return {}, {}
-    from pipelines.datasets.shapes import read_scenes
-    from pipelines.shapes.faithfulness import novel_object_right
-
-    scenes = read_scenes(dataset.root)
-    ends = intervals(truth_rows(captions, scenes), combine_truth)
-    if split == "novel":
-        right = np.array([novel_object_right({image: text}, scenes) for image, text in captions.items()])
-        ends |= intervals(right, lambda drawn: {"novel_object_right": float(drawn.mean())})
-    return scores, ends
-
-
-def _coco(scorer: str, captions, references) -> tuple[dict[str, float], list[str]]:
-    if scorer == "own":
-        return {}, []
-    if scorer != "coco":
-        raise UserError(f"There is no scorer called {scorer!r}. Available: own, coco.")
-    from pipelines.coco_scorer import coco_scores
-
-    return coco_scores(captions, references)
+    return {name: value for name, value in facts.items() if isinstance(value, (str, int, float)) and value != ""}
 
 
 def _left_out(expected: int, scored: int) -> tuple[str, ...]:

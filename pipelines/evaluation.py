@@ -4,24 +4,32 @@ evaluation-test/
   metrics.json         scores, 95 % intervals, and how they were come by
   predictions.csv      image, caption, its scores, references
   captions.coco.json   COCO's result format, for other tools
-  report.html          a page to look at and to send
+  statistics.npz       what `captioner compare` needs to compare image by image
+  report.html          a page to look at and to send, or
+  report.md            the same in short, to paste into a document
 """
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from pipelines.diagnosis import Diagnosis
 from pipelines.disk import told, write_whole
+from pipelines.measure import digest_of
 from pipelines.tables import write_csv
 
-METRICS, PREDICTIONS, COCO_RESULT, REPORT = (
+METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN = (
     "metrics.json",
     "predictions.csv",
     "captions.coco.json",
+    "statistics.npz",
     "report.html",
+    "report.md",
 )
+FORMATS = ("html", "markdown", "both")
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,13 @@ class Evaluation:
     scores: name -> score, as `captioner.metrics` gives them (0 to 1; CIDEr-D 0 to 10).
     intervals: name -> 95 % interval, for those scores that have one.
     evaluated: how the scores were come by: model, data, split, tokeniser, beams ...; name -> plain value.
+    trained: what the model was trained on and how; name -> plain value; empty if captions came from a file.
     settings: of the run, by group; empty if captions came from a file.
     notes: sentences that a reader of the scores must know.
+    looked: where the decoder looked, for some of the images.
     history: the run's metrics.csv, if there is one.
+    rows: metric -> `(images, F)`, in the order of `predictions`; see `pipelines.measure`.
+    diagnosis: words said too often, and where BLEU is lost.
     """
 
     title: str
@@ -69,19 +81,28 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]]
     predictions: tuple[Prediction, ...]
     evaluated: dict[str, object]
+    trained: dict[str, object] = field(default_factory=dict)
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     looked: tuple[Looked, ...] = ()
     history: Path | None = None
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
+    diagnosis: Diagnosis | None = None
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Writes the files that the head of this module lists.
+def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html") -> Path:
+    """Writes the files that the head of this module lists; returns the one to look at.
+
+    Args:
+        evaluation: what to write.
+        folder: made if it does not exist.
+        format: the report's: "html", "markdown" or "both".
 
     Raises:
         UserError: they cannot be written.
     """
     from pipelines.report import write_report
+    from pipelines.report_markdown import write_markdown
 
     folder = Path(folder)
     with told(folder):
@@ -91,6 +112,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
         "scores": evaluation.scores,
         "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
         "evaluated": evaluation.evaluated,
+        "trained": evaluation.trained,
         "notes": list(evaluation.notes),
     })  # fmt: skip
     names = list(evaluation.predictions[0].scores)
@@ -102,7 +124,25 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     )  # fmt: skip
     write_csv(rows, folder / PREDICTIONS, ["image", "caption", "score", *names, "references"])
     _write_json(folder / COCO_RESULT, coco_result(evaluation.predictions))
-    write_report(folder / REPORT, evaluation)
+    write_whole(folder / STATISTICS, _statistics(evaluation))
+    if format != "markdown":
+        write_report(folder / REPORT, evaluation)
+    if format != "html":
+        write_markdown(folder / MARKDOWN, evaluation)
+    return folder / (MARKDOWN if format == "markdown" else REPORT)
+
+
+def _statistics(evaluation: Evaluation) -> bytes:
+    """The rows of the metrics, image by image, as NumPy's zip of arrays (no pickle)."""
+    buffer = io.BytesIO()
+    digests = np.array([digest_of(one.references) for one in evaluation.predictions], np.uint64)
+    # As bytes: NumPy's own strings would lose zeros at the end of a name.
+    names = json.dumps([one.image for one in evaluation.predictions]).encode()
+    np.savez_compressed(
+        buffer, images=np.frombuffer(names, np.uint8), references=digests,
+        **{f"rows_{name}": values for name, values in evaluation.rows.items()},
+    )  # fmt: skip
+    return buffer.getvalue()
 
 
 def coco_result(predictions) -> list[dict]:

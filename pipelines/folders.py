@@ -1,16 +1,20 @@
 """Which images a command line's paths stand for: a walk that a million files do not stop.
 
-The walk is a generator in sorted order, so the same folder gives the same images in the same order, and
-nothing is kept but the names of the folders it is in. No file is opened unless its name says nothing.
+The walk is a generator in sorted order, so the same folder gives the same images in the same order. Of a folder only
+the next `HELD` names are kept: a larger one is listed several times, so that memory does not grow with it. No file is
+opened unless its name says nothing.
 """
 
+import heapq
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.images import IMAGE_EXTENSIONS, sniff_image
+
+HELD = 25_000  # names: three megabytes
 
 
 @dataclass(frozen=True)
@@ -74,33 +78,46 @@ def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
 
 def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iterator[Found]:
     """Everything below `folder`, which is called `name` in results; a stack: folders may be nested deeply."""
-    stack = [(folder, name, None)]
+    stack = [(folder, name, _names(folder))]
     while stack:
-        folder, name, left = stack.pop()
-        if left is None:
-            try:
-                left = _content(folder)
-            except PermissionError:
-                yield Found(name or folder, folder, "this folder may not be read (permission denied)")
-                continue
-            except OSError:  # it vanished
-                continue
-        if not left:
+        folder, name, names = stack[-1]
+        try:
+            entry = next(names, None)
+        except PermissionError:
+            yield Found(name or folder, folder, "this folder may not be read (permission denied)")
+            entry = None
+        except OSError:  # it vanished
+            entry = None
+        if entry is None:
+            stack.pop()
             continue
-        entry = left.pop()
-        stack.append((folder, name, left))
         path, entry_name = os.path.join(folder, entry), f"{name}/{entry}" if name else entry
         if entry.endswith("/"):
-            if _to_walk(path.rstrip("/"), walked, left_out):
-                stack.append((path.rstrip("/"), entry_name.rstrip("/"), None))
+            below = path.rstrip("/")
+            if _to_walk(below, walked, left_out):
+                stack.append((below, entry_name.rstrip("/"), _names(below)))
         elif os.path.splitext(entry)[1].lower() in IMAGE_EXTENSIONS or sniff_image(path):
             yield Found(entry_name, path)
 
 
-def _content(folder: str) -> list[str]:
-    """The names in a folder, those of folders with a "/" at the end; the last one first, to be popped."""
-    with os.scandir(folder) as entries:
-        return sorted((entry.name + "/" * _is_folder(entry) for entry in entries), reverse=True)
+def _names(folder: str) -> Iterator[str]:
+    """The names in a folder in sorted order, those of folders with a "/" at the end."""
+    after = ""
+    while True:
+        with os.scandir(folder) as entries:
+            chosen = heapq.nsmallest(HELD, _later(entries, after))
+        yield from chosen
+        if len(chosen) < HELD:
+            return
+        after = chosen[-1]
+
+
+def _later(entries: Iterable[os.DirEntry], after: str) -> Iterator[str]:
+    for entry in entries:
+        if entry.name + "/" > after:  # what is to be asked of the disk is asked of few
+            name = entry.name + "/" * _is_folder(entry)
+            if name > after:
+                yield name
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

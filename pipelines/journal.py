@@ -2,6 +2,7 @@
 
     captions.jsonl            one record a line, on the disk (fsync) before the next batch begins
     captions.jsonl.run.json   what the records were made with; another job may not append to them
+    captions.jsonl.stamps     what the images were like then (`pipelines.stamps`)
 
 A line that a kill cut off is removed when the journal is opened again, and the job goes on behind the last
 whole one. Names of files may hold anything: a byte that is no UTF-8 is written as the JSON escape of the lone
@@ -9,16 +10,17 @@ surrogate that Python reads it as, so every line is valid UTF-8 and gives back t
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.disk import told, write_whole
+from captioner.images import DEFAULT_LIMITS, ImageLimits
+from pipelines.disk import put_in_place, told, write_whole
+from pipelines.stamps import MISSING, Stamps, file_stamps, name_key
 
 try:
     import fcntl
@@ -48,6 +50,7 @@ class Journal:
         self.path = Path(path)
         self.sidecar = self.path.with_name(self.path.name + ".run.json")
         self.faults = 0
+        self._stamps: Stamps | None = None
         self._check_owner(made_with)
         with told(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +61,7 @@ class Journal:
             with told(self.path):
                 self.repaired = self._remove_cut_line()
                 self._written = self._read_keys()
+            self._stamps = Stamps(self.path.with_name(self.path.name + ".stamps"))
         except BaseException:
             self.close()
             raise
@@ -70,6 +74,8 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
+        if self._stamps is not None:
+            self._stamps.close()
 
     def __len__(self) -> int:
         """How many images were in the journal when it was opened."""
@@ -77,19 +83,26 @@ class Journal:
 
     def __contains__(self, image: str) -> bool:
         """Whether the image was in the journal when it was opened."""
-        key = _key(image)
+        key = name_key(image)
         place = bisect_left(self._written, key)
         return place < len(self._written) and self._written[place] == key
 
-    def append(self, records: Iterable[dict]) -> None:
+    def append(self, records: Iterable[dict], stamps: Iterable[int] = ()) -> None:
         """Writes records and waits until the disk has them; all of what it returns from is safe.
+
+        Args:
+            records: with `image` each.
+            stamps: what the files were like, one a record; see `pipelines.stamps`.
 
         Raises:
             UserError: the disk is full, or gone. What was written before stays as it is.
         """
+        records = list(records)
         data = b"".join(map(to_line, records))
         end = os.fstat(self._file.fileno()).st_size
         try:
+            # Before the lines: a stamp without a line does no harm.
+            self._stamps.append([(name_key(one["image"]), stamp) for one, stamp in zip(records, stamps, strict=False)])
             with told(self.path):
                 left = memoryview(data)
                 while left:
@@ -101,6 +114,56 @@ class Journal:
             raise UserError(
                 f"{error} What was written until now is kept: the same command goes on from there."
             ) from None
+
+    def drop_changed(
+        self,
+        files: Iterable[tuple[str, str]],
+        limits: ImageLimits = DEFAULT_LIMITS,
+        dropped: Callable[[dict], object] = lambda record: None,
+    ) -> int:
+        """Takes out the lines of images that are no longer what they were, so that they are captioned again.
+
+        Args:
+            files: `(name, path)` of all images that there are.
+            limits: what an image may ask for; one that was too large is tried again where they changed.
+            dropped: called with each record that goes, before it goes.
+
+        Returns:
+            how many went.
+        """
+        changed, unknown = set(), []
+        for name, path in files:
+            if name not in self:
+                continue
+            key = name_key(name)
+            before, now = self._stamps.of(key), file_stamps(path, limits)
+            if now is not None and before not in (0, *now):
+                changed.add(key)
+            elif before == 0:
+                unknown.append((key, now[0] if now else MISSING))
+            if len(unknown) >= 10_000:
+                self._stamps.append(unknown)
+                unknown = []
+        self._stamps.append(unknown)
+        if changed:
+            self._rewrite_without(changed, dropped)
+        return len(changed)
+
+    def _rewrite_without(self, changed: set[int], dropped: Callable[[dict], object]) -> None:
+        with put_in_place(self.path) as beside, open(beside, "wb") as file:
+            for record in read_journal(self.path):
+                if name_key(record["image"]) in changed:
+                    dropped(record)
+                else:
+                    file.write(to_line(record))
+            file.flush()
+            os.fsync(file.fileno())
+        self._file.close()  # of what was replaced; its lock goes with it
+        with told(self.path):
+            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
+            self._lock()
+            self.faults = 0
+            self._written = self._read_keys()
 
     def _check_owner(self, made_with: dict) -> None:
         try:
@@ -115,7 +178,10 @@ class Journal:
         except (OSError, ValueError) as error:
             raise UserError(f"{self.sidecar} cannot be read: {error}. Give another --output.") from None
         differing = [
-            name for name, value in made_with.items() if not isinstance(before, dict) or before.get(name) != value
+            # What an earlier version did not know of was as it is by default.
+            name
+            for name, value in made_with.items()
+            if not isinstance(before, dict) or before.get(name) != value
         ]
         if differing:
             raise UserError(
@@ -153,14 +219,9 @@ class Journal:
         """Eight bytes an image, so that a million of them take 8 MB."""
         keys = array("Q")
         for record in read_journal(self.path):
-            keys.append(_key(record["image"]))
+            keys.append(name_key(record["image"]))
             self.faults += "error" in record
         return array("Q", sorted(keys))
-
-
-def _key(image: str) -> int:
-    digest = hashlib.blake2b(image.encode("utf-8", "surrogatepass"), digest_size=8)
-    return int.from_bytes(digest.digest(), "little")
 
 
 def to_line(record: dict) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from captioner.images import ImageError, ImageSpec, decode_image
+from captioner.images import ImageError, ImageSpec, decode_image, read_bytes, upright_size
 
 _PALE = np.array([255, 255, 255], np.float32)
 _TILE, _GAP, _LINE = 168, 12, 24
@@ -19,11 +19,12 @@ _TILE, _GAP, _LINE = 168, 12, 24
 def thumbnail(path: Path, longest: int) -> Image.Image | None:
     """A small upright picture of an image file, or None if it cannot be read."""
     try:
-        width, height = _upright_size(path)
+        data = read_bytes(path)  # not by Pillow, which would wait for a pipe
+        width, height = upright_size(data)
         scale = min(1.0, longest / max(width, height))
         spec = ImageSpec(max(1, round(height * scale)), max(1, round(width * scale)), "raw")
-        return Image.fromarray(decode_image(path, spec))
-    except (ImageError, OSError, ValueError):
+        return Image.fromarray(decode_image(data, spec))
+    except ImageError:
         return None
 
 
@@ -74,16 +75,6 @@ def attention_sheet(
         sheet.paste(tile, (left, top))
         draw.text((left + _TILE / 2, top + _TILE + 3), _shortened(word), fill="#222222", font=_font(), anchor="ma")
     return sheet
-
-
-def _upright_size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        width, height = image.size
-        try:
-            sideways = image.getexif().get(0x0112, 1) >= 5
-        except Exception:  # damaged EXIF data: the picture itself may well be fine
-            sideways = False
-    return (height, width) if sideways else (width, height)
 
 
 def _shortened(word: str) -> str:

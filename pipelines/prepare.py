@@ -17,6 +17,7 @@ from pipelines.features import Progress
 from pipelines.self_critical import SelfCriticalBatches
 from pipelines.settings import Recipe
 from pipelines.sources import Source, open_source
+from pipelines.vectors import begin_with_vectors
 
 
 @dataclass
@@ -89,6 +90,21 @@ def prepare_model(
     if before:
         transfer_weights(before.network, model.network, len(before.vocabulary), len(vocabulary))
     return Prepared(recipe, dataset, model, train, dev, list(dataset.problems))
+
+
+def begin_words(prepared: Prepared, init_from: Path | None, say: Callable[[str], None]) -> None:
+    """Begins the decoder's words with the vectors that the recipe names, if it names any, and tells how many it found.
+
+    Raises:
+        UserError: the file cannot be used; see `begin_with_vectors`.
+    """
+    path = prepared.recipe.data.vectors
+    if path and init_from:
+        say(f"{path} is not used: the words of {init_from} have vectors already")
+    elif path:
+        captioner = prepared.captioner
+        embedding, words = captioner.decoder.embedding, captioner.vocabulary.words
+        say(begin_with_vectors(embedding, words, path, "decoder.embedding_size"))
 
 
 def prepare_sources(prepared: Prepared, cache: Path, progress: Progress | None = None, say=None) -> None:

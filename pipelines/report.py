@@ -6,7 +6,7 @@ data is JSON that the page's own script puts in as text, and a content security 
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ _SCORES = (
     ("cider_d", "CIDEr-D", 100, 1),
     ("cider", "CIDEr", 100, 1),
     ("rouge_l", "ROUGE-L", 100, 1),
+    ("meteor_wordnet", "METEOR of nltk (not METEOR 1.5)", 100, 1),
     ("bleu_1_without_penalty", "BLEU-1 without brevity penalty", 100, 1),
     ("bleu_2_without_penalty", "BLEU-2 without brevity penalty", 100, 1),
     ("bleu_3_without_penalty", "BLEU-3 without brevity penalty", 100, 1),
@@ -120,12 +121,7 @@ def render_report(evaluation: Evaluation) -> str:
     )  # fmt: skip
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     lines = score_lines(evaluation)
-    ranked = rank(evaluation.predictions)
-    middle = max(0, len(ranked) // 2 - CARDS // 2)
-    enough = len(ranked) >= 3 * CARDS
-    groups = [("Best", ranked[:CARDS])] if enough else [("All", ranked)]
-    if enough:
-        groups += [("In the middle", ranked[middle : middle + CARDS]), ("Worst", ranked[-CARDS:])]
+    groups = ranked_groups(evaluation.predictions)
     charts = _lengths(evaluation)
     return environment.get_template("report.html").render(
         evaluation=evaluation,
@@ -135,14 +131,34 @@ def render_report(evaluation: Evaluation) -> str:
         looked=_looked(evaluation),
         lengths=Markup(charts),
         curves=[Markup(chart) for chart in training_curves(evaluation.history)] if evaluation.history else [],
+        diagnosis=evaluation.diagnosis,
         rows=list(_rows(evaluation.predictions[:ROWS])),
         has_score=any(one.score is not None for one in evaluation.predictions),
-        facts=[(name, value) for name, value in evaluation.evaluated.items() if value not in ("", None)],
+        facts=told_facts(evaluation.evaluated),
+        trained=told_facts(evaluation.trained),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=captioner.__version__,
     )
+
+
+def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[tuple[str, list[Prediction]]]:
+    """The best, the median and the worst captions; all of them where they are few."""
+    ranked = rank(predictions)
+    if len(ranked) < 3 * each:
+        return [("All", ranked)]
+    middle = len(ranked) // 2 - each // 2
+    return [("Best", ranked[:each]), ("In the middle", ranked[middle : middle + each]), ("Worst", ranked[-each:])]
+
+
+def told_facts(facts: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Facts as they are printed: those that are known, large numbers with commas."""
+    return [
+        (name, f"{value:,}" if type(value) is int else value)
+        for name, value in facts.items()
+        if value not in ("", None)
+    ]
 
 
 def _card(one: Prediction) -> dict:

@@ -31,6 +31,7 @@ class DataSettings(Settings):
     dataset: str = ""  # a layout of `captioner list datasets`; empty: found out from the folder
     directory: str = ""  # used where the command line gives no --data
     sizes: dict[str, PositiveInt] = Field(default_factory=dict)  # for data that is drawn: images of each split
+    vectors: str = ""  # a text file of word vectors (GloVe, word2vec) that the decoder's words begin with
 
 
 class LoopSettings(Settings):

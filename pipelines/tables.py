@@ -2,48 +2,64 @@
 
 import csv
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.disk import told
+from pipelines.disk import put_in_place
 
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection").
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): at the beginning of a cell, and behind
+# what ends a cell where the list separator is another (in many countries it is the semicolon). In front of it
+# apostrophes may stand already: each of those is kept, and one is added.
+_SIGNS = "=+\\-@＝＋－＠"
+_FORMULA = re.compile(rf"""(?:\A(?=['\s"]*[{_SIGNS}]|'*[\t\r\n])|(?<=[;\t\r\n])(?=['\s"]*[{_SIGNS}]))""")
+
+
+def guarded(text: str) -> str:
+    """Text that no spreadsheet runs as a formula: an apostrophe stands before whatever begins like one.
+
+    >>> guarded("=1+1"), guarded("a; =1+1"), guarded("'=1"), guarded("a dog - and a cat")
+    ("'=1+1", "a;' =1+1", "''=1", 'a dog - and a cat')
+    """
+    return _FORMULA.sub("'", text)
+
+
+def unguarded(text: str) -> str:
+    """What `guarded` was given: its apostrophes are taken away again, and no other."""
+    return re.sub(_FORMULA.pattern + "'", "", text)
 
 
 def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
     """Writes records as csv (UTF-8), in a way that spreadsheets open without running anything.
 
-    A text that begins like a formula gets an apostrophe in front. Lists of captions are joined by " | ".
+    Texts are `guarded`; lists of captions are joined by " | ".
     """
-    beside = path.with_name(path.name + ".part")
-    with told(path):
-        with open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            for record in records:
-                writer.writerow([_cell(record.get(column)) for column in columns])
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+    with (
+        put_in_place(path) as beside,
+        open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for record in records:
+            writer.writerow([_cell(record.get(column)) for column in columns])
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows: int = 10_000) -> None:
-    """Writes records as parquet, `rows` at a time; `score` is a number, all else is text."""
+    """Writes records as parquet, `rows` at a time; `score` is a number, `unsure` is true or false, all else is text."""
     pyarrow, parquet = need_parquet()
-    schema = pyarrow.schema([(name, pyarrow.float64() if name == "score" else pyarrow.string()) for name in columns])
-    beside = path.with_name(path.name + ".part")
-    with told(path):
-        with parquet.ParquetWriter(beside, schema) as writer:
-            chunk: list[dict] = []
-            for record in records:
-                chunk.append({name: _parquet_value(name, record.get(name)) for name in columns})
-                if len(chunk) == rows:
-                    writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
-                    chunk = []
-            writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
-        os.replace(beside, path)
+    kinds = {"score": pyarrow.float64(), "unsure": pyarrow.bool_()}
+    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in columns])
+    with put_in_place(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
+        chunk: list[dict] = []
+        for record in records:
+            chunk.append({name: _parquet_value(name, record.get(name)) for name in columns})
+            if len(chunk) == rows:
+                writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
+                chunk = []
+        writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
 
 
 def need_parquet():
@@ -65,10 +81,11 @@ def need_parquet():
 def _cell(value) -> str | float | int:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
     if isinstance(value, (int, float)):
         return value
-    text = _flat(value)
-    return "'" + text if text.startswith(FORMULA) else text
+    return guarded(_flat(value))
 
 
 def _flat(value) -> str:
@@ -78,6 +95,8 @@ def _flat(value) -> str:
 
 
 def _parquet_value(name: str, value):
+    if name == "unsure":
+        return bool(value)
     if value is None or name == "score":
         return value
     return _flat(value).encode("utf-8", "backslashreplace").decode()

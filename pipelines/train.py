@@ -7,11 +7,15 @@ from typing import Any
 import keras
 
 from captioner.errors import UserError
+from captioner.models.language import LanguageModel
+from captioner.models.language_start import start_decoder
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy, PolicyGradient
 from pipelines.decode import decode_source
+from pipelines.examples import DataSet
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
-from pipelines.prepare import Prepared, adopt_model, open_data, prepare_model, prepare_sources
+from pipelines.prepare import Prepared, adopt_model, begin_words, open_data, prepare_model, prepare_sources
+from pipelines.same_data import check_same_data, keep_data
 from pipelines.scoring import score_split
 from pipelines.settings import Recipe
 from pipelines.show import Show
@@ -27,6 +31,7 @@ def train(
     data: Path | None = None,
     cache: Path = Path("cache"),
     init_from: Path | None = None,
+    init_from_language: Path | None = None,
     encoder_weights: Path | None = None,
     show: Show | None = None,
 ) -> Path:
@@ -41,6 +46,7 @@ def train(
         data: folder of the data set; the recipe's own where it is not given.
         cache: folder where features of frozen networks are kept.
         init_from: preset to begin with.
+        init_from_language: preset of a language model whose words, cells and output layer the decoder begins with.
         encoder_weights: file with the frozen network's weights.
         show: where progress is told.
 
@@ -58,13 +64,22 @@ def train(
         )
     progress = begin_run(recipe, run)
     dataset = open_data(recipe, data, show.say)
+    check_same_data(dataset, run)
+    _check_selection(recipe, dataset)
     vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokeniser) if (run / WORDS).is_file() else None
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     # A run that was stopped before its first checkpoint begins again, with the same weights.
     start_from = init_from if progress is None else None
     prepared = prepare_model(recipe, dataset, start_from, encoder_weights, vocabulary)
+    if progress is None:
+        begin_words(prepared, init_from, show.say)
+    if init_from_language and progress is None:
+        language = LanguageModel.from_preset(init_from_language)
+        copied = start_decoder(prepared.captioner.decoder, prepared.captioner.vocabulary, language)
+        show.say(f"From {init_from_language}: {', '.join(copied)}")
     if vocabulary is None:
         keep_recipe(recipe, run)
+        keep_data(dataset, run)
         prepared.captioner.vocabulary.save(run / (WORDS + ".part"))
         os.replace(run / (WORDS + ".part"), run / WORDS)
     show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
@@ -81,6 +96,15 @@ def train(
     )
     loop.run_epochs()
     return run
+
+
+def _check_selection(recipe: Recipe, dataset: DataSet) -> None:
+    """Refuses a score that this data cannot have, before hours are spent on an epoch."""
+    if recipe.training.select_by == "faithfulness" and dataset.name != "shapes" and "dev" in dataset.splits():
+        raise UserError(
+            f"training.select_by = 'faithfulness' is a score of drawn scenes, and {dataset.root} is {dataset.name}. "
+            "Choose another one: --set training.select_by=bleu_4 (or cider_d, rouge_l)."
+        )
 
 
 class CaptionTask:

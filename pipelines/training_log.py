@@ -25,6 +25,7 @@ SCORES = {
     "cider_d": "CIDEr-D",
     "faithfulness": "faithfulness",
     "accuracy": "accuracy",
+    "exact_match": "exact match",
 }
 LOSSES = {"loss": "training", "dev_loss": "development"}
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from captioner.text.answers import plain
 from pipelines.datasets import shapes
-from pipelines.examples import CaptionExample, DataSet
+from pipelines.examples import CaptionExample, DataSet, QuestionExample
 
 
 def check_dataset(dataset: DataSet):
-    """Ids are unique relative paths, files exist, no image is in two splits, captions are clean and not
+    """Ids are unique and name the image, files exist, no image is in two splits, texts are clean and not
     empty."""
     assert dataset.examples, "there is nothing to train on"
     ids = [example.id for example in dataset.examples]
@@ -28,11 +29,25 @@ def check_dataset(dataset: DataSet):
             for caption in example.captions:
                 assert caption == caption.strip() != "" and "\n" not in caption, f"unclean caption {caption!r}"
                 caption.encode("utf-8")  # or it could not be written again
+        else:
+            check_question(dataset, example)
     leaks = {image: found for image, found in splits.items() if len(found) > 1}
     assert not leaks, f"images in more than one split: scores would be too good: {leaks}"
     for problem in dataset.problems:
         assert "\n" not in str(problem), "a problem must be one line, or `captioner check` cannot be searched"
     assert sum(dataset.splits().values()) == len(dataset.examples)
+
+
+def check_question(dataset: DataSet, example: QuestionExample):
+    """A question is clean, answered unless its whole split is not, and has no choice or several different ones."""
+    name, _, number = example.id.rpartition("#")
+    assert dataset.root / name == example.image and number.isdigit(), f"{example.id} does not name {example.image}"
+    assert example.question.strip("? "), f"{example.id} asks nothing"
+    assert example.answers or not any(one.answers for one in dataset.split(example.split)), "one without an answer"
+    assert len(set(map(plain, example.choices))) == len(example.choices) != 1, f"choices {example.choices}"
+    for text in (example.question, *example.answers, *example.choices):
+        assert text == " ".join(text.split()) != "", f"unclean text {text!r}"
+        text.encode("utf-8")  # or it could not be written again
 
 
 def draw_image(path: Path, shade: int = 0):

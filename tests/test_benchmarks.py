@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import beam, half_precision, metrics
+from benchmarks import answers, beam, cells, half_precision, metrics
+from captioner.cells import CELLS
 
 
 def test_the_beam_benchmark_measures_every_row():
@@ -11,9 +12,20 @@ def test_the_beam_benchmark_measures_every_row():
     assert all(rate > 0 for rate in rates.values())
 
 
+def test_the_cells_benchmark_measures_every_cell_beside_keras(capsys):
+    ratios = cells.main(["--toy"])
+    assert list(ratios) == ["keras.layers.LSTM", *CELLS.names()] and ratios["keras.layers.LSTM"] == 1
+    assert all(ratio > 0 for ratio in ratios.values())
+
+
 def test_the_metrics_benchmark_runs():
     pytest.importorskip("pycocoevalcap")
     assert metrics.main(["--toy"]) > 0
+
+
+def test_the_answers_benchmark_runs(capsys):
+    assert answers.main(["--toy"]) > 0
+    assert "20 questions" in capsys.readouterr().out
 
 
 @pytest.mark.long

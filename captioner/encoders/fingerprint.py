@@ -39,6 +39,14 @@ def same_weights(first: Sequence[Sequence[float]], second: Sequence[Sequence[flo
     )
 
 
+def is_fingerprint(value) -> bool:
+    """Whether something that was read from a file is a fingerprint: a list of pairs of numbers."""
+    return isinstance(value, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(type(number) in (int, float) for number in pair)
+        for pair in value
+    )
+
+
 def _numbers(flat: np.ndarray) -> list[float]:
     squares = projection = 0.0
     for number, start in enumerate(range(0, flat.size, _CHUNK)):  # in pieces: fc1 has 103 million numbers

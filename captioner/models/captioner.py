@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from captioner.encoders.fingerprint import same_weights
+from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
 from captioner.images import ImageLimits, load_image
 from captioner.models.build import build_captioner_parts
+from captioner.models.fusion import ShallowFusion, ids_by_name
 from captioner.models.networks import CaptionNetwork, CaptionReader, CaptionSearcher
 from captioner.presets.folder import read_preset, write_preset
 from captioner.presets.precision import store_in_half_precision
+from captioner.presets.weights import load_checked_weights
 from captioner.settings import CaptionerSettings, SearchSettings
 from captioner.text.tokenisers import get_tokeniser
 from captioner.text.vocabulary import Vocabulary
@@ -61,6 +63,7 @@ class ImageCaptioner:
         self.metadata: dict[str, Any] = {}
         self.encoder, self.decoder = build_captioner_parts(settings, len(vocabulary), encoder_weights)
         self.network = CaptionNetwork(self.encoder.top, self.decoder, name="captioner")
+        self.fusion: ShallowFusion | None = None
         self._compiled: dict[tuple, CaptionSearcher | CaptionReader] = {}
         self._build()
 
@@ -84,14 +87,11 @@ class ImageCaptioner:
             captioner = cls(preset.settings, preset.vocabulary, encoder_weights)
         except UserError as error:
             raise UserError(f"{folder} cannot be used: {error}") from None
-        try:
-            captioner.network.load_weights(preset.weights)
-        except (ValueError, KeyError, OSError) as error:
-            raise UserError(
-                f"{preset.weights} does not fit {folder}/config.json: {str(error).splitlines()[0]}"
-            ) from None
+        load_checked_weights(captioner.network, preset.weights)
         captioner.metadata = preset.metadata
         trained_on = preset.metadata.get("encoder", {}).get("weights", [])
+        if not is_fingerprint(trained_on):
+            raise UserError(f"{folder}/metadata.json is damaged: its entry 'encoder' holds no fingerprint of weights.")
         if not same_weights(trained_on, captioner.encoder.weights_fingerprint):
             raise UserError(
                 f"{folder} was trained on other weights of {preset.settings.encoder.name} than those given"
@@ -133,6 +133,18 @@ class ImageCaptioner:
         bare = CaptionNetwork(self.encoder.top, self.decoder)
         bare.built = True
         bare.save_weights(path)
+
+    def mix_in(self, language, weight: float = 0.3) -> None:
+        """Lets a language model have a say in all searches to come; the scores of captions are then mixed ones, too.
+
+        Args:
+            language: a `LanguageModel` of words; they are matched by name.
+            weight: of its log-probabilities; those of the decoder count 1.
+
+        Raises:
+            UserError: the two share no words.
+        """
+        self.fusion = ShallowFusion(language.network, ids_by_name(self.vocabulary, language.vocabulary), weight)
 
     def caption(
         self,
@@ -198,7 +210,7 @@ class ImageCaptioner:
         width = max(beam_size or search.beam_size, 1)
         if not 1 <= candidates <= width:
             raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
-        searcher = self._compile(CaptionSearcher, batch_size, width, search.max_words, search.length_penalty)
+        searcher = self._compile(CaptionSearcher, batch_size, width, search.max_words, search.length_penalty, self.fusion)
         captions = []
         for start in range(0, len(features), batch_size):
             batch = np.asarray(features[start : start + batch_size], "float32")

@@ -6,7 +6,7 @@ from keras import ops
 from captioner.errors import UserError
 from captioner.models.fusion import ids_by_name
 from captioner.models.language import LanguageModel
-from captioner.text.vocabulary import Vocabulary
+from captioner.text.vocabulary import SPECIALS, Vocabulary
 
 INPUT_KERNELS = ("kernel", "bare_kernel")  # a cell's weights whose rows belong to its input
 
@@ -28,10 +28,13 @@ def start_decoder(decoder, vocabulary: Vocabulary, language: LanguageModel) -> l
         UserError: the two share no words, or nothing fits; nothing was copied then.
     """
     ids = ids_by_name(vocabulary, language.vocabulary)
-    shared = np.flatnonzero(ids != language.vocabulary.unknown_id)
+    known = ids != language.vocabulary.unknown_id
+    known[: len(SPECIALS)] = True
+    shared = np.flatnonzero(known)
     network, told = language.network, []
     table = getattr(network.embedding, "embeddings", None)
-    same_vectors = table is not None and table.shape[1] == decoder.embedding_size
+    learned = table is not None and hasattr(decoder.embedding, "embeddings")
+    same_vectors = learned and table.shape[1] == decoder.embedding_size
     size = decoder.embedding_size if same_vectors and decoder.word_first else None
     if same_vectors:
         _copy_rows(table, decoder.embedding.embeddings, ids, shared)

@@ -90,6 +90,11 @@ class CaptionSearcher(keras.Model):
         self.length_penalty = length_penalty
 
     def call(self, image):
+        if image.shape[0] is None:
+            raise ValueError(
+                f"{type(self).__name__} searches for a number of images that is known when it is traced, but received "
+                f"the shape {tuple(image.shape)}. Give whole batches of one size, as `predict_on_batch` does."
+            )
         memory = self.see(ops.cast(image, "float32"))
         step = step_of(self.decoder, memory)
         state = self.decoder.start(memory, captions=self.beam_size)

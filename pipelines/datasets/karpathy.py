@@ -1,5 +1,4 @@
-"""Karpathy's `dataset_coco.json`, `dataset_flickr8k.json` and `dataset_flickr30k.json` (Karpathy and
-Fei-Fei, 2015).
+"""Karpathy's splits of COCO, Flickr8k and Flickr30k: `dataset_*.json` (Karpathy and Fei-Fei, 2015).
 
 One file names images, captions and splits; most published COCO scores are on its test split. `restval` (the
 images of COCO's validation set that are in neither dev nor test) joins train, as is usual. Captions are the

@@ -17,9 +17,11 @@ from captioner.training.losses import MaskedCrossEntropy
 from pipelines.disk import write_whole
 from pipelines.language.chunks import DocumentBatches, Documents, StreamBatches, parts_of
 from pipelines.language.corpora import Corpus, open_corpus
+from pipelines.language.penalised import PenalisedStreamNetwork
 from pipelines.language.settings import LanguageRecipe
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.show import Show
+from pipelines.vectors import begin_with_vectors
 
 WORDS, TEXT = "words.txt", "text.sha256"
 WARM_UP = 128  # words that a stream of the validation text reads before its own part, so that its state is warm
@@ -54,7 +56,8 @@ def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: 
     settings = LanguageModelSettings(model=recipe.model, text=recipe.text, ends=corpus.ends)
     task = LanguageTask(recipe, corpus, LanguageModel(settings, vocabulary), show)
     if recipe.data.vectors and progress is None:
-        show.say(begin_with_vectors(task.model, Path(recipe.data.vectors)))
+        embedding = task.model.network.embedding
+        show.say(begin_with_vectors(embedding, vocabulary.words, recipe.data.vectors, "model.embedding_size"))
     if known is None:  # nothing is written before all settings are known to fit
         keep_recipe(recipe, run)
         write_whole(run / TEXT, corpus.identity() + "\n")
@@ -170,24 +173,3 @@ def validation_loss(model: LanguageModel, documents: Documents, rows: int = 64) 
     read = model.read([(part.ids[:-1], part.ids[1:]) for part in parts], rows)["log_probabilities"]
     total = sum(np.sum(values[part.before :], dtype="float64") for values, part in zip(read, parts, strict=True))
     return -float(total) / max(documents.words, 1)
-
-
-def begin_with_vectors(model: LanguageModel, path: Path) -> str:
-    """Puts word vectors from a file in place of random ones; says how many words were found.
-
-    Raises:
-        UserError: the file is damaged, its vectors have another size, or the model has no learned embedding.
-    """
-    from captioner.text.vectors import read_vectors
-
-    settings = model.settings.model
-    if settings.embedding != "learned":
-        raise UserError("Vectors from a file need `model.embedding` = \"learned\".")
-    matrix, found = read_vectors(path, model.vocabulary.words)
-    if matrix.shape[1] != settings.embedding_size:
-        raise UserError(
-            f"The vectors in {path} have {matrix.shape[1]} numbers, but model.embedding_size is "
-            f"{settings.embedding_size}. Set it to {matrix.shape[1]}."
-        )
-    model.network.embedding.begin_with(matrix, found)
-    return f"{int(np.sum(found)):,} of {len(found):,} words have a vector in {path.name}"

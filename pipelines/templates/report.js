@@ -7,6 +7,7 @@ const body = document.getElementById("rows"), more = document.getElementById("mo
 const filter = document.getElementById("filter"), sort = document.getElementById("sort");
 const count = document.getElementById("count");
 const haystacks = new Map(rows.map(row => [row, [row[IMAGE], row[CAPTION], ...row[REFERENCES]].join("\n").toLowerCase()]));
+const heads = document.querySelectorAll("th[data-column]");
 const PAGE = 50;
 let chosen = [], shown = 0;
 
@@ -26,6 +27,7 @@ function line(row) {
   if (row[PICTURE]) {
     const image = element("img");
     image.alt = "";
+    image.decoding = "async";
     image.src = row[PICTURE];
     picture.append(image);
   }
@@ -52,13 +54,26 @@ function choose() {
   const value = row => row[column] === null ? -Infinity : row[column];
   chosen = rows.filter(row => words.every(word => haystacks.get(row).includes(word)));
   chosen.sort((a, b) => direction * (column < 2 ? String(value(a)).localeCompare(String(value(b))) : value(a) - value(b)));
+  for (const head of heads) {
+    const here = Number(head.dataset.column) === column;
+    head.setAttribute("aria-sort", here ? (direction > 0 ? "ascending" : "descending") : "none");
+  }
   body.replaceChildren();
   shown = 0;
   grow();
 }
 
+// A head of the table sorts by its column: numbers highest first, text from A; a second time the other way round.
+function sortBy(head) {
+  const column = Number(head.dataset.column), first = column < 2 ? 1 : -1;
+  const value = `${column} ${first}`;
+  sort.value = sort.value === value ? `${column} ${-first}` : value;
+  choose();
+}
+
 let waiting;
 filter.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(choose, 120); });
 sort.addEventListener("change", choose);
+for (const head of heads) head.firstElementChild.addEventListener("click", () => sortBy(head));
 more.addEventListener("click", grow);
 choose();

@@ -25,6 +25,7 @@ from captioner.images import (
     normalise,
     read_bytes,
     sniff_image,
+    upright_size,
 )
 
 SPEC = ImageSpec(height=16, width=24, preprocessing="raw")
@@ -334,6 +335,15 @@ def test_big_jpegs_are_decoded_at_a_fraction_and_look_the_same():
     assert_upright(quick)
     slow = decode_image(np.array(Image.open(io.BytesIO(data))), SPEC)
     assert np.abs(quick.astype(int) - slow).max() <= 16
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_is_told_as_people_see_it(orientation, tmp_path):
+    """Wrong if thumbnails of photographs taken upright are squeezed."""
+    (tmp_path / "photo.jpg").write_bytes(with_exif(orientation))
+    assert upright_size(with_exif(orientation)) == upright_size(tmp_path / "photo.jpg") == (96, 64)
+    with pytest.raises(ImageError, match="not an image"):
+        upright_size(b"hello")
 
 
 def test_damaged_exif_does_not_lose_the_picture():

@@ -4,20 +4,14 @@ import csv
 import json
 import os
 import random
-import signal
-import subprocess
-import sys
-import textwrap
-import threading
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from captioner.errors import UserError
-from pipelines.caption import CaptionOptions, caption_images, picture_path
+from pipelines.caption import caption_images
+from pipelines.caption_work import CaptionOptions, picture_path
 from tests.pipelines.stub_captioner import StubCaptioner
 
 OPTIONS = CaptionOptions(batch_size=4)
@@ -102,55 +96,6 @@ def test_new_images_are_added_and_no_image_is_captioned_twice(folder, tmp_path):
     summary = caption_images([folder], StubCaptioner(), tmp_path / "c.jsonl", options=OPTIONS)
     assert summary.captioned == 1 and len(records(tmp_path / "c.jsonl")) == 26
     assert len({line["image"] for line in records(tmp_path / "c.jsonl")}) == 26
-
-
-SCRIPT = """
-    import sys
-    from pathlib import Path
-    from pipelines.caption import CaptionOptions, caption_images
-    from tests.pipelines.stub_captioner import StubCaptioner
-    caption_images([sys.argv[1]], StubCaptioner(0.03), Path(sys.argv[2]), options=CaptionOptions(batch_size=4))
-"""
-
-
-def start(folder, output):
-    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder), str(output)]
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE)
-
-
-def test_killed_again_and_again_the_file_has_the_same_bytes(tmp_path):
-    for number in range(150):
-        draw(tmp_path / "in" / f"{number}.png", number)
-    caption_images([tmp_path / "in"], StubCaptioner(), tmp_path / "quiet.jsonl", options=OPTIONS)
-    chance, output, kills = random.Random(1), tmp_path / "c.jsonl", 0
-    for _ in range(8):
-        process = start(tmp_path / "in", output)
-        size = output.stat().st_size if output.exists() else 0
-        while process.poll() is None and (not output.exists() or output.stat().st_size == size):
-            time.sleep(0.005)  # at least one batch more, or a slow machine would never get on
-        time.sleep(chance.uniform(0, 0.12))
-        kills += process.poll() is None
-        process.kill()
-        process.communicate()
-    assert kills >= 5, "the job was done before it could be killed: nothing was tested"
-    process = start(tmp_path / "in", output)
-    _, complaint = process.communicate()
-    assert process.returncode == 0, complaint
-    assert output.read_bytes() == (tmp_path / "quiet.jsonl").read_bytes()
-
-
-def test_control_c_is_heard_while_the_network_computes(folder, tmp_path):
-    """A signal that waited for the network would find the first batch written."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script runs in the background
-    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            caption_images([folder], StubCaptioner(seconds=5.0), tmp_path / "c.jsonl", options=OPTIONS)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert not (tmp_path / "c.jsonl").exists() or not records(tmp_path / "c.jsonl")
-    caption_images([folder], StubCaptioner(), tmp_path / "c.jsonl", options=OPTIONS)
-    assert len(records(tmp_path / "c.jsonl")) == 25
 
 
 def test_csv_and_parquet_are_made_from_the_journal(folder, tmp_path):
@@ -244,7 +189,7 @@ def test_memory_holds_a_bounded_number_of_images(tmp_path):
             most = max(most, len(alive))
             return super().caption_features(features, **options)
 
-    from pipelines import caption
+    from pipelines import caption_work as caption
 
     real = caption.decode_image
 

@@ -40,6 +40,7 @@ def test_every_list_names_something(kind):
     [
         ("caption",), ("caption", "x.jpg"), ("list", "dogs"), ("evaluate",), ("evaluate", "run", "--predictions", "p"),
         ("evaluate", "--predictions", "p"), ("fly",), ("caption", "x", "--model", "m", "--beam-size", "0"),
+        ("caption", "x", "--model", "m", "--sidecar", "pdf"), ("evaluate", "run", "--format", "pdf"),
         ("evaluate", "run", "--scorer", "mine"), ("data", "shapes", "--out", "d", "--size", "train"),
     ],
 )  # fmt: skip
@@ -80,7 +81,7 @@ def test_errors_of_the_disk_name_the_file(tmp_path, monkeypatch):
     def denied(*_):
         raise PermissionError(13, "Permission denied", "somewhere/captions.csv")
 
-    monkeypatch.setattr("pipelines.compare.read_evaluations", denied)
+    monkeypatch.setattr("pipelines.compare_command.read_evaluations", denied)
     done = run("compare", tmp_path)
     assert done.exit_code == 1 and done.stderr.startswith("somewhere/captions.csv cannot be used: you may not read")
 
@@ -157,7 +158,7 @@ def test_a_run_is_evaluated(model, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert page.count('<div class="looked">') == 6 and "Faithfulness" in page
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "metrics.json", "predictions.csv", "captions.coco.json", "report.html"
+        "metrics.json", "predictions.csv", "captions.coco.json", "statistics.npz", "report.html"
     }  # fmt: skip
 
 

@@ -12,10 +12,11 @@ from captioner.errors import UserError
 from captioner.metrics.score import score_captions
 from pipelines.caption_tables import match, read_predictions, read_references
 from pipelines.coco_scorer import coco_scores
-from pipelines.compare import comparison, disagreements, read_evaluations
+from pipelines.compare import compare_pair, comparison, disagreements, grouped, read_evaluations
 from pipelines.evaluate import evaluate_predictions
 from pipelines.evaluation import Prediction, coco_result, rank
 from pipelines.intervals import combine_truth, intervals, score_intervals, truth_rows
+from pipelines.measure import METRICS
 from pipelines.show import Show
 
 REFERENCES = {f"{n}": [f"a {colour} dog runs", f"the {colour} dog is running fast"] for n, colour in
@@ -29,6 +30,18 @@ PREDICTIONS = {
     "5": "",
 }
 QUIET = Show(quiet=True)
+
+
+@pytest.fixture(autouse=True)
+def small_wordnet(tmp_path_factory, monkeypatch):
+    """The same WordNet wherever the tests run: a small one."""
+    from captioner.text.wordnet import open_wordnet
+    from tests.support_wordnet import write_wordnet
+
+    monkeypatch.setenv("WNSEARCHDIR", str(write_wordnet(tmp_path_factory.getbasetemp() / "wordnet")))
+    open_wordnet.cache_clear()
+    yield
+    open_wordnet.cache_clear()
 
 
 def write(path, content):
@@ -50,11 +63,66 @@ def references(tmp_path):
 def test_scores_are_those_of_the_metrics_room(tmp_path, references):
     rows = [{"image_id": int(image), "caption": text} for image, text in PREDICTIONS.items()]
     found = evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", show=QUIET)
-    expected = score_captions(PREDICTIONS, REFERENCES).scores
+    expected = score_captions(PREDICTIONS, REFERENCES, metrics=METRICS).scores
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert written["scores"] == pytest.approx(expected) and found.scores == pytest.approx(expected)
     assert written["scores"]["bleu_4_without_penalty"] > written["scores"]["bleu_4"] > 0
-    assert written["evaluated"]["tokeniser"] == "ptb" and written["evaluated"]["images"] == 6
+    assert {"meteor_wordnet", "cider", "self_bleu_4"} <= set(written["scores"])
+
+
+def test_every_report_states_how_its_scores_were_come_by(tmp_path, references):
+    """Numbers without these compare with nothing."""
+    path = write(tmp_path / "p.json", [{"image_id": image, "caption": "a red dog"} for image in range(6)])
+    found = evaluate_predictions(path, references, report=tmp_path / "out", format="both", show=QUIET)
+    said = {
+        "tokeniser": "ptb", "references an image": "2", "split": "not stated: the captions came as a file",
+        "beam size": "not stated: the captions came as a file",
+        "brevity penalty": round(found.scores["brevity_penalty"], 4),
+        "intervals": "95 %, bootstrap over images, 1,000 draws", "images": 6,
+    }  # fmt: skip
+    assert {name: found.evaluated[name] for name in said} == said
+    told = evaluate_predictions(path, references, split="test", beam_size=5, show=QUIET)
+    assert (told.evaluated["split"], told.evaluated["beam size"]) == ("test", 5)
+    for page in ("report.html", "report.md", "metrics.json"):
+        text = (tmp_path / "out" / page).read_text("utf-8")
+        assert all(name in text.lower() for name in said), page
+
+
+def test_the_report_is_written_as_asked(tmp_path, references):
+    path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
+    pages = {"html": {"report.html"}, "markdown": {"report.md"}, "both": {"report.html", "report.md"}}
+    for kind, expected in pages.items():
+        evaluate_predictions(path, references, report=tmp_path / kind, format=kind, show=QUIET)
+        assert {page.name for page in (tmp_path / kind).glob("report.*")} == expected
+
+
+def test_values_of_single_captions_stand_in_the_table(tmp_path, references):
+    path = write(
+        tmp_path / "p.json", [{"image_id": int(image), "caption": text or "x"} for image, text in PREDICTIONS.items()]
+    )
+    found = evaluate_predictions(path, references, report=tmp_path / "out", show=QUIET)
+    with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    for one in found.predictions:
+        for name in ("words", "bleu_4", "rouge_l", "cider_d", "cider", "meteor_wordnet"):
+            assert float(rows[one.image][name]) == pytest.approx(one.scores[name], abs=1e-6)
+
+
+def test_without_wordnet_the_other_scores_are_written_and_one_sentence_said(tmp_path, references, monkeypatch):
+    monkeypatch.setattr("pipelines.measure.open_wordnet", lambda: None)
+    path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
+    found = evaluate_predictions(path, references, report=tmp_path / "out", show=QUIET)
+    assert "meteor_wordnet" not in found.scores and found.scores["bleu_1"] > 0
+    assert [note for note in found.notes if "METEOR with WordNet was left out" in note and "wordnet-base" in note]
+
+
+def test_the_references_of_one_split_of_a_data_set_can_be_asked_for(tmp_path):
+    from pipelines.datasets import shapes
+
+    shapes.draw(tmp_path / "data", sizes={"train": 4, "test": 3}, image_size=32)
+    everything, _ = read_references(tmp_path / "data")
+    test, _ = read_references(tmp_path / "data", "test")
+    assert len(everything) == 7 and len(test) == 3 and set(test) < set(everything)
 
 
 def test_what_is_written_can_be_scored_again(tmp_path, references):
@@ -214,8 +282,16 @@ def test_evaluations_are_compared_score_by_score(tmp_path, references):
     bleu = next(row for row in rows if row[0] == "bleu_1")
     assert " to " in bleu[1] and bleu[1] != bleu[2]
     assert disagreements(evaluations) == []
+    assert [len(group) for group in grouped(evaluations)] == [2]
+    told = {row[0]: row for row in compare_pair(*evaluations, draws=100).rows()}
+    # "a dog" is no worse than "a red dog runs" where the dog is not red, but much too short.
+    expected = 100 * (evaluations[1].scores["bleu_1"] - evaluations[0].scores["bleu_1"])
+    assert told["bleu_1"][1] == f"{expected:+.1f}" and told["brevity_penalty"][4] == "lower"
+    (tmp_path / "a" / "evaluation-test" / "statistics.npz").write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"statistics\.npz is damaged"):
+        read_evaluations([tmp_path / "a"])
     other = SimpleNamespace(**{**vars(evaluations[0]), "evaluated": {**evaluations[0].evaluated, "split": "dev"}})
-    assert disagreements([evaluations[1], other]) == ["split: ?, dev"]
+    assert disagreements([evaluations[1], other]) == ["split: not stated: the captions came as a file, dev"]
     with pytest.raises(UserError, match="holds no evaluation"):
         read_evaluations([tmp_path])
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from captioner.metrics.score import score_captions
+from pipelines.diagnosis import diagnose
 from pipelines.evaluation import Evaluation, Looked, Prediction
 from pipelines.pictures import attention_sheet, looked_at, thumbnail
 from pipelines.report import render_report, score_lines, write_report
@@ -127,6 +129,34 @@ def test_attention_and_curves_are_shown_where_there_are_any(tmp_path):
     assert page.count("<figcaption") == 3 and "<h2>Training" in page and page.count("<svg") >= 4
     without = render_report(evaluation(tmp_path, 12, history=tmp_path / "nothing.csv"))
     assert "<h2>Training" not in without and "<h2>Where it looked" not in without
+
+
+def test_where_bleu_is_lost_and_which_words_are_wrong_is_shown(tmp_path):
+    captions = {f"{n}.png": HOSTILE if n % 2 else "a dog" for n in range(12)}
+    references = dict.fromkeys(captions, ("a dog runs fast", HOSTILE))
+    rows = score_captions(captions, references).rows["bleu"]
+    diagnosis = diagnose(captions, references, rows, known={"a"})
+    found = evaluation(tmp_path, 12, diagnosis=diagnosis, trained={"recipe": "shapes", "parameters": 779057})
+    text = " ".join("".join(Page(render_report(found)).text).split())
+    assert "Where BLEU is lost" in text and "a word of the references unknown" in text and "a dog, 6 times" in text
+    assert "Said less often, or never" in text and "779,057" in text
+    assert Page(render_report(found)).tags.count(("script", {})) == 1, "a caption became a script"
+
+
+def test_every_column_can_be_sorted_by(tmp_path):
+    page = Page(render_report(evaluation(tmp_path, 12)))
+    columns = [
+        attributes["data-column"] for tag, attributes in page.tags if tag == "th" and "data-column" in attributes
+    ]
+    choices = {attributes["value"] for tag, attributes in page.tags if tag == "option"}
+    assert columns == ["1", "4", "3", "5"]
+    assert all(f"{column} {way}" in choices for column in columns for way in (1, -1)), "a head would show nothing"
+
+
+def test_a_pipe_among_the_images_stops_nothing(tmp_path):
+    """Wrong if a report waits for ever for a file that never comes."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert thumbnail(tmp_path / "pipe.jpg", 50) is None
 
 
 def test_a_thousand_images_stay_small(tmp_path):

@@ -1,5 +1,6 @@
 """The three ways a captioner works say the same: learning, searching and reading share one step."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -38,6 +39,13 @@ def test_the_searchers_score_is_the_readers(decoder, width):
     past = np.arange(7) > lengths[:, :, None] + 1
     read = CaptionReader(see, decoder)({"image": image, "words": np.where(past, PAD, given)})
     assert_equal(ops.sum(read["log_probabilities"], axis=-1), found["log_probabilities"], tolerance=1e-4)
+
+
+def test_a_search_for_an_unknown_number_of_images_says_what_it_needs(decoder):
+    """Keras traces a model for any number where it is given two; a search has to know its own."""
+    searcher = CaptionSearcher(see, decoder, 2, 5, 1.0)
+    with pytest.raises(ValueError, match=r"number of images that is known.*\(None, 5, 6\)"):
+        searcher.call(keras.KerasTensor((None, 5, 6)))
 
 
 def test_the_reader_reads_what_the_network_learns(decoder):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -37,6 +38,7 @@ def change(folder, name, text):
     (folder / name).write_text(text, encoding="utf-8")
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     metadata["checksums"][name] = checksum(folder / name)
+    metadata["checksums"].pop("metadata.json")  # as in presets of before there was one
     (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
 
 
@@ -140,27 +142,111 @@ def test_a_folder_that_is_no_preset_is_told_apart(tmp_path):
             read_preset(folder, KINDS)
 
 
-@pytest.mark.parametrize("moment", range(1, 5))
-def test_a_write_that_was_interrupted_leaves_a_preset_or_names_the_file(preset, monkeypatch, moment):
-    """Half of an old model with half of a new one must never be used."""
-    replace, calls = os.replace, []
+STEPS = ("fsync", "rename", "replace", "rmdir")  # what a write does to a disk beyond writing new files
 
-    def stopped(*paths):
-        calls.append(paths)
-        if len(calls) == moment:
-            raise KeyboardInterrupt
-        replace(*paths)
 
-    monkeypatch.setattr(os, "replace", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        write(preset, ["a", "cat", "x"], b"new weights")
-    try:
-        found = read_preset(preset, KINDS)
-        assert found.vocabulary.words[4:] == ("a", "dog") and found.weights.read_bytes() == b"weights"
-    except UserError as error:
-        assert any(name in str(error) for name in FILES)
-    monkeypatch.undo()
-    assert read_preset(write(preset, ["a", "cat"]), KINDS).vocabulary.words[4:] == ("a", "cat")
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing that comes after it in the program may run."""
+
+
+def write_and_be_killed(folder, monkeypatch, moment, after):
+    """Writes another preset until the step numbered `moment`; tells whether it came to that."""
+    calls = 0
+
+    def guarded(step):
+        def stopped(*arguments, **options):
+            nonlocal calls
+            if calls >= moment:  # dead already: clearing up is not done either
+                raise Killed
+            calls += 1
+            if calls == moment and not after:
+                raise Killed
+            result = step(*arguments, **options)
+            if calls == moment:
+                raise Killed
+            return result
+
+        return stopped
+
+    with monkeypatch.context() as patch:
+        for name in STEPS:
+            patch.setattr(os, name, guarded(getattr(os, name)))
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        try:
+            write(folder, ["a", "cat", "x"], b"new weights")
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_kill_at_any_point_leaves_the_old_preset_or_the_new_one(tmp_path, monkeypatch, after):
+    """Half of an old model with half of a new one would be refused: a training would have lost its best model."""
+    found, moment, killed = [], 0, True
+    while killed:
+        moment += 1
+        folder = write(tmp_path / f"{moment}")
+        killed = write_and_be_killed(folder, monkeypatch, moment, after)
+        preset = read_preset(folder, KINDS)
+        found.append((preset.vocabulary.words[4:], preset.weights.read_bytes()))
+        assert read_preset(write(folder, ["a", "bird"]), KINDS).vocabulary.words[4:] == ("a", "bird")
+        assert sorted(path.name for path in folder.iterdir()) == sorted(FILES), "the next write left rubbish behind"
+    old, new = (("a", "dog"), b"weights"), (("a", "cat", "x"), b"new weights")
+    assert set(found) == {old, new} and found == sorted(found, key=lambda one: one == new), "an old one came back"
+    assert moment > 9, "the write was not stopped at each of its steps"
+
+
+def test_a_reader_that_meets_a_swap_tries_again(preset, monkeypatch):
+    """A model that is looked at while its training goes on must not be called damaged."""
+    from captioner.presets import folder as room
+
+    swapped = []
+
+    def checksum_of(path):
+        if not swapped:
+            swapped.append(True)
+            write(preset, ["a", "cat"], b"new weights")
+        return checksum(path)
+
+    monkeypatch.setattr(room, "checksum", checksum_of)
+    assert read_preset(preset, KINDS).vocabulary.words[4:] == ("a", "cat")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("tiny", "huge"),
+        lambda text: text.replace('"recipe"', '"receipt"'),
+        lambda text: text.replace("{", '{"licence": "free",', 1),
+    ],
+)
+def test_metadata_that_was_changed_is_named(preset, damage):
+    """A report would state a recipe, data set or licence that the model does not have."""
+    path = preset / "metadata.json"
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(UserError, match=r"metadata\.json is damaged or was changed"):
+        read_preset(preset, KINDS)
+
+
+def test_metadata_laid_out_anew_is_the_same_metadata(preset):
+    path = preset / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
+    assert read_preset(preset, KINDS).metadata["recipe"] == "tiny é"
+
+
+@pytest.mark.parametrize("entry", ["encoder", "data_set", "scores", "trained"])
+@pytest.mark.parametrize("value", [[], "vgg16", 3, None])
+def test_an_entry_of_another_type_is_a_sentence(preset, entry, value):
+    change_metadata(preset, **{entry: value})
+    with pytest.raises(UserError, match=rf"metadata\.json is damaged: its entry '{entry}' should be an object"):
+        read_preset(preset, KINDS)
+
+
+def change_metadata(folder, **values):
+    path = folder / "metadata.json"
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    metadata["checksums"].pop("metadata.json")
+    path.write_text(json.dumps({**metadata, **values}), encoding="utf-8")
 
 
 def test_weights_that_could_not_be_written_leave_no_rubbish(tmp_path):

@@ -1,0 +1,12 @@
+"""The shapes of use of a recurrent network: what goes in, what comes out, and in which step.
+
+    OneToOne             a vector  -> a label               a plain dense layer: nothing recurs
+    OneToMany            a vector  -> a sentence            a description of a scene, a caption
+    ManyToOne            a sequence -> a label              the opinion of a sentence
+    ManyToManyInStep     a sequence -> a label a step       tags of words, labels of frames
+    EncoderDecoder       a sequence -> a sentence           translation: many-to-one, then one-to-many
+
+labels.py    those that label        writers.py  those that write        inputs.py  words and frames as vectors
+reader.py    cells over a sequence, deep or in both directions
+settings.py, build.py, model.py      a trained one as a preset, and how to use it
+"""

@@ -1,0 +1,137 @@
+"""Networks that label: a vector, a whole sequence, or each of its steps.
+
+All give logits; `captioner.training.losses.MaskedCrossEntropy` or any of Keras' losses takes them. `inputs` is a layer
+that makes vectors and a mask of what is given (see inputs.py); without one, vectors `(B, T, F)` are expected.
+"""
+
+import keras
+from keras import ops
+
+from captioner.models.sequences.inputs import VectorInputs
+from captioner.models.sequences.reader import SequenceReader
+
+
+class _Labeller(keras.Model):
+    """Inputs, dropout, and the layer that labels."""
+
+    def __init__(self, outputs, inputs=None, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.inputs_layer = inputs or VectorInputs(name="inputs")
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.label = keras.layers.Dense(outputs, name="label")
+
+    def read(self, inputs, training=False):
+        vectors, mask = self.inputs_layer(inputs, training=training)
+        return self.dropout(vectors, training=training), mask
+
+
+class OneToOne(_Labeller):
+    """No recurrence: a label from a vector, or from the mean of a sequence's vectors, or one for each step alone.
+
+        logits = W_o tanh(W x + b) + b_o
+
+    That is a plain hidden layer. It is here as what the others are compared with: over words and with `pool` it is a
+    bag of words, without `pool` it labels each word or frame without knowing its neighbours.
+
+    Args:
+        outputs: int, L. Labels.
+        units: int. Size of the hidden layer.
+        pool: bool. Take the mean over the real steps first.
+        inputs, dropout: see the module.
+
+    Call arguments:
+        inputs: `(B, T, F)`, or what the layer `inputs` takes.
+
+    Returns:
+        logits `(B, L)` with `pool`, else `(B, T, L)`.
+    """
+
+    def __init__(self, outputs, units=64, pool=False, inputs=None, dropout=0.0, **kwargs):
+        super().__init__(outputs, inputs, dropout, **kwargs)
+        self.pool = pool
+        self.hidden = keras.layers.Dense(units, activation="tanh", name="hidden")
+
+    def call(self, inputs, training=False):
+        vectors, mask = self.read(inputs, training)
+        if self.pool:
+            real = ops.ones(vectors.shape[:2]) if mask is None else mask
+            real = ops.cast(real, vectors.dtype)[:, :, None]
+            vectors = ops.sum(vectors * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
+        return self.label(self.dropout(self.hidden(vectors), training=training))
+
+
+class ManyToOne(_Labeller):
+    """A label for a whole sequence.
+
+        h_t    = cell(x_t, h_{t-1})
+        logits = W_o h_T + b_o                  in both directions: of [forward h_T; backward h_1]
+
+    Args:
+        outputs: int, L. Labels.
+        cell, units, layers, bidirectional, connection, cell_options: see `SequenceReader`.
+        inputs: layer; see the module.
+        dropout: float. Share of values dropped from what is read, between layers and before the labels.
+
+    Call arguments:
+        inputs: `(B, T, F)`, or what the layer `inputs` takes.
+
+    Returns:
+        logits `(B, L)`.
+    """
+
+    def __init__(
+        self,
+        outputs,
+        cell="lstm",
+        units=64,
+        layers=1,
+        bidirectional=False,
+        connection="none",
+        cell_options=None,
+        inputs=None,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(outputs, inputs, dropout, **kwargs)
+        self.reader = SequenceReader(
+            cell, units, layers, bidirectional, dropout, connection, cell_options, name="reader"
+        )
+
+    def call(self, inputs, training=False):
+        vectors, mask = self.read(inputs, training)
+        _, final = self.reader(vectors, mask=mask, training=training)
+        return self.label(self.dropout(final, training=training))
+
+
+class ManyToManyInStep(ManyToOne):
+    """A label for each step of a sequence, in step with it.
+
+        h_t      = cell(x_t, h_{t-1})
+        logits_t = W_o h_t + b_o                in both directions: of [forward h_t; backward h_t]
+
+    Args:
+        as `ManyToOne`.
+
+    Call arguments:
+        inputs: `(B, T, F)`, or what the layer `inputs` takes.
+
+    Returns:
+        logits `(B, T, L)`; those of padding mean nothing.
+
+    In one direction it can label a sequence that is still coming in: `start`, then `step` for each new element.
+    """
+
+    def call(self, inputs, training=False):
+        vectors, mask = self.read(inputs, training)
+        outputs, _ = self.reader(vectors, mask=mask, training=training)
+        return self.label(self.dropout(outputs, training=training))
+
+    def start(self, rows):
+        """The states before the first element of `rows` sequences."""
+        return self.reader.start(rows)
+
+    def step(self, inputs, states):
+        """One element `(B, ...)` of each sequence and the states to `(logits (B, L), states)`."""
+        vectors, _ = self.read(ops.expand_dims(inputs, axis=1))
+        output, states = self.reader.step(vectors[:, 0], states)
+        return self.label(output), states

@@ -1,0 +1,268 @@
+"""A trained network over sequences: texts, facts or frames in, labels or sentences out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from captioner.errors import UserError, nearest
+from captioner.models.sequences.build import build_sequence_network
+from captioner.models.sequences.clips import read_clip
+from captioner.models.sequences.settings import SequenceSettings
+from captioner.models.sequences.writers import SequenceSearcher
+from captioner.presets.folder import read_preset, write_preset
+from captioner.text.tokenisers import get_tokeniser
+from captioner.text.vocabulary import Vocabulary
+
+WRITES = ("translate", "describe")  # tasks whose outcome is a sentence
+IN_STEP = ("tag", "frames")  # tasks with a label for each step
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network made of a sequence.
+
+    text: the outcome as one line: the label, the labels, each word with its tag, or the sentence.
+    labels: the label, or one for each word or frame; empty where a sentence was written.
+    words: the words that were labelled, or those that were written.
+    score: mean log-probability of the labels, or of the words and the end; 0 would be certainty.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+    words: tuple[str, ...]
+    score: float
+
+
+class SequenceModel:
+    """A network over sequences and the words it knows.
+
+    Args:
+        settings: how it was built; saved in the preset.
+        vocabulary: the words, in id order.
+
+    Example:
+
+        model = SequenceModel.from_preset("runs/sequence-classify")
+        model.predict(["the film was not bad"])     # [Prediction(text="positive", ...)]
+    """
+
+    def __init__(self, settings: SequenceSettings, vocabulary: Vocabulary):
+        self.settings = settings
+        self.vocabulary = vocabulary
+        self.metadata: dict[str, Any] = {}
+        self.network = self._build_network()
+        self._compiled: dict[tuple, keras.Model] = {}
+        self.network(self._example())
+
+    def _build_network(self) -> keras.Model:
+        return build_sequence_network(self.settings, len(self.vocabulary))
+
+    def _example(self):
+        """Inputs of one row and two steps, with which all variables are made."""
+        words = np.ones((1, 2), "int32")
+        if self.settings.task == "frames":
+            size = self.settings.frame_size
+            return np.ones((1, 2, size, size, 3), "float32")
+        if self.settings.task == "describe":
+            return {"source": np.ones((1, len(self.settings.facts)), "float32"), "words": words}
+        return {"source": words, "words": words} if self.settings.task == "translate" else words
+
+    @classmethod
+    def from_preset(cls, folder: str | Path) -> "SequenceModel":
+        """Loads a model that `captioner train` or `save_preset` wrote.
+
+        Raises:
+            UserError: a file is missing, damaged, from another preset, or of another kind of model.
+        """
+        preset = read_preset(Path(folder), kinds={"sequence": SequenceSettings})
+        model = cls(preset.settings, preset.vocabulary)
+        try:
+            model.network.load_weights(preset.weights)
+        except (ValueError, KeyError, OSError) as error:
+            raise UserError(
+                f"{preset.weights} does not fit {folder}/config.json: {str(error).splitlines()[0]}"
+            ) from None
+        model.metadata = preset.metadata
+        return model
+
+    def save_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
+        """Writes the model as a folder that is all one needs to use it.
+
+        Args:
+            folder: made if it does not exist.
+            metadata: where the model comes from, as JSON can hold it.
+        """
+        import captioner
+
+        facts = {
+            "captioner": captioner.__version__,
+            "keras": keras.__version__,
+            "parameters": int(self.network.count_params()),
+            "vocabulary_size": len(self.vocabulary),
+        }
+        write_preset(Path(folder), self.settings, self.vocabulary, self._save_weights, {**facts, **(metadata or {})})
+
+    def _save_weights(self, path: Path) -> None:
+        # A network that was compiled would save its optimiser as well; one without holds the same weights.
+        bare = self._build_network()
+        bare(self._example())
+        bare.set_weights(self.network.get_weights())
+        bare.save_weights(path)
+
+    # What goes in.
+
+    def words_of(self, text: str) -> list[str]:
+        return get_tokeniser(self.settings.text.tokeniser).tokenise(text)
+
+    def encode(self, sources: Sequence, length: int | None = None) -> np.ndarray:
+        """Sources as the network takes them: word ids `(N, T)`, frames `(N, T, H, W, 3)` or facts `(N, F)`.
+
+        Args:
+            sources: texts, frames (see `read_clip`), or facts as a text such as "count=1 colour=red".
+            length: T; longer sources are cut. By default as long as the longest, up to a multiple of eight, so that few
+                lengths have to be compiled.
+
+        Raises:
+            UserError: a text has no words, a fact is unknown, or frames cannot be read.
+        """
+        task = self.settings.task
+        if task == "describe":
+            return np.array([self._facts(source) for source in sources], "float32")
+        if task == "frames":
+            parts = [read_clip(source, self.settings.frame_size) for source in sources]
+        else:
+            parts = [np.array(self.vocabulary.encode_words(self._needed_words(source)), "int32") for source in sources]
+        longest = max(map(len, parts), default=1)
+        length = length or -(-longest // 8) * 8
+        encoded = np.zeros((len(parts), length, *parts[0].shape[1:]), parts[0].dtype)
+        for row, part in zip(encoded, parts, strict=True):
+            row[: len(part)] = part[:length]
+        return encoded
+
+    def _needed_words(self, text: str) -> list[str]:
+        words = self.words_of(text)
+        if not words:
+            raise UserError(f"{text[:60]!r} holds no words, so there is nothing to {self.settings.task}.")
+        return words
+
+    def _facts(self, text: str) -> np.ndarray:
+        known, told = self.settings.facts, text.split()
+        for fact in told:
+            if fact not in known:
+                raise UserError(
+                    f"{fact!r} is no fact that this model knows.{nearest(fact, known)} Known: {', '.join(known)}."
+                )
+        if not told:
+            raise UserError("There are no facts to describe. Give some, like 'count=1 colour=red shape=star'.")
+        return np.array([fact in told for fact in known], "float32")
+
+    # What comes out.
+
+    def predict(self, sources: Sequence, beam_size: int | None = None, batch_size: int = 64) -> list[Prediction]:
+        """Labels or sentences for sources.
+
+        Args:
+            sources: texts; for `frames` clips, each a folder, a GIF or an array (see `read_clip`); for `describe`
+                facts.
+            beam_size: beams of the search, where a sentence is written; the preset's own setting by default.
+            batch_size: sources at once.
+
+        Raises:
+            UserError: a source holds nothing, or cannot be read.
+        """
+        if isinstance(sources, str | Path):
+            raise TypeError("`predict` takes a list of sources, received a single one: write predict([source]).")
+        predictions = []
+        for start in range(0, len(sources), batch_size):
+            chunk = list(sources[start : start + batch_size])
+            if self.settings.task == "frames":
+                chunk = [read_clip(source, self.settings.frame_size) for source in chunk]
+            # What is done once is quicker done at once than compiled first.
+            compiled = batch_size if len(sources) > batch_size else None
+            predictions += self._predict(chunk, self.encode(chunk), beam_size, compiled)
+        return predictions
+
+    def _predict(self, sources, encoded, beam_size, batch_size) -> list[Prediction]:
+        if self.settings.task in WRITES:
+            return self._write(encoded, beam_size, batch_size)
+        log_probabilities = log_softmax(self.logits(encoded, batch_size))
+        if self.settings.task == "classify":
+            lengths = [1] * len(sources)
+            log_probabilities = log_probabilities[:, None]
+        elif self.settings.task == "frames":
+            lengths = list(map(len, sources))
+        else:
+            lengths = [len(self.words_of(source)) for source in sources]
+        rows = zip(sources, log_probabilities, lengths, strict=True)
+        return [self._labelled(source, row[:length]) for source, row, length in rows]
+
+    def _labelled(self, source, log_probabilities) -> Prediction:
+        labels = tuple(self.settings.labels[best] for best in log_probabilities.argmax(axis=-1))
+        words = () if self.settings.task == "frames" else tuple(self.words_of(source))
+        tagged = [f"{word}/{label}" for word, label in zip(words, labels, strict=False)]
+        text = " ".join(tagged if self.settings.task == "tag" else labels)
+        return Prediction(text, labels, words, float(log_probabilities.max(axis=-1).mean()))
+
+    def _write(self, encoded, beam_size, batch_size) -> list[Prediction]:
+        search = self.settings.search
+        width = max(beam_size or search.beam_size, 1)
+        options = (width, search.max_words, search.length_penalty)
+        found = self._run(SequenceSearcher, encoded, batch_size, options)
+        written = []
+        for ids, length, total in zip(found["words"], found["lengths"], found["log_probabilities"], strict=True):
+            words = self.vocabulary.decode(ids[0, : length[0]])
+            text = get_tokeniser(self.settings.text.tokeniser).detokenise(words)
+            written.append(Prediction(text, (), tuple(words), float(total[0]) / (int(length[0]) + 1)))
+        return written
+
+    def logits(self, inputs, batch_size: int | None = 64) -> np.ndarray:
+        """The network's scores of encoded inputs, with teacher forcing where it writes.
+
+        Args:
+            inputs: nest of arrays `(N, ...)`, what the network takes.
+            batch_size: rows at once, for which the network is compiled; None for all at once, without compiling.
+        """
+        return self._run(Forward, inputs, batch_size)
+
+    def _run(self, kind, inputs, batch_size, options=()):
+        """A network over all rows of a nest of arrays. Each batch is filled up, so a shape is compiled once."""
+        if batch_size is None:
+            return keras.tree.map_structure(keras.ops.convert_to_numpy, kind(self.network, *options)(inputs))
+        rows = len(keras.tree.flatten(inputs)[0])
+        made = []
+        for start in range(0, rows, batch_size):
+            chunk = slice(start, start + batch_size)
+            batch = keras.tree.map_structure(lambda values, chunk=chunk: fill_up(values[chunk], batch_size), inputs)
+            shapes = tuple(values.shape for values in keras.tree.flatten(batch))
+            key = (kind, shapes, *options)
+            if key not in self._compiled:
+                self._compiled[key] = kind(self.network, *options)
+                self._compiled[key].compile(jit_compile=False)
+            made.append(self._compiled[key].predict_on_batch(batch))
+        return keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:rows], *made)
+
+
+class Forward(keras.Model):
+    """A network compiled for inputs of one shape; given a second shape, Keras would compile it anew for any."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def call(self, inputs):
+        return self.network(inputs)
+
+
+def fill_up(values: np.ndarray, rows: int) -> np.ndarray:
+    """Repeats the last row until there are `rows`."""
+    missing = rows - len(values)
+    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

@@ -1,0 +1,161 @@
+"""Networks that write: a sentence from a vector, or from a sequence.
+
+Both bring something to a decoder of `captioner.decoders`, whose one step serves teacher forcing and free running.
+Letters: B sources, T words, K beams, V vocabulary, P places of what the decoder may look at, D their size.
+"""
+
+import keras
+from keras import ops
+
+from captioner.decoding.beam import Searched, beam_search
+from captioner.models.sequences.inputs import VectorInputs
+from captioner.models.sequences.reader import SequenceReader
+from captioner.text.vocabulary import Vocabulary
+
+PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
+
+
+class OneToMany(keras.Model):
+    """A sentence from a vector.
+
+        s_0       = tanh(W_s v + b_s)                  the decoder's first state
+        h_t, s_t  = cell(e(word_{t-1}), s_{t-1})
+        p(word_t) = softmax(logits(h_t))
+
+    (as the decoder `inject` writes it; an attentive one looks at the vector again before each word).
+
+    Args:
+        decoder: any decoder of `captioner.decoders`.
+
+    Call arguments:
+        inputs: `{"source": (B, F), "words": int (B, T)}`; `words` begin with the start word.
+
+    Returns:
+        logits `(B, T, V)` of each next word, given the words before it.
+
+    `search` writes freely.
+    """
+
+    def __init__(self, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.decoder = decoder
+
+    def remember(self, source, training=False):
+        """What the decoder writes about.
+
+        Returns:
+            `(memory (B, P, D), start (B, D), real bool (B, P) or None)`: the places that it may look at, what its first
+            state is made of, and which places are no padding.
+        """
+        source = ops.cast(source, "float32")
+        return source[:, None], source, None
+
+    def begin(self, source, captions=1, training=False):
+        """The decoder's prepared memory and first state, with rows for `captions` sentences a source."""
+        memory, start, real = self.remember(source, training=training)
+        if not self.decoder.built:
+            self.decoder.build((None, None), tuple(memory.shape))
+        image = self.decoder.prepare(memory)
+        if real is not None:
+            image = {**image, "real": real}
+        # Decoders start from the mean over all places, which here is to be `start`, whatever padding there is.
+        places = ops.repeat(start[:, None], memory.shape[1], axis=1)
+        return image, self.decoder.start(places, captions=captions)
+
+    def call(self, inputs, training=False):
+        image, state = self.begin(inputs["source"], training=training)
+        logits, _ = self.decoder.unroll(inputs["words"], state, image, training=training)
+        return logits
+
+    def search(self, source, beam_size=1, max_words=20, length_penalty=1.0) -> Searched:
+        """The best sentences for each source, by beam search; greedy where `beam_size` is 1."""
+        image, state = self.begin(source, captions=beam_size)
+
+        def step(words, state):
+            features, state, _ = self.decoder.step(self.decoder.read(words), state, image)
+            return ops.log_softmax(ops.cast(self.decoder.logits(features), "float32"), axis=-1), state
+
+        return beam_search(
+            step,
+            state,
+            batch_size=source.shape[0],
+            start=START,
+            end=END,
+            width=beam_size,
+            max_words=max_words,
+            length_penalty=length_penalty,
+            forbidden=(PAD, UNKNOWN),
+        )
+
+
+class EncoderDecoder(OneToMany):
+    """A sentence from a sequence: many-to-one, then one-to-many.
+
+        m_1..m_P, final = reader(x_1..x_P)             the encoder
+        s_0             = tanh(W_s final + b_s)        the decoder's first state
+        h_t, s_t        = cell(e(word_{t-1}), s_{t-1})
+
+    With the decoder `inject` the final state is all that passes from one to the other (Sutskever, Vinyals & Le 2014,
+    section 2); with `attention` the decoder looks at all m_p again before each word (Bahdanau, Cho & Bengio 2015,
+    section 3.1, where the first state is made of the backward network's final state alone).
+
+    Args:
+        decoder: any decoder of `captioner.decoders`.
+        cell, units, layers, bidirectional, connection, cell_options: the encoder's, see `SequenceReader`.
+        inputs: layer that makes vectors and a mask of the source, see inputs.py; vectors `(B, P, F)` without one.
+        dropout: float. Share of values dropped from what is read and between the encoder's layers.
+
+    Call arguments:
+        inputs: `{"source": int (B, P), "words": int (B, T)}`; `words` begin with the start word.
+
+    Returns:
+        logits `(B, T, V)` of each next word, given the source and the words before it.
+    """
+
+    def __init__(
+        self,
+        decoder,
+        cell="lstm",
+        units=64,
+        layers=1,
+        bidirectional=False,
+        connection="none",
+        cell_options=None,
+        inputs=None,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(decoder, **kwargs)
+        self.inputs_layer = inputs or VectorInputs(name="inputs")
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.reader = SequenceReader(
+            cell, units, layers, bidirectional, dropout, connection, cell_options, name="reader"
+        )
+
+    def remember(self, source, training=False):
+        vectors, real = self.inputs_layer(source, training=training)
+        outputs, final = self.reader(self.dropout(vectors, training=training), mask=real, training=training)
+        return outputs, final, real
+
+
+class SequenceSearcher(keras.Model):
+    """Free running as a model of its own, so that it is compiled once for a shape of sources.
+
+    Args:
+        network: a network that writes.
+        beam_size, max_words, length_penalty: see `beam_search`.
+
+    Call arguments:
+        source: `(B, ...)`; B must be known when it is traced.
+
+    Returns:
+        dictionary `words` int `(B, K, T)`, `lengths` int `(B, K)`, `log_probabilities` `(B, K)`, best first.
+    """
+
+    def __init__(self, network, beam_size, max_words, length_penalty, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.options = (beam_size, max_words, length_penalty)
+
+    def call(self, source):
+        return self.network.search(source, *self.options)._asdict()

@@ -1,0 +1,145 @@
+"""Cells that follow something: found on one half, judged on the other, and shown on a page."""
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from captioner.errors import UserError
+from pipelines.language import signals
+from pipelines.language.inspect import Activity, Cell, correlations, find_followers, inspect_run, observe
+from pipelines.language.page import SHOWN, stretches, write_page
+from tests.support_language import running_eagerly, tiny_model
+
+TEXT = 'a = "b" + c  # <b>"&\nf("c", [a])\n' * 8
+LETTERS = sorted(set(TEXT) - {"\n"}) + ["\\n"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eagerly():
+    with running_eagerly():
+        yield
+
+
+def test_correlation_is_pearson_s():
+    random = np.random.default_rng(0)
+    values, wanted = random.normal(size=(500, 7)), random.normal(size=(500, 2))
+    values[:, 3] = -2 * wanted[:, 1] + 5
+    values[:, 5] = 0.25
+    found = correlations(values.astype("float16"), wanted, block=64)
+    for cell in (0, 3, 6):
+        for name in (0, 1):
+            assert found[cell, name] == pytest.approx(np.corrcoef(values[:, cell], wanted[:, name])[0, 1], abs=2e-3)
+    assert found[3, 1] == pytest.approx(-1, abs=1e-3)
+    assert (found[5] == 0).all(), "a cell that never moves follows nothing"
+
+
+def made(values, **given):
+    cells = [Cell(1, unit + 1) for unit in range(values.shape[1])]
+    return Activity(["x"] * len(values), values.astype("float16"), cells, given)
+
+
+def test_cells_are_found_on_the_first_half_and_judged_on_the_second():
+    """A cell that follows by chance where it was found must show its chance on the other half."""
+    quotes = np.tile([0.0, 0, 1, 1, 1, 0, 1, 0], 50)
+    random = np.random.default_rng(0)
+    values = random.normal(0, 0.1, (400, 5))
+    values[:, 3] += 0.5 * quotes  # the real one
+    values[:200, 1] = quotes[:200]  # perfect at first, and nothing later
+    ranked = find_followers(made(values, quotes=quotes, nothing=np.ones(400)))
+    assert list(ranked) == ["quotes"], "a signal that never changes can be followed by no cell"
+    chance, real = ranked["quotes"][:2]
+    assert str(chance.cell) == "1:2" and chance.found == pytest.approx(1, abs=1e-3) and abs(chance.held) < 0.2
+    assert str(real.cell) == "1:4" and real.found > 0.8 and real.held > 0.8
+
+
+def test_what_is_observed_is_the_memory_after_each_character():
+    """Of an LSTM tanh(c) of every layer; the place in a document, not in the batch, decides what came before."""
+    model = tiny_model(LETTERS, cell="lstm", layers=2)
+    texts = [TEXT, TEXT[:200]]
+    activity = observe(model, texts)
+    assert "".join(activity.words) == "".join(texts)
+    assert [str(cell) for cell in activity.cells] == [f"{layer}:{unit}" for layer in (1, 2) for unit in (1, 2, 3, 4)]
+    states = model.network.start(1)
+    ids = [1, *model.vocabulary.encode_words([letter if letter != "\n" else "\\n" for letter in TEXT[:50]])]
+    for place, word in enumerate(ids):
+        _, states = model.network.step(np.array([word]), states)
+        if place:
+            wanted = np.tanh(np.concatenate([states[1], states[3]], axis=-1))[0]
+            np.testing.assert_allclose(activity.values[place - 1], wanted, atol=2e-3)
+            np.testing.assert_allclose(activity.values[len(TEXT) + place - 1], wanted, atol=2e-3)
+    assert activity.signals[signals.QUOTES].sum() > 100
+
+
+def test_a_cell_with_one_state_shows_that_one():
+    activity = observe(tiny_model(LETTERS, cell="gru", layers=1), [TEXT[:150]])
+    assert activity.values.shape == (150, 4)
+
+
+def test_models_of_words_have_places_too():
+    model = tiny_model(["a", "red", "cat"], tokeniser="ptb", cell="lstm", layers=1)
+    activity = observe(model, ["a red cat " * 20] * 3)
+    assert list(activity.signals) == [signals.POSITION] and len(activity.words) == 180
+    with pytest.raises(UserError, match="has 3 characters or words; 100 is the least"):
+        observe(model, ["a red cat"])
+
+
+class Page(HTMLParser):
+    """The text of all `pre`, and every tag."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.shown, self.inside = [], "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.inside = self.inside or tag == "pre"
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag != "pre"
+
+    def handle_data(self, data):
+        self.shown += data if self.inside else ""
+
+
+def test_the_page_shows_the_text_whatever_is_in_it(tmp_path):
+    """Markup in the text is text; the page leads nowhere and loads nothing."""
+    letters = "\n</pre><script>alert('1')</script>&amp;\u202e😀\t" * 10
+    values = np.linspace(-1, 1, 2 * len(letters))[:, None]
+    quotes = np.tile([0.0, 1.0], len(letters))
+    activity = Activity(list(letters * 2), values.astype("float16"), [Cell(1, 1)], {"quotes": quotes})
+    followers = find_followers(activity)
+    write_page(tmp_path / "deep" / "cells.html", "a <model>", activity, followers, followers)
+    text = (tmp_path / "deep" / "cells.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.shown == "\n" + letters, "the first line break of a pre is not shown"
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not [a for _, a in page.tags if {"src", "href", "onload"} & set(a)]
+    assert "a &lt;model&gt;" in text and "http" not in text
+    assert 'name="viewport"' in text
+
+
+def test_neighbours_of_one_shade_are_joined():
+    found = list(stretches(list("abcd"), np.array([0.31, 0.29, -0.9, np.nan]), np.array([0.0, 0, 0, 1])))
+    assert [(one.text, one.level, one.marked) for one in found] == [("ab", 3, False), ("c", -9, False), ("d", 0, True)]
+
+
+def test_the_command_ranks_and_draws(tmp_path, capsys):
+    model = tiny_model(LETTERS, cell="lstm", layers=1)
+    model.save_preset(tmp_path / "run")
+    file = tmp_path / "code.py"
+    file.write_text(TEXT)
+    found = inspect_run(tmp_path / "run", [], file, tmp_path / "cells.html")
+    said = capsys.readouterr().out
+    assert {signals.QUOTES, signals.COMMENT, signals.DEPTH, signals.COLUMN} <= set(found)
+    assert "untrained" in said and "inside a comment" in said
+    assert all(abs(best[0].found) >= abs(best[-1].found) for best in found.values())
+    inspect_run(tmp_path / "run", [TEXT], None, tmp_path / "one.html", cell="1:3")
+    text = (tmp_path / "one.html").read_text()
+    assert "Cell 1:3" in text and text.count("<pre>") == 1
+    assert len(Page(text).shown) <= SHOWN + 1
+    for wrong in ("2:1", "1:5", "1:0", "1", "a:b", ""):
+        with pytest.raises(UserError, match="There is no cell .* this model has 1 layers of 4 units"):
+            inspect_run(tmp_path / "run", [TEXT], None, tmp_path / "none.html", cell=wrong)
+    assert not (tmp_path / "none.html").exists()

@@ -1,0 +1,115 @@
+"""Caption files of strangers: arbitrary text and bytes are captions, or a sentence, and never a traceback."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from captioner.errors import UserError
+from captioner.metrics.score import score_captions
+from pipelines.caption_tables import match, read_predictions, read_references
+from pipelines.evaluation import Prediction, coco_result
+from pipelines.tables import write_csv
+
+KINDS = ("json", "jsonl", "csv", "tsv", "txt")
+RELAXED = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["image", "image_id", "caption", "annotations", "images"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def read(path):
+    """What a caller gets to see: captions, or the one error that the command line turns into a sentence."""
+    for reader in (read_predictions, read_references):
+        try:
+            table, _ = reader(path)
+            assert table and all(isinstance(image, str) for image in table)
+        except UserError as error:
+            assert path.name in str(error)
+
+
+@RELAXED
+@given(kind=st.sampled_from(KINDS), content=st.binary(max_size=200))
+def test_arbitrary_bytes(tmp_path, kind, content):
+    path = tmp_path / f"captions.{kind}"
+    path.write_bytes(content)
+    read(path)
+
+
+@RELAXED
+@given(kind=st.sampled_from(KINDS), rows=st.lists(st.lists(st.text(max_size=6), max_size=4), max_size=6))
+def test_arbitrary_tables(tmp_path, kind, rows):
+    path = tmp_path / f"captions.{kind}"
+    text = io.StringIO()
+    csv.writer(text).writerows([["image", "caption"], *rows])
+    path.write_text(text.getvalue(), encoding="utf-8", errors="backslashreplace", newline="")
+    read(path)
+
+
+@RELAXED
+@given(kind=st.sampled_from(("json", "jsonl")), content=JSON)
+def test_arbitrary_json(tmp_path, kind, content):
+    path = tmp_path / f"captions.{kind}"
+    path.write_text(json.dumps(content))
+    read(path)
+
+
+def test_json_of_great_depth_is_a_sentence(tmp_path):
+    path = tmp_path / "captions.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(UserError, match=r"captions\.json"):
+        read_predictions(path)
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
+# Names as an operating system has them, and captions as a model may write them.
+CAPTIONS = st.dictionaries(TEXT, TEXT, min_size=1, max_size=5)
+
+
+@RELAXED
+@given(captions=CAPTIONS)
+def test_what_is_written_is_read_back(tmp_path, captions):
+    """A caption that came back changed would be scored as another one."""
+    predictions = [Prediction(image, caption, ("x",), {}) for image, caption in captions.items()]
+    (tmp_path / "p.json").write_text(json.dumps(coco_result(predictions)), encoding="utf-8")
+    rows = [{"image": image, "caption": caption} for image, caption in captions.items()]
+    write_csv(rows, tmp_path / "p.csv", ["image", "caption"])
+    (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    # An id that is a number is the same number with zeros before it.
+    same = {(str(int(image)) if all(map(_is_number, captions)) else image): text for image, text in captions.items()}
+    if len(same) == len(captions):
+        assert read_predictions(tmp_path / "p.json") == (same, 0)
+    assert read_predictions(tmp_path / "p.jsonl") == (captions, 0)
+    # Lines of a table end in "\n" for its reader, whatever they ended in.
+    plain = {_with_plain_ends(image): _with_plain_ends(caption) for image, caption in captions.items()}
+    if len(plain) == len(captions):
+        assert read_predictions(tmp_path / "p.csv") == (plain, 0)
+
+
+def _with_plain_ends(text):
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_number(name):
+    return name.isascii() and name.isdigit()
+
+
+@RELAXED
+@given(captions=CAPTIONS, references=st.dictionaries(TEXT, st.lists(TEXT, min_size=1, max_size=3), min_size=1))
+def test_any_two_tables_are_matched_and_scored_or_a_sentence(captions, references):
+    expected = {image: tuple(texts) for image, texts in references.items()}
+    others = {image.rsplit("/", 1)[-1]: image for image in expected}
+    try:
+        matched = match(captions, expected, others)
+    except UserError:
+        return
+    assert set(matched) <= set(expected)
+    score_captions(matched, expected, metrics=["bleu"])

@@ -1,0 +1,53 @@
+"""Tiny language models for tests."""
+
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import pytest
+
+from captioner.models.language import LanguageModel
+from captioner.settings import LanguageModelSettings, LanguageNetworkSettings, LanguageTextSettings
+from captioner.text.vocabulary import Vocabulary
+
+LETTERS = ["a", "b", "c", "\\n", "é"]
+
+
+@contextmanager
+def running_eagerly():
+    """Within it nothing is compiled, which takes longer than a tiny network runs."""
+    compile_model = keras.Model.compile
+
+    def compile_eagerly(model, *arguments, jit_compile=None, **options):
+        compile_model(model, *arguments, run_eagerly=True, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "compile", compile_eagerly)
+        yield
+
+
+def tiny_model(words=LETTERS, tokeniser="characters", ends=True, scale=1.0, seed=0, **network):
+    """A model of a few units with weights large enough that every word matters."""
+    settings = LanguageModelSettings(
+        model=LanguageNetworkSettings(**{"units": 4, "embedding_size": 3, **network}),
+        text=LanguageTextSettings(tokeniser=tokeniser),
+        ends=ends,
+    )
+    model = LanguageModel(settings, Vocabulary(words, tokeniser))
+    random = np.random.default_rng(seed)
+    for variable in model.network.trainable_variables:
+        variable.assign(random.normal(0, scale, variable.shape))
+    return model
+
+
+def log_softmax(logits):
+    logits = np.asarray(logits, "float64")
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def next_words(model, words):
+    """log p of each next word after `words` (ids, the start word first), by stepping."""
+    states = model.network.start(1)
+    for word in words:
+        logits, states = model.network.step(np.array([word]), states)
+    return log_softmax(logits)[0]
