@@ -4,7 +4,10 @@ import contextlib
 import io
 import os
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
+
+_PATIENCE = 120, 0.2  # seconds until METEOR is taken for dead: at all, and for each image
 
 
 def coco_scores(
@@ -30,6 +33,9 @@ def coco_scores(
                 {image: [{"caption": caption} for caption in references[image]] for image in predictions}
             )
             given = PTBTokenizer().tokenize({image: [{"caption": caption}] for image, caption in predictions.items()})
+        # A tokeniser that dies writes nothing, or half, and says nothing.
+        if any(len(expected.get(image, ())) != len(references[image]) or image not in given for image in predictions):
+            raise RuntimeError("it wrote less than it was given")
     except Exception as error:
         return {}, [f"The COCO scorer's tokeniser died ({_why(error)}). The other scores are complete."]
     scores, sentences = {}, []
@@ -42,13 +48,36 @@ def coco_scores(
     for scorer, names in named:
         try:
             with _quiet():
-                score, _ = scorer().compute_score(expected, given)
+                score = _score(scorer(), expected, given)
             scores |= dict(zip(names, map(float, score if isinstance(score, list) else [score]), strict=True))
         except Exception as error:  # METEOR is another process, and may die in any way
             sentences.append(
                 f"The COCO scorer's {scorer.__name__} died ({_why(error)}). The other scores are complete."
             )
     return scores, sentences
+
+
+def _score(scorer, expected, given):
+    """The corpus score; a process behind the scorer that does not answer is ended."""
+    process = getattr(scorer, "meteor_p", None)
+    at_all, each = _PATIENCE
+    watch = threading.Timer(at_all + each * len(given), process.kill) if process else None
+    try:
+        if watch:
+            watch.daemon = True
+            watch.start()
+        return scorer.compute_score(expected, given)[0]
+    except BaseException:
+        lock = getattr(scorer, "lock", None)
+        if lock is not None and lock.locked():
+            lock.release()  # it keeps it after an error, and would wait for it for ever when it is cleared away
+        if process:
+            with contextlib.suppress(OSError):
+                process.stdin.close()  # a second time, when it is cleared away, this says nothing
+        raise
+    finally:
+        if watch:
+            watch.cancel()
 
 
 def _why(error: Exception) -> str:

@@ -25,10 +25,23 @@ TOY = {
         ],
     },
     "02_recurrent_networks": {"length": 12, "units": 8, "steps": 2, "cells": ["rnn", "lstm"]},
+    "03_language_models": {
+        "characters": 30_000,
+        "epochs": 1,
+        "read": 600,
+        "settings": [
+            "model.units=8",
+            "model.embedding_size=4",
+            "training.rows=8",
+            "training.chunk=16",
+            "training.sample_length=20",
+            "text.minimum_count=1",
+        ],
+    },
 }
 
 # What has to be among the printed results.
-RESULT = {"01_quickstart": "BLEU-4", "02_recurrent_networks": "Squared error"}
+RESULT = {"01_quickstart": "BLEU-4", "02_recurrent_networks": "Squared error", "03_language_models": "bits a character"}
 
 
 def code_cells(path):

@@ -88,7 +88,7 @@ def _copy_output(network, decoder, ids, shared, same_vectors) -> list[str]:
     if getattr(decoder, "output_bias", None) is None:
         return []
     _copy_rows(network.output_bias, decoder.output_bias, ids, shared)
-    units, size = network.cell.output_size, decoder.embedding_size
+    units, size = network.cell.output_size, decoder.hidden_size
     kernel = decoder.deep_output.kernel
     fits = units == size == decoder.cell.output_size and (same_vectors or not decoder.tie_embeddings)
     if not (fits and decoder.output_first) or network.tie_embeddings != decoder.tie_embeddings:

@@ -32,8 +32,8 @@ def sharing(
     cell: Annotated[str, typer.Option(help="See `captioner list cells`.")] = "lstm",
     units: Annotated[int, typer.Option(min=1)] = 32,
     most_words: Annotated[int, typer.Option(min=5, max=20, help="Longest caption to learn from.")] = 10,
-    captions: Annotated[int, typer.Option(min=50, help="Captions to learn from, and to test on.")] = 2000,
-    epochs: Annotated[int, typer.Option(min=1)] = 12,
+    captions: Annotated[int, typer.Option(min=50, help="Captions to learn from.")] = 400,
+    epochs: Annotated[int, typer.Option(min=1)] = 40,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Learn from short sentences, test on longer ones: weights shared over time, or one set for each position."""
@@ -41,5 +41,5 @@ def sharing(
     from pipelines.sequences.sharing import compare_sharing, table_of
 
     found = compare_sharing(cell, units, most_words, captions, epochs, seed, say)
-    say(f"Share of words tagged rightly (x 100), after {found.captions:,} captions of at most {most_words} words:")
+    say(f"Words tagged rightly (x 100) after learning from {found.captions:,} captions of at most {most_words} words:")
     table(*table_of(found))

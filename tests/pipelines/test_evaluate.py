@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from types import SimpleNamespace
 
@@ -269,6 +270,29 @@ def test_a_scorer_that_dies_is_one_sentence(monkeypatch):
     scores, sentences = coco_scores(PREDICTIONS, REFERENCES)
     assert scores["coco_bleu_1"] == pytest.approx(score_captions(PREDICTIONS, REFERENCES).scores["bleu_1"], abs=1e-6)
     assert "coco_meteor" not in scores and "died (Broken pipe)" in sentences[0] and len(sentences) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+@pytest.mark.parametrize(
+    "java, sentence",
+    [
+        ("exit 1", "tokeniser died (it wrote less than it was given)"),
+        ("cat > /dev/null; exit 1", "tokeniser died (it wrote less than it was given)"),
+        # Words as they are; the scorer itself dies, or never answers.
+        ('case "$*" in *meteor*) exit 3;; *) for file; do :; done; cat "$file";; esac', "Meteor died ("),
+        ('case "$*" in *meteor*) exec sleep 60;; *) for file; do :; done; cat "$file";; esac', "Meteor died ("),
+    ],
+)
+def test_a_java_that_dies_or_hangs_is_one_sentence(tmp_path, monkeypatch, java, sentence):
+    """Wrong if an evaluation of hours waits for ever at its end."""
+    pytest.importorskip("pycocoevalcap")
+    (tmp_path / "java").write_text(f"#!/bin/sh\n{java}\n")
+    (tmp_path / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("pipelines.coco_scorer._PATIENCE", (1, 0))
+    scores, sentences = coco_scores({"0": "a dog runs on"}, {"0": ["a dog runs on", "the dog"]})
+    assert len(sentences) == 1 and sentence in sentences[0] and "The other scores are complete." in sentences[0]
+    assert ("coco_bleu_1" in scores) == ("Meteor" in sentence) and "coco_meteor" not in scores
 
 
 def test_evaluations_are_compared_score_by_score(tmp_path, references):

@@ -35,7 +35,7 @@ def test_help_loads_nothing_heavy():
     command = [sys.executable, "-X", "importtime", "-m", "pipelines.cli", "language", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
-    assert not loaded & {"keras", "tensorflow", "pandas", "matplotlib", "numpy", "pydantic"}
+    assert not loaded & {"keras", "tensorflow", "pandas", "matplotlib", "numpy"}
     for name in ("train", "sample", "score", "inspect"):
         assert name in done.stdout
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipelines.sequences import sharing
 from pipelines.sequences.batches import NONE
 from pipelines.sequences.sharing import NAMES, _part, _places, compare_sharing, table_of
 
@@ -10,7 +11,9 @@ from pipelines.sequences.sharing import NAMES, _part, _places, compare_sharing, 
 @pytest.fixture(scope="module")
 def found():
     said = []
-    return compare_sharing("rnn", 4, most_words=8, captions=60, epochs=1, seed=1, say=said.append), said
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sharing, "TEST", 60)
+        return compare_sharing("rnn", 4, most_words=8, captions=60, epochs=1, seed=1, say=said.append), said
 
 
 def test_both_networks_are_trained_and_one_has_a_set_a_position(found):
@@ -29,7 +32,7 @@ def test_the_table_tells_what_was_seen_in_training(found):
     assert shown[-1] == 0 and shown[0] + shown[1] + shown[2] == shown[3] and shown[0] > shown[1] > shown[2] > 0
     head, rows = table_of(found)
     assert head[-2:] == list(NAMES) and rows[-1][0] == "parameters"
-    assert rows[0][:2] == ["up to 8 words", "1 to 4"] and rows[3][0] == "longer than 8 words"
+    assert rows[0][:2] == ["up to 8 words", "1 to 4"] and rows[3][0] == "over 8 words"
     assert all(len(row) == len(head) for row in rows)
 
 
