@@ -5,7 +5,6 @@ the next `HELD` names are kept: a larger one is listed several times, so that me
 opened unless its name says nothing.
 """
 
-import heapq
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.images import IMAGE_EXTENSIONS, sniff_image
 
-HELD = 25_000  # names: three megabytes
+HELD = 50_000  # names: some megabytes
 
 
 @dataclass(frozen=True)
@@ -105,26 +104,31 @@ def _names(folder: str) -> Iterator[str]:
     after = ""
     while True:
         with os.scandir(folder) as entries:
-            chosen = heapq.nsmallest(HELD, _later(entries, after))
-        yield from chosen
+            chosen = _next_names(entries, after)
+        for name, kind in (text.rsplit("\0", 1) for text in chosen):
+            is_folder = kind == "d" or (kind == "l" and os.path.isdir(os.path.join(folder, name)))
+            yield name + "/" * is_folder
         if len(chosen) < HELD:
             return
-        after = chosen[-1]
+        after = chosen[-1].rsplit("\0", 1)[0]
 
 
-def _later(entries: Iterable[os.DirEntry], after: str) -> Iterator[str]:
+def _next_names(entries: Iterable[os.DirEntry], after: str) -> list[str]:
+    """The next `HELD` names in sorted order, each with its kind behind a zero, which no name holds.
+
+    What is to be asked of the disk (where a link leads) is asked later, and of few.
+    """
+    chosen: list[str] = []
+    bound = None
     for entry in entries:
-        if entry.name + "/" > after:  # what is to be asked of the disk is asked of few
-            name = entry.name + "/" * _is_folder(entry)
-            if name > after:
-                yield name
-
-
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
+        name = entry.name
+        if name > after and (bound is None or name < bound):
+            kind = "l" if entry.is_symlink() else "d" if entry.is_dir(follow_symlinks=False) else "f"
+            chosen.append(f"{name}\0{kind}")
+            if len(chosen) >= 2 * HELD:
+                chosen = sorted(chosen)[:HELD]
+                bound = chosen[-1].rsplit("\0", 1)[0]
+    return sorted(chosen)[:HELD]
 
 
 def _to_walk(folder: str, walked: list[str], left_out: set[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from captioner.errors import UserError
+from captioner.models.build import unused_settings
 from captioner.models.language import LanguageModel
 from captioner.models.language_start import start_decoder
 from captioner.text.vocabulary import Vocabulary
@@ -66,6 +67,8 @@ def train(
     dataset = open_data(recipe, data, show.say)
     check_same_data(dataset, run)
     _check_selection(recipe, dataset)
+    for name in unused_settings(recipe.decoder):
+        show.warn(f"decoder.{name} means nothing to the decoder {recipe.decoder.name}; it is left out.")
     vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokeniser) if (run / WORDS).is_file() else None
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     # A run that was stopped before its first checkpoint begins again, with the same weights.

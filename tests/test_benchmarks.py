@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import answers, beam, cells, half_precision, metrics
+from benchmarks import answers, beam, caption, cells, half_precision, metrics
 
 
 def test_the_beam_benchmark_measures_every_row():
@@ -33,3 +33,22 @@ def test_precision_is_compared_on_the_same_images():
     scores = half_precision.main(["--toy"])
     assert set(scores) == {"float32", "bfloat16"}
     assert all("bleu_4" in row for row in scores.values())
+
+
+def test_the_caption_benchmark_measures_decoding():
+    table = caption.main(["--decode", "--count", "2", "--rounds", "1"])
+    assert set(table) == {"decode, ms", "decode without draft, ms"} and min(table.values()) > 0
+
+
+@pytest.mark.long
+def test_the_caption_benchmark_measures_the_whole_way():
+    table = caption.main(["--toy"])
+    assert table["ratio"] > 0 and len(table) == 3
+
+
+@pytest.mark.long
+def test_memory_does_not_grow_with_the_number_of_files():
+    """A folder of photographs that took a week to fill must not take the machine down. Peaks of two processes."""
+    table = caption.main(["--memory", "8000"])
+    few, many = table.values()
+    assert many < few + 25, f"8,000 files took {many - few:.0f} MB more than 1,000"

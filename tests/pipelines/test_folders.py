@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
+from pipelines import folders
 from pipelines.folders import find_images
 
 
@@ -25,6 +26,33 @@ def test_a_folder_is_walked_in_sorted_order_and_names_are_relative(tmp_path):
         image(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     assert names(tmp_path) == ["a/b/c.webp", "a/z.jpg", "b.PNG", "c d, 'e'.gif"]
+
+
+@pytest.mark.parametrize("held", [1, 2, 3, 7, 100])
+def test_a_folder_of_more_names_than_are_held_is_walked_the_same(tmp_path, monkeypatch, held):
+    """A million names are never in memory at once; none may be lost or come twice where one list ends."""
+    for number in range(12):
+        image(tmp_path / f"{number % 4}" / f"{number}.png")
+    for name in ("a.png", "a b.png", "a/x.png", "a-.png", "犬.png"):
+        image(tmp_path / name)
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "0" / "gone.png").symlink_to("nothing")
+    expected = names(tmp_path)
+    assert len(expected) == len(set(expected)) == 19
+    monkeypatch.setattr(folders, "HELD", held)
+    assert names(tmp_path) == expected
+
+
+def test_names_that_come_and_go_meanwhile_stop_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "HELD", 2)
+    for number in range(8):
+        image(tmp_path / f"{number}.png")
+    found = []
+    for one in find_images([tmp_path]):
+        found.append(one.name)
+        (tmp_path / "5.png").unlink(missing_ok=True)
+        image(tmp_path / "6a.png")
+    assert found == ["0.png", "1.png", "2.png", "3.png", "4.png", "6.png", "6a.png", "7.png"]
 
 
 def test_an_image_is_known_by_its_content_where_its_name_says_nothing(tmp_path):

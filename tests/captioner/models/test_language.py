@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from keras import ops
 
+from captioner.decoding.draw import draw
 from captioner.errors import UserError
+from captioner.models import language_networks, quick_lstm
 from captioner.models.language import LanguageModel, build_network
 from captioner.models.language_networks import LanguageWriter, StreamNetwork
 from captioner.models.quick_lstm import QuickLSTM, QuickWriter
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
+from tests.captioner.decoding.test_draw import by_hand
 from tests.support import assert_equal
 from tests.support_language import log_softmax, next_words, running_eagerly, tiny_model
 
@@ -116,49 +119,30 @@ def test_unknown_characters_are_counted():
 @pytest.mark.parametrize(
     "options", [{}, {"temperature": 0.6}, {"top_k": 3}, {"top_p": 0.7}, {"temperature": 1.7, "top_k": 4, "top_p": 0.8}]
 )
-def test_what_is_drawn_has_the_model_s_own_distribution(name, options):
-    """Every interval of the noise gives its word, for the second word, too, whose state depends on the first."""
-    from tests.captioner.decoding.test_draw import by_hand
+def test_every_word_is_drawn_from_the_model_s_own_distribution(name, options, monkeypatch):
+    """All probabilities of three words in a row, each after the words drawn before it. That `draw` draws each word as
+    often as its weight says is tested beside it."""
+    model, given, drawn = tiny_model(**NETWORKS[name]), [], []
 
-    model, size = tiny_model(**NETWORKS[name]), 600
-    vocabulary, options = model.vocabulary, {**WHOLE, **options}
-    noise = (np.arange(size) + 0.5) / size
+    def noting(weights, uniform, xp=ops):
+        given.append(np.asarray(weights, "float64").ravel())
+        drawn.append(draw(weights, uniform, xp=xp))
+        return drawn[-1]
+
+    for module in (language_networks, quick_lstm):
+        monkeypatch.setattr(module, "draw", noting)
+    options, vocabulary = {**WHOLE, **options}, model.vocabulary
+    ids = [vocabulary.start_id, *vocabulary.encode_words(["b", "é"])]
+    written = model._writer(ids[:-1], 3, options)(ids[-1], np.array([0.3, 0.9, 0.6]))
+    assert [int(np.ravel(word)[0]) for word in drawn] == written
     open_words = [vocabulary.end_id, *range(4, len(vocabulary))]
-    for before in ([], [vocabulary.encode_words(["b"])[0], 5]):
-        ids = [vocabulary.start_id, *before]
+    for number, weights in enumerate(given):
         wanted = np.zeros(len(vocabulary))
-        wanted[open_words] = by_hand(next_words(model, ids)[open_words], **options)
-        if name == "lstm":
-            drawn = [model._writer(ids[:-1], 1, options)(ids[-1], noise[n : n + 1])[0] for n in range(size)]
-        else:  # all at once, as rows
-            weights = _weights(model, ids, options)
-            drawn = np.searchsorted(np.cumsum(weights) / np.sum(weights), noise, side="right")
-        counts = np.bincount(drawn, minlength=len(vocabulary)) / size
-        np.testing.assert_allclose(counts, wanted, atol=1.5 / size)
-
-
-def _weights(model, ids, options):
-    """How often the compiled writer draws each word after `ids`, told by where its draws change along the noise."""
-    writer = LanguageWriter(model.network, 1, 2, (0, 1, 3), options)
-    states = model.network.start(1)
-    for word in ids[:-1]:
-        _, states = model.network.step(np.array([word]), states)
-
-    def drawn(noise):
-        inputs = {"word": np.array([ids[-1]]), "noise": np.array([[noise]], "float32"), "states": states}
-        return int(writer(inputs)["words"][0, 0])
-
-    borders, words = [0.0], [drawn(0.0)]
-    while words[-1] != drawn(0.9999):
-        low, high = borders[-1], 0.9999
-        while high - low > 1e-4:
-            middle = (low + high) / 2
-            low, high = (middle, high) if drawn(middle) == words[-1] else (low, middle)
-        borders.append(high)
-        words.append(drawn(high))
-    weights = np.zeros(len(model.vocabulary))
-    weights[words] = np.diff([*borders, 1.0])
-    return weights
+        before = [*ids, *written[:number]]
+        if vocabulary.end_id in before:
+            before = [vocabulary.start_id, *before[before.index(vocabulary.end_id) + 1 :]]
+        wanted[open_words] = by_hand(next_words(model, before)[open_words], **options)
+        np.testing.assert_allclose(weights / weights.sum(), wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("layers, tied, embedding", [(1, False, "learned"), (3, False, "one_hot"), (2, True, "learned")])

@@ -163,6 +163,16 @@ def test_what_is_written_freely_is_what_teacher_forcing_finds_likeliest(kind, ma
     assert np.ptp(totals) > 1e-3, "all alike, so nothing above proves anything"
 
 
+def test_attention_gives_padding_no_weight():
+    network = EncoderDecoder(decoder("attention"), units=4, inputs=words())
+    ready(network, {"source": WORDS, "words": WORDS})
+    image, state = network.begin(WORDS)
+    _, extras = network.decoder.unroll(WORDS, state, image)
+    weights = np.asarray(extras["attention"])  # (rows, words, places)
+    assert (weights[:, 0] > 0).tolist() == (WORDS > 0).tolist()
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-5)
+
+
 def test_one_to_many_is_a_decoder_with_one_thing_to_see():
     vectors = numbers(3, 6)
     network = ready(OneToMany(decoder("inject")), {"source": vectors, "words": WORDS})

@@ -13,7 +13,7 @@ from pipelines import loop
 from pipelines.checkpoint import read_progress
 from pipelines.language.chunks import Documents
 from pipelines.language.corpora import Corpus
-from pipelines.language.train import WARM_UP, train, validation_loss
+from pipelines.language.train import train, validation_loss
 from pipelines.settings import load_recipe, recipe_names
 from pipelines.show import Show
 from tests.support_language import next_words, running_eagerly, tiny_model
@@ -25,10 +25,10 @@ TINY = [
     "model.dropout=0.1",
     "text.minimum_count=1",
     "training.epochs=2",
-    "training.rows=8",
+    "training.rows=16",
     "training.chunk=5",
     "training.warmup_steps=2",
-    "training.learning_rate=0.03",
+    "training.learning_rate=0.05",
     "training.sample_length=12",
 ]
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 12
@@ -64,7 +64,7 @@ def trained(tmp_path_factory, text):
 def test_it_learns_and_tells_what_people_want_to_know(trained):
     folder, said = trained
     assert "cats.txt: 518 characters to learn from, 58 to check with" in said
-    assert "parameters, 12 steps an epoch" in said
+    assert "parameters, 6 steps an epoch" in said
     assert said.index("Before training it writes:") < said.index("After epoch 1 it writes:") < said.index("After epoch 4")
     with open(folder / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -98,16 +98,19 @@ def test_words_of_the_validation_text_are_not_learned(tmp_path):
     assert LanguageModel.from_preset(tmp_path / "run").vocabulary.words[4:] == ("a", "b")
 
 
-def test_the_validation_loss_is_that_of_reading_the_text_from_its_beginning():
+def test_the_validation_loss_is_that_of_reading_the_text_from_its_beginning(monkeypatch):
     """With the state carried: each word given all words before it, however the text is cut to be read quickly."""
-    model = tiny_model(cell="lstm", layers=1)
-    letters = np.random.default_rng(0).choice(list("abc\né"), 3000)
-    documents = Documents(["".join(letters[:2900]), "".join(letters[2900:])], model.vocabulary, ends=True)
+    from pipelines.language import train as module
+
+    monkeypatch.setattr(module, "WARM_UP", 24)
+    model = tiny_model(cell="lstm", layers=1, scale=0.5)
+    letters = np.random.default_rng(0).choice(list("abc\né"), 500)
+    documents = Documents(["".join(letters[:450]), "".join(letters[450:])], model.vocabulary, ends=True)
     quick = validation_loss(model, documents, rows=4)
     slow = model.read([(ids[:-1], ids[1:]) for ids in documents.ids])["log_probabilities"]
-    assert len(documents.ids[0]) > 2 * 8 * WARM_UP, "the text was to be cut"
+    assert len(documents.ids[0]) > 2 * 8 * module.WARM_UP, "the text was to be cut"
     assert quick == pytest.approx(-np.concatenate(slow).mean(), abs=1e-4)
-    assert documents.words == sum(map(len, slow)) == 3002
+    assert documents.words == sum(map(len, slow)) == 502
     ids = documents.ids[1][:4]
     by_steps = [next_words(model, ids[:n])[ids[n]] for n in (1, 2, 3)]
     np.testing.assert_allclose(slow[1][:3], by_steps, atol=1e-4)
@@ -128,7 +131,7 @@ def test_a_run_goes_on_and_refuses_another_text_or_other_settings(tmp_path, text
 def test_what_cannot_be_trained_leaves_nothing_that_is_in_the_way(tmp_path):
     path = tmp_path / "short.txt"
     path.write_text("too short")
-    with pytest.raises(UserError, match=r"less than the first batch of 8 streams with 5 each \(40\)"):
+    with pytest.raises(UserError, match=r"less than the first batch of 16 streams with 5 each \(80\)"):
         run(tmp_path / "run", path)
     assert not list((tmp_path / "run").iterdir())
     run(tmp_path / "run", path, "training.rows=1", "training.chunk=3", "training.epochs=1")
