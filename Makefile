@@ -8,6 +8,7 @@ IMAGES ?= data/samples/shapes/images
 OUTPUT ?= captions.jsonl
 OPTIONS ?=
 TESTS ?=
+JOBS ?= auto
 EXTRAS ?= cpu,dev
 # half_precision needs a trained model and its data; it is run by hand.
 BENCH ?= $(filter-out __init__ half_precision,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
@@ -60,7 +61,7 @@ lint: $(READY) ## check style, format and the directions of imports
 	$(BIN)/lint-imports
 
 test: $(READY) ## run all tests; TESTS="-m 'not long'" for the quick ones
-	$(BIN)/python -m pytest -q $(TESTS)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(TESTS)
 
 bench: $(READY) ## measure speeds; BENCH=beam for one of them
 	@for name in $(BENCH); do echo; echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -2,6 +2,7 @@
 
 python -m benchmarks.language                     # lstm and gru, 2 layers of 512 units
 python -m benchmarks.language --cells mut1 rnn    # other cells
+python -m benchmarks.language --no-xla            # train steps as TensorFlow's graph
 python -m benchmarks.language --toy               # all at toy size, as the tests run it
 """
 
@@ -25,22 +26,26 @@ def main(argv=None) -> dict[str, float]:
     parser.add_argument("--layers", type=int)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--chunk", type=int)
+    parser.add_argument("--no-xla", action="store_true")
     parser.add_argument("--only", choices=["learning", "writing"])
     arguments = parser.parse_args(argv)
     size = dict(SIZES["toy" if arguments.toy else "full"])
     size.update({name: value for name in size if (value := getattr(arguments, name, None))})
     rates = {}
     if arguments.only != "writing":
-        rates.update(measure_learning(size, arguments.cells))
+        rates.update(measure_learning(size, arguments.cells, xla=not arguments.no_xla))
     if arguments.only != "learning":
         rates.update(measure_writing(size, arguments.cells))
     return rates
 
 
-def measure_learning(size, cells) -> dict[str, float]:
-    """Train steps of a chunk with carried state, Adam and clipping, in turn."""
-    runs = {"keras.layers.LSTM": _step_of(_keras_network(size), size)}
-    runs.update({f"learning, {cell}": _step_of(_our_network(size, cell), size) for cell in cells})
+def measure_learning(size, cells, xla=True) -> dict[str, float]:
+    """Train steps of a chunk with carried state, Adam and clipping, in turn.
+
+    The state of our networks can be zeroed in the middle of a chunk, that of Keras' cannot.
+    """
+    runs = {"keras.layers.LSTM": _step_of(_keras_network(size), size, xla)}
+    runs.update({f"learning, {cell}": _step_of(_our_network(size, cell), size, xla) for cell in cells})
     seconds = {name: [] for name in runs}
     for run in runs.values():
         run()
@@ -107,12 +112,12 @@ def _keras_network(size):
     return keras.Model({"words": words, "reset": reset}, keras.layers.Dense(size["words"])(hidden))
 
 
-def _step_of(network, size):
+def _step_of(network, size, xla):
     from captioner.training.losses import MaskedCrossEntropy
     from pipelines.loop import compile_network
     from pipelines.settings import LoopSettings
 
-    compile_network(network, LoopSettings(clip_norm=1.0), MaskedCrossEntropy(), 1000)
+    compile_network(network, LoopSettings(clip_norm=1.0, xla=xla), MaskedCrossEntropy(), 1000)
     random = np.random.default_rng(0)
     shape = (size["rows"], size["chunk"])
     words, targets = random.integers(4, size["words"], (2, *shape)).astype("int32")

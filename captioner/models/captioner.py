@@ -210,7 +210,9 @@ class ImageCaptioner:
         width = max(beam_size or search.beam_size, 1)
         if not 1 <= candidates <= width:
             raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
-        searcher = self._compile(CaptionSearcher, batch_size, width, search.max_words, search.length_penalty, self.fusion)
+        searcher = self._compile(
+            CaptionSearcher, batch_size, width, search.max_words, search.length_penalty, self.fusion
+        )
         captions = []
         for start in range(0, len(features), batch_size):
             batch = np.asarray(features[start : start + batch_size], "float32")

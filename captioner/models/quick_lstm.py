@@ -1,8 +1,10 @@
 """Writing with a deep LSTM one character at a time, in NumPy.
 
-A compiled loop computes such small products on one processor core; NumPy's library uses all of them, and the weights
-lie as it likes them best. For any other cell `LanguageWriter` is used, and both draw from the same distribution.
+A compiled loop computes such small products on one processor core; NumPy's library can use two, and the weights lie as
+it likes them best. For any other cell `LanguageWriter` is used, and both draw from the same distribution.
 """
+
+import time
 
 import numpy as np
 from keras import ops
@@ -10,6 +12,11 @@ from keras import ops
 from captioner.cells.lstm import LSTMCell
 from captioner.cells.stack import CellStack
 from captioner.decoding.draw import closed, draw, narrowed
+from captioner.models.product_threads import product_threads
+
+COLUMNS = 64  # the products have a multiple of so many: then one and two threads give the same bits
+TRIED = 4  # words by which one and two threads are compared
+LONGEST_PAUSE = 256  # calls of `QuickWriter.write` between two comparisons; twice as many each time nothing has changed
 
 
 class QuickLSTM:
@@ -38,7 +45,7 @@ class QuickLSTM:
         entering.append(_numbers(kernel).T if network.tie_embeddings else _numbers(kernel))
         self.output_bias = _numbers(network.output_bias)
         self.weights = [
-            np.ascontiguousarray(np.concatenate([_numbers(cell.recurrent_kernel) * halves, next_one], axis=1))
+            _filled_up(np.concatenate([_numbers(cell.recurrent_kernel) * halves, next_one], axis=1))
             for cell, next_one in zip(layers, entering, strict=True)
         ]
         self.products = [np.zeros(weights.shape[1], "float32") for weights in self.weights]
@@ -71,36 +78,64 @@ class QuickLSTM:
             memory += i
             o *= np.tanh(memory)
             np.dot(o, weights, out=product)
-            below = product[wide:] + (self.output_bias if n == self.last else self.biases[n])
+            bias = self.output_bias if n == self.last else self.biases[n]
+            below = product[wide : wide + len(bias)] + bias
         return below
 
 
 class QuickWriter:
-    """What `LanguageWriter` does, with a `QuickLSTM`; the same arguments, and a row only."""
+    """What `LanguageWriter` does, with a `QuickLSTM`; the same arguments, and one row only.
+
+    Now and then it finds out whether one thread or two are faster, which depends on what else the machine does. The text
+    does not depend on it.
+    """
 
     def __init__(self, network, start, end, forbidden, options):
         self.cells = QuickLSTM(network)
         self.zeros = [_numbers(state) for state in network.start(1)]
         self.start, self.end, self.options = start, end, dict(options)
         self.closed = closed(network.vocabulary_size, forbidden)
+        self.threads, self.pause, self.until_trial = 1, 4, 0
 
     def after(self, words) -> "QuickWriter":
         """Itself, after a document was begun with `words`."""
-        self.cells.begin(self.zeros)
-        for word in words:
-            self.cells.step(word)
+        with product_threads(1):
+            self.cells.begin(self.zeros)
+            for word in words:
+                self.cells.step(word)
         return self
 
     def write(self, word: int, noise: np.ndarray) -> list[int]:
         """As many words as there is noise; `word` is read first."""
+        words = [word]
+        if self.until_trial == 0 and len(noise) > 4 * TRIED:
+            seconds = {}
+            for threads in (1, 2):
+                started = time.perf_counter()
+                words += self._write(words[-1], noise[:TRIED], threads)
+                seconds[threads] = time.perf_counter() - started
+                noise = noise[TRIED:]
+            faster = min(seconds, key=seconds.get)
+            self.pause = min(2 * self.pause, LONGEST_PAUSE) if faster == self.threads else 8
+            self.threads, self.until_trial = faster, self.pause
+        self.until_trial = max(self.until_trial - 1, 0)
+        return [*words[1:], *self._write(words[-1], noise, self.threads)]
+
+    def _write(self, word, noise, threads):
         words, step, added, options = [], self.cells.step, self.closed, self.options
-        for uniform in noise:
-            if word == self.end:
-                self.cells.begin(self.zeros)
-                word = self.start
-            word = int(draw(narrowed(step(word) + added, **options, xp=np), uniform, xp=np))
-            words.append(word)
+        with product_threads(threads):
+            for uniform in noise:
+                if word == self.end:
+                    self.cells.begin(self.zeros)
+                    word = self.start
+                word = int(draw(narrowed(step(word) + added, **options, xp=np), uniform, xp=np))
+                words.append(word)
         return words
+
+
+def _filled_up(weights: np.ndarray) -> np.ndarray:
+    """With columns of zeros, to a multiple of `COLUMNS`."""
+    return np.ascontiguousarray(np.pad(weights, [(0, 0), (0, -weights.shape[1] % COLUMNS)]))
 
 
 def _numbers(values) -> np.ndarray:

@@ -18,7 +18,9 @@ File = Annotated[Path | None, typer.Option("--file", help="A text file.")]
 
 @command(language_app)
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe of kind language (`captioner list recipes`), or a TOML file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe of kind language (`captioner list recipes`), or a TOML file.")
+    ],
     data: Annotated[Path | None, typer.Option(help="A text file, or a folder of text files.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
     settings: Annotated[

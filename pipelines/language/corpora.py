@@ -146,9 +146,7 @@ def _split_files(files: list, name: str, settings: LanguageDataSettings, licence
     total, dev = sum(map(len, texts)), []
     while len(texts) > 1 and sum(map(len, dev)) < settings.validation * total:
         dev.append(texts.pop())
-    split = [
-        tuple(line for text in part for line in _documents(text, settings)) for part in (texts, reversed(dev))
-    ]
+    split = [tuple(line for text in part for line in _documents(text, settings)) for part in (texts, reversed(dev))]
     return Corpus(name, *split, True, licence, tuple(problems))
 
 

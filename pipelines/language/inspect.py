@@ -5,7 +5,8 @@ Johnson & Li 2016, section 4.2). Among a thousand cells one will correlate with 
 the first half of a text and judged on the second, and a network that has learned nothing stands beside.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from captioner.text.tokenisers import get_tokeniser
 from pipelines.language.chunks import parts_of
 from pipelines.language.corpora import library_files, read_text
 from pipelines.language.signals import position, signals_of
-from pipelines.show import Show
 from pipelines.terminal import say, table
 
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
@@ -90,16 +90,32 @@ class Activity:
         return self.values[:, self.cells.index(cell)].astype("float32")
 
 
-def observe(model: LanguageModel, texts: Sequence[str]) -> Activity:
+def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None) -> Activity:
     """Reads texts, each from its beginning, and notes what every cell remembers after each character.
 
     Of cells with two states that is tanh of the second, the memory c of an LSTM; of others it is their only one.
+
+    Args:
+        model: what reads.
+        texts: what is read.
+        most: characters or words after which it stops, though signals come from whole texts: a source that was cut in
+            the middle of a string is no Python any more.
 
     Raises:
         UserError: there is too little text to tell anything.
     """
     tokeniser, vocabulary = get_tokeniser(model.vocabulary.tokeniser), model.vocabulary
-    words = [tokeniser.tokenise(text) for text in texts]
+    characters, room = tokeniser.name == "characters", most or math.inf
+    words, found = [], []
+    for text in texts:
+        if room <= 0:
+            break
+        read = tokeniser.tokenise(text)
+        end = int(min(room, len(read)))
+        of_text = signals_of(text) if characters else position(len(read))
+        words.append(read[:end])
+        found.append({name: values[:end] for name, values in of_text.items()})
+        room -= end
     total = sum(map(len, words))
     if total < 100:
         raise UserError(f"The text has {total} characters or words; 100 is the least to find anything in.")
@@ -109,10 +125,8 @@ def observe(model: LanguageModel, texts: Sequence[str]) -> Activity:
     # Nothing is to be predicted; the words to come may be any.
     read = model.read([(part.ids, part.ids) for part in parts], ROWS, columns)["inside"]
     values = np.concatenate([inside[part.before + 1 :] for inside, part in zip(read, parts, strict=True)])
-    if tokeniser.name == "characters":
-        shown, found = list("".join(texts)), [signals_of(text) for text in texts]
-    else:
-        shown, found = [f"{word} " for each in words for word in each], [position(len(each)) for each in words]
+    after = "" if characters else " "
+    shown = [tokeniser.detokenise([word]) + after for each in words for word in each]
     shared = [name for name in found[0] if all(name in each for each in found)]
     signals = {name: np.concatenate([each[name] for each in found]) for name in shared}
     return Activity(shown, np.tanh(values), cells, signals)
@@ -137,10 +151,11 @@ def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follo
     A signal that does not change in both halves is left out.
     """
     names = [name for name, values in activity.signals.items() if all(np.ptp(half) > 0 for half in _halves(values))]
-    wanted = np.stack([activity.signals[name] for name in names], axis=1) if names else np.zeros((len(activity.words), 0))
+    wanted = (
+        np.stack([activity.signals[name] for name in names], axis=1) if names else np.zeros((len(activity.words), 0))
+    )
     found, held = (
-        correlations(values, signals)
-        for values, signals in zip(_halves(activity.values), _halves(wanted), strict=True)
+        correlations(values, signals) for values, signals in zip(_halves(activity.values), _halves(wanted), strict=True)
     )
     followers = {}
     for column, name in enumerate(names):
@@ -195,12 +210,11 @@ def inspect_run(
 
     model = LanguageModel.from_preset(run)
     wanted = None if cell is None else Cell.parse(cell, model)
-    texts = _up_to(most, [read_text(file)] if file else texts or map(read_text, reversed(library_files())))
-    show = Show()
-    show.say(f"Reading {sum(map(len, texts)):,} characters with the model, then with one that has learned nothing")
-    activity = observe(model, texts)
+    texts = [read_text(file)] if file else texts or _some(most, map(read_text, reversed(library_files())))
+    say("Reading the text with the model, then with one that has learned nothing", error=True)
+    activity = observe(model, texts, most)
     followers = find_followers(activity)
-    by_chance = find_followers(observe(untrained(model), texts), best=1)
+    by_chance = find_followers(observe(untrained(model), texts, most), best=1)
     tell(followers, by_chance)
     title = f"{Path(run).name}: what its cells remember"
     write_page(output, title, activity, followers, by_chance, wanted)
@@ -217,11 +231,11 @@ def tell(followers: dict[str, list[Follower]], by_chance: dict[str, list[Followe
     table(["signal", "best cell", "r found", "r on other half", "untrained"], rows)
 
 
-def _up_to(most: int, texts) -> list[str]:
-    taken: list[str] = []
+def _some(most: int, texts: Iterable[str]) -> list[str]:
+    """As many texts as have `most` characters together."""
+    taken = []
     for text in texts:
-        room = most - sum(map(len, taken))
-        if room <= 0:
+        if sum(map(len, taken)) >= most:
             break
-        taken.append(text[:room])
+        taken.append(text)
     return taken

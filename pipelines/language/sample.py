@@ -18,9 +18,7 @@ def stream_sample(
         UserError: see `LanguageModel.from_preset` and `LanguageModel.stream`.
     """
     model = LanguageModel.from_preset(run)
-    for piece in model.stream(
-        length, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
-    ):
+    for piece in model.stream(length, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed):
         encoding = out.encoding or "utf-8"
         out.write(printable(piece, keep="\n\t").encode(encoding, "backslashreplace").decode(encoding))
         out.flush()

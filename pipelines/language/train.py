@@ -17,7 +17,6 @@ from captioner.training.losses import MaskedCrossEntropy
 from pipelines.disk import write_whole
 from pipelines.language.chunks import DocumentBatches, Documents, StreamBatches, parts_of
 from pipelines.language.corpora import Corpus, open_corpus
-from pipelines.language.penalised import PenalisedStreamNetwork
 from pipelines.language.settings import LanguageRecipe
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.show import Show
@@ -49,9 +48,7 @@ def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: 
     progress = begin_run(recipe, run)
     known = _known_words(recipe, corpus, run)
     text = recipe.text
-    vocabulary = known or Vocabulary.from_captions(
-        corpus.train, text.tokeniser, text.minimum_count, text.maximum_size
-    )
+    vocabulary = known or Vocabulary.from_captions(corpus.train, text.tokeniser, text.minimum_count, text.maximum_size)
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     settings = LanguageModelSettings(model=recipe.model, text=recipe.text, ends=corpus.ends)
     task = LanguageTask(recipe, corpus, LanguageModel(settings, vocabulary), show)

@@ -115,7 +115,7 @@ def test_what_is_made_safe_for_spreadsheets_can_be_read_back(text):
     safe = guarded(text)
     assert unguarded(safe) == text
     for cell in re.split(r"[;\t\r\n]", safe):  # as a spreadsheet with another separator would take it apart
-        begins = cell.lstrip(" \"")[:1]
+        begins = cell.lstrip(' "')[:1]
         assert not begins or begins not in "=+-@＝＋－＠", f"{cell!r} would be run"
 
 

@@ -27,12 +27,12 @@ from pipelines.settings import (
 TEXTS = st.text(st.characters(codec="utf-8"))
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", recipe_names("captioner"))
 def test_every_recipe_loads_and_names_things_that_exist(name):
     recipe = load_recipe(name)
     assert recipe.name == name and recipe.description and recipe_summary(name) == recipe.description
     assert recipe.encoder.name in ENCODERS and recipe.decoder.name in DECODERS and recipe.decoder.cell in CELLS
-    assert recipe.text.tokeniser in TOKENISERS and recipe.data.dataset in DATASETS
+    assert recipe.text.tokeniser in TOKENISERS and recipe.data.dataset in ("", *DATASETS.names())
     # A model that was never shown longer captions cannot write them: start and end take two of the ids.
     assert recipe.search.max_words <= recipe.text.max_length - 2
 

@@ -68,15 +68,17 @@ def start(folder, model, output, seconds=0.03, limit=None):
     command = [sys.executable, "-c", textwrap.dedent(COMMAND), str(seconds), "caption", str(folder), "--model",
                str(model), "--output", str(output), "--batch-size", "4"]  # fmt: skip
 
-    def limited():
-        import resource
+    def prepare():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script runs in the background
+        if limit:
+            import resource
 
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python does; an error is told then
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python does; an error is told then
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     return subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=limited if limit else None, start_new_session=True,
+        preexec_fn=prepare, start_new_session=True,
     )  # fmt: skip
 
 

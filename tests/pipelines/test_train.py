@@ -128,7 +128,7 @@ def rows(folder):
 def test_a_run_leaves_a_model_a_table_curves_and_its_recipe(trained):
     folder, _ = trained
     assert sorted(path.name for path in folder.iterdir()) == [
-        "checkpoint.npz", "config.json", "curves.png", "metadata.json", "metrics.csv", "model.weights.h5",
+        "checkpoint.npz", "config.json", "curves.png", "data.json", "metadata.json", "metrics.csv", "model.weights.h5",
         "recipe.toml", "vocabulary.txt", "words.txt",
     ]  # fmt: skip
     assert load_recipe(str(folder / "recipe.toml")) == tiny()

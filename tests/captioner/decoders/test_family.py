@@ -140,6 +140,7 @@ class TestHardAttention:
     words, targets = np.array([[1, 4]]), np.array([[4, 5]])
 
     def make(self, **options):
+        keras.utils.set_random_seed(0)
         decoder = DECODERS.get("hard_attention")(9, 3, build_cell("rnn", 4), 7, **options)
         decoder(self.words, self.memory)
         return randomise(decoder)
@@ -182,7 +183,7 @@ class TestHardAttention:
                 bound += tf.exp(chosen) * log_p
         exact = tape.gradient(bound, variables)
 
-        rows, rounds = 20_000, 3
+        rows, rounds = 20_000, 5
         network = CaptionNetwork(keras.layers.Identity(), decoder)
         inputs = {
             "image": self.memory,
@@ -204,8 +205,8 @@ class TestHardAttention:
         moved = 0
         for variable, one, other in zip(variables, exact, total, strict=True):
             expected = np.zeros(variable.shape) if one is None else array(tf.convert_to_tensor(one))
-            np.testing.assert_allclose(other, expected, atol=0.02 * scale, err_msg=variable.path)
-            moved += "attention" in variable.path and np.abs(expected).max() > 0.02 * scale
+            np.testing.assert_allclose(other, expected, rtol=0, atol=0.03 * scale, err_msg=variable.path)
+            moved += "attention" in variable.path and np.abs(expected).max() > 0.1 * scale
         assert moved, "the weights that draw places must have something to learn"
 
     def forced(self, decoder, places):

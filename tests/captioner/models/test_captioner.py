@@ -114,11 +114,12 @@ def test_weights_of_other_words_are_refused(captioner, tmp_path):
     other.save_preset(tmp_path / "other")
     import json
 
-    from captioner.presets.folder import checksum
+    from captioner.presets.folder import _own_checksum, checksum
 
     (tmp_path / "vocabulary.txt").write_bytes((tmp_path / "other" / "vocabulary.txt").read_bytes())
     metadata = json.loads((tmp_path / "metadata.json").read_text())
     metadata["checksums"]["vocabulary.txt"] = checksum(tmp_path / "vocabulary.txt")
+    metadata["checksums"]["metadata.json"] = _own_checksum(metadata)
     (tmp_path / "metadata.json").write_text(json.dumps(metadata))
     with pytest.raises(UserError, match=r"model\.weights\.h5 does not fit .*config\.json"):
         ImageCaptioner.from_preset(tmp_path)

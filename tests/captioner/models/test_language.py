@@ -145,7 +145,9 @@ def test_every_word_is_drawn_from_the_model_s_own_distribution(name, options, mo
         np.testing.assert_allclose(weights / weights.sum(), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("layers, tied, embedding", [(1, False, "learned"), (3, False, "one_hot"), (2, True, "learned")])
+@pytest.mark.parametrize(
+    "layers, tied, embedding", [(1, False, "learned"), (3, False, "one_hot"), (2, True, "learned")]
+)
 def test_the_quick_lstm_writes_what_the_compiled_loop_writes(layers, tied, embedding):
     model = tiny_model(layers=layers, embedding_size=4, tie_embeddings=tied, embedding=embedding, scale=0.6)
     assert QuickLSTM.fits(model.network)

@@ -48,9 +48,7 @@ def test_everything_that_fits_is_copied_by_the_names_of_words():
 def test_a_decoder_without_a_picture_begins_by_saying_what_the_language_model_says(tied):
     """With a zero first state nothing else is left but words; tanh of the hidden layer changes scores a little."""
     ours = decoder("inject", tie_embeddings=tied)
-    same = tiny_model(
-        WORDS, tokeniser="ptb", cell="lstm", layers=1, embedding_size=4, tie_embeddings=tied, scale=0.3
-    )
+    same = tiny_model(WORDS, tokeniser="ptb", cell="lstm", layers=1, embedding_size=4, tie_embeddings=tied, scale=0.3)
     assert start_decoder(ours, Vocabulary(WORDS), same)[-1] == "the output layer"
     for start in ours.starts:
         start.kernel.assign(np.zeros(start.kernel.shape))
@@ -63,7 +61,10 @@ def test_a_decoder_without_a_picture_begins_by_saying_what_the_language_model_sa
 def test_what_does_not_fit_is_left_as_it_is():
     ours = decoder(units=5)
     before = np.asarray(ours.cell.recurrent_kernel)
-    assert start_decoder(ours, Vocabulary(WORDS), language()) == ["the vectors of 7 of 7 words", "how frequent words are"]
+    assert start_decoder(ours, Vocabulary(WORDS), language()) == [
+        "the vectors of 7 of 7 words",
+        "how frequent words are",
+    ]
     np.testing.assert_array_equal(ours.cell.recurrent_kernel, before)
     told = start_decoder(decoder("up_down"), Vocabulary(WORDS), language())
     assert "3 of 3 weights of the cells" not in told, "its cell sees no word, but what attention found"

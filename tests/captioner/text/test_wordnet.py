@@ -43,9 +43,7 @@ def test_what_is_told_wins_and_a_folder_that_is_no_wordnet_is_passed_over(tmp_pa
     write_wordnet(tmp_path / "home" / "dict")
     monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
     monkeypatch.setenv("WNHOME", str(tmp_path / "home"))
-    monkeypatch.setattr(
-        wordnet, "_open_nltk", lambda: pytest.fail("another was opened than the one named")
-    )
+    monkeypatch.setattr(wordnet, "_open_nltk", lambda: pytest.fail("another was opened than the one named"))
     check(open_wordnet())
 
 

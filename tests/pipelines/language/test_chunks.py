@@ -59,13 +59,17 @@ def test_the_state_is_zeroed_where_documents_begin_and_once_an_epoch():
 def test_an_epoch_depends_on_its_number_and_the_seed_alone_and_goes_on_anywhere():
     made = batches(TEXTS)
     whole, rest = steps(made, 3), steps(batches(TEXTS), 3, skip=2)
-    assert all(np.array_equal(a, b) for one, two in zip(whole[2:], rest, strict=True) for a, b in zip(one, two, strict=True))
+    assert all(
+        np.array_equal(a, b) for one, two in zip(whole[2:], rest, strict=True) for a, b in zip(one, two, strict=True)
+    )
     assert not np.array_equal(whole[0][0], steps(made, 4)[0][0])
     assert not np.array_equal(whole[0][0], steps(batches(TEXTS, seed=1), 3)[0][0])
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.text("abcdef", min_size=1, max_size=9), min_size=1, max_size=6), st.integers(1, 3), st.integers(2, 4))
+@given(
+    st.lists(st.text("abcdef", min_size=1, max_size=9), min_size=1, max_size=6), st.integers(1, 3), st.integers(2, 4)
+)
 def test_no_word_is_predicted_twice_in_an_epoch(texts, rows, chunk):
     """With the end of each text marked by a letter of its own, pairs of words and their places can be told apart."""
     documents = Documents(texts, VOCABULARY, ends=True)
@@ -83,7 +87,9 @@ def test_no_word_is_predicted_twice_in_an_epoch(texts, rows, chunk):
 
 
 def test_a_text_shorter_than_the_first_batch_is_refused():
-    with pytest.raises(UserError, match=r"has 4 words or characters, less than the first batch of 2 streams with 3 each \(6\)"):
+    with pytest.raises(
+        UserError, match=r"has 4 words or characters, less than the first batch of 2 streams with 3 each \(6\)"
+    ):
         batches(["abc"])
 
 

@@ -79,7 +79,8 @@ def test_what_went_wrong_is_a_sentence(model, arguments, sentence, tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    "arguments", [("score", "RUN"), ("sample", "RUN", "--length", "0"), ("inspect", "RUN", "--text", "a", "--file", "b"), ()]
+    "arguments",
+    [("score", "RUN"), ("sample", "RUN", "--length", "0"), ("inspect", "RUN", "--text", "a", "--file", "b"), ()],
 )
 def test_wrong_usage_ends_with_2(model, arguments):
     assert run(*(str(model[0]) if argument == "RUN" else argument for argument in arguments)).exit_code == 2

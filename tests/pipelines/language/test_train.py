@@ -65,7 +65,9 @@ def test_it_learns_and_tells_what_people_want_to_know(trained):
     folder, said = trained
     assert "cats.txt: 518 characters to learn from, 58 to check with" in said
     assert "parameters, 6 steps an epoch" in said
-    assert said.index("Before training it writes:") < said.index("After epoch 1 it writes:") < said.index("After epoch 4")
+    assert (
+        said.index("Before training it writes:") < said.index("After epoch 1 it writes:") < said.index("After epoch 4")
+    )
     with open(folder / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     losses = [float(row["dev_loss"]) for row in rows]

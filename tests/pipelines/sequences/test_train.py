@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from captioner.cells import CELLS
+from captioner.decoders import DECODERS
 from captioner.errors import UserError
 from captioner.models.sequences.model import SequenceModel
+from captioner.text import TOKENISERS
 from captioner.text.vocabulary import Vocabulary
 from pipelines import loop
 from pipelines.kinds import start_training
@@ -91,6 +94,16 @@ def rows(path):
 
 def test_there_is_a_recipe_for_each_task():
     assert set(recipe_names("sequence")) == {f"sequence-{task}" for task in TASKS}
+    for name in recipe_names("sequence"):
+        recipe = load_recipe(name)
+        assert recipe.name == name and recipe.description and recipe.task == name.removeprefix("sequence-")
+        assert recipe.text.tokeniser in TOKENISERS and {recipe.reader.cell, recipe.decoder.cell} <= set(CELLS.names())
+        assert recipe.decoder.name in DECODERS and not recipe.data.directory
+        if recipe.task in ("translate", "describe"):
+            # No sentence to learn from is cut, and none as long is out of reach: start and end take two of the ids.
+            made = generate(recipe.task, 0, {"train": 400, "dev": 0, "test": 0})["train"]
+            longest = max(len(example.target.split()) for example in made)
+            assert longest <= recipe.text.max_length - 2 and longest <= recipe.search.max_words
 
 
 @pytest.mark.parametrize("task", TASKS)
