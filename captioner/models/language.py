@@ -13,6 +13,7 @@ from captioner.cells.window import WindowCell
 from captioner.errors import UserError
 from captioner.models.language_networks import LanguageNetwork, LanguageReader, LanguageWriter
 from captioner.models.quick_lstm import QuickLSTM, QuickWriter
+from captioner.models.writing import Joiner, checked_options
 from captioner.presets.folder import read_preset, write_preset
 from captioner.presets.weights import load_checked_weights
 from captioner.settings import LanguageModelSettings
@@ -132,7 +133,7 @@ class LanguageModel:
         """
         options = checked_options(temperature, top_k, top_p)
         ids = [self.vocabulary.start_id, *self._known_ids(prompt)]
-        text = _Joiner(self.vocabulary)
+        text = Joiner(self.vocabulary)
         yield text.add(ids[1:])
         random = np.random.default_rng(seed)
         # Everything but the last word is read before; that one is what the writer begins with.
@@ -263,50 +264,6 @@ def build_network(settings: LanguageModelSettings, vocabulary_size: int) -> Lang
             options=model.cell_options,
         )  # fmt: skip
     return LanguageNetwork(vocabulary_size, cell, size, model.dropout, model.tie_embeddings, name="language")
-
-
-def checked_options(temperature: float, top_k: int, top_p: float) -> dict[str, float]:
-    """The options of a sample.
-
-    Raises:
-        UserError: one is out of range.
-    """
-    if not 0 <= temperature < float("inf"):
-        raise UserError(f"The temperature is {temperature}; it is a number from 0 up.")
-    if top_k < 0:
-        raise UserError(f"top-k is {top_k}; it is the number of words to draw from, or 0 for all.")
-    if not 0 < top_p <= 1:
-        raise UserError(f"top-p is {top_p}; it is a share above 0 and at most 1.")
-    return {"temperature": float(temperature), "top_k": int(top_k), "top_p": float(top_p)}
-
-
-class _Joiner:
-    """Ids to text, piece by piece; a document that ends is closed by a line break."""
-
-    def __init__(self, vocabulary: Vocabulary):
-        self.vocabulary = vocabulary
-        self.tokeniser = get_tokeniser(vocabulary.tokeniser)
-        self.words: list[str] = []
-        self.told = 0  # characters of the document at hand
-
-    def add(self, ids) -> str:
-        pieces = []
-        for number in ids:
-            if number == self.vocabulary.end_id:
-                pieces += [self._rest(), "\n"]
-                self.words, self.told = [], 0
-            else:
-                self.words.append(self.vocabulary.words[number])
-        return "".join([*pieces, self._rest()])
-
-    def _rest(self) -> str:
-        text = self.tokeniser.detokenise(self.words)
-        rest = text[self.told :]
-        if self.tokeniser.name == "characters":  # each stands for itself
-            self.words, self.told = [], 0
-        else:
-            self.told = len(text)
-        return rest
 
 
 def _lanes(lengths: Sequence[int], rows: int) -> list[list[int]]:

@@ -23,8 +23,8 @@ class QuickLSTM:
     """One step of a language model whose cells are LSTMs, with as few and as large products as there can be.
 
     What h_n, the output of layer n, is multiplied with lies side by side: the weights by which it enters layer n again
-    at the next step and those by which it enters layer n + 1 now (or the scores). The input's part of the first layer is
-    a table with a row a word. sigmoid(x) = (tanh(x / 2) + 1) / 2, so that all four gates are one call of tanh; the
+    at the next step and those by which it enters layer n + 1 now (or the scores). The input's part of the first layer
+    is a table with a row a word. sigmoid(x) = (tanh(x / 2) + 1) / 2, so that all four gates are one call of tanh; the
     halves are in the weights.
 
     Args:
@@ -86,8 +86,8 @@ class QuickLSTM:
 class QuickWriter:
     """What `LanguageWriter` does, with a `QuickLSTM`; the same arguments, and one row only.
 
-    Now and then it finds out whether one thread or two are faster, which depends on what else the machine does. The text
-    does not depend on it.
+    Now and then it finds out whether one thread or two are faster, which depends on what else the machine does. The
+    text does not depend on it.
     """
 
     def __init__(self, network, start, end, forbidden, options):

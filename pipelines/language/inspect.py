@@ -1,8 +1,8 @@
 """`captioner language inspect`: which cells follow something readable, and a page that shows them at work.
 
 Single cells of a language model may follow quotation marks, the depth of brackets or the place in a line (Karpathy,
-Johnson & Li 2016, section 4.2). Among a thousand cells one will correlate with anything by chance, so cells are chosen on
-the first half of a text and judged on the second, and a network that has learned nothing stands beside.
+Johnson & Li 2016, section 4.2). Among a thousand cells one will correlate with anything by chance, so cells are chosen
+on the first half of a text and judged on the second, and a network that has learned nothing stands beside.
 """
 
 import math
@@ -172,7 +172,7 @@ def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def correlations(values: np.ndarray, signals: np.ndarray, block: int = 4096) -> np.ndarray:
-    """Pearson's r of each column of `values` `(N, C)` with each of `signals` `(N, S)`: `(C, S)`; 0 for what is constant."""
+    """Pearson's r of each column of `values` `(N, C)` with each of `signals` `(N, S)`: `(C, S)`; 0 for constants."""
     signals = signals - signals.mean(axis=0, dtype="float64")
     mean = values.mean(axis=0, dtype="float64")
     squares, products = np.zeros(values.shape[1]), np.zeros((values.shape[1], signals.shape[1]))

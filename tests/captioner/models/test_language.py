@@ -246,7 +246,7 @@ def test_settings_that_do_not_go_together_are_refused():
 
     with pytest.raises(UserError, match="needs a learned embedding as large as a layer"):
         build(tie_embeddings=True, units=8, embedding_size=4)
-    with pytest.raises(UserError, match="no cell called 'lstn'.*Did you mean `lstm`"):
+    with pytest.raises(UserError, match=r"no cell called 'lstn'.*Did you mean `lstm`"):
         build(cell="lstn")
 
 

@@ -74,7 +74,7 @@ def test_no_word_is_predicted_twice_in_an_epoch(texts, rows, chunk):
     """With the end of each text marked by a letter of its own, pairs of words and their places can be told apart."""
     documents = Documents(texts, VOCABULARY, ends=True)
     if documents.words < rows * chunk:
-        with pytest.raises(UserError, match="Give a longer text, or lower training.rows or training.chunk"):
+        with pytest.raises(UserError, match=r"Give a longer text, or lower training\.rows or training\.chunk"):
             StreamBatches(documents, rows, chunk, 0, START)
         return
     made = StreamBatches(documents, rows, chunk, 0, START)

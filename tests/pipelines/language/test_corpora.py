@@ -79,13 +79,13 @@ def test_what_is_no_text_is_refused(tmp_path, raw, sentence):
 
 
 def test_what_is_not_there_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no.txt does not exist. Give a text file, or a folder of text files"):
+    with pytest.raises(UserError, match=r"no\.txt does not exist\. Give a text file, or a folder of text files"):
         open_corpus(LanguageDataSettings(), tmp_path / "no.txt")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty holds no text file"):
         open_corpus(LanguageDataSettings(), tmp_path / "empty")
     (tmp_path / "empty" / "a.bin").write_bytes(b"\0")
-    with pytest.raises(UserError, match="empty holds no text file: .*a.bin is no text"):
+    with pytest.raises(UserError, match=r"empty holds no text file: .*a\.bin is no text"):
         open_corpus(LanguageDataSettings(), tmp_path / "empty")
 
 

@@ -140,6 +140,6 @@ def test_the_command_ranks_and_draws(tmp_path, capsys):
     assert "Cell 1:3" in text and text.count("<pre>") == 1
     assert len(Page(text).shown) <= SHOWN + 1
     for wrong in ("2:1", "1:5", "1:0", "1", "a:b", ""):
-        with pytest.raises(UserError, match="There is no cell .* this model has 1 layers of 4 units"):
+        with pytest.raises(UserError, match=r"There is no cell .* this model has 1 layers of 4 units"):
             inspect_run(tmp_path / "run", [TEXT], None, tmp_path / "none.html", cell=wrong)
     assert not (tmp_path / "none.html").exists()

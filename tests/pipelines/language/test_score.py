@@ -56,5 +56,5 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
     with pytest.raises(UserError, match="is not a model"):
         score_texts(tmp_path / "nowhere", ["a"], None, None)
     (tmp_path / "empty.txt").write_bytes(b"")
-    with pytest.raises(UserError, match="empty.txt is empty"):
+    with pytest.raises(UserError, match=r"empty\.txt is empty"):
         score_texts(run, [], tmp_path / "empty.txt", None)

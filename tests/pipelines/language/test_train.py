@@ -124,7 +124,7 @@ def test_a_run_goes_on_and_refuses_another_text_or_other_settings(tmp_path, text
     assert "Going on at epoch 5" in said and "it writes" not in said
     other = tmp_path / "other.txt"
     other.write_text(TEXT.replace("cat", "cow"))
-    with pytest.raises(UserError, match="was begun with another text than other.txt"):
+    with pytest.raises(UserError, match=r"was begun with another text than other\.txt"):
         run(folder, other, "training.epochs=4")
     with pytest.raises(UserError, match="holds a training with other settings"):
         run(folder, text, "training.epochs=4", "model.units=13")
@@ -193,15 +193,17 @@ def test_an_embedding_begins_with_the_vectors_of_a_file(tmp_path, text):
     model = LanguageModel.from_preset(tmp_path / "run")
     row = model.vocabulary.encode_words(["h"])[0]
     np.testing.assert_allclose(np.asarray(model.network.embedding.embeddings)[row], [6, 5, 4, 3, 2, 1], atol=1e-3)
-    with pytest.raises(UserError, match="have 6 numbers, but model.embedding_size = 7. Set model.embedding_size = 6"):
+    with pytest.raises(
+        UserError, match=r"have 6 numbers, but model\.embedding_size = 7\. Set model\.embedding_size = 6"
+    ):
         run(tmp_path / "b", text, f"data.vectors={json.dumps(str(vectors))}", "model.embedding_size=7")
     vectors.write_text("t 1 2 3\nh 6 5\n")
-    with pytest.raises(UserError, match="vectors.txt:2"):
+    with pytest.raises(UserError, match=r"vectors\.txt:2"):
         run(tmp_path / "c", text, f"data.vectors={json.dumps(str(vectors))}", "model.embedding_size=3")
 
 
 def test_an_unknown_cell_names_the_nearest(tmp_path, text):
-    with pytest.raises(UserError, match="no cell called 'mut4'.*Did you mean `mut"):
+    with pytest.raises(UserError, match=r"no cell called 'mut4'.*Did you mean `mut"):
         run(tmp_path / "run", text, "model.cell=mut4")
     assert not (tmp_path / "run").exists() or not list((tmp_path / "run").iterdir())
 
@@ -213,6 +215,6 @@ def test_the_recipes_that_come_along_are_valid():
 
 
 def test_a_missing_text_leaves_nothing_behind(tmp_path):
-    with pytest.raises(UserError, match="no.txt does not exist. Give a text file"):
+    with pytest.raises(UserError, match=r"no\.txt does not exist\. Give a text file"):
         run(tmp_path / "run", tmp_path / "no.txt")
     assert not (tmp_path / "run").exists()

@@ -1,4 +1,4 @@
-"""A language model beside a captioner, as the commands have it: a decoder begins with it, and a search listens to it."""
+"""A language model beside a captioner: a decoder begins with it, and a search listens to it."""
 
 import json
 
