@@ -6,6 +6,7 @@ DATA ?=
 SPLIT ?=
 IMAGES ?= data/samples/shapes/images
 OUTPUT ?= captions.jsonl
+TEXT ?=
 OPTIONS ?=
 TESTS ?=
 JOBS ?= auto
@@ -24,7 +25,7 @@ FROM_DATA = $(if $(DATA),--data "$(DATA)")
 FROM_SPLIT = $(if $(SPLIT),--split $(SPLIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train caption evaluate lint test bench notebooks clean
+.PHONY: help setup train caption evaluate language lint test bench notebooks clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +55,10 @@ caption: $(READY) ## caption IMAGES (a folder) with RUN into OUTPUT
 
 evaluate: $(READY) ## score RUN on SPLIT of its data (or of DATA) and write a report
 	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) $(OPTIONS)
+
+language: $(READY) ## train a language model on TEXT or on Python's own sources, and let it write
+	$(BIN)/captioner language train language-characters --out runs/language $(if $(TEXT),--data "$(TEXT)") $(OPTIONS)
+	$(BIN)/captioner language sample runs/language
 
 lint: $(READY) ## check style, format and the directions of imports
 	$(BIN)/ruff check .

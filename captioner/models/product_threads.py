@@ -1,8 +1,8 @@
 """How many threads NumPy's products use, where that can be told.
 
 Two threads halve the time of a large product if two processor cores are free. If they are not, the threads wait for
-each other, and the product takes a hundred times as long. NumPy itself has no way to choose; the OpenBLAS library that comes
-with it does.
+each other, and the product takes a hundred times as long. NumPy itself has no way to choose; the OpenBLAS library that
+comes with it does.
 """
 
 import ctypes

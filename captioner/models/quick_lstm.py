@@ -15,8 +15,7 @@ from captioner.decoding.draw import closed, draw, narrowed
 from captioner.models.product_threads import product_threads
 
 COLUMNS = 64  # the products have a multiple of so many: then one and two threads give the same bits
-TRIED = 4  # words by which one and two threads are compared
-LONGEST_PAUSE = 256  # calls of `QuickWriter.write` between two comparisons; twice as many each time nothing has changed
+AT_ONCE = 8  # words between two looks at the clock
 
 
 class QuickLSTM:
@@ -86,8 +85,7 @@ class QuickLSTM:
 class QuickWriter:
     """What `LanguageWriter` does, with a `QuickLSTM`; the same arguments, and one row only.
 
-    Now and then it finds out whether one thread or two are faster, which depends on what else the machine does. The
-    text does not depend on it.
+    One thread or two, whichever is faster beside whatever else the machine does: the text does not depend on it.
     """
 
     def __init__(self, network, start, end, forbidden, options):
@@ -95,7 +93,7 @@ class QuickWriter:
         self.zeros = [_numbers(state) for state in network.start(1)]
         self.start, self.end, self.options = start, end, dict(options)
         self.closed = closed(network.vocabulary_size, forbidden)
-        self.threads, self.pause, self.until_trial = 1, 4, 0
+        self.pace = Pace()
 
     def after(self, words) -> "QuickWriter":
         """Itself, after a document was begun with `words`."""
@@ -108,18 +106,12 @@ class QuickWriter:
     def write(self, word: int, noise: np.ndarray) -> list[int]:
         """As many words as there is noise; `word` is read first."""
         words = [word]
-        if self.until_trial == 0 and len(noise) > 4 * TRIED:
-            seconds = {}
-            for threads in (1, 2):
-                started = time.perf_counter()
-                words += self._write(words[-1], noise[:TRIED], threads)
-                seconds[threads] = time.perf_counter() - started
-                noise = noise[TRIED:]
-            faster = min(seconds, key=seconds.get)
-            self.pause = min(2 * self.pause, LONGEST_PAUSE) if faster == self.threads else 8
-            self.threads, self.until_trial = faster, self.pause
-        self.until_trial = max(self.until_trial - 1, 0)
-        return [*words[1:], *self._write(words[-1], noise, self.threads)]
+        while len(words) <= len(noise):
+            threads, count = self.pace.next()
+            begin, now = len(words) - 1, time.perf_counter()
+            words += self._write(words[-1], noise[begin : begin + count], threads)
+            self.pace.took(threads, (time.perf_counter() - now) / (len(words) - 1 - begin))
+        return words[1:]
 
     def _write(self, word, noise, threads):
         words, step, added, options = [], self.cells.step, self.closed, self.options
@@ -131,6 +123,31 @@ class QuickWriter:
                 word = int(draw(narrowed(step(word) + added, **options, xp=np), uniform, xp=np))
                 words.append(word)
         return words
+
+
+class Pace:
+    """Whether one thread or two are used for the next few words.
+
+    Two are tried for two words. If they are faster they stay until they are much slower; if not, they are tried again
+    after a pause, which is twice as long each time.
+    """
+
+    def __init__(self):
+        self.threads, self.alone = 1, float("inf")  # seconds a word with one thread
+        self.wait, self.pause = 1, 8
+
+    def next(self) -> tuple[int, int]:
+        """`(threads, words)`."""
+        return (2, 2) if self.threads == 1 and self.wait <= 0 else (self.threads, AT_ONCE)
+
+    def took(self, threads: int, seconds: float) -> None:
+        """Learns how long a word took."""
+        if threads == 1:
+            self.alone, self.wait = seconds, self.wait - 1
+        elif seconds > (1.5 if self.threads == 2 else 1.0) * self.alone:
+            self.threads, self.wait, self.pause = 1, self.pause, min(2 * self.pause, 1024)
+        else:
+            self.threads = 2
 
 
 def _filled_up(weights: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ def items(answer: str) -> list[str]:
     (['book', 'scissor'], ['wood'])
     """
     text = plain(answer)
-    return [_without_stop(item.strip()) for item in text.split(",") if item.strip()] or [text]
+    return [item.strip(" ").rstrip(". ") for item in text.split(",") if item.strip(". ")] or [text]
 
 
 def _without_stop(text: str) -> str:

@@ -48,17 +48,7 @@ def write_page(output: Path, title, activity, followers, by_chance, cell=None) -
     if cell is not None:
         sections = [_section(f"Cell {cell}", "What it remembers after each character.", activity, cell, None)]
     else:
-        sections = [
-            _section(
-                name,
-                f"Cell {best[0].cell}: r = {best[0].held:+.3f} where it was not looked for, {best[0].found:+.3f} where "
-                f"it was found. The best cell of an untrained network: {by_chance[name][0].held:+.3f}.",
-                activity,
-                best[0].cell,
-                name,
-            )
-            for name, best in ranked
-        ]
+        sections = [_section(name, _told(best), activity, best[0].cell, name) for name, best in ranked]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -68,6 +58,12 @@ def write_page(output: Path, title, activity, followers, by_chance, cell=None) -
     )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
     write_whole(output, page)
+
+
+def _told(best) -> str:
+    others = ", ".join(f"{follower.cell} ({follower.held:+.3f})" for follower in best[1:])
+    after = f" The next, with r on the same half: {others}." if others else ""
+    return f"Cell {best[0].cell}, r = {best[0].held:+.3f} on the half that is shown.{after}"
 
 
 def _section(title, told, activity, cell, signal) -> Section:

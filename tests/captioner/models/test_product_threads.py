@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from captioner.models.product_threads import _control, product_threads
-from captioner.models.quick_lstm import COLUMNS
+from captioner.models.quick_lstm import COLUMNS, Pace
 
 
 def test_the_number_is_given_back_even_after_an_error():
@@ -30,3 +30,26 @@ def test_one_and_two_threads_give_the_same_bits(rows, columns):
         with product_threads(threads):
             found.append(np.dot(vector, weights))
     assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+
+
+def test_two_threads_are_used_while_they_are_faster():
+    pace = Pace()
+    assert pace.next() == (1, 8)
+    pace.took(1, 2.0)
+    assert pace.next() == (2, 2), "two are tried once it is known what one takes"
+    pace.took(2, 1.0)
+    assert pace.next() == (2, 8)
+    pace.took(2, 2.5)
+    assert pace.next() == (2, 8), "one slow word is no reason to change"
+    pace.took(2, 9.0)
+    assert pace.next() == (1, 8), "the machine has other work to do"
+    groups = 0
+    while pace.next()[0] == 1:
+        pace.took(1, 2.0)
+        groups += 1
+    pace.took(2, 2.1)
+    again = 0
+    while pace.next()[0] == 1:
+        pace.took(1, 2.0)
+        again += 1
+    assert again == 2 * groups, "what was in vain is tried less and less often"
