@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from captioner.presets.folder import read_preset
+from captioner.presets.folder import CHECKED, Preset, read_preset
 from captioner.settings import CaptionerSettings
 from pipelines.caption import CaptionSummary, caption_images
 from pipelines.caption_work import CaptionOptions
@@ -33,12 +33,12 @@ def caption_with_model(
         UserError: see `caption_images` and `ImageCaptioner.from_preset`.
     """
     preset = read_preset(model, kinds={"captioner": CaptionerSettings})  # before anything is written or loaded
-    checksums = preset.metadata["checksums"]
+    checksums = _of_the_files(preset)
     if language:
         from captioner.settings import LanguageModelSettings
 
         other = read_preset(language[0], kinds={"language_model": LanguageModelSettings})
-        checksums = {"captioner": checksums, "language": other.metadata["checksums"], "weight": language[1]}
+        checksums = {"captioner": checksums, "language": _of_the_files(other), "weight": language[1]}
     identity = hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
 
     if output is None:
@@ -55,6 +55,11 @@ def caption_with_model(
         )
     _tell(summary, output)
     return summary
+
+
+def _of_the_files(preset: Preset) -> dict[str, str]:
+    """What tells a model from others: checksums of what decides about captions, not of its metadata."""
+    return {name: preset.metadata["checksums"][name] for name in CHECKED}
 
 
 def _load(model: Path, encoder_weights: Path | None, language, loaded: Callable[[], object] = lambda: None):
@@ -91,15 +96,15 @@ class _Lines:
 
 
 def _tell(summary: CaptionSummary, output: Path) -> None:
-    told = [f"{summary.captioned:,} images captioned"]
+    told = [f"{summary.captioned:,} image{'' if summary.captioned == 1 else 's'} captioned"]
     if summary.captioned and summary.seconds:
         told[0] += f" in {summary.seconds:.1f} s"
+    if summary.changed:
+        told.append(f"{summary.changed:,} of them anew, because their files changed")
     if summary.unsure:
         told.append(f'{summary.unsure:,} of them unsure ("unsure": true)')
     if summary.before:
         told.append(f"{summary.before:,} were there already")
-    if summary.changed:
-        told.append(f"{summary.changed:,} were captioned again because their files changed")
     if summary.faults:
         told.append(f'{summary.faults:,} could not be read (the lines with "error")')
     say(f"{', '.join(told)}: {output}", error=True)

@@ -40,7 +40,11 @@ def same_weights(first: Sequence[Sequence[float]], second: Sequence[Sequence[flo
 
 
 def is_fingerprint(value) -> bool:
-    """Whether something that was read from a file is a fingerprint: a list of pairs of numbers."""
+    """Whether something that was read from a file is a fingerprint: a list of pairs of numbers.
+
+    >>> is_fingerprint([[3.0, 0.975166]]), is_fingerprint([[3.0, "x"]]), is_fingerprint({"a": 1}), is_fingerprint("ab")
+    (True, False, False, False)
+    """
     return isinstance(value, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(type(number) in (int, float) for number in pair)
         for pair in value

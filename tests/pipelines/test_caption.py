@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
+from captioner.settings import CaptionerSettings
 from pipelines.caption import caption_images
 from pipelines.caption_work import CaptionOptions, picture_path
 from tests.pipelines.stub_captioner import StubCaptioner
@@ -139,6 +140,36 @@ def test_candidates_are_listed_best_first(folder, tmp_path):
         scores = [candidate["score"] for candidate in line["candidates"]]
         assert len(scores) == 3 and scores == sorted(scores, reverse=True)
         assert line["candidates"][0] == {"caption": line["caption"], "score": line["score"]}
+
+
+def test_the_longest_caption_is_asked_for_and_is_part_of_the_job(folder, tmp_path):
+    asked = []
+
+    class Asked(StubCaptioner):
+        settings = CaptionerSettings()
+
+        def caption_features(self, features, search=None, **options):
+            asked.append(search)
+            return super().caption_features(features, **options)
+
+    options = CaptionOptions(batch_size=4, max_words=3)
+    caption_images([folder], Asked(), tmp_path / "c.jsonl", options=options)
+    assert {one.max_words for one in asked} == {3}
+    assert asked[0] == Asked.settings.search.model_copy(update={"max_words": 3}), (
+        "other settings of the search were lost"
+    )
+    with pytest.raises(UserError, match="made with another largest number of words"):
+        caption_images([folder], Asked(), tmp_path / "c.jsonl", options=OPTIONS)
+
+
+def test_a_file_that_was_begun_before_an_option_existed_goes_on(folder, tmp_path):
+    """An update of the program must not make an unfinished job begin again."""
+    output = tmp_path / "c.jsonl"
+    caption_images([folder], StubCaptioner(), output, options=OPTIONS)
+    made_with = tmp_path / "c.jsonl.run.json"
+    before = json.loads(made_with.read_text())
+    made_with.write_text(json.dumps({name: before[name] for name in before if before[name] is not None}))
+    assert caption_images([folder], StubCaptioner(), output, options=OPTIONS).before == 25
 
 
 def test_pictures_of_attention_mirror_the_names(folder, tmp_path):

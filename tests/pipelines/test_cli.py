@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,10 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 
 ROOT = Path(__file__).parents[2]
+REGISTRIES = [
+    "captioner.cells:CELLS", "captioner.encoders:ENCODERS", "captioner.decoders:DECODERS", "captioner.metrics:METRICS",
+    "captioner.text:TOKENISERS", "pipelines.datasets:DATASETS",
+]  # fmt: skip
 
 
 def run(*arguments):
@@ -33,6 +38,14 @@ def test_help_loads_nothing_heavy():
 def test_every_list_names_something(kind):
     done = run("list", kind)
     assert done.exit_code == 0 and len(done.stdout.split()) > 3
+
+
+@pytest.mark.parametrize("path", REGISTRIES)
+def test_every_summary_is_a_whole_sentence(path):
+    """Lists show the first line of a docstring: a sentence that goes on in the next is cut."""
+    module, _, name = path.partition(":")
+    registry = getattr(import_module(module), name)
+    assert not [name for name in registry.names() if not registry.summary(name).endswith(".")]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +88,22 @@ def test_shapes_are_drawn_and_checked(tmp_path):
     (tmp_path / "shapes" / "images" / "train_00000.png").write_bytes(b"no image")
     done = run("check", tmp_path / "shapes")
     assert done.exit_code == 3 and "train_00000.png" in done.stdout
+
+
+def test_two_evaluations_are_compared_image_by_image(tmp_path):
+    (tmp_path / "r.csv").write_text("image,caption\n" + "".join(f"{n},a dog number {n} runs\n" for n in range(30)))
+    for name, text in (("good", "a dog number {} runs"), ("bad", "two cats")):
+        lines = "".join(f"{n},{text.format(n)}\n" for n in range(30))
+        (tmp_path / f"{name}.csv").write_text("image,caption\n" + lines)
+        files = ("--predictions", tmp_path / f"{name}.csv", "--references", tmp_path / "r.csv")
+        done = run("evaluate", *files, "--report", tmp_path / name, "--format", "markdown")
+        assert done.exit_code == 0 and not (tmp_path / name / "report.html").exists()
+    done = run("compare", tmp_path / "good", tmp_path / "bad")
+    assert done.exit_code == 0 and "paired bootstrap over 30 images" in done.stdout.lower()
+    line = next(line for line in done.stdout.splitlines() if "bleu_1" in line and "+" not in line and "lower" in line)
+    assert "-100.0" in line and "< 0.001" in line
+    done = run("compare", tmp_path / "good", tmp_path / "good")
+    assert "higher" not in done.stdout and "lower" not in done.stdout and "no difference shown" in done.stdout
 
 
 def test_errors_of_the_disk_name_the_file(tmp_path, monkeypatch):

@@ -95,6 +95,13 @@ def test_sidecars_stand_beside_every_image_and_nothing_else_changes(hostile, mod
     assert len(new) == sum(reason is None for reason in expected.values())
 
 
+def test_limits_can_be_set(hostile, model, tmp_path):
+    folder, _ = hostile
+    for option, value, reason in (("--max-pixels", 1, "pixels in all"), ("--max-bytes", 3, "the limit is 3 bytes")):
+        done = run("caption", folder / "plain.png", "--model", model, option, value)
+        assert done.exit_code == 3 and reason in done.stderr
+
+
 def test_what_is_printed_moves_no_cursor(hostile, model):
     folder, _ = hostile
     done = run("caption", folder, "--model", model)
