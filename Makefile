@@ -30,7 +30,7 @@ FROM_SPLIT = $(if $(SPLIT),--split $(SPLIT))
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
-	@echo "  Settings: RECIPE=$(RECIPE) RUN=$(RUN) DATA=folder SPLIT=name IMAGES=$(IMAGES) OUTPUT=$(OUTPUT)"
+	@echo "  Settings: RECIPE=$(RECIPE) RUN=$(RUN) DATA=folder SPLIT=name IMAGES=$(IMAGES) OUTPUT=$(OUTPUT) TEXT=file"
 	@echo '            OPTIONS="any other options of the command", for example'
 	@echo '            make train RUN=runs/small OPTIONS="--set decoder.units=128"'
 
