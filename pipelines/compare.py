@@ -11,10 +11,12 @@ from captioner.errors import UserError
 from pipelines.evaluation import METRICS, STATISTICS
 from pipelines.significance import DRAWS, Difference, paired_differences
 
-SHOWN = ("faithfulness", "coverage", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d",
+SHOWN = ("exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0",
+         "faithfulness", "coverage", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d",
          "cider", "rouge_l", "meteor_wordnet", "coco_meteor", "novel_captions", "self_bleu_4", "brevity_penalty",
          "distinct_captions")  # fmt: skip
-TESTED = ("faithfulness", "coverage", "true_captions", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4",
+TESTED = ("exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0",
+          "faithfulness", "coverage", "true_captions", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4",
           "cider_d", "cider", "rouge_l", "meteor_wordnet", "brevity_penalty")  # fmt: skip
 SAME_IMAGES = ("data set", "references", "split")
 MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokeniser")
@@ -25,6 +27,7 @@ class Evaluated:
     """What a metrics.json says, and the rows of the metrics beside it.
 
     images: in the order of the rows. references: a number each, which tells the references of one image from others.
+    trained: what the model was trained on and how.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Evaluated:
     images: tuple[str, ...] = ()
     references: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
     rows: dict[str, np.ndarray] = field(default_factory=dict)
+    trained: dict[str, object] = field(default_factory=dict)
 
 
 def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
@@ -154,10 +158,12 @@ def _read(path: Path) -> Evaluated:
         content = json.loads(path.read_text(encoding="utf-8"))
         scores = {name: float(value) for name, value in content["scores"].items()}
         said = (str(content["title"]), scores, dict(content["intervals"]), dict(content["evaluated"]))
+        trained = dict(content.get("trained", {}))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is not an evaluation that `captioner evaluate` wrote: {error}.") from None
     beside = path.with_name(STATISTICS)
-    return Evaluated(*said, *_statistics(beside)) if beside.is_file() else Evaluated(*said)
+    beside = _statistics(beside) if beside.is_file() else ()
+    return Evaluated(*said, *beside, trained=trained)
 
 
 def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.ndarray]]:

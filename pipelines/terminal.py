@@ -80,8 +80,8 @@ def say(text: str, error: bool = False) -> None:
     typer.echo(printable(text, keep="\n\t"), err=error)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = False) -> None:
+    """Prints a table; with `numbers` all columns but the first are, which stand to the right and are never broken."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
@@ -89,6 +89,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.text import Text
 
     drawn = Table(*map(escape, head), box=SIMPLE_HEAD, pad_edge=False)
+    if numbers:
+        drawn.padding = (0, 1, 0, 0)
+        drawn.columns[0].overflow = "fold"
+        for column in drawn.columns[1:]:
+            column.justify, column.no_wrap = "right", True
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     Console(highlight=False).print(drawn)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, another, repeat_rows
+from captioner.decoders.base import Decoder, another, at, repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -57,7 +57,7 @@ class RecurrentVisualDecoder(Decoder):
         return read if noise is None else {**read, "remember_noise": noise}
 
     def prepare(self, memory):
-        return {"seen": ops.mean(memory, axis=1)}
+        return {"seen": self.mean_place(memory)}
 
     def start(self, memory, captions=1):
         rows = memory.shape[0] * captions
@@ -77,6 +77,18 @@ class RecurrentVisualDecoder(Decoder):
             {"cell": cell_state, "remember": remember_state},
             extras,
         )
+
+    def imagine(self, words):
+        """What an image may look like that words `(R, T)` describe: v~ `(R, T, D)`, after each of them.
+
+        It takes no image: the visual memory sees words only.
+        """
+        read = self.read(words)["remembered"]
+        state, remembered = self.remember.get_initial_state(words.shape[0]), []
+        for t in range(words.shape[1]):
+            output, state = self.remember.advance(keras.tree.map_structure(at(t), read), state)
+            remembered.append(output)
+        return self.reconstruct(ops.stack(remembered, axis=1))
 
     def extra_loss(self, log_probabilities, real, extras):
         """The mean reconstruction error a word, weighted. Arguments as in `Decoder.extra_loss`."""

@@ -2,6 +2,7 @@
 
     config.json         validated settings and kind names; nothing in it is executed
     vocabulary.txt      the words in id order
+    answers.txt         the answers in the order of their numbers, of a model that chooses from a list
     model.weights.h5    the weights, except those of a frozen public network
     metadata.json       versions, recipe, data set, scores, checksums (its own too), licence
 
@@ -16,13 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
+from captioner.presets.installed import model_folder
 from captioner.presets.swap import new_set, place, state
 from captioner.settings import Settings, validate
+from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary
 
 CONFIG, VOCABULARY, WEIGHTS, METADATA = "config.json", "vocabulary.txt", "model.weights.h5", "metadata.json"
+ANSWERS = "answers.txt"
 CHECKED = (CONFIG, VOCABULARY, WEIGHTS)
 FORMAT = 1
+# What a model of a kind is for, told to those who give it to a command that needs another kind.
+USED_BY = {
+    "captioner": "It is a captioning model: use `captioner caption`.",
+    "visual_qa": "It answers questions about images: use `captioner ask`.",
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Preset:
     settings: Settings
     vocabulary: Vocabulary
     metadata: dict[str, Any]
+    answers: AnswerList | None = None
 
     @property
     def weights(self) -> Path:
@@ -49,6 +59,7 @@ def write_preset(
     vocabulary: Vocabulary,
     save_weights: Callable[[Path], None],
     metadata: dict[str, Any],
+    answers: AnswerList | None = None,
 ) -> None:
     """Writes a preset. Whatever happens meanwhile, the folder holds the old one or the new one, whole.
 
@@ -57,6 +68,7 @@ def write_preset(
         settings: with `kind` and `text.tokeniser`.
         save_weights: writes the weights to the path it is given.
         metadata: anything JSON can hold; versions and checksums are added.
+        answers: those that the model chooses from, if it does.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +77,10 @@ def write_preset(
         (new / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         vocabulary.save(new / VOCABULARY)
         save_weights(new / WEIGHTS)
-        checksums = {name: checksum(new / name) for name in CHECKED}
+        if answers is not None:
+            answers.save(new / ANSWERS)
+        written = CHECKED if answers is None else (*CHECKED, ANSWERS)
+        checksums = {name: checksum(new / name) for name in written}
         facts = {**json.loads(json.dumps(metadata)), "checksums": checksums}
         checksums[METADATA] = _own_checksum(facts)
         (new / METADATA).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -75,13 +90,13 @@ def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     """Reads and checks everything but the weights' values.
 
     Args:
-        folder: the preset.
+        folder: the preset, or the name of a model that is installed with the package.
         kinds: kind name -> settings class of the models that the caller can use.
 
     Raises:
-        UserError: a file is missing, damaged or from another preset, or the model is of another kind.
+        UserError: there is none; a file is missing, damaged or from another preset, or the model is of another kind.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     while True:
         before = state(folder, METADATA)
         try:
@@ -95,7 +110,8 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     if not is_preset(folder):
         raise UserError(f"{folder} is not a model: it has no {CONFIG}. Give the folder that `captioner train` wrote.")
     metadata = _read_metadata(folder / METADATA, place(folder, METADATA))
-    for name in CHECKED:
+    chooses = ANSWERS in metadata["checksums"]
+    for name in (*CHECKED, ANSWERS) if chooses else CHECKED:
         try:
             found = checksum(place(folder, name))
         except OSError:
@@ -110,13 +126,16 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
         raise UserError(f"{folder / CONFIG} has a format that this version of captioner does not know.")
     kind = config.get("kind")
     if kind not in kinds:
-        raise UserError(f"{folder} holds a model of kind {kind!r}, but {' or '.join(map(repr, kinds))} is needed here.")
+        needed = " or ".join(map(repr, kinds))
+        hint = f" {USED_BY[kind]}" if kind in USED_BY else ""
+        raise UserError(f"{folder} holds a model of kind {kind!r}, but {needed} is needed here.{hint}")
     settings = validate(kinds[kind], config, source=str(folder / CONFIG))
     try:
         vocabulary = Vocabulary.load(place(folder, VOCABULARY), tokeniser=settings.text.tokeniser)
+        answers = AnswerList.load(place(folder, ANSWERS)) if chooses else None
     except UserError as error:
         raise UserError(f"{folder} cannot be used: {error}") from None
-    return Preset(folder, settings, vocabulary, metadata)
+    return Preset(folder, settings, vocabulary, metadata, answers)
 
 
 def checksum(path: Path) -> str:

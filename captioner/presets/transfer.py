@@ -7,7 +7,9 @@ from keras import ops
 from captioner.errors import UserError
 
 
-def transfer_weights(source: keras.Model, target: keras.Model, known_words: int, words: int) -> None:
+def transfer_weights(
+    source: keras.Model, target: keras.Model, known_words: int, words: int, added: tuple[str, ...] = ()
+) -> None:
     """Copies all weights; those that have a row or column a word keep the known words' and leave the new ones as drawn.
 
     Args:
@@ -15,12 +17,16 @@ def transfer_weights(source: keras.Model, target: keras.Model, known_words: int,
         target: a model of the same settings whose vocabulary begins with the source's.
         known_words: size of the source's vocabulary.
         words: size of the target's vocabulary.
+        added: names of layers that the target may have alone; they keep what they begin with.
 
     Raises:
         UserError: the two differ in more than their words; nothing was copied then.
     """
     theirs = {variable.path: variable for variable in source.weights}
     ours = {variable.path: variable for variable in target.weights}
+    for path in [path for path in ours if path not in theirs]:
+        if set(path.split("/")) & set(added):
+            del ours[path]
     for path in {**ours, **theirs}:
         new, old = (f"of shape {tuple(side[path].shape)}" if path in side else "missing" for side in (ours, theirs))
         if "missing" in (new, old) or not _fits(theirs[path].shape, ours[path].shape, (known_words, words)):

@@ -137,9 +137,10 @@ def test_code_in_place_of_json_is_refused(preset):
 
 
 def test_a_folder_that_is_no_preset_is_told_apart(tmp_path):
-    for folder in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(UserError, match=r"is not a model: it has no config\.json"):
-            read_preset(folder, KINDS)
+    with pytest.raises(UserError, match=r"is not a model: it has no config\.json"):
+        read_preset(tmp_path, KINDS)
+    with pytest.raises(UserError, match=r"is not a model: there is no such folder"):
+        read_preset(tmp_path / "nothing", KINDS)
 
 
 STEPS = ("fsync", "rename", "replace", "rmdir")  # what a write does to a disk beyond writing new files
