@@ -7,6 +7,7 @@ SPLIT ?=
 IMAGES ?= data/samples/shapes/images
 OUTPUT ?= captions.jsonl
 TEXT ?=
+VQA ?= vqa-film
 OPTIONS ?=
 TESTS ?=
 JOBS ?= auto
@@ -25,12 +26,13 @@ FROM_DATA = $(if $(DATA),--data "$(DATA)")
 FROM_SPLIT = $(if $(SPLIT),--split $(SPLIT))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train caption evaluate language lint test bench notebooks clean
+.PHONY: help setup train caption evaluate vqa language lint test bench notebooks clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Settings: RECIPE=$(RECIPE) RUN=$(RUN) DATA=folder SPLIT=name IMAGES=$(IMAGES) OUTPUT=$(OUTPUT) TEXT=file"
+	@echo "            VQA=$(VQA)"
 	@echo '            OPTIONS="any other options of the command", for example'
 	@echo '            make train RUN=runs/small OPTIONS="--set decoder.units=128"'
 
@@ -55,6 +57,11 @@ caption: $(READY) ## caption IMAGES (a folder) with RUN into OUTPUT
 
 evaluate: $(READY) ## score RUN on SPLIT of its data (or of DATA) and write a report
 	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) $(OPTIONS)
+
+vqa: $(READY) ## train a model that answers questions (VQA), evaluate it and write a report
+	$(BIN)/captioner train $(VQA) --out "runs/$(VQA)" $(FROM_DATA) $(OPTIONS)
+	$(BIN)/captioner evaluate "runs/$(VQA)" $(FROM_DATA) $(FROM_SPLIT) || test $$? -eq 3
+	@echo "The model is in runs/$(VQA), the report is runs/$(VQA)/evaluation-$(or $(SPLIT),test)/report.html"
 
 language: $(READY) ## train a language model on TEXT or on Python's own sources, and let it write
 	$(BIN)/captioner language train language-characters --out runs/language $(if $(TEXT),--data "$(TEXT)") $(OPTIONS)

@@ -42,19 +42,27 @@ def count_answers(training: Iterable[QuestionExample]) -> Frequencies:
 
 def most_frequent(frequencies: Frequencies, questions: Sequence[QuestionExample]) -> dict[str, str]:
     """Id of a question -> the answer that is most frequent over all."""
-    return {one.id: _guess(frequencies.overall, one) for one in questions}
+    guess = _Guess(frequencies.overall)
+    return {one.id: guess(one) for one in questions}
 
 
 def most_frequent_of_type(frequencies: Frequencies, questions: Sequence[QuestionExample]) -> dict[str, str]:
     """Id of a question -> the answer most frequent among questions of its type, or over all if there were none."""
-    return {one.id: _guess(frequencies.by_type.get(one.type, frequencies.overall), one) for one in questions}
+    guesses = {type: _Guess(counts) for type, counts in frequencies.by_type.items()}
+    overall = _Guess(frequencies.overall)
+    return {one.id: guesses.get(one.type, overall)(one) for one in questions}
 
 
-def _guess(counts: Counter[str], question: QuestionExample) -> str:
-    """The most frequent answer, of equals the first by alphabet; with choices, of these."""
-    if question.choices:
-        of_key = Counter()
+class _Guess:
+    """The most frequent answer, of equals the first by alphabet; with choices, of these. Counted through once."""
+
+    def __init__(self, counts: Counter[str]):
+        self._best = min(counts, key=lambda answer: (-counts[answer], plain(answer)))
+        self._of_key: Counter[str] = Counter()
         for answer, count in counts.items():
-            of_key[answer_key(answer)] += count
-        return max(question.choices, key=lambda choice: of_key[answer_key(choice)])
-    return min(counts, key=lambda answer: (-counts[answer], plain(answer)))
+            self._of_key[answer_key(answer)] += count
+
+    def __call__(self, question: QuestionExample) -> str:
+        if question.choices:
+            return max(question.choices, key=lambda choice: self._of_key[answer_key(choice)])
+        return self._best

@@ -38,10 +38,29 @@ TOY = {
             "text.minimum_count=1",
         ],
     },
+    "04_visual_questions": {
+        "scenes": 24,
+        "epochs": 2,
+        "settings": [
+            "encoder.channels=16",
+            "encoder.image_size=32",
+            "question.units=8",
+            "question.embedding_size=4",
+            "fusion.size=8",
+            "fusion.options.attention_size=8",
+            "answer.hidden=[]",
+            "training.warmup_steps=1",
+        ],
+    },
 }
 
 # What has to be among the printed results.
-RESULT = {"01_quickstart": "BLEU-4", "02_recurrent_networks": "Squared error", "03_language_models": "bits a character"}
+RESULT = {
+    "01_quickstart": "BLEU-4",
+    "02_recurrent_networks": "Squared error",
+    "03_language_models": "bits a character",
+    "04_visual_questions": "Exact match",
+}
 
 
 def code_cells(path):

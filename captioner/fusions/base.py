@@ -1,0 +1,78 @@
+"""The contract of all fusions, and what they share.
+
+Letters: B images, R = B x Q rows (Q questions about each image, those of one image side by side), P places of the
+memory, D its size, U the size of a question's vector, F the size of what comes out.
+"""
+
+import keras
+from keras import ops
+
+
+class Fusion(keras.layers.Layer):
+    """What was asked and what is seen, in one vector.
+
+        features (R, F), extras = fusion(question (R, U), memory (B, P, D))
+
+    `extras` is a dictionary of batch-first tensors such as attention weights.
+
+    A subclass writes `build_joining(question_size, memory_shape)` and `join(question, memory, rows, training)`.
+
+    Args:
+        size: int, F.
+        dropout: float. Share of values dropped from the question's vector and from what comes out, while training.
+        grid: `(h, w)`, how the P places lie in the picture, or None if they do not.
+
+    Call arguments:
+        question: `(R, U)`, or None for those that do not listen.
+        memory: `(B, P, D)`, or None for those that do not look.
+        rows: int, R; the question's by default.
+    """
+
+    asks = looks = True  # whether it needs the question, and the memory
+
+    def __init__(self, size, dropout=0.0, grid=None, **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.grid = size, tuple(grid) if grid else None
+        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+
+    def build(self, question_shape=None, memory_shape=None):
+        self.build_joining(question_shape[-1] if self.asks else None, memory_shape if self.looks else None)
+        self.built = True
+
+    def build_joining(self, question_size, memory_shape):
+        raise NotImplementedError(f"{type(self).__name__} does not define `build_joining`.")
+
+    def join(self, question, memory, rows, training):
+        """`(features (R, F), extras)`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `join`.")
+
+    def call(self, question=None, memory=None, rows=None, training=False):
+        if self.asks:
+            question, rows = self.dropout(question, training=training), question.shape[0]
+        features, extras = self.join(question, memory, rows, training)
+        return self.dropout(features, training=training), extras
+
+    def get_config(self):
+        config = {"size": self.size, "dropout": self.dropout.rate, "grid": self.grid}
+        return {**super().get_config(), **config}
+
+
+def each_question(values, rows):
+    """Repeats each image's row `(B, ...)` for its questions: `(rows, ...)`, rows of one image side by side."""
+    count = rows // values.shape[0]
+    return values if count == 1 else ops.repeat(values, count, axis=0)
+
+
+def with_coordinates(memory, grid):
+    """The memory `(B, P, D)` with two more numbers a place: its column and its row, from -1 to 1: `(B, P, D + 2)`.
+
+    Raises:
+        ValueError: the places do not lie in a grid.
+    """
+    if grid is None or grid[0] * grid[1] != memory.shape[1]:
+        raise ValueError(f"Coordinates need places that lie in a grid; the grid is {grid}, places are {memory.shape}.")
+    down, across = (ops.linspace(-1.0, 1.0, steps) if steps > 1 else ops.zeros((1,)) for steps in grid)
+    across, down = ops.meshgrid(across, down)
+    places = ops.cast(ops.stack([ops.reshape(across, (-1,)), ops.reshape(down, (-1,))], axis=-1), memory.dtype)
+    places = ops.broadcast_to(places[None], (memory.shape[0], memory.shape[1], 2))
+    return ops.concatenate([memory, places], axis=-1)

@@ -1,0 +1,1 @@
+"""Training networks that answer questions about images."""

@@ -1,0 +1,93 @@
+"""Every fusion: each question sees its own image, every weight learns, and it comes back from a file."""
+
+import numpy as np
+import pytest
+
+from captioner.errors import UserError
+from captioner.fusions import FUSIONS
+from captioner.fusions.base import with_coordinates
+from captioner.models.visual_qa_build import build_fusion
+from captioner.settings import FusionSettings
+from tests.support import assert_equal, assert_every_weight_learns, numbers, randomise, serialised
+
+QUESTION, MEMORY = numbers(4, 3), numbers(2, 6, 5, seed=1)  # 2 images x 2 questions, a grid of 2 x 3
+
+
+def build(name, **options):
+    fusion = build_fusion(FusionSettings(name=name, size=7, options=options), (2, 3))
+    fusion(question=QUESTION, memory=MEMORY, rows=4)
+    return randomise(fusion)
+
+
+@pytest.mark.parametrize("name", FUSIONS.names())
+def test_rows_belong_to_their_image_and_question(name):
+    """Questions of one image lie side by side; repeated the other way round, they would see another's image."""
+    fusion = build(name)
+    features, _ = fusion(question=QUESTION, memory=MEMORY, rows=4)
+    assert features.shape == (4, 7)
+    other_image, other_question = MEMORY.copy(), QUESTION.copy()
+    other_image[1] *= -1.0
+    other_question[0] *= -1.0
+    changed = np.abs(np.asarray(fusion(question=QUESTION, memory=other_image, rows=4)[0] - features)).max(axis=1) > 1e-5
+    assert changed.tolist() == [False, False, fusion.looks, fusion.looks]
+    changed = np.abs(np.asarray(fusion(question=other_question, memory=MEMORY, rows=4)[0] - features)).max(axis=1)
+    assert (changed > 1e-5).tolist() == [fusion.asks, False, False, False]
+
+
+@pytest.mark.parametrize("name", FUSIONS.names())
+def test_every_weight_learns_and_comes_back(name):
+    fusion = build(name)
+    inputs = {"question": QUESTION, "memory": MEMORY, "rows": 4}
+    assert_every_weight_learns(fusion, lambda: fusion(**inputs)[0])
+    back = serialised(fusion)
+    back(**inputs)
+    back.set_weights(fusion.get_weights())
+    assert_equal(fusion(**inputs), back(**inputs))
+
+
+def test_the_image_has_length_one():
+    """Norm I: twice as bright an image must say the same."""
+    fusion = build("product")
+    assert_equal(fusion(question=QUESTION, memory=MEMORY)[0], fusion(question=QUESTION, memory=2 * MEMORY)[0])
+    plain = build("product", normalise=False)
+    assert np.abs(plain(question=QUESTION, memory=MEMORY)[0] - plain(question=QUESTION, memory=2 * MEMORY)[0]).max() > 0
+
+
+def test_stacked_attention_by_hand():
+    """Yang et al., equations 15 to 22, in NumPy, with coordinates from -1 to 1."""
+    fusion = build("stacked", hops=2, attention_size=4, coordinates=True)
+    across, down = np.meshgrid([-1, 0, 1], [-1, 1])
+    places = np.concatenate([MEMORY[1], np.stack([across.ravel(), down.ravel()], axis=-1)], axis=-1)
+    v = np.tanh(places @ np.asarray(fusion.place.kernel) + np.asarray(fusion.place.bias))
+    u = np.tanh(QUESTION[2] @ np.asarray(fusion.query.kernel) + np.asarray(fusion.query.bias))
+    looks = []
+    for hop in fusion.attentions:
+        keys = v @ np.asarray(hop.memory_kernel) + np.asarray(hop.memory_bias)
+        scores = np.tanh(keys + u @ np.asarray(hop.query_kernel)) @ np.asarray(hop.score_kernel)[:, 0]
+        looks.append(np.exp(scores) / np.exp(scores).sum())
+        u = u + looks[-1] @ v
+    features, extras = fusion(question=QUESTION, memory=MEMORY)
+    assert_equal(features[2], u, tolerance=1e-4)
+    assert_equal(extras["looks"][2], np.array(looks), tolerance=1e-4)
+
+
+def test_places_know_where_they_are():
+    places = np.asarray(with_coordinates(np.zeros((1, 6, 1), "float32"), (2, 3)))[0, :, 1:]
+    assert places.tolist() == [[-1, -1], [0, -1], [1, -1], [-1, 1], [0, 1], [1, 1]]
+    with pytest.raises(ValueError, match="lie in a grid"):
+        with_coordinates(MEMORY, None)
+
+
+def test_what_a_block_finds_tells_the_next_what_to_look_for():
+    """Two things far apart: without it, no convolution of this size could relate them."""
+    fusion = build("film", blocks=2, channels=4)
+    assert fusion.conditions[1].kernel.shape[0] == 3 + 3 * 4
+
+
+def test_what_cannot_be_built_says_why():
+    with pytest.raises(UserError, match=r"has no option `hop`; it has attention_size, coordinates, hops.*hops"):
+        build_fusion(FusionSettings(options={"hop": 2}), (2, 3))
+    with pytest.raises(UserError, match="once at least, received hops=0"):
+        build_fusion(FusionSettings(options={"hops": 0}), (2, 3))
+    with pytest.raises(ValueError, match="this encoder has none"):
+        build_fusion(FusionSettings(name="film"), None)(question=QUESTION, memory=MEMORY)
