@@ -26,7 +26,7 @@ def main(argv=None) -> dict[str, dict[str, float]]:
     load_keras()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.toy:
-            arguments.run, arguments.data = _toy(Path(folder))
+            arguments.run, arguments.data = toy(Path(folder))
         if not arguments.run or not arguments.data:
             parser.error("give a RUN and --data, or --toy")
         scores = {
@@ -62,7 +62,7 @@ def _scores(arguments, folder: Path, half: bool) -> dict[str, float]:
     return score_split(dataset, examples, predictions, settings.text.tokeniser).scores
 
 
-def _toy(folder: Path) -> tuple[Path, Path]:
+def toy(folder: Path) -> tuple[Path, Path]:
     """A model with random weights and data that was drawn for it."""
     from captioner.models.captioner import ImageCaptioner
     from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings

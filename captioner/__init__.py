@@ -9,7 +9,9 @@ import importlib
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Answer": "captioner.models.visual_qa",
     "Caption": "captioner.models.captioner",
+    "Ensemble": "captioner.models.ensemble",
     "EncoderDecoder": "captioner.models.sequences.writers",
     "ImageCaptioner": "captioner.models.captioner",
     "LanguageModel": "captioner.models.language",
@@ -18,8 +20,11 @@ _PUBLIC = {
     "OneToMany": "captioner.models.sequences.writers",
     "OneToOne": "captioner.models.sequences.labels",
     "Registry": "captioner.registry",
+    "Sampling": "captioner.models.sampling",
+    "SearchSettings": "captioner.settings",
     "SequenceModel": "captioner.models.sequences.model",
     "UserError": "captioner.errors",
+    "VisualQA": "captioner.models.visual_qa",
     "Vocabulary": "captioner.text.vocabulary",
     "score_captions": "captioner.metrics.score",
 }

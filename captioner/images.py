@@ -92,6 +92,11 @@ class ImageSpec:
                 f"An image needs at least one pixel, but the size asked for is {self.height} x {self.width}."
             )
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of what is fed: `(height, width, 3)`."""
+        return (self.height, self.width, 3)
+
     def config(self) -> dict:
         return dataclasses.asdict(self)
 

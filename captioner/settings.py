@@ -30,9 +30,15 @@ class EncoderSettings(Settings):
     train_last_block: bool = False
     image_size: PositiveInt = 224
     application: str = ""  # for `keras_application`: the function's name, such as EfficientNetB0
-    channels: PositiveInt = 128  # for `vgg_small`: channels of its last block
+    channels: PositiveInt = 128  # for `vgg_small`: channels of its last block; for `glimpses`: units
     dropout: Share = 0.0  # on the memory, after it was normalised; for frozen networks
     half_precision: bool = True  # run the frozen trunk in bfloat16 where the processor is faster at it
+    frames: Annotated[int, Field(ge=0)] = 0  # of a clip that are looked at, evenly apart; 0: it sees single images
+    frames_cell: str = "lstm"  # the cell that passes over the frames
+    glimpses: Annotated[int, Field(ge=2)] = 6  # for `glimpses`: how many there are
+    glimpse_size: PositiveInt = 12  # pixels each way of a patch of a glimpse
+    glimpse_scales: PositiveInt = 3  # patches of a glimpse, each of twice the width of the one before
+    glimpse_cell: str = "lstm"
 
 
 class DecoderSettings(Settings):
@@ -64,12 +70,23 @@ class TextSettings(Settings):
     max_length: PositiveInt = 24  # ids of a caption: start, words, end
 
 
-class SearchSettings(Settings):
-    """How captions are searched for."""
+class BeamSettings(Settings):
+    """How a sentence is searched for."""
 
     beam_size: PositiveInt = 3
     length_penalty: float = 1.0  # a caption is ranked by log p / length ** length_penalty
     max_words: PositiveInt = 22
+
+
+class SearchSettings(BeamSettings):
+    """How captions are searched for, and what they keep to."""
+
+    groups: PositiveInt = 1  # that share the beams, and are to say different things; divides beam_size
+    diversity: Annotated[float, Field(ge=0)] = 0.5  # what a word loses each time an earlier group has just chosen it
+    minimum_words: PositiveInt = 1
+    no_repeat_ngram: Annotated[int, Field(ge=0)] = 0  # so many words do not follow one another twice; 0: they may
+    must: tuple[str, ...] = ()  # words, or phrases, that all occur in every caption
+    must_not: tuple[str, ...] = ()  # words, or phrases, that never occur
 
 
 class CaptionerSettings(Settings):
@@ -113,6 +130,64 @@ class LanguageModelSettings(Settings):
     model: LanguageNetworkSettings = LanguageNetworkSettings()
     text: LanguageTextSettings = LanguageTextSettings()
     ends: bool = True  # whether texts that it learned from had an end, so that it knows when to stop
+
+
+class QuestionTextSettings(Settings):
+    """How questions become word ids."""
+
+    tokeniser: str = "unicode"
+    minimum_count: PositiveInt = 1  # rarer words of the training questions become <unk>
+    maximum_size: PositiveInt | None = None
+    max_words: PositiveInt = 24  # longer questions are cut
+
+
+class QuestionSettings(Settings):
+    """How the words of a question become a vector."""
+
+    name: str = "recurrent"
+    cell: str = "lstm"
+    cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    units: PositiveInt = 256  # of each direction
+    layers: PositiveInt = 1
+    bidirectional: bool = False
+    connection: Literal["none", "residual", "highway"] = "none"  # between layers
+    embedding: Literal["learned", "one_hot"] = "learned"  # data.vectors begins learned ones
+    embedding_size: PositiveInt = 128
+    dropout: Share = 0.0  # on embedded words and between layers
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # what only one question encoder takes
+
+
+class FusionSettings(Settings):
+    """How a question and what is seen become one vector."""
+
+    name: str = "stacked"
+    size: PositiveInt = 256  # of the vector
+    dropout: Share = 0.0  # on it, and on the question's vector
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # what only one fusion takes
+
+
+class AnswerSettings(Settings):
+    """How that vector becomes an answer: one of K classes, or words."""
+
+    name: Literal["classes", "words"] = "classes"
+    size: PositiveInt | None = None  # K, the most frequent answers of the training split; all by default
+    minimum_count: PositiveInt = 1  # answers to fewer questions are no class
+    hidden: tuple[PositiveInt, ...] = ()  # of classes: sizes of hidden layers
+    activation: Literal["relu", "tanh"] = "relu"  # of these
+    dropout: Share = 0.0  # before each layer
+    decoder: DecoderSettings = DecoderSettings()  # of words
+    search: BeamSettings = BeamSettings(length_penalty=1.0, max_words=6)  # of words
+
+
+class VisualQASettings(Settings):
+    """Everything that is needed to build a network that answers questions again, except words, answers and weights."""
+
+    kind: Literal["visual_qa"] = "visual_qa"
+    encoder: EncoderSettings = EncoderSettings()
+    text: QuestionTextSettings = QuestionTextSettings()
+    question: QuestionSettings = QuestionSettings()
+    fusion: FusionSettings = FusionSettings()
+    answer: AnswerSettings = AnswerSettings()
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)

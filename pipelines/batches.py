@@ -4,13 +4,14 @@ The order of an epoch depends on the seed and the epoch alone, so a run that was
 epoch with exactly the batches that are left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from captioner.text.vocabulary import Vocabulary
 from pipelines.sources import Source
+from pipelines.views import read_in
 
 
 class CaptionBatches:
@@ -27,6 +28,8 @@ class CaptionBatches:
         max_length: ids of a caption: start, words, end.
         images_per_batch, captions_per_image: B and C.
         seed: of the order.
+        own_words: for scheduled sampling, the number of steps done -> share of words that the decoder reads of its
+            own. Which words, and the chance that draws them, depend on seed, epoch and step alone.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class CaptionBatches:
         images_per_batch: int,
         captions_per_image: int,
         seed: int,
+        own_words: Callable[[int], float] | None = None,
     ):
         self.source = source
         self.images_per_batch = images_per_batch
         self.captions_per_image = captions_per_image
         self.max_length = max_length
         self.seed = seed
+        self.own_words = own_words
         self.pad_id = vocabulary.pad_id
         self.indices = np.flatnonzero(
             [readable and bool(given) for readable, given in zip(source.readable, captions, strict=True)]
@@ -77,11 +82,18 @@ class CaptionBatches:
             words[row, : len(ids)] = ids
         return words
 
+    def chances(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of a step of an epoch: where the decoder reads its own words, bool `(B, C, T)`, and chance in [0, 1)."""
+        shape = (2, self.images_per_batch, self.captions_per_image, self.max_length - 1)
+        choice, chance = np.random.default_rng([self.seed, epoch, step, 1]).random(shape, dtype="float32")
+        return choice < self.own_words(epoch * self.steps + step), chance
+
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches of an epoch from step `skip` on.
 
         Each is `({"image": (B, ...), "words": (B, C, T), "targets": (B, C, T)}, targets (B, C, T))`: decoders that
-        learn from more than cross-entropy need to see the targets themselves.
+        learn from more than cross-entropy need to see the targets themselves. With `own_words` the inputs also hold
+        `"own" (B, C, T)` and `"chance" (B, C, T)`.
         """
         order = self.order(epoch)
         sample = self.source.read([int(self.indices[0])])
@@ -90,16 +102,19 @@ class CaptionBatches:
         def read(step):
             images = order[step]
             # The places that fill up a batch show its first image, without words.
-            image = self.source.read(np.where(images < 0, images[0], images).tolist())
+            image = read_in(self.source, epoch, np.where(images < 0, images[0], images).tolist())
             words = self.words(images, epoch)
-            return image, words[:, :, :-1], words[:, :, 1:]
+            chances = self.chances(epoch, int(step)) if self.own_words else ()
+            return image, words[:, :, :-1], words[:, :, 1:], *chances
 
         def load(step):
-            image, words, targets = tf.numpy_function(read, [step], (dtype, tf.int32, tf.int32), stateful=False)
+            types = (dtype, tf.int32, tf.int32, *([tf.bool, tf.float32] if self.own_words else []))
+            image, *rows = tf.numpy_function(read, [step], types, stateful=False)
             image.set_shape((self.images_per_batch, *shape))
-            for ids in (words, targets):
-                ids.set_shape((self.images_per_batch, self.captions_per_image, self.max_length - 1))
-            return {"image": image, "words": words, "targets": targets}, targets
+            for values in rows:
+                values.set_shape((self.images_per_batch, self.captions_per_image, self.max_length - 1))
+            given = dict(zip(("words", "targets", "own", "chance"), rows, strict=False))
+            return {"image": image, **given}, given["targets"]
 
         steps = tf.data.Dataset.range(skip, len(order))
         return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

@@ -12,15 +12,16 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.caption_work import CaptionOptions, work
-from pipelines.folders import Found, distinct_paths, find_images
+from pipelines.folders import Found, distinct_paths, find_clips, find_images
 from pipelines.journal import Journal, read_journal
 from pipelines.sidecars import CONTENTS, Sidecars
 from pipelines.tables import need_parquet, write_csv, write_parquet
+from pipelines.tree import check_place
 
 FORMATS = (".jsonl", ".csv", ".parquet")
 
@@ -77,18 +78,19 @@ def caption_images(
     """
     begun = time.monotonic()
     options = options or CaptionOptions()
-    output = None if output is None else _checked(Path(output))
+    output = None if output is None else checked_output(Path(output))
+    if options.tree is not None:
+        check_place(options.tree, paths)
     unknown = [kind for kind in options.sidecars if kind not in CONTENTS]
     if unknown:
         raise UserError(f"There is no sidecar called {unknown[0]!r}. Available: {', '.join(CONTENTS)}.")
-    without = [] if options.attention is None else [options.attention]
-    found, few = _peek(find_images(paths, without), options.batch_size)
+    found, few = _peek(find_sources(paths, options), options.batch_size)
     batch_size = min(options.batch_size, max(few, 1))
     summary, sidecars = CaptionSummary(), Sidecars(options.sidecars)
-    path_of = _path_of(paths)
+    path_of = _path_of(paths, options)
     with _open_journal(output, _made_with(paths, model, options)) as journal:
         if journal is not None:
-            summary.changed = _forget_changed(journal, paths, without, options, sidecars)
+            summary.changed = _forget_changed(journal, paths, options, sidecars)
             summary.before, summary.faults = len(journal), journal.faults
             if options.sidecars:
                 for record in read_journal(journal.path):
@@ -121,19 +123,25 @@ def _columns(options: CaptionOptions) -> list[str]:
     return ["image", "caption", "score", *unsure, *(["candidates"] if options.candidates > 1 else []), "error"]
 
 
-def _forget_changed(journal: Journal, paths, without, options: CaptionOptions, sidecars: Sidecars) -> int:
+def _forget_changed(journal: Journal, paths, options: CaptionOptions, sidecars: Sidecars) -> int:
     """Takes out of the journal what changed since."""
     if not len(journal):
         return 0
-    path_of = _path_of(paths)
-    files = ((file.name, file.path) for file in find_images(paths, without))
+    path_of = _path_of(paths, options)
+    files = ((file.name, file.path) for file in find_sources(paths, options))
     return journal.drop_changed(files, options.limits, lambda record: sidecars.remove(record, path_of(record["image"])))
 
 
-def _path_of(paths) -> Callable[[str], str]:
+def find_sources(paths, options: CaptionOptions) -> Iterator[Found]:
+    """The images, or the clips, that `paths` stand for."""
+    without = [] if options.attention is None else [options.attention]
+    return (find_clips if options.frames else find_images)(paths, without)
+
+
+def _path_of(paths, options: CaptionOptions) -> Callable[[str], str]:
     """Where the image of a name in the results is."""
     given = distinct_paths(paths)
-    if len(given) == 1 and os.path.isdir(given[0]):
+    if not options.frames and len(given) == 1 and os.path.isdir(given[0]):
         return lambda name: os.path.join(given[0], name)
     return lambda name: name
 
@@ -143,13 +151,18 @@ def journal_path(output: Path) -> Path:
     return output if output.suffix.lower() == ".jsonl" else output.with_name(output.name + ".jsonl")
 
 
-def _checked(output: Path) -> Path:
+def checked_output(output: Path) -> Path:
+    """The output file, if it can be one.
+
+    Raises:
+        UserError: its name says no format, or it is somebody else's.
+    """
     if output.suffix.lower() not in FORMATS:
         raise UserError(
             f"{output} should end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}: that says how it is written."
         )
     if output.is_dir():
-        raise UserError(f"{output} is a folder. Give the name of a file to write captions to.")
+        raise UserError(f"{output} is a folder. Give the name of a file to write to.")
     if output.suffix.lower() == ".parquet":
         need_parquet()  # to be told now, not after a night's work
     if output.exists() and not journal_path(output).exists():
@@ -165,10 +178,11 @@ def _made_with(paths, model: str, options: CaptionOptions) -> dict:
     given = distinct_paths(paths)
     return {
         "model": model,
-        "beam size": options.beam_size,
+        **options.stated(),
         "number of candidates": options.candidates,
-        "largest number of words": options.max_words,
+        "way of drawing words": None if options.sampling is None else asdict(options.sampling),
         "lowest sure score": options.min_score,
+        "way of reading folders": "clips" if options.frames else None,
         "folder or list of images": [os.path.realpath(path) for path in given] if len(given) == 1 else sorted(given),
     }
 

@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from captioner.models.same_words import require_same_words
 from captioner.presets.folder import CHECKED, Preset, read_preset
 from captioner.settings import CaptionerSettings
-from pipelines.caption import CaptionSummary, caption_images
+from pipelines.caption import CaptionSummary, caption_images, find_sources
 from pipelines.caption_work import CaptionOptions
-from pipelines.folders import find_images
 from pipelines.progress import CaptionProgress
+from pipelines.search_options import SearchOptions
 from pipelines.terminal import load_keras, printable, say
 
 
 def caption_with_model(
     paths: Sequence[Path],
-    model: Path,
+    model: Path | Sequence[Path],
     output: Path | None,
     options: CaptionOptions,
     encoder_weights: Path | None,
@@ -27,13 +28,15 @@ def caption_with_model(
     """Captions with the preset in `model`; tells progress and what was skipped on standard error.
 
     Args:
+        model: a preset, or several that write together.
         language: preset of a language model that has a say in the search, and its weight.
 
     Raises:
         UserError: see `caption_images` and `ImageCaptioner.from_preset`.
     """
-    preset = read_preset(model, kinds={"captioner": CaptionerSettings})  # before anything is written or loaded
-    checksums = _of_the_files(preset)
+    models = [model] if isinstance(model, (str, Path)) else list(model)
+    presets = checked_presets(models, options)
+    checksums = _of_the_files(presets[0]) if len(presets) == 1 else [_of_the_files(preset) for preset in presets]
     if language:
         from captioner.settings import LanguageModelSettings
 
@@ -42,14 +45,13 @@ def caption_with_model(
     identity = hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
 
     if output is None:
-        load = partial(_load, model, encoder_weights, language)
+        load = partial(load_captioner, models, encoder_weights, language)
         alone = len(paths) == 1 and not paths[0].is_dir()
         summary = caption_images(paths, load, model=identity, options=options, show=_Lines(alone))
         _tell_left_alone(summary)
         return summary
-    without = [] if options.attention is None else [options.attention]
-    with CaptionProgress(find_images(paths, without)) as progress:
-        load = partial(_load, model, encoder_weights, language, loaded=progress.start)
+    with CaptionProgress(find_sources(paths, options)) as progress:
+        load = partial(load_captioner, models, encoder_weights, language, loaded=progress.start)
         summary = caption_images(
             paths, load, output, model=identity, options=options, begin=progress.before, show=progress.advance
         )
@@ -62,11 +64,40 @@ def _of_the_files(preset: Preset) -> dict[str, str]:
     return {name: preset.metadata["checksums"][name] for name in CHECKED}
 
 
-def _load(model: Path, encoder_weights: Path | None, language, loaded: Callable[[], object] = lambda: None):
+def checked_presets(models: Sequence[Path], search: SearchOptions) -> list[Preset]:
+    """The presets of captioners that are to write together, looked over before anything is written or loaded.
+
+    Raises:
+        UserError: one is none, they have different words, or the search cannot be done with them.
+    """
+    presets = [read_preset(model, kinds={"captioner": CaptionerSettings}) for model in models]
+    for model, preset in zip(models[1:], presets[1:], strict=True):
+        require_same_words(presets[0].vocabulary, preset.vocabulary, models[0], model)
+    search.check(presets[0].settings.search, presets[0].vocabulary)
+    return presets
+
+
+def load_captioner(
+    models: Sequence[Path],
+    encoder_weights: Path | None = None,
+    language: tuple[Path, float] | None = None,
+    loaded: Callable[[], object] = lambda: None,
+):
+    """An `ImageCaptioner`, or an `Ensemble` of several presets, and what may have a say in its search.
+
+    Args:
+        models: presets.
+        language: preset of a language model, and its weight.
+        loaded: called when all is there.
+    """
     load_keras()
     from captioner.models.captioner import ImageCaptioner
+    from captioner.models.ensemble import Ensemble
 
-    captioner = ImageCaptioner.from_preset(model, encoder_weights)
+    if len(models) == 1:
+        captioner = ImageCaptioner.from_preset(models[0], encoder_weights)
+    else:
+        captioner = Ensemble.from_presets(models, encoder_weights)
     if language:
         from captioner.models.language import LanguageModel
 

@@ -7,7 +7,6 @@ walk ──▶ batches of N ──▶ decode (threads) ──▶ network (a thre
 import hashlib
 import itertools
 import os
-import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,38 +15,44 @@ from pathlib import Path
 
 import numpy as np
 
+from captioner.clips import ClipSpec, decode_pixels, pixel_batch
 from captioner.errors import UserError
-from captioner.images import ImageError, ImageLimits, decode_image, normalise
+from captioner.images import ImageError, ImageLimits
+from captioner.models.sampling import Sampling, keys_of
 from pipelines.disk import told
 from pipelines.folders import Found
-from pipelines.parallel import in_order
+from pipelines.parallel import beside, in_order
+from pipelines.search_options import SearchOptions
 from pipelines.stamps import MISSING, file_stamps
 
 _AHEAD = 3  # batches that are decoded before the network asks for them
 
 
 @dataclass(frozen=True)
-class CaptionOptions:
-    """How captions are made.
+class CaptionOptions(SearchOptions):
+    """How captions are made: what `SearchOptions` says, and:
 
-    beam_size: beams of the search; None: the model's own setting.
-    candidates: captions an image, at most `beam_size`.
+    candidates: captions an image, at most `beam_size`, or any number of drawn ones.
     batch_size: images at once.
     attention: a folder for pictures of where the decoder looked, one an image, or None.
+    tree: a folder for pages on which the candidates can be walked word by word, one an image, or None; for a single
+        image also the page itself, which ends in .html.
     limits: what an image may ask for before it is refused.
-    max_words: the longest caption; None: the model's own setting.
     min_score: captions below it (mean log-probability a word) are marked as unsure; None: none are.
     sidecars: what is written beside each image: some of "txt" and "xmp".
+    frames: the images of a folder are the frames of one clip.
+    sampling: how captions are drawn, a `captioner.models.sampling.Sampling`; None: they are searched for.
     """
 
-    beam_size: int | None = None
     candidates: int = 1
     batch_size: int = 16
     attention: Path | None = None
+    tree: Path | None = None
     limits: ImageLimits = field(default_factory=ImageLimits)
-    max_words: int | None = None
     min_score: float | None = None
     sidecars: tuple[str, ...] = ()
+    frames: bool = False
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Done:
 
 
 @dataclass(frozen=True)
-class _Read:
+class Read:
     """What became of a file: pixels, or why there are none; and its stamps."""
 
     pixels: np.ndarray | None
@@ -83,34 +88,7 @@ def work(batches, captioner, options: CaptionOptions, batch_size: int) -> Iterat
         options: how.
         batch_size: files of a full batch.
     """
-    results: queue.Queue = queue.Queue(maxsize=_AHEAD)
-    stop = threading.Event()
-
-    def run():
-        try:
-            for done in _work(batches, captioner, options, batch_size, stop):
-                _put(results, done, stop)
-            _put(results, None, stop)
-        except BaseException as error:
-            _put(results, error, stop)
-
-    threading.Thread(target=run, daemon=True, name="captioning").start()
-    try:
-        while (done := results.get()) is not None:
-            if isinstance(done, BaseException):
-                raise done
-            yield done
-    finally:
-        stop.set()
-
-
-def _put(results: queue.Queue, item, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            results.put(item, timeout=0.2)
-            return
-        except queue.Full:
-            continue
+    yield from beside(lambda stop: _work(batches, captioner, options, batch_size, stop), _AHEAD, "captioning")
 
 
 def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: threading.Event) -> Iterator[list[Done]]:
@@ -118,10 +96,15 @@ def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: th
     if first is None:
         return
     captioner = captioner() if callable(captioner) else captioner
+    if options.frames and not isinstance(captioner.encoder.spec, ClipSpec):
+        raise UserError(
+            "This model looks at single images, and --frames gives it clips. Train one that looks at clips with "
+            "--set encoder.frames=8, or leave --frames out: of an animated GIF it then sees the first frame."
+        )
     if options.attention is not None and captioner.encoder.grid is None:
         raise UserError("This model sees an image as a whole, not place by place: there is no attention to draw.")
     to_decode, to_caption = itertools.tee(itertools.chain([first], batches))
-    decode = partial(_decode, spec=captioner.encoder.spec, limits=options.limits)
+    decode = partial(read_image, spec=captioner.encoder.spec, limits=options.limits)
     decoded = in_order(decode, (file for batch, _ in to_decode for file in batch), _AHEAD * batch_size)
     try:
         for batch, missing in to_caption:
@@ -133,28 +116,31 @@ def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: th
         decoded.close()
 
 
-def _decode(file: Found, spec, limits: ImageLimits) -> _Read:
+def read_image(file: Found, spec, limits: ImageLimits) -> Read:
+    """The pixels of a file, or why there are none."""
     stamps = file_stamps(file.path, limits)  # before it is read: a change meanwhile must show
     if file.problem:
-        return _Read(None, file.problem, stamps)
+        return Read(None, file.problem, stamps)
     try:
-        return _Read(decode_image(file.path, spec, limits), "", stamps)
+        return Read(decode_pixels(file.path, spec, limits), "", stamps)
     except ImageError as error:
-        return _Read(None, error.reason, stamps)
+        return Read(None, error.reason, stamps)
 
 
 def _done(
-    batch: list[Found], missing: set[int], read: list[_Read], captioner, options: CaptionOptions, batch_size: int
+    batch: list[Found], missing: set[int], read: list[Read], captioner, options: CaptionOptions, batch_size: int
 ) -> list[Done]:
     """The lines of those images of a batch that have none yet."""
     readable = [place for place, one in enumerate(read) if one.pixels is not None]
     captions = {}
     if missing.intersection(readable):
-        pixels = np.stack([read[place].pixels for place in readable])
-        features = captioner.encode(normalise(pixels, captioner.encoder.spec), batch_size)
+        pixels = pixel_batch([read[place].pixels for place in readable], captioner.encoder.spec)
+        features = captioner.encode(pixels, batch_size)
         more = {}
-        if options.max_words is not None:
-            more["search"] = captioner.settings.search.model_copy(update={"max_words": options.max_words})
+        if options.changes:
+            more["search"] = options.settings(captioner.settings.search)
+        if options.sampling is not None:
+            more.update(sampling=options.sampling, keys=keys_of(pixels))
         found = captioner.caption_features(
             features,
             beam_size=options.beam_size,
@@ -164,13 +150,15 @@ def _done(
             **more,
         )
         captions = dict(zip(readable, found, strict=True))
+        if options.tree is not None:
+            _write_trees(batch, missing, read, captions, features, captioner, options, batch_size)
     if options.attention is not None:
         for place in missing.intersection(readable):
             picture = (batch[place].name, read[place].pixels, captions[place][0])
             _draw_attention(*picture, captioner.encoder.grid, options.attention)
     return [
         Done(
-            _record(batch[place].name, captions[place], options.min_score)
+            _record(batch[place].name, captions[place], options)
             if place in captions
             else {"image": batch[place].name, "error": read[place].problem},
             batch[place].path,
@@ -180,11 +168,16 @@ def _done(
     ]
 
 
-def _record(name: str, captions: list, min_score: float | None) -> dict:
+def _record(name: str, captions: list, options: CaptionOptions) -> dict:
     record = {"image": name, "caption": captions[0].text, "score": round(captions[0].score, 4)}
-    if min_score is not None and record["score"] < min_score:
+    if options.min_score is not None and record["score"] < options.min_score:
         record["unsure"] = True
     if len(captions) > 1:
+        if options.sampling is None:  # two groups of a diverse search may find the same caption; who reads it needs one
+            first = {}
+            for each in captions:
+                first.setdefault(each.text, each)
+            captions = list(first.values())
         record["candidates"] = [{"caption": each.text, "score": round(each.score, 4)} for each in captions]
     return record
 
@@ -200,8 +193,21 @@ def _draw_attention(name: str, pixels: np.ndarray, caption, grid: tuple[int, int
         attention_sheet(pixels, caption.words, caption.attention, grid).save(path)
 
 
-def picture_path(name: str, folder: Path) -> Path:
-    """Where the picture of an image goes: its name below `folder`, never above it, with `.png` behind.
+def _write_trees(batch, missing, read, captions, features, captioner, options: CaptionOptions, batch_size: int):
+    from captioner.models.scoring import read_words
+    from pipelines.tree import PAGE, write_page
+
+    words = [[caption.words for caption in found] for found in captions.values()]
+    values = read_words(captioner, features, words, batch_size, options.candidates)
+    for (place, found), probabilities in zip(captions.items(), values, strict=True):
+        if place in missing and found:
+            one = options.tree.suffix.lower() == PAGE
+            path = options.tree if one else picture_path(batch[place].name, options.tree, PAGE)
+            write_page(path, batch[place].name, batch[place].path, read[place].pixels, found, probabilities)
+
+
+def picture_path(name: str, folder: Path, ending: str = ".png") -> Path:
+    """Where the picture or page of an image goes: its name below `folder`, never above it, with `ending` behind.
 
     >>> picture_path("../a/b.jpg", Path("looks")).as_posix()
     'looks/a/b.jpg.png'
@@ -210,4 +216,4 @@ def picture_path(name: str, folder: Path) -> Path:
     *parents, last = parts or ["image"]
     if len(os.fsencode(last)) > 240:  # most file systems allow 255 bytes
         last = last[:40] + hashlib.blake2b(os.fsencode(last), digest_size=8).hexdigest()
-    return folder.joinpath(*parents, last + ".png")
+    return folder.joinpath(*parents, last + ending)

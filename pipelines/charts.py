@@ -30,19 +30,21 @@ _SCORES = {
     "cider_d": "CIDEr-D",
     "rouge_l": "ROUGE-L",
     "distinct_captions": "distinct captions",
+    "exact_match": "exact match",
+    "vqa_accuracy": "VQA accuracy",
 }
 _COLOURS = (_BLUE, _AMBER, "#4f9d69", "#b6556b", "#7d6bb0", "#7a8793")
 
 
-def training_curves(metrics_csv: Path) -> list[str]:
-    """Loss and decoded scores by epoch, from a run's metrics.csv, as SVG; nothing where there is none."""
+def training_curves(metrics_csv: Path, title: str = "Decoded dev captions, x 100") -> list[str]:
+    """Loss and scores, under a title, by epoch, from a run's metrics.csv, as SVG; nothing where there is none."""
     columns = _columns(metrics_csv)
     epochs = columns.get("epoch", [])
     losses = {name.replace("_", " "): values for name, values in columns.items() if "loss" in name}
     scores = {label: columns[name] for name, label in _SCORES.items() if name in columns}
-    panels = (("Loss", losses, 1), ("Decoded dev captions, x 100", scores, 100))
+    panels = (("Loss", losses, 1), (title, scores, 100))
     enough = len(epochs) > 1
-    return [_curves(title, epochs, lines, factor) for title, lines, factor in panels if lines and enough]
+    return [_curves(head, epochs, lines, factor) for head, lines, factor in panels if lines and enough]
 
 
 def _curves(title: str, epochs: list, lines: dict[str, list], factor: float) -> str:

@@ -11,6 +11,9 @@ from typing import Annotated
 import typer
 
 from pipelines.language.cli import language_app
+from pipelines.rank_command import rank
+from pipelines.score_command import score
+from pipelines.search_options import SearchOptions, takes_search_options
 from pipelines.sequences.cli import app as sequence_app
 from pipelines.terminal import SKIPPED, command, load_keras, say, stop, table
 
@@ -37,9 +40,10 @@ Weights = Annotated[
 ]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")]
-Beams = Annotated[
-    int | None, typer.Option("--beam-size", min=1, help="Beams of the search; the model's own by default.")
+Language = Annotated[
+    Path | None, typer.Option("--language-model", help="A language model of words that has a say in the search.")
 ]
+Weight = Annotated[float, typer.Option("--language-weight", help="How much of a say; the captioner's own counts 1.")]
 
 
 @command(app)
@@ -82,29 +86,45 @@ def train(
 
 
 @command(app)
+@takes_search_options
 def caption(
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
-    model: Annotated[Path, typer.Option(help="Folder of the run, or any preset.")],
+    model: Annotated[
+        list[Path], typer.Option(help="Folder of the run, or any preset; several with the same words write together.")
+    ],
+    search: SearchOptions,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="captions.jsonl, .csv or .parquet; else they are printed."),
     ] = None,
-    beam_size: Beams = None,
     candidates: Annotated[int, typer.Option(min=1, help="Captions an image.")] = 1,
     attention: Annotated[Path | None, typer.Option(help="Folder for pictures of where the model looked.")] = None,
+    tree: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pages on which the candidates can be walked; of a single image also a .html."),
+    ] = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Each folder's images are the frames of one clip; a GIF is a clip, too.")
+    ] = False,
     sidecar: Annotated[
         list[str] | None, typer.Option(help="Also beside each image: txt or xmp (alternative text); may be repeated.")
     ] = None,
-    max_words: Annotated[int | None, typer.Option(min=1, help="The longest caption; the model's own default.")] = None,
     min_score: Annotated[
         float | None, typer.Option(help="Captions below it are marked as unsure: mean log-probability a word, as -0.8.")
     ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Images of more are refused.")] = 200_000_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Files of more are refused.")] = 256 * 2**20,
-    language_model: Annotated[
-        Path | None, typer.Option(help="A language model of words that has a say in the search.")
+    sample: Annotated[bool, typer.Option("--sample", help="Draw words by chance, instead of searching.")] = False,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="Of --sample: below 1 likely words become likelier, 0 leaves no chance.")
     ] = None,
-    language_weight: Annotated[float, typer.Option(help="How much of a say; the captioner's own counts 1.")] = 0.3,
+    top_k: Annotated[int | None, typer.Option(min=0, help="Of --sample: from so many of the likeliest words.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of --sample: from the fewest words that have this share.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of --sample: the same seed, the same captions.")] = None,
+    language_model: Language = None,
+    language_weight: Weight = 0.3,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
@@ -113,19 +133,24 @@ def caption(
     from pipelines.caption import journal_path
     from pipelines.caption_command import caption_with_model
     from pipelines.caption_work import CaptionOptions
+    from pipelines.search_options import sampling_of
 
     for kind in sidecar or ():
         if kind not in ("txt", "xmp"):
             raise typer.BadParameter("there are two kinds: txt and xmp.", param_hint="--sidecar")
+    if tree is not None and candidates < 2:
+        raise typer.BadParameter("a tree needs --candidates 2 or more.", param_hint="--tree")
     options = CaptionOptions(
-        beam_size=beam_size,
+        **vars(search),
+        sampling=sampling_of(sample, search, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed),
         candidates=candidates,
         batch_size=batch_size,
         attention=attention,
+        tree=tree,
         limits=ImageLimits(max_bytes, max_pixels),
-        max_words=max_words,
         min_score=min_score,
         sidecars=tuple(dict.fromkeys(sidecar or ())),
+        frames=frames,
     )
     try:
         language = (language_model, language_weight) if language_model else None
@@ -138,11 +163,73 @@ def caption(
 
 
 @command(app)
+def ask(
+    image: Annotated[Path | None, typer.Argument(help="An image.")] = None,
+    question: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotation marks.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of the run, or any preset.")] = None,
+    questions: Annotated[
+        Path | None, typer.Option("--questions", help="A csv, tsv or jsonl with image and question (and choices, id).")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Of --questions: answers.jsonl, .csv or .parquet; else they are printed."),
+    ] = None,
+    choices: Annotated[
+        list[str] | None, typer.Option("--choices", help="One answer of those to choose from; repeated.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Answers a question.")] = 5,
+    attention: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of where the model looked, or what its answer hangs on.")
+    ] = None,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Images of more are refused.")] = 200_000_000,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Files of more are refused.")] = 256 * 2**20,
+    encoder_weights: Weights = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+):
+    """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
+    from captioner.image_files import ImageLimits
+    from pipelines.ask_command import ask_about_image, ask_file
+    from pipelines.ask_work import AskOptions
+    from pipelines.caption import journal_path
+    from pipelines.question_tables import choices_problem, question_problem
+
+    if model is None:
+        raise typer.BadParameter("say which model answers.", param_hint="--model")
+    if (image is None) == (questions is None) or (image is not None and not question):
+        raise typer.BadParameter("give either an IMAGE and a QUESTION, or --questions FILE.")
+    if questions is not None and choices:
+        raise typer.BadParameter("a file has its choices in a column `choices`.", param_hint="--choices")
+    if questions is None and output is not None:
+        raise typer.BadParameter("it goes with --questions.", param_hint="--output")
+    for problem in (*map(question_problem, question or ()), choices_problem(choices or ())):
+        if problem:
+            raise typer.BadParameter(f"{problem}.")
+    options = AskOptions(top, batch_size, attention=attention, limits=ImageLimits(max_bytes, max_pixels))
+    try:
+        if questions is None:
+            done = ask_about_image(image, question, model, choices or (), options, encoder_weights)
+        else:
+            done = ask_file(questions, model, output, options, encoder_weights)
+        return SKIPPED if done.faults else 0
+    except KeyboardInterrupt:
+        if output is None:
+            stop("Stopped.")
+        stop(f"Stopped. What is done is in {journal_path(output)}; the same command goes on from there.")
+
+
+@command(app)
+@takes_search_options
 def evaluate(
+    search: SearchOptions,
     run: Annotated[Path | None, typer.Argument(help="Folder of the run, or any preset.")] = None,
     data: Data = None,
-    split: Annotated[str | None, typer.Option(help="The split to caption; test by default.")] = None,
-    beam_size: Beams = None,
+    split: Annotated[str | None, typer.Option(help="The split to caption or to answer; test by default.")] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option("--model", help="A preset with the same words that writes together with RUN; may be repeated."),
+    ] = None,
+    language_model: Language = None,
+    language_weight: Weight = 0.3,
     report: Annotated[
         Path | None, typer.Option(help="Folder for the report; by default evaluation-SPLIT in the run.")
     ] = None,
@@ -154,26 +241,32 @@ def evaluate(
     encoder_weights: Weights = None,
     cache: Cache = None,
 ):
-    """Caption a split with a trained model and write scores and a report; or score a file of captions."""
-    from pipelines.evaluate import evaluate_predictions, evaluate_run
+    """Caption a split, or answer its questions, and write scores and a report; or score a file of captions."""
+    from pipelines.evaluate import evaluate_predictions
+    from pipelines.kinds import start_evaluation
 
     if scorer not in ("own", "coco"):
         raise typer.BadParameter("there are two scorers: own and coco.", param_hint="--scorer")
     if report_format not in ("html", "markdown", "both"):
         raise typer.BadParameter("there are three: html, markdown and both.", param_hint="--format")
+    if run is None and model:
+        run, *model = model
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
     if run is not None:
-        evaluation = evaluate_run(
+        evaluation = start_evaluation(
             run,
-            data,
-            split,
-            beam_size=beam_size,
+            data=data,
+            split=split,
+            **search.given,
+            model=model or None,
+            language_model=language_model,
+            language_weight=language_weight if language_model else None,
             report=report,
             encoder_weights=encoder_weights,
             cache=cache,
-            scorer=scorer,
-            format=report_format,
+            scorer=None if scorer == "own" else scorer,
+            format=None if report_format == "html" else report_format,
         )
     else:
         evaluation = evaluate_predictions(
@@ -184,7 +277,7 @@ def evaluate(
             scorer=scorer,
             format=report_format,
             split=split,
-            beam_size=beam_size,
+            beam_size=search.beam_size,
         )
     from pipelines.report import score_lines
 
@@ -192,17 +285,27 @@ def evaluate(
         ["score (x 100)", "value", "95 % interval"],
         [[line.label, line.value, line.interval] for line in score_lines(evaluation)],
     )
+    for title, head, rows in evaluation.tables():
+        say(title)
+        table(head, rows)
     return SKIPPED if evaluation.evaluated["images left out"] else 0
+
+
+command(app)(score)
+command(app)(rank)
 
 
 @command(app)
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Runs, evaluation folders or metrics.json files.")],
+    form: Annotated[str, typer.Option("--format", help="table, or markdown to paste into a document.")] = "table",
 ):
     """Show the scores of several evaluations side by side, and whether they differ by more than chance."""
     from pipelines.compare_command import tell_comparison
 
-    tell_comparison(runs)
+    if form not in ("table", "markdown"):
+        raise typer.BadParameter("there are two: table and markdown.", param_hint="--format")
+    tell_comparison(runs, as_markdown=form == "markdown")
 
 
 @command(app)
@@ -264,23 +367,49 @@ def shapes(
     from pipelines.datasets.shapes import SIZES, draw
     from pipelines.show import Show
 
-    sizes = {}
-    for given in size or []:
-        split, _, number = given.partition("=")
-        if not number.isdigit():
-            raise typer.BadParameter(f"{given!r} is not understood; write it like train=1000.", param_hint="--size")
-        sizes[split] = int(number)
+    sizes = _sizes(size)
     show = Show()
     with show.progress("Scenes") as advance:
         draw(out, seed, sizes or SIZES, image_size, advance)
     show.say(f"The shapes are in {out}")
 
 
+@command(data_app)
+def clips(
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+    seed: Annotated[int, typer.Option(help="The same seed draws the same pixels and words.")] = 0,
+    size: Annotated[list[str] | None, typer.Option(help="Clips of a split, like train=1000; may be repeated.")] = None,
+    image_size: Annotated[int, typer.Option(help="Pixels each way.")] = 64,
+):
+    """Draw clips, animated GIFs in which a shape moves, with captions that say in which direction."""
+    from pipelines.datasets.clips import SIZES, draw
+    from pipelines.show import Show
+
+    sizes = _sizes(size)
+    show = Show()
+    with show.progress("Clips") as advance:
+        draw(out, seed, sizes or SIZES, image_size, advance)
+    show.say(f"The clips are in {out}")
+
+
+def _sizes(given: list[str] | None) -> dict[str, int]:
+    sizes = {}
+    for one in given or []:
+        split, _, number = one.partition("=")
+        if not number.isdigit():
+            raise typer.BadParameter(f"{one!r} is not understood; write it like train=1000.", param_hint="--size")
+        sizes[split] = int(number)
+    return sizes
+
+
 @command(app, "list")
 def list_names(
     kind: Annotated[
         str,
-        typer.Argument(help="cells, encoders, decoders, datasets, question-datasets, recipes, metrics, tokenisers."),
+        typer.Argument(
+            help="cells, encoders, question-encoders, fusions, decoders, datasets, question-datasets, recipes, "
+            "metrics, models, tokenisers."
+        ),
     ],
 ):
     """List what can be chosen by name."""
@@ -289,22 +418,33 @@ def list_names(
 
         table([kind, ""], [[name, recipe_summary(name)] for name in recipe_names()])
         return
+    if kind == "models":
+        from captioner.presets.installed import CARD, MODELS, installed_models, model_summary
+
+        table([kind, ""], [[name, model_summary(name)] for name in installed_models()])
+        say(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
+        return
     places = {
-        "cells": "captioner.cells:CELLS",
-        "encoders": "captioner.encoders:ENCODERS",
-        "decoders": "captioner.decoders:DECODERS",
-        "datasets": "pipelines.datasets:DATASETS",
-        "question-datasets": "pipelines.datasets.questions:QUESTION_DATASETS",
-        "metrics": "captioner.metrics:METRICS",
-        "tokenisers": "captioner.text:TOKENISERS",
+        "cells": ["captioner.cells:CELLS"],
+        "encoders": ["captioner.encoders:ENCODERS"],
+        "question-encoders": ["captioner.question_encoders:QUESTION_ENCODERS"],
+        "fusions": ["captioner.fusions:FUSIONS"],
+        "decoders": ["captioner.decoders:DECODERS"],
+        "datasets": ["pipelines.datasets:DATASETS"],
+        "question-datasets": ["pipelines.datasets.questions:QUESTION_DATASETS"],
+        "metrics": ["captioner.metrics:METRICS", "captioner.metrics:ANSWER_METRICS"],
+        "tokenisers": ["captioner.text:TOKENISERS"],
     }
     if kind not in places:
-        raise typer.BadParameter(f"there are lists of {', '.join(places)} and recipes.", param_hint="KIND")
+        raise typer.BadParameter(f"there are lists of {', '.join(places)}, models and recipes.", param_hint="KIND")
     from importlib import import_module
 
-    module, _, name = places[kind].partition(":")
-    registry = getattr(import_module(module), name)
-    table([kind, ""], [[name, registry.summary(name)] for name in registry.names()])
+    rows = []
+    for place in places[kind]:
+        module, _, name = place.partition(":")
+        registry = getattr(import_module(module), name)
+        rows += [[name, registry.summary(name)] for name in registry.names()]
+    table([kind, ""], rows)
 
 
 def main():

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from captioner.views import views_of
 from pipelines.features import plan_features
-from pipelines.prepare import adopt_model, open_data, prepare_model
+from pipelines.prepare import adopt_model, make_batches, open_data, prepare_model
 from pipelines.settings import Recipe
 from pipelines.show import Show
 from pipelines.train import compile_captioner
+from pipelines.views import plan_views
 
 MEASURED_STEPS = 3
 
@@ -72,9 +74,12 @@ def dry_run(
     encoder, training = prepared.captioner.encoder, prepared.recipe.training
     images = [example.image for example in (*prepared.train_examples, *prepared.dev_examples)]
     features = str(plan_features(encoder, images, cache)) if encoder.cacheable else ""
+    if features and training.views:
+        seen = [example.image for example in prepared.train_examples]
+        features += f" Other views: {plan_views(encoder, seen, cache, views_of(training.views)[1:])}"
     steps = -(-len(prepared.train_examples) // training.images_per_batch)
     network = compile_captioner(prepared, steps)
-    seconds = _seconds_a_step(network, encoder.trunk_shape, prepared)
+    seconds = _seconds_a_step(network, prepared)
     weights = 4 * network.count_params()
     state = sum(int(np.prod(variable.shape)) for variable in network.optimizer.variables)
     cost = Cost(
@@ -93,17 +98,36 @@ def dry_run(
     return cost
 
 
-def _seconds_a_step(network, image_shape, prepared) -> float:
-    training, length = prepared.recipe.training, prepared.recipe.text.max_length - 1
-    random = np.random.default_rng(0)
-    words = (training.images_per_batch, training.captions_per_image, length)
-    ids = random.integers(4, len(prepared.captioner.vocabulary), words).astype("int32")
-    image = random.normal(size=(training.images_per_batch, *image_shape)).astype("float32")
-    network.train_on_batch({"image": image, "words": ids}, ids)  # compiles
+def _seconds_a_step(network, prepared) -> float:
+    """What a step takes on noise in place of images, with all that belongs to it."""
+    training, examples = prepared.recipe.training, prepared.train_examples
+    batches = make_batches(prepared, _Noise(prepared.captioner.encoder.trunk_shape, len(examples)))
+    step = _self_critical_step if training.objective == "self_critical" else _given_step
+    step(network, batches)  # compiles
     started = time.perf_counter()
     for _ in range(MEASURED_STEPS):
-        network.train_on_batch({"image": image, "words": ids}, ids)
+        step(network, batches)
     return (time.perf_counter() - started) / MEASURED_STEPS
+
+
+def _given_step(network, batches) -> None:
+    inputs, targets = next(iter(batches.epoch(0)))
+    network.train_on_batch(inputs, targets)
+
+
+def _self_critical_step(network, batches) -> None:
+    inputs, targets, advantages = next(iter(batches.epoch(0)))
+    network.train_on_batch(inputs, targets, sample_weight=advantages)
+
+
+class _Noise:
+    """A source of images that nobody took."""
+
+    def __init__(self, shape, count):
+        self.shape, self.readable = shape, np.ones(count, bool)
+
+    def read(self, indices):
+        return np.random.default_rng(0).normal(size=(len(indices), *self.shape)).astype("float32")
 
 
 def _megabytes(size: int) -> str:

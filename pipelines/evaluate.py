@@ -1,29 +1,35 @@
 """Scores of what a model writes when it is left alone: captions decoded freely, counted as papers count."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.presets.folder import read_preset
-from captioner.settings import CaptionerSettings
+from pipelines.caption_command import checked_presets, load_captioner
 from pipelines.diagnosis import diagnose
-from pipelines.evaluation import Evaluation, Looked, Prediction, rank, write_evaluation
+from pipelines.evaluation import IMAGES_A_SECOND, Evaluation, Looked, Prediction, rank, write_evaluation
 from pipelines.examples import DataSet
 from pipelines.measure import measure
+from pipelines.runs import data_of, folder_of, split_of
+from pipelines.search_options import SearchOptions, search_facts, takes_search_options
 from pipelines.show import Show
 from pipelines.terminal import load_keras
 
 _NOT_STATED = "not stated: the captions came as a file"
 
 
+@takes_search_options
 def evaluate_run(
     run: Path,
     data: Path | None = None,
     split: str | None = None,
     *,
-    beam_size: int | None = None,
+    search: SearchOptions,
+    model: Sequence[Path] = (),
+    language_model: Path | None = None,
+    language_weight: float = 0.3,
     report: Path | None = None,
     encoder_weights: Path | None = None,
     cache: Path | None = None,
@@ -38,8 +44,11 @@ def evaluate_run(
         run: folder of the run, or any preset.
         data: folder of the data set; by default the one that the run's recipe names.
         split: by default "test".
-        beam_size: by default the model's own.
-        report: folder to write to; by default `evaluation-SPLIT` in the run's folder.
+        search: given as its fields, such as `beam_size`; by default the model's own.
+        model: further presets with the same words, which write together with that of the run.
+        language_model, language_weight: preset of a language model that has a say in the search, and how much of it.
+        report: folder to write to; by default `evaluation-SPLIT` in the run's folder, and for several models
+            `evaluation-SPLIT-ensemble`.
         encoder_weights: file with the frozen network's weights.
         cache: folder where features of frozen networks are kept; by default `cache` beside the run.
         scorer: "own", or "coco" to run the COCO scorer as well.
@@ -49,30 +58,33 @@ def evaluate_run(
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
     """
-    read_preset(Path(run), kinds={"captioner": CaptionerSettings})  # what is wrong is told before Keras is loaded
+    models = [Path(run), *map(Path, model)]
+    checked_presets(models, search)  # what is wrong is told before Keras is loaded
     load_keras()
-    from captioner.models.captioner import ImageCaptioner
-    from pipelines.decode import decode_source
-    from pipelines.sources import open_source
+    from pipelines.decode import Rate, decode_source
+    from pipelines.sources import open_sources
 
     show = show or Show()
-    run = Path(run)
     begun = time.monotonic()
-    captioner = ImageCaptioner.from_preset(run, encoder_weights)
-    dataset = _data_of(run, data, show)
-    examples = _split_of(dataset, split)
+    language = (Path(language_model), language_weight) if language_model else None
+    captioner = load_captioner(models, encoder_weights, language)
+    run = folder_of(run)
+    dataset = data_of(run, data, show)
+    examples = split_of(dataset, split)
     split = examples[0].split
     with show.progress("Images") as advance:
-        source, problems = open_source(
-            captioner.encoder,
+        source, problems = open_sources(
+            captioner.encoders,
             [example.image for example in examples],
             cache or run.absolute().parent / "cache",
             advance,
         )
     show.problems(problems)
-    beam_size = beam_size or captioner.settings.search.beam_size
+    settings = search.settings(captioner.settings.search)
+    settings = settings.model_copy(update={"beam_size": search.beam_size or settings.beam_size})
     with show.progress("Captions") as advance:
-        written = decode_source(captioner, source, beam_size=beam_size, batch_size=batch_size, progress=advance)
+        rate = Rate(advance)
+        written = decode_source(captioner, source, batch_size=batch_size, search=settings, progress=rate)
     captions = {examples[index].id: found[0] for index, found in written.items() if examples[index].captions}
     if not captions:
         raise UserError(
@@ -94,31 +106,34 @@ def evaluate_run(
         for image, caption in captions.items()
     )  # fmt: skip
     index_of = {examples[index].id: index for index in written}
+    names = [run.resolve().name, *(each.resolve().name for each in models[1:])]
     evaluation = Evaluation(
-        title=f"{run.resolve().name} on {dataset.name}, {split}",
+        title=f"{' and '.join(names)} on {dataset.name}, {split}",
         scores=measured.scores,
         intervals=measured.intervals,
         predictions=predictions,
         evaluated={
-            "model": run.resolve().name,
+            "model": " and ".join(names),
             "data set": dataset.name,
             "split": split,
             **measured.facts(references.values()),
-            "beam size": beam_size,
-            "length penalty": captioner.settings.search.length_penalty,
+            **search_facts(settings),
+            **({"language model": f"{language[0].name}, weight {language[1]:g}"} if language else {}),
             "images left out": len(examples) - len(predictions),
             "licence of the images": dataset.licence,
             "seconds": round(time.monotonic() - begun, 1),
+            **({IMAGES_A_SECOND: round(rate.images_a_second, 1)} if rate.images_a_second else {}),
         },
-        trained=_trained(captioner.metadata),
-        settings=_settings(captioner, run),
+        trained=trained_facts(captioner.metadata),
+        settings=settings_of(captioner, run),
         notes=(*measured.notes, *_left_out(len(examples), len(predictions))),
-        looked=_looked(captioner, source, predictions, index_of, batch_size, beam_size),
+        looked=_looked(captioner, source, predictions, index_of, batch_size, settings),
         history=run / "metrics.csv",
         rows=measured.rows,
         diagnosis=diagnose(texts, references, measured.rows["bleu"], tokeniser, captioner.vocabulary.words),
     )
-    _write(evaluation, report or run / f"evaluation-{split}", format, show)
+    together = "-ensemble" if len(models) > 1 else ""
+    _write(evaluation, report or run / f"evaluation-{split}{together}", format, show)
     return evaluation
 
 
@@ -186,25 +201,6 @@ def _write(evaluation: Evaluation, folder: Path | None, format: str, show: Show)
         show.say(f"Report: {write_evaluation(evaluation, folder, format)}")
 
 
-def _data_of(run: Path, data: Path | None, show: Show) -> DataSet:
-    from pipelines.datasets import read_dataset
-    from pipelines.prepare import open_data
-    from pipelines.settings import load_recipe
-
-    if data is not None:
-        return read_dataset(data)
-    if not (run / "recipe.toml").is_file():
-        raise UserError(f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR.")
-    return open_data(load_recipe(str(run / "recipe.toml")), None, show.say)
-
-
-def _split_of(dataset: DataSet, split: str | None):
-    try:
-        return dataset.split(split or "test")
-    except UserError as error:
-        raise UserError(str(error) if split else f"{error} Choose one with --split.") from None
-
-
 def _training_captions(dataset: DataSet, metadata: dict) -> list[str] | None:
     """What the model was trained on, if this is the data set that it was trained on."""
     trained_on = metadata.get("data_set")
@@ -213,22 +209,28 @@ def _training_captions(dataset: DataSet, metadata: dict) -> list[str] | None:
     return [caption for example in dataset.split("train") for caption in example.captions]
 
 
-def _trained(metadata: dict) -> dict[str, object]:
+def trained_facts(metadata: dict) -> dict[str, object]:
     """What the model was trained on and how, as far as its metadata tells."""
 
     def part(name: str) -> dict:
         return metadata[name] if isinstance(metadata.get(name), dict) else {}
 
     splits = part("data_set").get("splits")
+    trained = part("trained")
+    if isinstance(trained.get("stages"), list):  # one after another, each of which began with the last one's weights
+        stages = [stage for stage in trained["stages"] if isinstance(stage, dict)]
+        minutes, epochs = ([stage.get(name) for stage in stages] for name in ("minutes", "epochs"))
+        if stages and all(isinstance(value, (int, float)) for value in (*minutes, *epochs)):
+            trained = {"seconds": 60 * sum(minutes), "epochs": sum(epochs), **trained}
     facts = {
         "recipe": metadata.get("recipe"),
         "trained on": part("data_set").get("name"),
         "images of each split": ", ".join(f"{count:,} {split}" for split, count in splits.items())
         if isinstance(splits, dict)
         else None,
-        "epochs": part("trained").get("epochs"),
-        "steps": part("trained").get("steps"),
-        "seconds of training": part("trained").get("seconds"),
+        "epochs": trained.get("epochs"),
+        "steps": trained.get("steps"),
+        "seconds of training": trained.get("seconds"),
         "parameters": metadata.get("parameters"),
         "words known": metadata.get("vocabulary_size"),
         "licence of the training data": part("data_set").get("licence"),
@@ -244,7 +246,7 @@ def _left_out(expected: int, scored: int) -> tuple[str, ...]:
     return (f"{expected - scored:,} of {expected:,} images are not scored: unreadable, or without captions.",)
 
 
-def _settings(captioner, run: Path) -> dict[str, dict[str, object]]:
+def settings_of(captioner, run: Path) -> dict[str, dict[str, object]]:
     """The run's settings by group: the recipe's where there is one, else the model's."""
     from pipelines.settings import load_recipe
 
@@ -256,7 +258,7 @@ def _settings(captioner, run: Path) -> dict[str, dict[str, object]]:
     return values
 
 
-def _looked(captioner, source, predictions, index_of, batch_size, beam_size) -> tuple[Looked, ...]:
+def _looked(captioner, source, predictions, index_of, batch_size, search) -> tuple[Looked, ...]:
     """Where the decoder looked for two of the best, median and worst captions each, if it looks at places."""
     grid = captioner.encoder.grid
     if grid is None or min(grid) < 2:
@@ -266,7 +268,7 @@ def _looked(captioner, source, predictions, index_of, batch_size, beam_size) -> 
     chosen = {one.image: one for one in (*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:])}
     features = source.read([index_of[image] for image in chosen])
     batch_size = min(batch_size, len(index_of))  # the size that is compiled already
-    found = captioner.caption_features(features, beam_size=beam_size, attention=True, batch_size=batch_size)
+    found = captioner.caption_features(features, attention=True, batch_size=batch_size, search=search)
     return tuple(
         Looked(image, captions[0].words, np.asarray(captions[0].attention), grid)
         for image, captions in zip(chosen, found, strict=True)

@@ -29,6 +29,7 @@ METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN = (
     "report.html",
     "report.md",
 )
+IMAGES_A_SECOND = "images decoded a second"
 FORMATS = ("html", "markdown", "both")
 
 
@@ -88,6 +89,10 @@ class Evaluation:
     history: Path | None = None
     rows: dict[str, np.ndarray] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
+
+    def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
+        """What the terminal tells besides the scores: nothing of captions."""
+        return []
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html") -> Path:

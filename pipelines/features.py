@@ -17,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from captioner.clips import load_pixels
 from captioner.errors import UserError
-from captioner.images import DEFAULT_LIMITS, ImageError, ImageLimits, load_image, read_bytes
+from captioner.images import DEFAULT_LIMITS, ImageError, ImageLimits, read_bytes
+from captioner.views import PLAIN, see
 from pipelines.examples import Problem
 from pipelines.feature_files import FeatureCache, FeatureRows, KnownFiles
 from pipelines.parallel import in_order
@@ -84,13 +86,13 @@ class FeaturePlan:
         )
 
 
-def plan_features(encoder, images: Sequence[Path], cache_root: Path) -> FeaturePlan:
+def plan_features(encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN) -> FeaturePlan:
     """What `extract_features` would do; reads no image and writes nothing.
 
     Raises:
         UserError: the encoder is trained whole, so that its features change and cannot be kept.
     """
-    cache, _, digests = _known_digests(encoder, images, cache_root)
+    cache, _, digests = _known_digests(encoder, images, cache_root, view)
     return _plan(cache, digests)
 
 
@@ -103,6 +105,7 @@ def extract_features(
     announce: Callable[[FeaturePlan], None] | None = None,
     limits: ImageLimits = DEFAULT_LIMITS,
     threads: int | None = None,
+    view: str = PLAIN,
 ) -> FeatureStore:
     """Encodes the images whose features are not yet in the cache, and opens the cache for all of them.
 
@@ -115,22 +118,23 @@ def extract_features(
         announce: called once, before anything is computed, with the plan: it tells the size on disk.
         limits: what a single image may ask for.
         threads: for reading and decoding; by default one a core.
+        view: how the images are seen, one of `captioner.views`; each view has a cache of its own.
 
     Raises:
         UserError: the encoder cannot be cached, the disk is too small or full, or the folder cannot be
             written to.
     """
-    cache, files, digests = _known_digests(encoder, images, cache_root)
+    cache, files, digests = _known_digests(encoder, images, cache_root, view)
     plan = _plan(cache, digests)
     if announce:
         announce(plan)
     problems: list[Problem] = []
     if plan.new:
-        _check_room(plan)
+        check_room(plan)
         cache.prepare()
         todo = [index for index, digest in enumerate(digests) if digest not in cache]
         writer = _Writer(encoder, cache, files, batch_size)
-        reader = _Reader(encoder.spec, limits, cache)
+        reader = _Reader(encoder.spec, limits, cache, view)
         results = in_order(reader, (Path(images[index]) for index in todo), 3 * batch_size, threads)
         started = time.monotonic()
         try:
@@ -155,13 +159,14 @@ def extract_features(
     return FeatureStore(cache, digests, problems)
 
 
-def _known_digests(encoder, images: Sequence[Path], cache_root: Path):
+def _known_digests(encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN):
     if not encoder.cacheable:
         raise UserError(
             f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot "
             "be kept. Train it on the images themselves."
         )
-    cache = FeatureCache(cache_root, encoder.identity(), encoder.trunk_shape)
+    identity = encoder.identity() if view == PLAIN else {**encoder.identity(), "view": view}
+    cache = FeatureCache(cache_root, identity, encoder.trunk_shape)
     files = KnownFiles(cache.root / "files.jsonl")
     return cache, files, [files.lookup(path) for path in images]
 
@@ -174,7 +179,11 @@ def _plan(cache: FeatureCache, digests: Sequence[str | None]) -> FeaturePlan:
     return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder)
 
 
-def _check_room(plan: FeaturePlan) -> None:
+def check_room(plan: FeaturePlan) -> None:
+    """
+    Raises:
+        UserError: the disk is too small.
+    """
     if plan.bytes_needed > plan.bytes_free:
         raise UserError(
             f"The features of {plan.new:,} images need {_size(plan.bytes_needed)}, but only "
@@ -194,15 +203,17 @@ class _Image:
 class _Reader:
     """What the threads do: a path to its content's hash and, if they are needed, its pixels."""
 
-    def __init__(self, spec, limits: ImageLimits, cache: FeatureCache):
-        self._spec, self._limits, self._cache = spec, limits, cache
+    def __init__(self, spec, limits: ImageLimits, cache: FeatureCache, view: str):
+        self._spec, self._limits, self._cache, self._view = spec, limits, cache, view
 
     def __call__(self, path: Path) -> "_Image | Problem":
         status = _status(path)
         try:
             data = read_bytes(path, self._limits)
             digest = hashlib.sha256(data).hexdigest()
-            pixels = None if digest in self._cache else load_image(data, self._spec, self._limits, str(path))
+            if digest in self._cache:
+                return _Image(path, status, digest, None)
+            pixels = see(load_pixels(data, self._spec, self._limits, str(path)), self._view)
             return _Image(path, status, digest, pixels)
         except ImageError as error:
             return Problem(path, None, error.reason)
@@ -220,7 +231,7 @@ class _Writer:
 
     def __init__(self, encoder, cache: FeatureCache, files: KnownFiles, batch_size: int):
         self._trunk, self._cache, self._files = encoder.trunk, cache, files
-        self._pixels = np.zeros((batch_size, encoder.spec.height, encoder.spec.width, 3), np.float32)
+        self._pixels = np.zeros((batch_size, *encoder.spec.shape), np.float32)
         self._batch: list[str] = []
         self._taken: set[str] = set()
         self._digests: list[str] = []

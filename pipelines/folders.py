@@ -51,6 +51,38 @@ def find_images(paths: Sequence[str | Path], without: Sequence[str | Path] = ())
     return _find(given, walked, left_out, alone)
 
 
+def find_clips(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) -> Iterator[Found]:
+    """All clips that `paths` stand for: animated GIFs, and folders whose images are the frames of one clip each.
+
+    Below a folder every GIF is a clip, and the other images that lie in one folder are the frames of another, which has
+    the folder's name. A single image that is named itself is a clip of one frame. Names begin with the path as it was
+    given.
+
+    Args:
+        paths, without: as in `find_images`.
+
+    Raises:
+        UserError: there is no path, or none of them exists.
+    """
+    find_images(paths, without)  # raises
+    given = distinct_paths(paths)
+    walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
+    return _clips(_find(given, walked, {os.path.realpath(path) for path in without}, False), set(given))
+
+
+def _clips(images: Iterator[Found], given: set[str]) -> Iterator[Found]:
+    folders = set()
+    for image in images:
+        ending = os.path.splitext(image.path)[1].lower()
+        if image.path in given or image.problem or ending == ".gif" or ending not in IMAGE_EXTENSIONS:
+            yield image
+            continue
+        folder = os.path.dirname(image.path)
+        if folder not in folders:
+            folders.add(folder)
+            yield Found(os.path.dirname(image.name) or image.name, folder)
+
+
 def _find(given: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[Found]:
     for path in given:
         if os.path.isdir(path):

@@ -4,6 +4,8 @@
     captions.jsonl.run.json   what the records were made with; another job may not append to them
     captions.jsonl.stamps     what the images were like then (`pipelines.stamps`)
 
+Records are captions, or answers to questions; what makes a record one of its kind is its `key`.
+
 A line that a kill cut off is removed when the journal is opened again, and the job goes on behind the last
 whole one. Names of files may hold anything: a byte that is no UTF-8 is written as the JSON escape of the lone
 surrogate that Python reads it as, so every line is valid UTF-8 and gives back the same name.
@@ -37,6 +39,8 @@ class Journal:
     Args:
         path: the JSON lines.
         made_with: what must be the same for a job to go on, such as the model's checksum.
+        key: what tells a record from all others: its image, unless something else is said.
+        things: what the records are, in messages.
 
     Raises:
         UserError: the file was not written by this job, is in use, or cannot be written.
@@ -46,8 +50,15 @@ class Journal:
         faults: how many error lines were in the journal when it was opened.
     """
 
-    def __init__(self, path: Path, made_with: dict):
+    def __init__(
+        self,
+        path: Path,
+        made_with: dict,
+        key: Callable[[dict], str] = lambda record: record["image"],
+        things: str = "captions",
+    ):
         self.path = Path(path)
+        self._key, self._things = key, things
         self.sidecar = self.path.with_name(self.path.name + ".run.json")
         self.faults = 0
         self._stamps: Stamps | None = None
@@ -78,12 +89,12 @@ class Journal:
             self._stamps.close()
 
     def __len__(self) -> int:
-        """How many images were in the journal when it was opened."""
+        """How many records were in the journal when it was opened."""
         return len(self._written)
 
-    def __contains__(self, image: str) -> bool:
-        """Whether the image was in the journal when it was opened."""
-        key = name_key(image)
+    def __contains__(self, key: str) -> bool:
+        """Whether a record with this key was in the journal when it was opened."""
+        key = name_key(key)
         place = bisect_left(self._written, key)
         return place < len(self._written) and self._written[place] == key
 
@@ -91,7 +102,7 @@ class Journal:
         """Writes records and waits until the disk has them; all of what it returns from is safe.
 
         Args:
-            records: with `image` each.
+            records: with `image` each, and what `key` needs.
             stamps: what the files were like, one a record; see `pipelines.stamps`.
 
         Raises:
@@ -102,7 +113,7 @@ class Journal:
         end = os.fstat(self._file.fileno()).st_size
         try:
             # Before the lines: a stamp without a line does no harm.
-            self._stamps.append([(name_key(one["image"]), stamp) for one, stamp in zip(records, stamps, strict=False)])
+            self._stamps.append([(self._number(one), stamp) for one, stamp in zip(records, stamps, strict=False)])
             with told(self.path):
                 left = memoryview(data)
                 while left:
@@ -124,7 +135,7 @@ class Journal:
         """Takes out the lines of images that are no longer what they were, so that they are captioned again.
 
         Args:
-            files: `(name, path)` of all images that there are.
+            files: `(key, path)` of all records that there are to be, and their images.
             limits: what an image may ask for; one that was too large is tried again where they changed.
             dropped: called with each record that goes, before it goes.
 
@@ -152,7 +163,7 @@ class Journal:
     def _rewrite_without(self, changed: set[int], dropped: Callable[[dict], object]) -> None:
         with put_in_place(self.path) as beside, open(beside, "wb") as file:
             for record in read_journal(self.path):
-                if name_key(record["image"]) in changed:
+                if self._number(record) in changed:
                     dropped(record)
                 else:
                     file.write(to_line(record))
@@ -185,7 +196,7 @@ class Journal:
         ]
         if differing:
             raise UserError(
-                f"{self.path} holds captions that were made with another {' and another '.join(differing)}. "
+                f"{self.path} holds {self._things} that were made with another {' and another '.join(differing)}. "
                 "Nothing was changed: give another --output, or repeat the command as it was to go on."
             )
 
@@ -216,12 +227,15 @@ class Journal:
         return end < size
 
     def _read_keys(self) -> array:
-        """Eight bytes an image, so that a million of them take 8 MB."""
+        """Eight bytes a record, so that a million of them take 8 MB."""
         keys = array("Q")
         for record in read_journal(self.path):
-            keys.append(name_key(record["image"]))
+            keys.append(self._number(record))
             self.faults += "error" in record
         return array("Q", sorted(keys))
+
+    def _number(self, record: dict) -> int:
+        return name_key(self._key(record))
 
 
 def to_line(record: dict) -> bytes:
@@ -247,7 +261,7 @@ def read_journal(path: Path) -> Iterator[dict]:
                 record["image"] + ""
             except (ValueError, TypeError, KeyError):
                 raise UserError(
-                    f"{path}:{number}: this line is damaged. Remove it and repeat the command; its image is "
-                    "captioned again."
+                    f"{path}:{number}: this line is damaged. Remove it and repeat the command; what it "
+                    "told is made again."
                 ) from None
             yield record

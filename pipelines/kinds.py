@@ -1,6 +1,7 @@
 """The kinds of experiments. A recipe says its kind; one that does not is a captioner's."""
 
 import inspect
+import json
 
 from captioner.errors import UserError
 from captioner.registry import Registry
@@ -12,6 +13,8 @@ RECIPE_KINDS = Registry(
         "captioner": "pipelines.settings:Recipe",
         "language": "pipelines.language.settings:LanguageRecipe",
         "sequence": "pipelines.sequences.settings:SequenceRecipe",
+        "glimpses": "pipelines.glimpses.settings:GlimpseRecipe",
+        "visual_qa": "pipelines.visual_qa.settings:VisualQARecipe",
     },
 )
 
@@ -23,6 +26,18 @@ TRAINERS = Registry(
         "captioner": "pipelines.train:train",
         "language": "pipelines.language.train:train",
         "sequence": "pipelines.sequences.train:train",
+        "glimpses": "pipelines.glimpses.train:train",
+        "visual_qa": "pipelines.visual_qa.train:train",
+    },
+)
+
+# `evaluate_run(run, **options)`: scores a trained model and writes a report; `.scores`, `.evaluated` and `.tables()` of
+# what it returns are told. By the kind of model.
+EVALUATORS = Registry(
+    "kind of model to evaluate",
+    {
+        "captioner": "pipelines.evaluate:evaluate_run",
+        "visual_qa": "pipelines.evaluate_answers:evaluate_run",
     },
 )
 
@@ -39,11 +54,42 @@ def start_training(recipe, run, **options) -> None:
         UserError: an option was given that means nothing to this kind.
     """
     train = TRAINERS.get(recipe.kind)
-    taken = inspect.signature(train).parameters
+    train(recipe, run, **_fitting(train, options, f"{recipe.name}, a recipe of kind {recipe.kind}"))
+
+
+def start_evaluation(run, **options):
+    """Evaluates a run with the evaluator of its model's kind, and returns what that found.
+
+    Args:
+        run: folder of the run, or any preset.
+        options: those of the command line, None where they were not given.
+
+    Raises:
+        UserError: an option was given that means nothing to this kind.
+    """
+    kind = _kind_of_model(run)
+    evaluate = EVALUATORS.get(kind if kind in EVALUATORS else "captioner")  # which says what is wrong with others
+    given = _fitting(evaluate, options, f"the model in {run}, which is of kind {kind}")
+    return evaluate(run, **given)
+
+
+def _kind_of_model(folder) -> str:
+    """What the preset in a folder says it is; the evaluator says what is wrong where it says nothing."""
+    from captioner.presets.folder import CONFIG
+    from captioner.presets.installed import model_folder
+    from captioner.presets.swap import place
+
+    try:
+        return str(json.loads(place(model_folder(folder), CONFIG).read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, TypeError, KeyError):  # a UserError is a ValueError
+        return "captioner"
+
+
+def _fitting(function, options: dict, whose: str) -> dict:
+    """The options that were given and that a function takes; `cache` goes to whoever takes it."""
+    taken = inspect.signature(function).parameters
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
         if name not in taken and name != "cache":
-            raise UserError(
-                f"--{name.replace('_', '-')} means nothing to {recipe.name}, a recipe of kind {recipe.kind}."
-            )
-    train(recipe, run, **{name: value for name, value in given.items() if name in taken})
+            raise UserError(f"--{name.replace('_', '-')} means nothing to {whose}.")
+    return {name: value for name, value in given.items() if name in taken}

@@ -35,7 +35,11 @@ class Judgement:
 
 
 class Batches(Protocol):
-    """The batches of an epoch, in an order that depends on the seed and the epoch alone."""
+    """The batches of an epoch, in an order that depends on the seed and the epoch alone.
+
+    What they count in the course of an epoch, if anything, is `state`, a dictionary that JSON can hold: it is kept in
+    the checkpoint, too.
+    """
 
     steps: int
 
@@ -108,7 +112,7 @@ def keep_recipe(recipe: AnyRecipe, run: Path) -> None:
 def _settings_that_matter(recipe: AnyRecipe) -> dict:
     values = recipe.model_dump()
     values.pop("description")
-    values["data"].pop("directory")
+    values["data"].pop("directory", None)
     values["training"].pop("checkpoint_minutes")
     return values
 
@@ -130,6 +134,7 @@ class TrainingLoop:
         self.at = progress or {"epoch": 0, "step": 0, "seconds": 0.0, "best": None, "history": []}
         if progress:
             restore_checkpoint(run, self.network)
+            getattr(self.batches, "state", {}).update(progress.get("batches", {}))
             self.show.say(f"Going on at epoch {self.at['epoch'] + 1}, step {self.at['step'] + 1:,}")
 
     def run_epochs(self) -> None:
@@ -144,6 +149,8 @@ class TrainingLoop:
             self.show.say(f"Best epoch {best['epoch']}: {best['name']} {best['score']:.4f}. The model is in {self.run}")
 
     def save(self) -> None:
+        if state := getattr(self.batches, "state", None):
+            self.at["batches"] = dict(state)
         save_checkpoint(self.run, self.network, self.at)
 
     def _fit_epoch(self) -> float:

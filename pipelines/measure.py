@@ -97,6 +97,13 @@ def measure(
 
 
 def _truth_rows(dataset: DataSet, split: str, captions: Mapping[str, str]) -> dict[str, np.ndarray]:
+    if dataset.name == "clips":
+        from pipelines.datasets.clips import read_clips
+        from pipelines.shapes.clips import check_caption
+
+        clips = read_clips(dataset.root)
+        right = np.array([check_caption(text, clips[image]) for image, text in captions.items()], float)
+        return {"direction_right": right[:, :1], "moving_right": right[:, 1:]}
     from pipelines.datasets.shapes import read_scenes
     from pipelines.shapes.faithfulness import novel_object_right
 

@@ -1,6 +1,8 @@
 """Doing the next things while this one is being used."""
 
 import os
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,3 +33,42 @@ def in_order(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def beside(make: Callable[[threading.Event], Iterator[Result]], ahead: int = 3, name: str = "work") -> Iterator[Result]:
+    """What `make` yields, made in a thread of its own, so that Ctrl-C is heard meanwhile.
+
+    Args:
+        make: given an event that says when to stop, the results one after another. What it raises is raised here.
+        ahead: results that wait at most.
+        name: of the thread.
+    """
+    results: queue.Queue = queue.Queue(maxsize=ahead)
+    stop = threading.Event()
+
+    def run():
+        try:
+            for result in make(stop):
+                _put(results, (result, None), stop)
+            _put(results, None, stop)
+        except BaseException as error:
+            _put(results, (None, error), stop)
+
+    threading.Thread(target=run, daemon=True, name=name).start()
+    try:
+        while (found := results.get()) is not None:
+            result, error = found
+            if error is not None:
+                raise error
+            yield result
+    finally:
+        stop.set()
+
+
+def _put(results: queue.Queue, item, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            results.put(item, timeout=0.2)
+            return
+        except queue.Full:
+            continue

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -53,7 +54,7 @@ def looked_at(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) 
 
 
 def attention_sheet(
-    pixels: np.ndarray, words: Sequence[str], attention: np.ndarray, grid: tuple[int, int]
+    pixels: np.ndarray, words: Sequence[str], attention: np.ndarray, grid: tuple[int, int], title: Sequence[str] = ()
 ) -> Image.Image:
     """The image, and for each word of its caption the image as the decoder saw it, in rows of six.
 
@@ -61,6 +62,7 @@ def attention_sheet(
         pixels: uint8 `(H, W, 3)`.
         words: the caption's words.
         attention: `(words, P)`.
+        title: lines above it.
     """
     picture = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.BILINEAR)
     tiles = [("", picture)]
@@ -68,17 +70,25 @@ def attention_sheet(
     columns = min(6, len(tiles))
     rows = math.ceil(len(tiles) / columns)
     step = _TILE + _GAP
-    sheet = Image.new("RGB", (columns * step + _GAP, rows * (step + _LINE) + _GAP), "white")
+    lines = [part for line in title for part in textwrap.wrap(_visible(line), 19 * columns)[:4]]
+    head = _LINE * len(lines) + (_GAP if lines else 0)
+    sheet = Image.new("RGB", (columns * step + _GAP, head + rows * (step + _LINE) + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
+    for number, line in enumerate(lines):
+        draw.text((_GAP, _GAP + number * _LINE), line, fill="#222222", font=_font())
     for number, (word, tile) in enumerate(tiles):
-        left, top = _GAP + number % columns * step, _GAP + number // columns * (step + _LINE)
+        left, top = _GAP + number % columns * step, head + _GAP + number // columns * (step + _LINE)
         sheet.paste(tile, (left, top))
         draw.text((left + _TILE / 2, top + _TILE + 3), _shortened(word), fill="#222222", font=_font(), anchor="ma")
     return sheet
 
 
+def _visible(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _shortened(word: str) -> str:
-    word = "".join(letter if letter.isprintable() else "?" for letter in word)
+    word = _visible(word)
     return word if len(word) <= 18 else word[:17] + "…"
 
 

@@ -4,20 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from captioner.encoders.vgg import LAST_BLOCK
 from captioner.errors import UserError
 from captioner.models.captioner import ImageCaptioner
 from captioner.presets.folder import read_preset
 from captioner.presets.transfer import transfer_weights
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
+from captioner.training.own_words import share_of_own_words
+from captioner.views import views_of
 from pipelines.batches import CaptionBatches
-from pipelines.datasets import read_dataset
+from pipelines.datasets import DATASETS, read_dataset
 from pipelines.examples import DataSet, Problem
 from pipelines.features import Progress
 from pipelines.self_critical import SelfCriticalBatches
-from pipelines.settings import Recipe
+from pipelines.settings import Recipe, TrainingSettings
 from pipelines.sources import Source, open_source
 from pipelines.vectors import begin_with_vectors
+from pipelines.views import open_views
+
+NOT_IN_WEIGHTS = ("encoder.train_last_block", "encoder.dropout", "decoder.dropout", "decoder.word_dropout")
+DRAWN = ("shapes", "clips")  # data sets that the program draws where they are missing
 
 
 @dataclass
@@ -35,15 +42,14 @@ class Prepared:
 
 
 def open_data(recipe: Recipe, data: Path | None, say: Callable[[str], None]) -> DataSet:
-    """Reads the data set; the project's own is drawn first where it is missing."""
+    """Reads the data set; one of the project's own is drawn first where it is missing."""
     root = Path(data or recipe.data.directory)
     if not data and not recipe.data.directory:
         raise UserError(f"The recipe {recipe.name} names no data. Say where it is with --data DIR.")
-    if recipe.data.dataset == "shapes" and not data and not root.exists():
-        from pipelines.datasets import shapes
-
-        say(f"Drawing the shapes data set into {root}")
-        shapes.draw(root, sizes=recipe.data.sizes or shapes.SIZES)
+    if recipe.data.dataset in DRAWN and not data and not root.exists():
+        drawn = DATASETS.get(recipe.data.dataset)
+        say(f"Drawing the {recipe.data.dataset} data set into {root}")
+        drawn.draw(root, sizes=recipe.data.sizes or drawn.SIZES)
     if not root.exists():
         raise UserError(
             f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with "
@@ -52,10 +58,24 @@ def open_data(recipe: Recipe, data: Path | None, say: Callable[[str], None]) -> 
     return read_dataset(root, recipe.data.dataset if not data else None)
 
 
-def adopt_model(recipe: Recipe, init_from: Path) -> Recipe:
-    """The recipe with the model of a preset: weights fit only the model that they were trained in."""
+def adopt_model(recipe: Recipe, init_from: Path, warn: Callable[[str], None] | None = None) -> Recipe:
+    """The recipe with the model of a preset: weights fit only the model that they were trained in.
+
+    What changes no weight, or lets more of them learn (`NOT_IN_WEIGHTS`), is as the preset has it unless it was changed
+    by `--set`; of other changes `warn` is told that they cannot be made.
+    """
     before = read_preset(init_from, kinds={"captioner": CaptionerSettings}).settings
-    return recipe.model_copy(update={name: getattr(before, name) for name in ("encoder", "decoder", "text")})
+    adopted = {name: getattr(before, name) for name in ("encoder", "decoder", "text")}
+    for path in recipe._changed:
+        group, _, name = path.partition(".")
+        if group not in adopted:
+            continue
+        value = getattr(getattr(recipe, group), name, None)
+        if path in NOT_IN_WEIGHTS:
+            adopted[group] = adopted[group].model_copy(update={name: value})
+        elif warn and value != getattr(adopted[group], name, None):
+            warn(f"{path} is as in {init_from}: its weights fit no other model.")
+    return recipe.model_copy(update=adopted)
 
 
 def prepare_model(
@@ -88,7 +108,8 @@ def prepare_model(
             vocabulary = before.vocabulary.extended(vocabulary.words[4:])
     model = ImageCaptioner(recipe.model, vocabulary, encoder_weights)
     if before:
-        transfer_weights(before.network, model.network, len(before.vocabulary), len(vocabulary))
+        unfrozen = [] if before.settings.encoder.train_last_block else LAST_BLOCK
+        transfer_weights(before.network, model.network, len(before.vocabulary), len(vocabulary), unfrozen)
     return Prepared(recipe, dataset, model, train, dev, list(dataset.problems))
 
 
@@ -111,27 +132,52 @@ def prepare_sources(prepared: Prepared, cache: Path, progress: Progress | None =
     """Opens the images of the training and development splits, computing features where they are missing."""
     training = prepared.recipe.training
     encoder = prepared.captioner.encoder
-    source, problems = open_source(
-        encoder, [example.image for example in prepared.train_examples], cache, progress, say
-    )
+    images = [example.image for example in prepared.train_examples]
+    views = views_of(training.views)
+    source, problems = open_views(encoder, images, cache, views, training.seed, progress, say)
     prepared.problems += problems
-    prepared.batches = CaptionBatches(
+    prepared.batches = make_batches(prepared, source)
+    if prepared.dev_examples:
+        images = [example.image for example in prepared.dev_examples]
+        prepared.dev_source, problems = open_source(encoder, images, cache, progress, say)
+        prepared.problems += problems
+
+
+def make_batches(prepared: Prepared, source: Source) -> CaptionBatches | SelfCriticalBatches:
+    """The training batches of a recipe, from the images of the training split.
+
+    Raises:
+        UserError: none of them can be read.
+    """
+    training, captions = prepared.recipe.training, [example.captions for example in prepared.train_examples]
+    batches = CaptionBatches(
         source,
-        [example.captions for example in prepared.train_examples],
+        captions,
         prepared.captioner.vocabulary,
         prepared.recipe.text.max_length,
         training.images_per_batch,
         training.captions_per_image,
         training.seed,
     )
-    if not prepared.batches.steps:
+    if not batches.steps:
         raise UserError(f"None of the training images in {prepared.dataset.root} can be read.")
     if training.objective == "self_critical":
-        captions = [example.captions for example in prepared.train_examples]
-        prepared.batches = SelfCriticalBatches(
-            prepared.batches, captions, prepared.captioner, training.samples_per_image, training.reward
+        return SelfCriticalBatches(
+            batches,
+            captions,
+            prepared.captioner,
+            training.samples_per_image,
+            training.reward,
+            training.baseline,
+            training.temperature,
         )
-    if prepared.dev_examples:
-        images = [example.image for example in prepared.dev_examples]
-        prepared.dev_source, problems = open_source(encoder, images, cache, progress, say)
-        prepared.problems += problems
+    batches.own_words = _own_words(training, batches.steps)
+    return batches
+
+
+def _own_words(training: TrainingSettings, steps_per_epoch: int) -> Callable[[int], float] | None:
+    """The schedule of scheduled sampling, from steps done to the share of own words; None without it."""
+    if not training.own_words:
+        return None
+    steps = round((training.own_words_epochs or training.epochs) * steps_per_epoch)
+    return lambda done: share_of_own_words(training.own_words_schedule, training.own_words, done, steps)

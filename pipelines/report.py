@@ -1,27 +1,19 @@
-"""An evaluation as one HTML page that needs nothing else: no network, no other file.
+"""An evaluation of captions as one HTML page."""
 
-Names of files and captions are hostile until proven otherwise: everything is escaped (by jinja2), the table's
-data is JSON that the page's own script puts in as text, and a content security policy forbids other scripts.
-"""
-
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup
 
-import captioner
 from captioner.text.tokenisers import get_tokeniser
 from pipelines.charts import caption_lengths, training_curves
 from pipelines.disk import write_whole
 from pipelines.evaluation import Evaluation, Looked, Prediction, rank
+from pipelines.pages import render_page
 from pipelines.parallel import in_order
 from pipelines.pictures import data_uri, looked_at, thumbnail
 
-TEMPLATES = Path(__file__).with_name("templates")
 THUMBNAILS = 2000  # with more images the page would be too large to send; predictions.csv has them all
 ROWS = 10_000
 CARDS = 4  # best, median and worst images
@@ -32,6 +24,8 @@ _SCORES = (
     ("coverage", "Coverage", 100, 1),
     ("true_captions", "Wholly true captions", 100, 1),
     ("novel_object_right", "Unseen object right", 100, 1),
+    ("direction_right", "Direction right", 100, 1),
+    ("moving_right", "Moving thing right", 100, 1),
     ("bleu_1", "BLEU-1", 100, 1),
     ("bleu_2", "BLEU-2", 100, 1),
     ("bleu_3", "BLEU-3", 100, 1),
@@ -39,6 +33,10 @@ _SCORES = (
     ("cider_d", "CIDEr-D", 100, 1),
     ("cider", "CIDEr", 100, 1),
     ("rouge_l", "ROUGE-L", 100, 1),
+    ("exact_match", "Exact match", 100, 1),
+    ("vqa_accuracy", "VQA accuracy", 100, 1),
+    ("wups_0.9", "WUPS at 0.9", 100, 1),
+    ("wups_0.0", "WUPS at 0.0", 100, 1),
     ("meteor_wordnet", "METEOR of nltk (not METEOR 1.5)", 100, 1),
     ("bleu_1_without_penalty", "BLEU-1 without brevity penalty", 100, 1),
     ("bleu_2_without_penalty", "BLEU-2 without brevity penalty", 100, 1),
@@ -68,6 +66,8 @@ _SCORES = (
 )
 _HEADLINES = (
     "novel_object_right",
+    "direction_right",
+    "moving_right",
     "faithfulness",
     "coverage",
     "bleu_4",
@@ -115,15 +115,14 @@ def write_report(path: Path, evaluation: Evaluation) -> None:
 
 def render_report(evaluation: Evaluation) -> str:
     """The page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     lines = score_lines(evaluation)
     groups = ranked_groups(evaluation.predictions)
     charts = _lengths(evaluation)
-    return environment.get_template("report.html").render(
+    rows = list(_rows(evaluation.predictions[:ROWS]))
+    has_score = any(one.score is not None for one in evaluation.predictions)
+    return render_page(
+        "report.html",
+        "report.js",
         evaluation=evaluation,
         headlines=[line for name in _HEADLINES for line in lines if line.name == name][:6],
         lines=lines,
@@ -132,14 +131,11 @@ def render_report(evaluation: Evaluation) -> str:
         lengths=Markup(charts),
         curves=[Markup(chart) for chart in training_curves(evaluation.history)] if evaluation.history else [],
         diagnosis=evaluation.diagnosis,
-        rows=list(_rows(evaluation.predictions[:ROWS])),
-        has_score=any(one.score is not None for one in evaluation.predictions),
+        rows=rows,
+        has_score=has_score,
+        data={"rows": rows, "hasScore": has_score},
         facts=told_facts(evaluation.evaluated),
         trained=told_facts(evaluation.trained),
-        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        version=captioner.__version__,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.disk import write_whole
-from pipelines.examples import DataSet
+from pipelines.examples import DataSet, QuestionExample
 
 DATA = "data.json"
 
@@ -46,9 +46,16 @@ def keep_data(dataset: DataSet, run: Path) -> None:
 def _described(dataset: DataSet) -> dict:
     digest = hashlib.sha256()
     for example in dataset.examples:
-        line = json.dumps([example.id, example.split, list(example.captions)])
+        line = json.dumps([example.id, example.split, *_said(example)])
         digest.update(line.encode() + b"\n")
     return {"name": dataset.name, "splits": dataset.splits(), "digest": digest.hexdigest()}
+
+
+def _said(example) -> list:
+    """What is learned about an image: its captions, or a question with its answers."""
+    if isinstance(example, QuestionExample):
+        return [example.question, list(example.answers)]
+    return [list(example.captions)]
 
 
 def _listed(splits) -> str:

@@ -13,7 +13,7 @@ def references_of(examples) -> dict[str, tuple[str, ...]]:
 def score_split(dataset: DataSet, examples, predictions: Mapping[str, str], tokeniser: str = "ptb") -> ScoreReport:
     """Scores predictions (id of an image -> caption) against the references of their examples.
 
-    For `shapes` the report also tells how true the captions are.
+    For drawn scenes and clips the report also tells how true the captions are.
     """
     references = references_of(examples)
     report = score_captions({key: predictions[key] for key in predictions if key in references}, references, tokeniser)
@@ -22,7 +22,12 @@ def score_split(dataset: DataSet, examples, predictions: Mapping[str, str], toke
 
 
 def truth_scores(dataset: DataSet, split: str, predictions: Mapping[str, str]) -> dict[str, float]:
-    """How true captions of drawn scenes are, because it is known what they show; nothing for photographs."""
+    """How true captions of drawn scenes and clips are, because it is known what they show; nothing for photographs."""
+    if dataset.name == "clips":
+        from pipelines.datasets.clips import read_clips
+        from pipelines.shapes.clips import truth_of
+
+        return truth_of(predictions, read_clips(dataset.root))
     if dataset.name != "shapes":
         return {}
     from pipelines.datasets.shapes import read_scenes

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, PrivateAttr
 
 from captioner.errors import UserError, nearest
 from captioner.settings import (
@@ -61,9 +61,17 @@ class TrainingSettings(LoopSettings):
     captions_per_image: PositiveInt = 5  # rows of a batch = images x captions; each image is looked at once
     samples_per_image: PositiveInt = 5  # self-critical: captions drawn of each image, in place of those given
     reward: dict[str, float] = Field(default_factory=lambda: {"cider_d": 1.0})  # self-critical: metric -> weight
+    baseline: Literal["greedy", "samples"] = "greedy"  # self-critical: the greedy caption, or the other drawn ones
+    temperature: Positive = 1.0  # self-critical: below 1 likely words are drawn more often, and learned as drawn
+    learn_with_dropout: bool = False  # self-critical: from captions that were drawn without
     label_smoothing: Share = 0.1
+    own_words: Annotated[float, Field(ge=0, le=1)] = 0.0  # scheduled sampling: share of words read that are its own
+    own_words_schedule: Literal["linear", "exponential", "inverse_sigmoid"] = "linear"  # from 0 up to that share
+    own_words_epochs: Positive | None = None  # over which it grows; all epochs by default
+    own_words_by: Literal["chance", "likeliest"] = "chance"  # drawn from the decoder's distribution, or the likeliest
     attention_penalty: Annotated[float, Field(ge=0)] = 0.0
-    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness"] = "bleu_4"
+    views: tuple[Literal["flip", "crops"], ...] = ()  # an epoch shows each image plainly, or in one of these views
+    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness", "direction_right"] = "bleu_4"
     evaluate_beam_size: PositiveInt = 1  # beams of the captions that choose the best epoch
     evaluate_batch_size: PositiveInt = 32
 
@@ -76,6 +84,7 @@ class AnyRecipe(Settings):
     description: str = ""
     data: Settings
     training: LoopSettings
+    _changed: tuple[str, ...] = PrivateAttr(())  # settings that were given one by one, such as decoder.units
 
 
 class Recipe(AnyRecipe):
@@ -140,7 +149,9 @@ def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = (), 
             f"{path.name} is a recipe of kind {given!r}, but {kind!r} is needed here: {', '.join(recipe_names(kind))}."
         )
     recipe_class = RECIPE_KINDS.get(given)
-    return validate(recipe_class, values, source=path.name if not overrides else f"{path.name} with --set")
+    recipe = validate(recipe_class, values, source=path.name if not overrides else f"{path.name} with --set")
+    recipe._changed = tuple(override.partition("=")[0].strip() for override in overrides)
+    return recipe
 
 
 def _override(values: dict[str, Any], override: str) -> None:

@@ -10,8 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from captioner.clips import load_pixels
 from captioner.encoders.base import Encoder
-from captioner.images import ImageError, load_image
+from captioner.images import ImageError
+from captioner.models.ensemble import join_features
+from captioner.views import PLAIN, see
 from pipelines.examples import Problem
 from pipelines.features import Progress, extract_features
 
@@ -34,9 +37,11 @@ class PixelSource:
         encoder: tells what the pixels must look like.
         images: files.
         threads: files decoded at once.
+        view: how they are seen; see `captioner.views`.
     """
 
-    def __init__(self, encoder: Encoder, images: Sequence[Path], threads: int = 4):
+    def __init__(self, encoder: Encoder, images: Sequence[Path], threads: int = 4, view: str = PLAIN):
+        self.view = view
         self.spec = encoder.spec
         self.images = list(images)
         self.readable = np.ones(len(self.images), bool)
@@ -52,13 +57,40 @@ class PixelSource:
 
     def _fault(self, path: Path) -> Problem | None:
         try:
-            load_image(path, self.spec)
+            load_pixels(path, self.spec)
         except ImageError as error:
             return Problem(path, None, str(error))
         return None
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
-        return np.stack(list(self._pool.map(lambda index: load_image(self.images[index], self.spec), indices)))
+        load = lambda index: see(load_pixels(self.images[index], self.spec), self.view)  # noqa: E731
+        return np.stack(list(self._pool.map(load, indices)))
+
+
+class JoinedSource:
+    """What several frozen networks see of the same images, as an `Ensemble` takes it.
+
+    Args:
+        sources: of the same images in the same order.
+    """
+
+    def __init__(self, sources: Sequence[Source]):
+        self.sources = list(sources)
+        self.readable = np.all([source.readable for source in self.sources], axis=0)
+
+    def read(self, indices: Sequence[int]) -> np.ndarray:
+        return join_features([source.read(indices) for source in self.sources])
+
+
+def open_sources(
+    encoders: Sequence[Encoder], images: Sequence[Path], cache: Path, progress: Progress | None = None
+) -> tuple[Source, list[Problem]]:
+    """The source of some images for all encoders of a captioner; arguments and results as of `open_source`."""
+    opened = [open_source(encoder, images, cache, progress) for encoder in encoders]
+    if len(opened) == 1:
+        return opened[0]
+    problems = {problem.path: problem for _, found in opened for problem in found}
+    return JoinedSource([source for source, _ in opened]), list(problems.values())
 
 
 def open_source(
@@ -67,6 +99,7 @@ def open_source(
     cache: Path,
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
+    view: str = PLAIN,
 ) -> tuple[Source, list[Problem]]:
     """The source of some images: their features on disk, computed first where they are missing, or their pixels.
 
@@ -74,8 +107,8 @@ def open_source(
         the source, and what was wrong with the images that cannot be read.
     """
     if not encoder.cacheable:
-        source = PixelSource(encoder, images)
+        source = PixelSource(encoder, images, view=view)
         return source, source.problems
     announce = (lambda plan: say(str(plan))) if say else None
-    store = extract_features(encoder, images, cache, progress=progress, announce=announce)
+    store = extract_features(encoder, images, cache, progress=progress, announce=announce, view=view)
     return store, list(store.problems)

@@ -14,6 +14,7 @@ from pipelines.disk import put_in_place
 # apostrophes may stand already: each of those is kept, and one is added.
 _SIGNS = "=+\\-@＝＋－＠"
 _FORMULA = re.compile(rf"""(?:\A(?=['\s"]*[{_SIGNS}]|'*[\t\r\n])|(?<=[;\t\r\n])(?=['\s"]*[{_SIGNS}]))""")
+_NUMBERS = ("score", "probability")
 
 
 def guarded(text: str) -> str:
@@ -33,7 +34,7 @@ def unguarded(text: str) -> str:
 def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
     """Writes records as csv (UTF-8), in a way that spreadsheets open without running anything.
 
-    Texts are `guarded`; lists of captions are joined by " | ".
+    Texts are `guarded`; lists of captions or answers are joined by " | ".
     """
     with (
         put_in_place(path) as beside,
@@ -48,9 +49,9 @@ def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
 
 
 def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows: int = 10_000) -> None:
-    """Writes records as parquet, `rows` at a time; `score` is a number, `unsure` is true or false, all else is text."""
+    """Writes records as parquet, `rows` at a time; scores are numbers, `unsure` is true or false, all else is text."""
     pyarrow, parquet = need_parquet()
-    kinds = {"score": pyarrow.float64(), "unsure": pyarrow.bool_()}
+    kinds = {**dict.fromkeys(_NUMBERS, pyarrow.float64()), "unsure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in columns])
     with put_in_place(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
         chunk: list[dict] = []
@@ -90,13 +91,17 @@ def _cell(value) -> str | float | int:
 
 def _flat(value) -> str:
     if isinstance(value, (list, tuple)):
-        return " | ".join(item["caption"] if isinstance(item, dict) else str(item) for item in value)
+        return " | ".join(_told(item) if isinstance(item, dict) else str(item) for item in value)
     return str(value)
+
+
+def _told(item: dict) -> str:
+    return item["caption"] if "caption" in item else f"{item['answer']} ({item['probability']:.4f})"
 
 
 def _parquet_value(name: str, value):
     if name == "unsure":
         return bool(value)
-    if value is None or name == "score":
+    if value is None or name in _NUMBERS:
         return value
     return _flat(value).encode("utf-8", "backslashreplace").decode()

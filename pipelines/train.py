@@ -10,14 +10,17 @@ from captioner.errors import UserError
 from captioner.models.build import unused_settings
 from captioner.models.language import LanguageModel
 from captioner.models.language_start import start_decoder
+from captioner.models.networks import END, NEVER, START
 from captioner.text.vocabulary import Vocabulary
-from captioner.training.losses import MaskedCrossEntropy, PolicyGradient
+from captioner.training.losses import MaskedCrossEntropy
+from captioner.training.policy_gradient import PolicyGradient
 from pipelines.decode import decode_source
 from pipelines.examples import DataSet
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.prepare import Prepared, adopt_model, begin_words, open_data, prepare_model, prepare_sources
 from pipelines.same_data import check_same_data, keep_data
 from pipelines.scoring import score_split
+from pipelines.self_critical import SelfCriticalBatches
 from pipelines.settings import Recipe
 from pipelines.show import Show
 
@@ -58,7 +61,7 @@ def train(
     show = show or Show()
     run = Path(run)
     if init_from:
-        recipe = adopt_model(recipe, init_from)
+        recipe = adopt_model(recipe, init_from, show.warn)
     elif recipe.training.objective == "self_critical":
         raise UserError(
             f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
@@ -103,9 +106,13 @@ def train(
 
 def _check_selection(recipe: Recipe, dataset: DataSet) -> None:
     """Refuses a score that this data cannot have, before hours are spent on an epoch."""
-    if recipe.training.select_by == "faithfulness" and dataset.name != "shapes" and "dev" in dataset.splits():
+    wanted = recipe.training.select_by
+    name, drawn = {"faithfulness": ("shapes", "scenes"), "direction_right": ("clips", "clips")}.get(
+        wanted, (dataset.name, "")
+    )
+    if dataset.name != name and "dev" in dataset.splits():
         raise UserError(
-            f"training.select_by = 'faithfulness' is a score of drawn scenes, and {dataset.root} is {dataset.name}. "
+            f"training.select_by = {wanted!r} is a score of drawn {drawn}, and {dataset.root} is {dataset.name}. "
             "Choose another one: --set training.select_by=bleu_4 (or cider_d, rouge_l)."
         )
 
@@ -129,8 +136,8 @@ class CaptionTask:
         if self.prepared.dev_source is None:
             return Judgement({}, "loss (there is no development split to decode)", -loss)
         scores, name = self._decode(epoch), self.settings.select_by
-        if rewards := getattr(self.batches, "rewards", None):
-            scores["reward"] = sum(rewards) / len(rewards)
+        if isinstance(self.batches, SelfCriticalBatches):
+            scores["reward"] = self.batches.mean_reward()
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
         return Judgement(scores, name, scores[name])
@@ -171,5 +178,10 @@ def compile_captioner(prepared: Prepared, steps_per_epoch: int) -> keras.Model:
     """The captioner's network with loss and optimiser, all variables made."""
     training, network = prepared.recipe.training, prepared.captioner.network
     network.attention_penalty = training.attention_penalty
-    learned = {"cross_entropy": MaskedCrossEntropy(training.label_smoothing), "self_critical": PolicyGradient()}
-    return compile_network(network, training, learned[training.objective], steps_per_epoch)
+    network.likeliest = training.own_words_by == "likeliest"
+    if training.objective == "cross_entropy":
+        loss = MaskedCrossEntropy(training.label_smoothing)
+    else:
+        network.noisy = training.learn_with_dropout
+        loss = PolicyGradient(never=(*NEVER, START), end_id=END, temperature=training.temperature)
+    return compile_network(network, training, loss, steps_per_epoch)

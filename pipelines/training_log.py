@@ -24,8 +24,10 @@ SCORES = {
     "bleu_4": "BLEU-4",
     "cider_d": "CIDEr-D",
     "faithfulness": "faithfulness",
+    "direction_right": "direction right",
     "accuracy": "accuracy",
     "exact_match": "exact match",
+    "vqa_accuracy": "VQA accuracy",
 }
 LOSSES = {"loss": "training", "dev_loss": "development"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from captioner.text.answers import plain
-from pipelines.datasets import shapes
+from pipelines.datasets import clips, shapes
 from pipelines.examples import CaptionExample, DataSet, QuestionExample
 
 
@@ -130,9 +130,14 @@ def make_shapes(root: Path):
     shapes.draw(root, seed=0, sizes={"train": 3, "dev": 1, "test": 1, "novel": 1})
 
 
+def make_clips(root: Path):
+    clips.draw(root, seed=0, sizes={"train": 2, "dev": 1, "test": 1}, image_size=32)
+
+
 # Layout -> what makes it, and the annotation files that a stranger may have damaged.
 LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "shapes": (make_shapes, ("captions.jsonl", "scenes.jsonl")),
+    "clips": (make_clips, ("captions.jsonl",)),
     "flickr8k": (make_flickr8k, ("Flickr8k.token.txt", "Flickr_8k.trainImages.txt")),
     "flickr30k": (make_flickr30k, ("results.csv", "val.txt")),
     "coco": (make_coco, ("annotations/captions_val2014.json",)),

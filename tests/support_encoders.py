@@ -94,6 +94,8 @@ def _check_training(encoder, images):
     inputs = keras.Input(images.shape[1:])
     model = keras.Model(inputs, encoder(inputs))
     assert len(model.weights) == len(encoder.weights), "the trunk is counted, and would be saved, with the model"
+    if hasattr(encoder.top, "look"):
+        model = RewardedEncoder(encoder)
     model.compile("sgd", "mse", jit_compile=False)
     wanted = np.random.default_rng(1).normal(0, 5, (len(images), *encoder.memory_shape))
     if encoder.trainable_weights:
@@ -103,6 +105,20 @@ def _check_training(encoder, images):
     if encoder.trunk:
         for old, new in zip(frozen, encoder.trunk.model.get_weights(), strict=True):
             assert np.array_equal(old, new), "a weight of the frozen trunk was trained: cached features are wrong"
+
+
+class RewardedEncoder(keras.Model):
+    """Trains what an encoder learns from a reward, as `CaptionNetwork` does; here the first image is worth more."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def call(self, images, training=False):
+        memory, chances = self.encoder.top.look(images, training=training)
+        if training:
+            self.add_loss(self.encoder.top.learn_where(chances, ops.eye(ops.shape(images)[0])[0]))
+        return memory
 
 
 def _check_trunk(encoder, images, memory):

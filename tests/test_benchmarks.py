@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import answers, beam, caption, cells, half_precision, language, metrics
+from benchmarks import answers, beam, caption, cells, diversity, half_precision, language, metrics
 
 
 def test_the_beam_benchmark_measures_every_row():
@@ -33,6 +33,13 @@ def test_precision_is_compared_on_the_same_images():
     scores = half_precision.main(["--toy"])
     assert set(scores) == {"float32", "bfloat16"}
     assert all("bleu_4" in row for row in scores.values())
+
+
+@pytest.mark.long
+def test_the_diversity_benchmark_compares_searches_of_the_same_size():
+    table = diversity.main(["--toy"])
+    assert list(table) == ["beam search, K = 2", "diverse, K = 2, 2 groups, 1"]
+    assert all(0 < row["distinct-1"] <= 1 and row["best of K"] >= row["first"] >= 0 for row in table.values())
 
 
 def test_the_caption_benchmark_measures_decoding():

@@ -64,10 +64,10 @@ class AttentiveDecoder(Decoder):
         self.built = True
 
     def prepare(self, memory):
-        return {"memory": memory, "keys": self.attention.project(memory)}
+        return {"memory": memory, "keys": self.attention.project(memory), **self.real_places(memory)}
 
     def start(self, memory, captions=1):
-        mean = ops.mean(memory, axis=1)
+        mean = self.mean_place(memory)
         cell_state = [repeat_rows(start(mean), captions) for start in self.starts]
         state = {"cell": cell_state, "output": self.cell.shown(cell_state)}
         if self.attention.coverage:

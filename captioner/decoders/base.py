@@ -47,6 +47,9 @@ class Decoder(keras.layers.Layer):
     # begin with the cell's output.
     word_first = output_first = True
 
+    # Whether a place of the memory that is all zeros is none, but padding behind a clip that is shorter than others.
+    padded = False
+
     def __init__(
         self,
         vocabulary_size,
@@ -121,6 +124,17 @@ class Decoder(keras.layers.Layer):
         Returns:
             a number, or None if there is nothing of the kind.
         """
+
+    def real_places(self, memory):
+        """`{"real": bool (B, P)}`, which places of a memory `(B, P, D)` there are; nothing if there is no padding."""
+        return {"real": ops.any(memory != 0, axis=-1)} if self.padded else {}
+
+    def mean_place(self, memory):
+        """The mean `(B, D)` over the places of a memory that there are."""
+        if not self.padded:
+            return ops.mean(memory, axis=1)
+        real = ops.cast(self.real_places(memory)["real"], memory.dtype)
+        return ops.sum(memory, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)[:, None]
 
     def prepare(self, memory):
         raise NotImplementedError(f"{type(self).__name__} does not define `prepare`.")

@@ -1,7 +1,6 @@
 """The decoder that sees the image once, before the first word."""
 
 import keras
-from keras import ops
 
 from captioner.decoders.base import Decoder, repeat_rows
 
@@ -54,7 +53,7 @@ class InjectDecoder(Decoder):
         return {}
 
     def start(self, memory, captions=1):
-        mean = ops.mean(memory, axis=1)
+        mean = self.mean_place(memory)
         return {"cell": [repeat_rows(start(mean), captions) for start in self.starts]}
 
     def step(self, read, state, image):

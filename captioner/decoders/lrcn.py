@@ -51,7 +51,7 @@ class LongTermRecurrentDecoder(Decoder):
         return read if upper_noise is None else {**read, "upper_noise": upper_noise}
 
     def prepare(self, memory):
-        return {"seen": ops.mean(memory, axis=1)}
+        return {"seen": self.mean_place(memory)}
 
     def start(self, memory, captions=1):
         rows = memory.shape[0] * captions

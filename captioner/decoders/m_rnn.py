@@ -46,7 +46,7 @@ class MultimodalDecoder(Decoder):
         return {**read, "projected": self.cell.project(read["words"])}
 
     def prepare(self, memory):
-        return {"seen": ops.mean(memory, axis=1)}
+        return {"seen": self.mean_place(memory)}
 
     def start(self, memory, captions=1):
         return {"cell": self.cell.get_initial_state(memory.shape[0] * captions)}

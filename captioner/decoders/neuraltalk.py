@@ -41,7 +41,7 @@ class NeuralTalkDecoder(Decoder):
         return {}
 
     def start(self, memory, captions=1):
-        seen = repeat_rows(ops.mean(memory, axis=1), captions)
+        seen = repeat_rows(self.mean_place(memory), captions)
         return {"cell": self.cell.get_initial_state(seen.shape[0]), "seen": seen}
 
     def step(self, read, state, image):

@@ -1,7 +1,6 @@
 """The decoder for which the image is the first word."""
 
 import keras
-from keras import ops
 
 from captioner.decoders.base import Decoder, repeat_rows
 
@@ -50,7 +49,7 @@ class ShowAndTellDecoder(Decoder):
         return {}
 
     def start(self, memory, captions=1):
-        word = self.image_word(ops.mean(memory, axis=1))
+        word = self.image_word(self.mean_place(memory))
         # Once an image, not once a caption.
         _, state = self.cell(word, self.cell.get_initial_state(word.shape[0]))
         return {"cell": [repeat_rows(values, captions) for values in state]}

@@ -58,7 +58,8 @@ class UpDownDecoder(Decoder):
         return read if noise is None else {**read, "attend_noise": noise}
 
     def prepare(self, memory):
-        return {"memory": memory, "keys": self.attention.project(memory), "seen": ops.mean(memory, axis=1)}
+        seen = self.mean_place(memory)
+        return {"memory": memory, "keys": self.attention.project(memory), "seen": seen, **self.real_places(memory)}
 
     def start(self, memory, captions=1):
         rows = memory.shape[0] * captions

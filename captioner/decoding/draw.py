@@ -6,7 +6,7 @@
 import numpy as np
 from keras import ops
 
-from captioner.decoding.beam import IMPOSSIBLE
+from captioner.decoding.rules import IMPOSSIBLE
 from captioner.layers.chance import draw
 
 __all__ = ["closed", "draw", "narrowed"]

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from captioner.decoding.beam import IMPOSSIBLE
-from captioner.decoding.draw import closed, draw, narrowed
+from captioner.decoding.constraints import barred, closed_words
+from captioner.decoding.draw import draw, narrowed
+from captioner.decoding.rules import FREE, IMPOSSIBLE, Rules
 
 
 class Sampled(NamedTuple):
@@ -25,7 +26,20 @@ class Sampled(NamedTuple):
     log_probabilities: object
 
 
-def sample(step, state, *, noise, start, end, temperature=1.0, top_k=0, top_p=1.0, forbidden=()):
+def sample(
+    step,
+    state,
+    *,
+    noise,
+    start,
+    end,
+    temperature=1.0,
+    top_k=0,
+    top_p=1.0,
+    forbidden=(),
+    greedy=None,
+    rules: Rules = FREE,
+):
     """Draws captions from the model's own distribution, or from a sharper one.
 
     At each word the scores are divided by `temperature`, all but the `top_k` likeliest words are left out, then all
@@ -43,10 +57,15 @@ def sample(step, state, *, noise, start, end, temperature=1.0, top_k=0, top_p=1.
         top_k: int. 0 for all words.
         top_p: float in (0, 1]. The nucleus of Holtzman et al. 2020, section 3.1.
         forbidden: ids never drawn, such as padding and the unknown word.
+        greedy: bool `(R,)`. Rows where it is True take the likeliest word, as greedy search does; None for none.
+        rules: what captions keep to. Phrases that must occur are for a search, which can tell captions apart by how
+            far they have come with them: here they would have to be forced.
 
     Returns:
         `Sampled`.
     """
+    if rules.always:
+        raise ValueError("Captions with phrases that must occur can be searched for, not drawn.")
     rows, max_words = noise.shape
 
     def going_on(t, live, *_):
@@ -55,17 +74,23 @@ def sample(step, state, *, noise, start, end, temperature=1.0, top_k=0, top_p=1.
     def grow(t, live, words, scores, last, state):
         log_probabilities, state = step(last, state)
         log_probabilities = ops.cast(log_probabilities, "float32")
-        drawn = draw(allowed(log_probabilities, t), ops.take(noise, t, axis=1))
+        weights = allowed(log_probabilities, words, t)
+        drawn = draw(weights, ops.take(noise, t, axis=1))
+        if greedy is not None:
+            drawn = ops.where(greedy, ops.cast(ops.argmax(weights, axis=-1), "int32"), drawn)
         chosen = ops.squeeze(ops.take_along_axis(log_probabilities, drawn[:, None], axis=-1), axis=-1)
         scores = scores + ops.where(live, chosen, 0.0)
         drawn = ops.where(live, drawn, end)
         words = ops.where(ops.arange(max_words) == t, drawn[:, None], words)
         return t + 1, ops.logical_and(live, drawn != end), words, scores, drawn, state
 
-    def allowed(log_probabilities, t):
+    def allowed(log_probabilities, words, t):
         vocabulary_size = log_probabilities.shape[-1]
-        ending = ops.where(ops.arange(vocabulary_size) == end, ops.where(t == 0, IMPOSSIBLE, 0.0), 0.0)
-        scores = log_probabilities + closed(vocabulary_size, {*forbidden, start}) + ending
+        too_short = ops.where(t < rules.minimum_words, IMPOSSIBLE, 0.0)
+        ending = ops.where(ops.arange(vocabulary_size) == end, too_short, 0.0)
+        scores = log_probabilities + closed_words(rules, vocabulary_size, {*forbidden, start}) + ending
+        shut = barred(rules, words, t, vocabulary_size)
+        scores = scores if shut is None else ops.where(shut, IMPOSSIBLE, scores)
         return narrowed(scores, temperature, top_k, top_p)
 
     loop = (

@@ -15,12 +15,13 @@ ENCODERS = Registry(
         "vgg19": "captioner.encoders.vgg:VGG19Encoder",
         "vgg_small": "captioner.encoders.vgg_small:SmallVGGEncoder",
         "keras_application": "captioner.encoders.application:ApplicationEncoder",
+        "glimpses": "captioner.encoders.glimpses:GlimpseEncoder",
     },
 )
 
 
 def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
-    """The encoder that `settings` describe.
+    """The encoder that `settings` describe; with `settings.frames` it sees clips of so many frames.
 
     Args:
         settings: what a recipe or a preset says.
@@ -30,4 +31,9 @@ def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
         UserError: the name is unknown, the weights cannot be had, or the settings do not go together.
     """
     weights = str(weights_path) if weights_path else settings.weights
-    return ENCODERS.get(settings.name).from_settings(settings, weights)
+    encoder = ENCODERS.get(settings.name).from_settings(settings, weights)
+    if not settings.frames:
+        return encoder
+    from captioner.encoders.frames import FrameEncoder
+
+    return FrameEncoder(encoder, settings.frames, settings.frames_cell)

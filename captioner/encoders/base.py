@@ -28,6 +28,9 @@ class Encoder(keras.layers.Layer):
         memory `(B, P, D)`.
     """
 
+    # Whether memory may hold places that are padding: all zeros, for decoders to skip (`Decoder.padded`).
+    padded = False
+
     def __init__(self, spec: ImageSpec, trunk: Trunk | None, top: keras.layers.Layer, grid=None, **kwargs):
         super().__init__(**kwargs)
         self.spec = spec
@@ -47,7 +50,7 @@ class Encoder(keras.layers.Layer):
     @property
     def trunk_shape(self) -> tuple[int, ...]:
         """The shape that `top` takes, without the batch: `(h, w, c)`, `(4096,)`, or that of the images."""
-        return self.trunk.shape if self.trunk else (self.spec.height, self.spec.width, 3)
+        return self.trunk.shape if self.trunk else self.spec.shape
 
     @property
     def weights_fingerprint(self) -> list[list[float]]:

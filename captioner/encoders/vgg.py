@@ -8,6 +8,8 @@ from captioner.encoders.trunk import Trunk
 from captioner.errors import UserError
 from captioner.images import ImageSpec
 
+LAST_BLOCK = tuple(f"block5_conv{n}" for n in (1, 2, 3, 4))  # VGG16 has three of them
+
 
 class VGGEncoder(Encoder):
     """A VGG network, cut at its last convolution (a grid) or at its last hidden layer (one vector).

@@ -14,7 +14,9 @@ from captioner.settings import CaptionerSettings, DecoderSettings
 def build_captioner_parts(settings: CaptionerSettings, vocabulary_size: int, encoder_weights: str | Path | None = None):
     """`(encoder, decoder)` as the settings say."""
     encoder = build_encoder(settings.encoder, weights_path=encoder_weights)
-    return encoder, build_decoder(settings.decoder, vocabulary_size)
+    decoder = build_decoder(settings.decoder, vocabulary_size)
+    decoder.padded = encoder.padded
+    return encoder, decoder
 
 
 def build_decoder(settings: DecoderSettings, vocabulary_size: int):

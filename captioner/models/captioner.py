@@ -1,40 +1,28 @@
 """The image captioner: photographs in, sentences out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from captioner.encoders.fingerprint import is_fingerprint, same_weights
+from captioner.clips import load_pixels
 from captioner.errors import UserError
-from captioner.images import ImageLimits, load_image
+from captioner.images import ImageLimits
 from captioner.models.build import build_captioner_parts
+from captioner.models.caption_writing import Caption, fill_up, write_captions
 from captioner.models.fusion import ShallowFusion, ids_by_name
-from captioner.models.networks import CaptionNetwork, CaptionReader, CaptionSearcher
+from captioner.models.networks import CaptionNetwork, CaptionReader
+from captioner.models.same_trunk import require_same_trunk
+from captioner.models.sampling import Sampling, keys_of
+from captioner.models.scoring import SIDE_BY_SIDE, score_given
 from captioner.presets.folder import read_preset, write_preset
 from captioner.presets.precision import store_in_half_precision
 from captioner.presets.weights import load_checked_weights
 from captioner.settings import CaptionerSettings, SearchSettings
-from captioner.text.tokenisers import get_tokeniser
 from captioner.text.vocabulary import Vocabulary
 
-
-@dataclass(frozen=True)
-class Caption:
-    """A sentence about an image.
-
-    text: the sentence.
-    words: its words, as the tokeniser counts them.
-    score: mean log-probability a word, the end word included, in nats; 0 would be certainty.
-    attention: `(words, P)`, where the decoder looked before each word, if it looks and if that was asked for.
-    """
-
-    text: str
-    words: tuple[str, ...]
-    score: float
-    attention: np.ndarray | None = None
+__all__ = ["Caption", "ImageCaptioner", "encode_with", "fill_up"]
 
 
 class ImageCaptioner:
@@ -62,9 +50,11 @@ class ImageCaptioner:
         self.vocabulary = vocabulary
         self.metadata: dict[str, Any] = {}
         self.encoder, self.decoder = build_captioner_parts(settings, len(vocabulary), encoder_weights)
-        self.network = CaptionNetwork(self.encoder.top, self.decoder, name="captioner")
+        self.encoders = [self.encoder]  # whose features `caption_features` takes
+        self.see = self.encoder.top
+        self.network = CaptionNetwork(self.see, self.decoder, name="captioner")
         self.fusion: ShallowFusion | None = None
-        self._compiled: dict[tuple, CaptionSearcher | CaptionReader] = {}
+        self._compiled: dict[tuple, Any] = {}
         self._build()
 
     def _build(self):
@@ -76,7 +66,7 @@ class ImageCaptioner:
         """Loads a model that `captioner train` or `save_preset` wrote.
 
         Args:
-            folder: the preset.
+            folder: the preset, or the name of a model that is installed with the package, such as "flickr8k".
             encoder_weights: see the class.
 
         Raises:
@@ -89,14 +79,8 @@ class ImageCaptioner:
             raise UserError(f"{folder} cannot be used: {error}") from None
         load_checked_weights(captioner.network, preset.weights)
         captioner.metadata = preset.metadata
-        trained_on = preset.metadata.get("encoder", {}).get("weights", [])
-        if not is_fingerprint(trained_on):
-            raise UserError(f"{folder}/metadata.json is damaged: its entry 'encoder' holds no fingerprint of weights.")
-        if not same_weights(trained_on, captioner.encoder.weights_fingerprint):
-            raise UserError(
-                f"{folder} was trained on other weights of {preset.settings.encoder.name} than those given"
-                f"{f' ({encoder_weights})' if encoder_weights else ''}; with these it would write nonsense."
-            )
+        name = preset.settings.encoder.name
+        require_same_trunk(folder, preset.metadata, captioner.encoder, name, encoder_weights, "write nonsense")
         return captioner
 
     def save_preset(
@@ -155,21 +139,35 @@ class ImageCaptioner:
         attention: bool = False,
         batch_size: int = 16,
         limits: ImageLimits | None = None,
+        search: SearchSettings | None = None,
+        sampling: Sampling | None = None,
     ):
         """Writes captions.
 
         Args:
-            images: a path, bytes, a Pillow image or a uint8 array `(H, W, 3)`, or a list of such.
+            images: a path, bytes, a Pillow image or a uint8 array `(H, W, 3)`, or a list of such; for a model of clips
+                also an animated GIF, a folder of frames, or an array `(T, H, W, 3)`.
             beam_size: beams of the search; the preset's own setting by default.
-            candidates: captions an image, at most `beam_size`.
+            candidates: captions an image, at most `beam_size`, or any number of drawn ones.
             attention: also tell where the decoder looked.
             batch_size: images at once.
+            search: how captions are searched for and what they keep to; the preset's own settings by default.
+            sampling: draw captions, instead of searching for the best ones. The same image gets the same captions for
+                the same seed.
 
         Returns:
-            a list of `candidates` captions, best first; for a list of images, a list of such lists.
+            a list of `candidates` captions, best first (drawn ones as they were drawn); for a list of images, a list of
+            such lists. There are fewer where no more captions exist.
 
         Raises:
             ImageError: an image cannot be read.
+            UserError: the search cannot be done, or finds nothing.
+
+        Example:
+
+            search = SearchSettings(groups=5, must=("dog",), no_repeat_ngram=2)
+            captioner.caption("photo.jpg", beam_size=5, candidates=5, search=search)
+            captioner.caption("photo.jpg", candidates=3, sampling=Sampling(temperature=0.7, seed=1))
         """
         several = isinstance(images, (list, tuple))
         sources = list(images) if several else [images]
@@ -177,19 +175,17 @@ class ImageCaptioner:
         captions = []
         for start in range(0, len(sources), batch_size):
             batch = sources[start : start + batch_size]
-            pixels = np.stack([load_image(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
+            pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
             features = self.encode(pixels, batch_size)
             captions += self.caption_features(
-                features, beam_size=beam_size, candidates=candidates, attention=attention, batch_size=batch_size
-            )
+                features, beam_size=beam_size, candidates=candidates, attention=attention, batch_size=batch_size,
+                search=search, sampling=sampling, keys=keys_of(pixels) if sampling else None,
+            )  # fmt: skip
         return captions if several else captions[0]
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Pixels `(N, H, W, 3)`, N at most `batch_size`, to what `caption_features` takes."""
-        if not self.encoder.cacheable:
-            return pixels
-        rows = len(pixels)
-        return np.asarray(self.encoder.trunk.predict(fill_up(pixels, batch_size or rows)))[:rows]
+        return encode_with(self.encoder, pixels, batch_size)
 
     def caption_features(
         self,
@@ -200,93 +196,99 @@ class ImageCaptioner:
         attention: bool = False,
         batch_size: int = 16,
         search: SearchSettings | None = None,
+        sampling: Sampling | None = None,
+        keys: Sequence[bytes] | None = None,
     ) -> list[list[Caption]]:
         """Captions from the frozen trunk's features (or pixels, where the whole encoder is trained) `(N, ...)`.
 
         Batches are filled up to their full size, so that one compiled search serves all and the same image gets the
         same caption wherever it stands.
+
+        Args:
+            keys: for sampling, what stands for each image in its noise, such as its name; its features by default.
         """
-        search = search or self.settings.search
-        width = max(beam_size or search.beam_size, 1)
-        if not 1 <= candidates <= width:
-            raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
-        searcher = self._compile(
-            CaptionSearcher, batch_size, width, search.max_words, search.length_penalty, self.fusion
-        )
-        captions = []
-        for start in range(0, len(features), batch_size):
-            batch = np.asarray(features[start : start + batch_size], "float32")
-            found = searcher.predict_on_batch(fill_up(batch, batch_size))
-            found = {name: values[: len(batch), :candidates] for name, values in found.items()}
-            looked = self._attention(batch, found["words"], batch_size) if attention else None
-            for row in range(len(batch)):
-                captions.append(self._captions_of(found, row, None if looked is None else looked[row]))
-        return captions
+        return write_captions(
+            self, features, beam_size=beam_size, candidates=candidates, attention=attention, batch_size=batch_size,
+            search=search or self.settings.search, sampling=sampling, keys=keys,
+        )  # fmt: skip
+
+    def score(
+        self,
+        images,
+        captions: Sequence[str] | Sequence[Sequence[str]],
+        *,
+        batch_size: int = 16,
+        limits: ImageLimits | None = None,
+    ):
+        """Tells how likely given captions are.
+
+        Args:
+            images: as for `caption`: an image, or a list of images.
+            captions: those of the image; for a list of images a list of captions each.
+            batch_size: images at once.
+
+        Returns:
+            a list of `ScoredCaption`; for a list of images, a list of such lists.
+
+        Raises:
+            ImageError: an image cannot be read.
+            UserError: there are not as many lists of captions as images, or a caption is too long.
+
+        Example:
+
+            likely, unlikely = captioner.score("photo.jpg", ["a dog runs", "two cats asleep"])
+            print(likely.score > unlikely.score, likely.perplexity, unlikely.unknown)
+        """
+        several = isinstance(images, (list, tuple))
+        sources, given = (list(images), list(captions)) if several else ([images], [captions])
+        if len(sources) != len(given) or any(isinstance(each, str) for each in given):
+            raise UserError(
+                f"Each of the {len(sources):,} images needs a list of captions; received {len(given):,} lists or texts."
+            )
+        batch_size = min(batch_size, max(len(sources), 1))
+        width = min(SIDE_BY_SIDE, max(map(len, given), default=1)) or 1
+        scored = []
+        for start in range(0, len(sources), batch_size):
+            batch = sources[start : start + batch_size]
+            pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
+            features = self.encode(pixels, batch_size)
+            scored += score_given(self, features, given[start : start + batch_size], batch_size, width)
+        return scored if several else scored[0]
 
     def score_features(self, features: np.ndarray, captions: Sequence[Sequence[str]], batch_size: int = 16):
         """Log-probability of each word of given captions, the end word included.
 
         Args:
             features: `(N, ...)`.
-            captions: for each of the N images as many captions as for the others.
+            captions: of each of the N images, any number.
 
         Returns:
             for each image a list of arrays, one a caption.
         """
-        tokenise = get_tokeniser(self.vocabulary.tokeniser).tokenise
-        words = [[tokenise(caption) for caption in given] for given in captions]
-        longest = max(len(each) for given in words for each in given) + 2
-        # A multiple of eight: few lengths, few compilations.
-        length = -(-(longest - 1) // 8) * 8 + 1
-        ids = np.array([[self.vocabulary.encode(text, length) for text in given] for given in captions], "int32")
-        scores = []
-        for start in range(0, len(features), batch_size):
-            batch = np.asarray(features[start : start + batch_size], "float32")
-            chunk = ids[start : start + batch_size]
-            read = self._read(batch, chunk, batch_size)["log_probabilities"]
-            for row in range(len(batch)):
-                given = words[start + row]
-                scores.append([read[row, index, : len(each) + 1] for index, each in enumerate(given)])
-        return scores
+        scored = score_given(self, features, captions, batch_size)
+        return [[caption.log_probabilities for caption in given] for given in scored]
 
-    def _compile(self, kind, shape, *options):
+    def compiled(self, kind, shape, *options):
         """A compiled network for inputs of one shape.
 
         Given a second shape, Keras would compile it anew for any shape, but a search has to know its own.
         """
         key = (kind, shape, *options)
         if key not in self._compiled:
-            self._compiled[key] = kind(self.encoder.top, self.decoder, *options)
+            self._compiled[key] = kind(self.see, self.decoder, *options)
             self._compiled[key].compile(jit_compile=True)
         return self._compiled[key]
 
-    def _read(self, features, words, batch_size):
+    def read(self, features: np.ndarray, words: np.ndarray, batch_size: int, kind=CaptionReader):
+        """What a `CaptionReader`, or another of its kind, tells of word ids `(N, C, T)`, N at most `batch_size`."""
         inputs = {"image": fill_up(features, batch_size), "words": fill_up(words, batch_size)}
-        reader = self._compile(CaptionReader, inputs["words"].shape)
+        reader = self.compiled(kind, inputs["words"].shape)
         return {name: values[: len(features)] for name, values in reader.predict_on_batch(inputs).items()}
 
-    def _attention(self, features, words, batch_size):
-        edge = np.full((*words.shape[:2], 1), self.vocabulary.start_id, "int32")
-        return self._read(features, np.concatenate([edge, words, edge], axis=2), batch_size).get("attention")
 
-    def _captions_of(self, found, row, looked) -> list[Caption]:
-        captions = []
-        for index in range(found["words"].shape[1]):
-            length = int(found["lengths"][row, index])
-            words = self.vocabulary.decode(found["words"][row, index, :length])
-            captions.append(
-                Caption(
-                    text=get_tokeniser(self.vocabulary.tokeniser).detokenise(words),
-                    words=tuple(words),
-                    score=float(found["log_probabilities"][row, index]) / (length + 1),
-                    attention=None if looked is None else looked[index, :length],
-                )
-            )
-        return captions
-
-
-def fill_up(values: np.ndarray, rows: int) -> np.ndarray:
-    """Repeats the last row until there are `rows`."""
-    if len(values) == rows:
-        return values
-    return np.concatenate([values, np.repeat(values[-1:], rows - len(values), axis=0)])
+def encode_with(encoder, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+    """What an encoder's frozen trunk says of pixels `(N, H, W, 3)`; the pixels themselves if it has none."""
+    if not encoder.cacheable:
+        return pixels
+    rows = len(pixels)
+    return np.asarray(encoder.trunk.predict(fill_up(pixels, batch_size or rows)))[:rows]

@@ -11,41 +11,59 @@ import keras
 from keras import ops
 
 from captioner.decoding.beam import beam_search
+from captioner.decoding.own_words import with_own_words
+from captioner.decoding.rules import FREE
 from captioner.decoding.sample import sample
 from captioner.text.vocabulary import Vocabulary
 
 PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
+NEVER = (PAD, UNKNOWN)  # written by no search and drawn by no chance
 
 
 class CaptionNetwork(keras.Model):
     """Teacher forcing: scores of each next word of given captions.
 
     Args:
-        see: layer. `image` to memory `(B, P, D)`.
+        see: layer. `image` to memory `(B, P, D)`. One with `look` and `learn_where` (`GlimpseCore`) chooses by chance
+            what it sees while it learns, and is rewarded with the mean log-probability of the image's words.
         decoder: any decoder.
         attention_penalty: float, lambda. Weight of the doubly stochastic regulariser
             `lambda mean_p (1 - sum_t a_tp)^2`, which asks the decoder to look at every place about equally often in
             the course of a caption (Xu et al. 2015, section 4.2.1, as a mean over places).
+        noisy: bool. Whether dropout and whatever else is drawn by chance act while training. For captions that a model
+            drew without, the exact gradient is the one without.
+        likeliest: bool. In scheduled sampling, read the likeliest words in place of drawn ones.
 
     Call arguments:
         inputs: `{"image": (B, ...), "words": int (B, C, T)}`, while training also `"targets" int (B, C, T)` for
-            decoders that learn from more than cross-entropy.
+            decoders that learn from more than cross-entropy. For scheduled sampling while training also
+            `"own" bool (B, C, T)`, where the decoder reads its own word, and `"chance" (B, C, T)`, uniform in [0, 1);
+            see `with_own_words`.
 
     Returns:
         logits `(B, C, T, V)`.
     """
 
-    def __init__(self, see, decoder, attention_penalty=0.0, **kwargs):
+    def __init__(self, see, decoder, attention_penalty=0.0, noisy=True, likeliest=False, **kwargs):
         super().__init__(**kwargs)
         self.see = see
         self.decoder = decoder
         self.attention_penalty = attention_penalty
+        self.noisy = noisy
+        self.likeliest = likeliest
 
     def call(self, inputs, training=False):
-        memory = self.see(ops.cast(inputs["image"], "float32"), training=training)
+        noisy = bool(training and self.noisy)
+        image, chances = ops.cast(inputs["image"], "float32"), None
+        if noisy and hasattr(self.see, "look"):  # it chooses by chance what it sees, and learns from what comes of it
+            memory, chances = self.see.look(image, training=True)
+        else:
+            memory = self.see(image, training=noisy)
         images, captions, length = inputs["words"].shape
         words = ops.reshape(inputs["words"], (images * captions, length))
-        logits, extras = self.decoder(words, memory, training=training)
+        if training and "own" in inputs:
+            words = self.own_words(words, memory, inputs)
+        logits, extras = self.decoder(words, memory, training=noisy)
         if training and self.attention_penalty and "attention" in extras:
             # Steps that write a word or the end: the end word as input has padding for its target.
             real = ops.cast(ops.logical_and(words != PAD, words != END), logits.dtype)[:, :, None]
@@ -60,7 +78,27 @@ class CaptionNetwork(keras.Model):
             extra = self.decoder.extra_loss(log_probabilities_of(targets, logits), real, extras)
             if extra is not None:
                 self.add_loss(extra)
+            if chances is not None:
+                per_image = ops.reshape(log_probabilities_of(targets, logits) * real, (images, captions * length))
+                count = ops.sum(ops.reshape(real, (images, captions * length)), axis=1)
+                reward = ops.sum(per_image, axis=1) / ops.maximum(count, 1.0)  # mean log-probability a word
+                self.add_loss(self.see.learn_where(chances, reward, ops.cast(count > 0, reward.dtype)))
         return ops.reshape(logits, (images, captions, length, logits.shape[-1]))
+
+    def own_words(self, words, memory, inputs):
+        """Input words `(R, T)`, some of them the decoder's own: it writes as it does in use, without dropout."""
+        memory = ops.stop_gradient(memory)
+        never_before_a_word = (PAD, START, END)
+        return with_own_words(
+            step_of(self.decoder, memory),
+            self.decoder.start(memory, captions=words.shape[0] // memory.shape[0]),
+            words,
+            ops.reshape(inputs["own"], words.shape),
+            ops.reshape(inputs["chance"], words.shape),
+            fixed=never_before_a_word,
+            closed_words=never_before_a_word,
+            likeliest=self.likeliest,
+        )
 
 
 class CaptionSearcher(keras.Model):
@@ -72,6 +110,7 @@ class CaptionSearcher(keras.Model):
         max_words: int, T.
         length_penalty: float. See `beam_search`.
         fusion: `ShallowFusion` with a language model, or None.
+        groups, diversity, rules: see `beam_search`.
 
     Call arguments:
         image: `(B, ...)`; B must be known when it is traced.
@@ -80,14 +119,29 @@ class CaptionSearcher(keras.Model):
         dictionary `words` int `(B, K, T)`, `lengths` int `(B, K)`, `log_probabilities` `(B, K)`, best first.
     """
 
-    def __init__(self, see, decoder, beam_size, max_words, length_penalty, fusion=None, **kwargs):
+    def __init__(
+        self,
+        see,
+        decoder,
+        beam_size,
+        max_words,
+        length_penalty,
+        fusion=None,
+        groups=1,
+        diversity=0.0,
+        rules=FREE,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.see = see
         self.decoder = decoder
         self.fusion = fusion
         self.beam_size = beam_size
-        self.max_words = max_words
-        self.length_penalty = length_penalty
+        self.rows_an_image = beam_size * rules.banks
+        self.options = {
+            "width": beam_size, "max_words": max_words, "length_penalty": length_penalty, "groups": groups,
+            "diversity": diversity, "rules": rules,
+        }  # fmt: skip
 
     def call(self, image):
         if image.shape[0] is None:
@@ -97,19 +151,11 @@ class CaptionSearcher(keras.Model):
             )
         memory = self.see(ops.cast(image, "float32"))
         step = step_of(self.decoder, memory)
-        state = self.decoder.start(memory, captions=self.beam_size)
+        state = self.decoder.start(memory, captions=self.rows_an_image)
         if self.fusion is not None:
-            step, state = self.fusion.mix(step, state, rows=memory.shape[0] * self.beam_size)
+            step, state = self.fusion.mix(step, state, rows=image.shape[0] * self.rows_an_image)
         searched = beam_search(
-            step,
-            state,
-            batch_size=memory.shape[0],
-            start=START,
-            end=END,
-            width=self.beam_size,
-            max_words=self.max_words,
-            length_penalty=self.length_penalty,
-            forbidden=(PAD, UNKNOWN),
+            step, state, batch_size=image.shape[0], start=START, end=END, forbidden=NEVER, **self.options
         )
         return searched._asdict()
 
@@ -146,32 +192,48 @@ class CaptionSampler(keras.Model):
     Args:
         see, decoder: as in `CaptionNetwork`.
         temperature, top_k, top_p: see `sample`.
+        greedy: bool. Write the greedy caption of each image as well, as the last of its captions: one loop serves both.
+        fusion: `ShallowFusion` with a language model, or None.
+        rules: what captions keep to; phrases that must occur cannot be drawn. See `sample`.
 
     Call arguments:
         inputs: `{"image": (B, ...), "noise": (B, C, T)}`: for each of C captions of at most T words, end word included,
             uniform noise in [0, 1).
 
     Returns:
-        dictionary `words` int `(B, C, T)`, `lengths` int `(B, C)`, `ended` bool `(B, C)`, `log_probabilities` `(B, C)`.
+        dictionary `words` int `(B, C, T)`, `lengths` int `(B, C)`, `ended` bool `(B, C)`, `log_probabilities` `(B, C)`;
+        C + 1 in place of C with `greedy`.
     """
 
-    def __init__(self, see, decoder, temperature=1.0, top_k=0, top_p=1.0, **kwargs):
+    def __init__(
+        self, see, decoder, temperature=1.0, top_k=0, top_p=1.0, greedy=False, fusion=None, rules=FREE, **kwargs
+    ):
         super().__init__(**kwargs)
         self.see = see
         self.decoder = decoder
-        self.narrowing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+        self.greedy = greedy
+        self.fusion = fusion
+        self.options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rules": rules}
 
     def call(self, inputs):
-        images, captions, length = inputs["noise"].shape
+        noise, greedy = inputs["noise"], None
+        if self.greedy:
+            noise = ops.pad(noise, [[0, 0], [0, 1], [0, 0]])
+            greedy = ops.arange(noise.shape[0] * noise.shape[1]) % noise.shape[1] == noise.shape[1] - 1
+        images, captions, length = noise.shape
         memory = self.see(ops.cast(inputs["image"], "float32"))
+        step, state = step_of(self.decoder, memory), self.decoder.start(memory, captions=captions)
+        if self.fusion is not None:
+            step, state = self.fusion.mix(step, state, rows=images * captions)
         sampled = sample(
-            step_of(self.decoder, memory),
-            self.decoder.start(memory, captions=captions),
-            noise=ops.reshape(inputs["noise"], (images * captions, length)),
+            step,
+            state,
+            noise=ops.reshape(noise, (images * captions, length)),
             start=START,
             end=END,
-            forbidden=(PAD, UNKNOWN),
-            **self.narrowing,
+            forbidden=NEVER,
+            greedy=greedy,
+            **self.options,
         )
         folded = sampled._asdict().items()
         return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in folded}

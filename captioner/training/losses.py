@@ -40,38 +40,3 @@ class MaskedCrossEntropy(keras.losses.Loss):
 
     def get_config(self):
         return {"name": self.name, "label_smoothing": self.label_smoothing, "pad_id": self.pad_id}
-
-
-@keras.saving.register_keras_serializable("captioner")
-class PolicyGradient(keras.losses.Loss):
-    """The loss whose gradient is that of the expected reward, turned round (REINFORCE).
-
-        loss = - 1 / N sum_n advantage_n log p(y_n)
-
-    y are words that the model drew itself, N their number, and the advantage of a caption, the same for all its words,
-    is what it was rewarded beyond a baseline. The value itself means nothing; only its gradient does.
-
-    Args:
-        pad_id: int. The target that does not count.
-
-    Call arguments:
-        y_true: int `(B, C, T)`.
-        y_pred: logits `(B, C, T, V)`.
-        sample_weight: advantages `(B, C)`.
-
-    Reference: Williams 1992; for captions [Rennie et al. 2017](https://arxiv.org/abs/1612.00563), section 3.
-    """
-
-    def __init__(self, pad_id=0, name="policy_gradient", **kwargs):
-        super().__init__(name=name, reduction=None)
-        self.pad_id = pad_id
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.cast(y_true, "int32")
-        log_probabilities = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
-        drawn = ops.squeeze(ops.take_along_axis(log_probabilities, y_true[..., None], axis=-1), axis=-1)
-        real = ops.cast(y_true != self.pad_id, "float32")
-        return -ops.sum(sample_weight[..., None] * drawn * real) / ops.maximum(ops.sum(real), 1.0)
-
-    def get_config(self):
-        return {"name": self.name, "pad_id": self.pad_id}

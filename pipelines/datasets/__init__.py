@@ -15,6 +15,7 @@ DATASETS = Registry(
     "data set layout",
     {
         "shapes": "pipelines.datasets.shapes",
+        "clips": "pipelines.datasets.clips",
         "flickr8k": "pipelines.datasets.flickr8k",
         "flickr30k": "pipelines.datasets.flickr30k",
         "coco": "pipelines.datasets.coco",

@@ -12,15 +12,14 @@ The world itself is in `pipelines/shapes/`; the questions are read by
 """
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
 
 from captioner.errors import UserError, nearest
-from pipelines.datasets.text import parse_json, read_lines
-from pipelines.examples import CaptionExample, DataSet, Problem
+from pipelines.datasets.drawn import LICENCE, drawn_with, read_captions, records, why, write_records, write_text
+from pipelines.examples import DataSet
 from pipelines.shapes.captions import write_captions
 from pipelines.shapes.drawing import draw_scene
 from pipelines.shapes.questions import write_questions
@@ -28,7 +27,6 @@ from pipelines.shapes.scenes import NOVEL_PAIRS, Scene, sample_scenes
 
 EXPECTS = "captions.jsonl and scenes.jsonl beside images/, as drawn by this program"
 SIZES: Mapping[str, int] = MappingProxyType({"train": 4000, "dev": 500, "test": 500, "novel": 300})
-LICENCE = "drawn by this program; free to use without conditions (CC0)"
 WORLD_VERSION = 1  # to be raised when the same seed no longer gives the same pixels and captions
 QUESTIONS_VERSION = 2  # the same of questions: of a drawing with older ones only these are written anew
 _TITLE = "Shapes: drawn scenes of one to four coloured shapes"  # by which a folder of ours is known
@@ -60,7 +58,7 @@ def draw(
     world = {"version": WORLD_VERSION, "seed": seed, "sizes": sizes, "image_size": image_size}
     settings = {**world, "questions": QUESTIONS_VERSION}
     try:
-        drawn = _drawn_with(root)
+        drawn = drawn_with(root)
         if drawn == settings:
             return
         if not isinstance(drawn, dict) or {**drawn, "questions": QUESTIONS_VERSION} != settings:
@@ -78,17 +76,7 @@ def recognise(root: Path) -> bool:
 def read(root: Path) -> DataSet:
     """The pictures with their captions; a line without use or without its picture is a `Problem`."""
     root = Path(root)
-    examples, problems = [], []
-    for line, record, problem in _records(root / "captions.jsonl"):
-        try:
-            if problem is None:
-                examples.append(CaptionExample(
-                    record["image"], _image(root, record), _texts(record["captions"]), str(record["split"])
-                ))  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            problem = _why(error)
-        if problem is not None:
-            problems.append(Problem(root / "captions.jsonl", line, problem))
+    examples, problems = read_captions(root)
     notes = ("Pictures in the split 'novel' hold colour-shape pairs that the other splits never show.",)
     return DataSet("shapes", root, tuple(examples), tuple(problems), LICENCE, notes)
 
@@ -101,12 +89,12 @@ def read_scenes(root: Path, split: str | None = None) -> dict[str, Scene]:
     """
     path = Path(root) / "scenes.jsonl"
     scenes = {}
-    for line, record, problem in _records(path):
+    for line, record, problem in records(path):
         try:
             if problem is None and split in (None, record["split"]):
                 scenes[record["image"]] = Scene.from_record(record)
         except (KeyError, TypeError, ValueError) as error:
-            problem = _why(error)
+            problem = why(error)
         if problem is not None:
             raise UserError(f"{path}:{line}: {problem} Draw the data set again.")
     return scenes
@@ -128,13 +116,6 @@ def _checked(sizes: Mapping[str, int], image_size: int) -> dict[str, int]:
     return {split: sizes[split] for split in SIZES if sizes.get(split)}  # always drawn in this order
 
 
-def _drawn_with(root: Path) -> dict | None:
-    try:
-        return json.loads((root / "drawn.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def _make_room(root: Path) -> None:
     """Makes the folder, or removes what an earlier drawing left in it; never touches anything else."""
     root.mkdir(parents=True, exist_ok=True)
@@ -150,7 +131,7 @@ def _make_room(root: Path) -> None:
 
 def _draw(root: Path, settings: dict, progress: Callable[[int, int], None] | None) -> None:
     seed, sizes = settings["seed"], settings["sizes"]
-    _write(root / "README.txt", _readme(settings))
+    write_text(root / "README.txt", _readme(settings))
     captions, scenes = [], []
     for drawn, (split, number, scene) in enumerate(sample_scenes(seed, sizes), start=1):
         place = {"image": f"images/{split}_{number:05d}.png", "split": split}
@@ -160,8 +141,8 @@ def _draw(root: Path, settings: dict, progress: Callable[[int, int], None] | Non
         scenes.append({**place, **scene.record()})
         if progress:
             progress(drawn, sum(sizes.values()))
-    for name, records in (("captions", captions), ("scenes", scenes)):
-        _write_records(root / f"{name}.jsonl", records)
+    write_records(root / "captions.jsonl", captions)
+    write_records(root / "scenes.jsonl", scenes)
 
 
 def _write_questions(root: Path, settings: dict) -> None:
@@ -178,20 +159,9 @@ def _write_questions(root: Path, settings: dict) -> None:
         )
         for question in asked
     ]
-    _write_records(root / "questions.jsonl", questions)
-    _write(root / "README.txt", _readme(settings))
-    _write(root / "drawn.json", json.dumps(settings) + "\n")
-
-
-def _write_records(path: Path, records: list[dict]) -> None:
-    _write(path, "".join(json.dumps(record) + "\n" for record in records))
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes the whole file or nothing, with the same bytes on every platform."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(text.encode("utf-8"))
-    os.replace(beside, path)
+    write_records(root / "questions.jsonl", questions)
+    write_text(root / "README.txt", _readme(settings))
+    write_text(root / "drawn.json", json.dumps(settings) + "\n")
 
 
 def _readme(settings: dict) -> str:
@@ -203,36 +173,3 @@ def _readme(settings: dict) -> str:
         f"The split `novel` shows these pairs, which the other splits never do: {pairs}.\n\n"
         f"Licence: {LICENCE}.\n"
     )
-
-
-# Reading.
-
-
-def _records(path: Path) -> Iterator[tuple[int, dict, str | None]]:
-    """`(line, record, what is wrong with it)` for every line that is not blank."""
-    for line, text in read_lines(path):
-        try:
-            record = parse_json(text, "This line")
-        except UserError as error:
-            yield line, {}, str(error)
-            continue
-        yield ((line, record, None) if isinstance(record, dict) else (line, {}, "This line is not a JSON object."))
-
-
-def _image(root: Path, record: dict) -> Path:
-    path = root / record["image"]
-    if not path.is_file():
-        raise ValueError(f"The picture {record['image']} is not there.")
-    return path
-
-
-def _texts(values: list) -> tuple[str, ...]:
-    if not isinstance(values, list) or not values or not all(isinstance(v, str) and v.strip() for v in values):
-        raise ValueError("There is no text, or an empty one.")
-    return tuple(values)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"The key {error.args[0]!r} is missing."
-    return str(error)

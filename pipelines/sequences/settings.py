@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from captioner.models.sequences.settings import ReaderSettings, SequenceSettings, Task
-from captioner.settings import DecoderSettings, SearchSettings, Settings, TextSettings
+from captioner.settings import BeamSettings, DecoderSettings, Settings, TextSettings
 from pipelines.settings import AnyRecipe, LoopSettings
 
 
@@ -42,7 +42,7 @@ class SequenceRecipe(AnyRecipe):
     text: TextSettings = TextSettings(tokeniser="unicode", minimum_count=1)
     reader: ReaderSettings = ReaderSettings()
     decoder: DecoderSettings = DecoderSettings()
-    search: SearchSettings = SearchSettings(beam_size=1)
+    search: BeamSettings = BeamSettings(beam_size=1)
     training: SequenceTrainingSettings = SequenceTrainingSettings()
 
     def model(self, **found) -> SequenceSettings:

@@ -33,7 +33,7 @@ def draw_scene(scene: Scene, size: int = 64) -> Image.Image:
     """The picture of `scene`, RGB, `size` x `size` pixels."""
     picture = Image.new("RGB", (size, size), scene.background)
     for thing in scene.things:
-        mask = _stencil(thing.shape, thing.radius, thing.turn, size)
+        mask = stencil(thing.shape, thing.radius, thing.turn, size)
         colour = tuple(min(max(channel + thing.shade, 0), 255) for channel in PAINTS[thing.colour])
         corner = (thing.x * size // FRAME - mask.width // 2, thing.y * size // FRAME - mask.height // 2)
         picture.paste(colour, (*corner, corner[0] + mask.width, corner[1] + mask.height), mask)
@@ -68,7 +68,7 @@ def _wrapped(pen: ImageDraw.ImageDraw, text: str, width: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _stencil(shape: str, radius: int, turn: int, size: int) -> Image.Image:
+def stencil(shape: str, radius: int, turn: int, size: int) -> Image.Image:
     """How much of each pixel `shape` covers, 0 to 255, as a mask a little wider than the shape."""
     unit = radius * size * _POINTS * 2 // FRAME  # the radius, in half steps of the lattice
     half = (radius * size * 5 // (FRAME * 4)) + 1  # pixels; a point of a star reaches 1.2 radii

@@ -56,6 +56,23 @@ def test_the_order_depends_on_seed_and_epoch_alone(batches):
     assert not np.array_equal(batches.order(3), other.order(3)), "the seed changes nothing"
 
 
+def test_own_words_grow_with_the_steps_and_come_again_when_a_run_goes_on(batches):
+    """Which words are replaced has to be known from the step alone, or a run that was stopped would learn otherwise."""
+    asked = []
+    batches.own_words = lambda done: asked.append(done) or done / 10
+    whole = [inputs for inputs, _ in batches.epoch(1)]
+    assert sorted(set(asked)) == [3, 4, 5], "the steps of an epoch before this one count"
+    for step, inputs in enumerate(whole):
+        own, chance = np.asarray(inputs["own"]), np.asarray(inputs["chance"])
+        assert own.shape == chance.shape == inputs["words"].shape and own.dtype == bool
+        assert chance.min() >= 0 and chance.max() < 1 and own.mean() == pytest.approx((3 + step) / 10, abs=0.25)
+    (rest,) = [inputs for inputs, _ in batches.epoch(1, 2)]
+    assert all(np.array_equal(rest[name], whole[2][name]) for name in rest)
+    assert not np.array_equal(whole[0]["chance"], whole[1]["chance"])
+    batches.own_words = None
+    assert "own" not in next(iter(batches.epoch(1)))[0]
+
+
 def test_skipping_gives_the_tail(batches):
     whole = collected(batches.epoch(2))
     assert len(whole) == batches.steps == 3

@@ -17,7 +17,7 @@ from pipelines.cli import app
 ROOT = Path(__file__).parents[2]
 REGISTRIES = [
     "captioner.cells:CELLS", "captioner.encoders:ENCODERS", "captioner.decoders:DECODERS", "captioner.metrics:METRICS",
-    "captioner.text:TOKENISERS", "pipelines.datasets:DATASETS",
+    "captioner.text:TOKENISERS", "pipelines.datasets:DATASETS", "captioner.metrics:ANSWER_METRICS",
 ]  # fmt: skip
 
 
@@ -30,11 +30,24 @@ def test_help_loads_nothing_heavy():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
     assert not loaded & {"keras", "tensorflow", "pandas", "matplotlib", "numpy", "PIL", "pydantic", "nltk"}
-    for name in ("train", "caption", "evaluate", "compare", "features", "check", "data", "list"):
+    for name in ("train", "caption", "ask", "evaluate", "compare", "features", "check", "data", "list"):
         assert name in done.stdout
 
 
-@pytest.mark.parametrize("kind", ["cells", "encoders", "decoders", "datasets", "recipes", "metrics", "tokenisers"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "cells",
+        "encoders",
+        "question-encoders",
+        "decoders",
+        "datasets",
+        "question-datasets",
+        "recipes",
+        "metrics",
+        "tokenisers",
+    ],
+)
 def test_every_list_names_something(kind):
     done = run("list", kind)
     assert done.exit_code == 0 and len(done.stdout.split()) > 3

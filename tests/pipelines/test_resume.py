@@ -31,6 +31,8 @@ SETTINGS = [
     "training.warmup_steps=5",
     "training.attention_penalty=0.1",
     "training.average_weights=0.9",
+    "training.own_words=0.5",
+    'training.views=["flip"]',
     "training.select_by=bleu_4",
 ]
 STEPS = 60  # an epoch; enough of them that a kill always lands between two
@@ -89,7 +91,8 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
 @pytest.mark.long
 def test_a_run_that_was_killed_twice_ends_as_one_that_never_was(data, tmp_path):
     """Anything a checkpoint forgets shows here: dropout's seeds, the optimiser's moments and step, moving averages, the
-    order of the data and the place in it, the mean of the loss, the best score so far."""
+    order of the data and the place in it, which words are the decoder's own, the view of each image, the mean of
+    the loss, the best score so far."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(start(whole, data))
     often = "training.checkpoint_minutes=1e-9"

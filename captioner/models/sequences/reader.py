@@ -87,15 +87,30 @@ class SequenceReader(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, mask=None, training=False):
-        outputs, _ = self.levels[0](inputs, mask=mask, training=training)
+        outputs, final, _ = self.read(inputs, mask, training)
+        return outputs, final
+
+    def read(self, inputs, mask=None, training=False):
+        """What `call` returns, and the last states of all layers: a flat list, as `state_sizes` has them."""
+        outputs, states = self.levels[0](inputs, mask=mask, training=training)
+        states = list(states)
         for level in self.levels[1:]:
-            made, _ = level(self.dropout(outputs, training=training), mask=mask, training=training)
+            made, more = level(self.dropout(outputs, training=training), mask=mask, training=training)
             outputs = outputs + made if self.connection == "residual" else made
+            states += more
         # Under a mask the output of a step that is left out is that of the step before it.
         final = outputs[:, -1]
         if self.bidirectional:
             final = ops.concatenate([final[:, : self.units], outputs[:, 0, self.units :]], axis=-1)
-        return outputs, final
+            states = [state for side in states for state in side]
+        return outputs, final, states
+
+    def state_sizes(self):
+        """The sizes of the state tensors, the lowest layer's first, forward before backward."""
+        if not self.bidirectional:
+            return self.levels[0].cell.state_sizes()
+        sides = [side for level in self.levels for side in (level.forward, level.backward)]
+        return [size for side in sides for size in side.cell.state_sizes()]
 
     def start(self, rows):
         """The states before the first step of `rows` sequences, for `step`."""

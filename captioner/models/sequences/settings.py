@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from captioner.settings import DecoderSettings, SearchSettings, Settings, Share, TextSettings
+from captioner.settings import BeamSettings, DecoderSettings, Settings, Share, TextSettings
 
 Task = Literal["tag", "classify", "translate", "frames", "describe"]
 
@@ -34,4 +34,4 @@ class SequenceSettings(Settings):
     text: TextSettings = TextSettings(tokeniser="unicode")
     reader: ReaderSettings = ReaderSettings()
     decoder: DecoderSettings = DecoderSettings()  # of translate and describe
-    search: SearchSettings = SearchSettings()
+    search: BeamSettings = BeamSettings()

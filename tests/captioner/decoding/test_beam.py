@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from captioner.decoding.beam import IMPOSSIBLE, beam_search
+from captioner.decoding.rules import FREE
 from tests.support import numbers
 
 PAD, START, END, UNKNOWN = range(4)
@@ -78,8 +79,8 @@ def search(language, width, images=None, compiled=False, max_words=3, **options)
 
     def run():
         return beam_search(
-            language.step, language.start(images, width), batch_size=len(images), start=START, end=END,
-            width=width, max_words=max_words, forbidden=FORBIDDEN, **options,
+            language.step, language.start(images, width * options.get("rules", FREE).banks), batch_size=len(images),
+            start=START, end=END, width=width, max_words=max_words, forbidden=FORBIDDEN, **options,
         )  # fmt: skip
 
     found = [np.asarray(part) for part in (tf.function(run, jit_compile=True)() if compiled else run())]

@@ -22,6 +22,7 @@ TINY = {
     "vgg19": {"image_size": 32, "pool": 1},
     "vgg_small": {"image_size": 16, "channels": 16, "pool": 1},
     "keras_application": {"application": "MobileNet", "image_size": 64, "pool": 1},
+    "glimpses": {"image_size": 16, "channels": 8, "glimpses": 3, "glimpse_size": 4, "glimpse_scales": 2},
 }
 
 

@@ -155,7 +155,7 @@ def test_a_gif_gives_all_its_frames(tmp_path):
 
 def test_clips_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="empty holds no images"):
+    with pytest.raises(UserError, match="empty: this folder holds no images"):
         read_clip(tmp_path / "empty", 8)
     (tmp_path / "text.gif").write_text("no picture")
     with pytest.raises(UserError, match=r"text\.gif"):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from captioner.training.losses import PolicyGradient
+from captioner.training.policy_gradient import PolicyGradient
 
 VOCABULARY, LENGTH = 3, 2
 
@@ -37,6 +37,31 @@ def test_averaged_over_all_captions_the_loss_has_the_exact_gradient():
             loss = PolicyGradient()(captions[None] + 1, scores, advantages)
         words = LENGTH * len(captions)
         np.testing.assert_allclose(words * tape.gradient(loss, logits), -exact, atol=1e-5)
+
+
+def test_words_that_are_never_drawn_are_left_alone():
+    """With a mean advantage below zero, which is usual, each step would make the unknown word likelier."""
+    pad, end, unknown = 0, 1, 2
+    logits = tf.Variable(np.random.default_rng(0).normal(size=(LENGTH, 5)).astype("float32"))
+    first, second = [3, 4], [1, 3, 4]  # what may be drawn: no caption is empty
+    captions = np.array([(one, other) for one in first for other in second])
+    rewards = np.random.default_rng(1).normal(size=len(captions)).astype("float32") - 3.0
+    temperature = 0.7
+    with tf.GradientTape() as tape:
+        closed = np.array([[-1e9, -1e9, -1e9, 0, 0], [-1e9, 0, -1e9, 0, 0]], "float32")
+        log_p = ops.log_softmax(logits / temperature + closed, axis=-1)
+        chosen = sum(tf.gather(log_p[t], captions[:, t]) for t in range(LENGTH))
+        expected_reward = tf.reduce_sum(tf.exp(chosen) * rewards)
+    exact = tape.gradient(expected_reward, logits)
+    loss_of = PolicyGradient(pad, never=(pad, unknown), end_id=end, temperature=temperature)
+    with tf.GradientTape() as tape:
+        scores = tf.repeat(logits[None, None], len(captions), axis=1)
+        loss = loss_of(captions[None], scores, (np.exp(chosen) * rewards)[None])
+    gradient = LENGTH * len(captions) * tape.gradient(loss, logits).numpy()
+    np.testing.assert_allclose(gradient, -exact, atol=1e-5)
+    assert not gradient[:, [pad, unknown]].any() and not gradient[0, end], "nothing moves what cannot be drawn"
+    again = PolicyGradient.from_config(loss_of.get_config())
+    assert float(again(captions[None], scores, (np.exp(chosen) * rewards)[None])) == float(loss)
 
 
 def test_padding_has_no_part_in_it():

@@ -1,0 +1,201 @@
+"""Looking at an image piece by piece, each place chosen by the network itself."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("captioner")
+class GlimpseCore(keras.layers.Layer):
+    """A recurrent network that sees an image in a series of glimpses and decides where to look next.
+
+        x_t   = patches of the image around l_t, one a scale        the retina, see `retina`
+        g_t   = relu(W_g [what(x_t); relu(W_l l_t)])                what is seen, and where
+        h_t   = cell(g_t, h_(t-1))
+        mu_t  = tanh(W_h h_t + b_h)                                 where to look next
+        l_t+1 ~ N(mu_t, spread^2 I)  while training, mu_t else      l_1 is the middle of the image
+        b_t   = w . h_t + c                                         the reward that is expected
+
+    `what` is a convolution, a 2 x 2 maximum pooling and a dense layer. Nothing is differentiated through l_t: what
+    chooses places learns from a reward by `learn_where`. The noise of all places is drawn before the loop.
+
+    Args:
+        cell: any recurrent cell, or a stack of them.
+        glimpses: int, T, at least 2.
+        size: int, g. Pixels each way of a patch, even.
+        scales: int, s. Patches of a glimpse; each shows twice the width of the one before, at half the resolution.
+        units: int. Size of what is seen.
+        spread: float. Standard deviation of places while training, where 1 is half the image.
+        reinforce_weight: float. Weight of the gradient of the expected reward.
+
+    Call arguments:
+        images: float `(B, H, W, C)`; H and W multiples of 2^(s-1). 0 is what lies beyond the edges.
+        training: whether places are drawn.
+
+    Returns:
+        `(B, T, D)`, D the size of the cell's output.
+
+    Reference: [Mnih et al. 2014](https://arxiv.org/abs/1406.6247), sections 3 and 4.
+    """
+
+    def __init__(
+        self, cell, glimpses=6, size=12, scales=3, units=128, spread=0.25, reinforce_weight=0.1, filters=32, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if glimpses < 2 or size < 2 or size % 2 or scales < 1:
+            raise ValueError(
+                "A series has at least 2 glimpses, and a patch an even number of pixels; received "
+                f"glimpses={glimpses}, size={size}, scales={scales}."
+            )
+        self.cell = cell
+        self.glimpses, self.size, self.scales, self.units = glimpses, size, scales, units
+        self.spread, self.reinforce_weight, self.filters = spread, reinforce_weight, filters
+        dense = keras.layers.Dense
+        self.what = keras.Sequential(
+            [
+                keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name="conv"),
+                keras.layers.MaxPooling2D(2, name="pool"),
+                keras.layers.Flatten(name="flatten"),
+                dense(units, activation="relu", name="what"),
+            ],
+            name="sensor",
+        )
+        self.where = dense(units, activation="relu", name="where")
+        self.join = dense(units, activation="relu", name="join")
+        # Small first weights: a network that begins by looking at the edges hardly ever learns to come back.
+        self.locate = dense(2, kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="locate")
+        self.expect = dense(1, name="expect")
+        self.chance = keras.random.SeedGenerator()
+
+    def build(self, images_shape):
+        coarsest = 2 ** (self.scales - 1)
+        if images_shape[1] % coarsest or images_shape[2] % coarsest:
+            raise ValueError(
+                f"Images of {images_shape[1]} x {images_shape[2]} pixels cannot be halved {self.scales - 1} times, as "
+                f"{self.scales} scales need."
+            )
+        self.what.build((None, self.size, self.size, self.scales * images_shape[-1]))
+        self.where.build((None, 2))
+        self.join.build((None, 2 * self.units))
+        if not self.cell.built:  # it may come built from a file
+            self.cell.build((None, self.units))
+        self.locate.build((None, self.cell.output_size))
+        self.expect.build((None, self.cell.output_size))
+        self.built = True
+
+    def call(self, images, training=False):
+        return self.look(images, training=training)[0]
+
+    def compute_output_shape(self, images_shape):
+        return (images_shape[0], self.glimpses, self.cell.output_size)
+
+    def look(self, images, training=False):
+        """What `call` returns, and what the choice of places needs to learn.
+
+        Returns:
+            `(outputs (B, T, D), chances)`, a dictionary of `places (B, T, 2)`, the x and y of each glimpse, -1 to 1
+            from left to right and from top to bottom; `log_probability (B, T-1)` of each place but the first, and
+            `expected (B, T-1)`, the reward that was expected before each was chosen.
+        """
+        rows = ops.shape(images)[0]
+        levels = pyramid(images, self.scales)
+        noise = None
+        if training:
+            noise = keras.random.normal((rows, self.glimpses - 1, 2), seed=self.chance)
+        states = self.cell.get_initial_state(batch_size=rows)
+        place = ops.zeros((rows, 2), dtype=images.dtype)
+        outputs, places, log_probabilities, expected = [], [], [], []
+        for t in range(self.glimpses):  # T is static and short
+            places.append(place)
+            output, states = self.cell.advance(self.cell.project(self.sense(levels, place)), states)
+            outputs.append(output)
+            if t + 1 < self.glimpses:
+                mean = ops.tanh(self.locate(output))
+                place = ops.stop_gradient(mean if noise is None else mean + self.spread * noise[:, t])
+                log_probabilities.append(log_density(place, mean, self.spread))
+                expected.append(ops.squeeze(self.expect(ops.stop_gradient(output)), axis=-1))
+        chances = {
+            "places": ops.stack(places, axis=1),
+            "log_probability": ops.stack(log_probabilities, axis=1),
+            "expected": ops.stack(expected, axis=1),
+        }
+        return ops.stack(outputs, axis=1), chances
+
+    def sense(self, levels, place):
+        """What is seen at places `(B, 2)`: `(B, units)`. Beyond the edge there is nothing to see."""
+        inside = ops.clip(place, -1.0, 1.0)
+        what = self.what(retina(levels, inside, self.size))
+        return self.join(ops.concatenate([what, self.where(inside)], axis=-1))
+
+    def learn_where(self, chances, reward, rows=None):
+        """The loss whose gradient makes places that are rewarded more likely (REINFORCE), and the baseline better.
+
+            loss = 1/N sum_n [ - r sum_t (R_n - b_nt) log p(l_n,t+1) + mean_t (b_nt - R_n)^2 ]
+
+        The baseline moves the mean of the estimate by nothing, and makes it less noisy; R - b is not differentiated.
+
+        Args:
+            chances: from `look`.
+            reward: R `(B,)`.
+            rows: `(B,)`, 1 for rows that count, 0 for those that fill up a batch; all count by default.
+
+        Reference: Williams 1992; Mnih et al. 2014, equations 1 and 2 and "Using a Hybrid Supervised Loss".
+        """
+        reward = ops.stop_gradient(reward)[:, None]
+        rows = ops.ones_like(reward[:, 0]) if rows is None else rows
+        advantage = ops.stop_gradient(reward - chances["expected"])
+        chosen = -self.reinforce_weight * ops.sum(advantage * chances["log_probability"], axis=-1)
+        wrong = ops.mean((chances["expected"] - reward) ** 2, axis=-1)
+        return ops.sum(rows * (chosen + wrong)) / ops.maximum(ops.sum(rows), 1.0)
+
+    def get_config(self):
+        names = ("glimpses", "size", "scales", "units", "spread", "reinforce_weight", "filters")
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell), **own}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
+
+
+def log_density(place, mean, spread):
+    """log N(place; mean, spread^2 I) `(B,)` of places `(B, 2)`."""
+    return -ops.sum((place - mean) ** 2, axis=-1) / (2 * spread**2) - 2 * math.log(spread) - math.log(2 * math.pi)
+
+
+def pyramid(images, scales):
+    """An image `(B, H, W, C)` at full resolution, at a half, at a quarter ...: a list of `scales` tensors."""
+    levels = [images]
+    for _ in range(scales - 1):
+        levels.append(ops.average_pool(levels[-1], 2))
+    return levels
+
+
+def retina(levels, places, size):
+    """Patches around places `(B, 2)`, one of each level, side by side as channels: `(B, size, size, s x C)`.
+
+    The patch of level k shows `size` x 2^k pixels of the image each way.
+    """
+    return ops.concatenate([crop(level, places, size) for level in levels], axis=-1)
+
+
+def crop(image, places, size):
+    """A patch `(B, size, size, C)` of an image `(B, h, w, C)`, bilinear, 0 beyond the edges.
+
+    Rows and columns are weighed one after the other, so that it is two products of matrices and compiles everywhere:
+
+        patch_ij = sum_y max(0, 1 - |r_i - y|) sum_x max(0, 1 - |c_j - x|) image_yx
+
+    Args:
+        places: `(B, 2)`, x and y of the patch's middle; -1 is the left or upper edge, 1 the right or lower one.
+    """
+    steps = ops.cast(ops.arange(size), image.dtype) - (size - 1) / 2
+
+    def weights(place, length):
+        middle = (place + 1.0) * (length / 2) - 0.5  # pixel 0 reaches from -0.5 to 0.5
+        at = middle[:, None, None] + steps[:, None]
+        return ops.relu(1.0 - ops.abs(at - ops.cast(ops.arange(length), image.dtype)))
+
+    rows = ops.einsum("biy,byxc->bixc", weights(places[:, 1], image.shape[1]), image)
+    return ops.einsum("bjx,bixc->bijc", weights(places[:, 0], image.shape[2]), rows)

@@ -1,0 +1,132 @@
+"""Two networks of one size: one looks at an image in glimpses, the other at a small copy of the whole."""
+
+import keras
+from keras import ops
+
+from captioner.cells.build import build_cell
+from captioner.layers.glimpses import GlimpseCore
+
+
+class GlimpseNetwork(keras.Model):
+    """Classifies an image by what it knows after the last glimpse.
+
+    The loss is a hybrid one: cross-entropy for the class (the trainer's), the gradient of the expected reward for the
+    places, and squared error for their baseline, both added here. The reward is 1 where the class is right, else 0.
+
+    Args:
+        core: `GlimpseCore`, built.
+        labels: int, K.
+
+    Call arguments:
+        inputs: `{"image": uint8 (B, H, W, 3), "label": int (B,)}`, a negative label for rows that do not count. Labels
+            are needed while training.
+
+    Returns:
+        logits `(B, K)`.
+
+    Reference: [Mnih et al. 2014](https://arxiv.org/abs/1406.6247), section 3.1.
+    """
+
+    def __init__(self, core, labels, **kwargs):
+        super().__init__(**kwargs)
+        self.core = core
+        self.classify = keras.layers.Dense(labels, name="classify")
+
+    def call(self, inputs, training=False):
+        outputs, chances = self.core.look(centred(inputs["image"]), training=training)
+        logits = self.classify(outputs[:, -1])
+        if training:
+            right = ops.cast(ops.argmax(logits, axis=-1), "int32") == ops.cast(inputs["label"], "int32")
+            rows = ops.cast(inputs["label"] >= 0, logits.dtype)
+            self.add_loss(self.core.learn_where(chances, ops.cast(right, logits.dtype), rows))
+        return logits
+
+    def path(self, images):
+        """`(logits (B, K), places (B, T, 2))` of images uint8 `(B, H, W, 3)`."""
+        outputs, chances = self.core.look(centred(images))
+        return self.classify(outputs[:, -1]), chances["places"]
+
+
+class DownscaledNetwork(keras.Model):
+    """Classifies an image by a small copy of it: two convolutions, a third after pooling, and a dense layer.
+
+    Args:
+        size: int. Pixels each way of the copy, even.
+        hidden: int. Units of the dense layer; they make it as large as the network it is compared with.
+        labels: int, K.
+
+    Call arguments, returns: as `GlimpseNetwork`; labels are not looked at.
+    """
+
+    def __init__(self, size, hidden, labels, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+        def convolution(filters, name):
+            return keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=name)
+
+        self.whole = keras.Sequential(
+            [
+                convolution(32, "conv1"),
+                convolution(64, "conv2"),
+                keras.layers.MaxPooling2D(2, name="pool2"),
+                convolution(64, "conv3"),
+                keras.layers.MaxPooling2D(2, name="pool3"),
+                keras.layers.Flatten(name="flatten"),
+                keras.layers.Dense(hidden, activation="relu", name="hidden"),
+                keras.layers.Dense(labels, name="classify"),
+            ],
+            name="network",
+        )
+
+    def call(self, inputs, training=False):
+        small = ops.image.resize(centred(inputs["image"]), (self.size, self.size), antialias=True)
+        return self.whole(small, training=training)
+
+
+def centred(images):
+    """Pixels 0..255 to -1..1."""
+    return ops.cast(images, "float32") / 127.5 - 1.0
+
+
+def build_glimpse_network(look, labels) -> keras.Model:
+    """The network that settings describe.
+
+    Args:
+        look: `LookSettings`.
+        labels: int, K.
+    """
+    core = GlimpseCore(
+        build_cell(look.cell, look.units),
+        look.glimpses,
+        look.size,
+        look.scales,
+        look.units,
+        look.spread,
+        look.reinforce_weight,
+        look.filters,
+        name="core",
+    )
+    core.build((None, look.image_size, look.image_size, 3))
+    network = GlimpseNetwork(core, labels, name="glimpses")
+    if look.name == "glimpses":
+        return network
+    network(_nothing(look))
+    size = copy_size(look)
+    few, more = (_parameters(DownscaledNetwork(size, hidden, labels), look) for hidden in (1, 2))
+    hidden = max(round((network.count_params() - few) / (more - few)) + 1, 1)
+    return DownscaledNetwork(size, hidden, labels, name="downscaled")
+
+
+def copy_size(look) -> int:
+    """The even number of pixels each way with which a copy has about as many as a glimpse has."""
+    return max(2 * round(look.size * look.scales**0.5 / 2), 4)
+
+
+def _parameters(network, look) -> int:
+    network(_nothing(look))
+    return network.count_params()
+
+
+def _nothing(look):
+    return {"image": ops.zeros((1, look.image_size, look.image_size, 3)), "label": ops.zeros((1,), "int32")}

@@ -1,0 +1,89 @@
+"""From what people ask of a search, in words, to what a search of one model needs, in ids."""
+
+from captioner.decoding.rules import MOST_BANKS, Phrase, Rules
+from captioner.errors import UserError, nearest
+from captioner.settings import SearchSettings
+from captioner.text.tokenisers import get_tokeniser
+from captioner.text.vocabulary import SPECIALS, Vocabulary
+
+
+def width_of(search: SearchSettings, beam_size: int | None = None) -> int:
+    """The beams of a search.
+
+    Raises:
+        UserError: the groups cannot share them.
+    """
+    width = max(beam_size or search.beam_size, 1)
+    if width % search.groups:
+        raise UserError(
+            f"{width} beams cannot be shared out to {search.groups} groups evenly. Give a number of beams that is a "
+            f"multiple of {search.groups}."
+        )
+    return width
+
+
+def rules_of(search: SearchSettings, vocabulary: Vocabulary) -> Rules:
+    """What captions of a search keep to.
+
+    Raises:
+        UserError: a word is not in the vocabulary, or no caption can keep to all of it.
+    """
+    if search.minimum_words > search.max_words:
+        raise UserError(
+            f"A caption cannot have at least {search.minimum_words} and at most {search.max_words} words. Lower the "
+            "one or raise the other."
+        )
+    never, always = (_phrases(texts, vocabulary) for texts in (search.must_not, search.must))
+    rules = Rules(search.minimum_words, search.no_repeat_ngram, tuple(never), tuple(always))
+    if rules.banks > MOST_BANKS:
+        raise UserError(
+            f"{', '.join(always.values())} are too many words that must occur: three words can be asked for, a phrase "
+            "of three words and a word, or a phrase of up to seven."
+        )
+    if sum(map(len, always)) > search.max_words:
+        raise UserError(
+            f"A caption of at most {search.max_words} words has no room for {', '.join(always.values())}. Raise "
+            "max_words, or ask for fewer words."
+        )
+    for phrase, text in always.items():
+        for unwanted, other in never.items():
+            if _holds(phrase, unwanted):
+                raise UserError(f"{text} must occur and {other} must not: no caption can do both. Leave one out.")
+        if rules.no_repeat_ngram and _repeats(phrase, rules.no_repeat_ngram):
+            raise UserError(
+                f"{text} must occur, but repeats {_count(rules.no_repeat_ngram)}, which no caption may: "
+                "no_repeat_ngram forbids it. Leave one out."
+            )
+    return rules
+
+
+def _phrases(texts, vocabulary: Vocabulary) -> dict[Phrase, str]:
+    """Ids of each phrase, and how it is called in messages."""
+    found = {}
+    for text in texts:
+        words = get_tokeniser(vocabulary.tokeniser).tokenise(text)
+        if not words:
+            raise UserError(f"{text!r} has no word in it that could occur in a caption, or not.")
+        ids = vocabulary.encode_words(words)
+        for word, number in zip(words, ids, strict=True):
+            if number == vocabulary.unknown_id:
+                known = vocabulary.words[len(SPECIALS) :]
+                raise UserError(
+                    f"The model does not know the word {word!r} and never writes it; it knows {len(known):,} words."
+                    f"{nearest(word, known)}"
+                )
+        found[tuple(ids)] = repr(text)
+    return found
+
+
+def _holds(phrase: Phrase, part: Phrase) -> bool:
+    return any(phrase[start : start + len(part)] == part for start in range(len(phrase) - len(part) + 1))
+
+
+def _repeats(phrase: Phrase, n: int) -> bool:
+    pieces = [phrase[start : start + n] for start in range(len(phrase) - n + 1)]
+    return len(set(pieces)) < len(pieces)
+
+
+def _count(n: int) -> str:
+    return "a word" if n == 1 else f"{n} words in a row"

@@ -1,0 +1,7 @@
+"""Training networks that look at an image in glimpses, over cluttered scenes drawn from a seed.
+
+scenes.py     a whole shape among fragments of others
+settings.py   what a recipe of kind "glimpses" sets
+train.py      one command, which goes on where it was stopped
+pictures.py   where a network looked
+"""
