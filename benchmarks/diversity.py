@@ -61,7 +61,7 @@ def _options(argv) -> argparse.Namespace:
     parser.add_argument("--split", default="dev")
     parser.add_argument("--limit", type=int, help="so many images of the split, evenly spread")
     parser.add_argument("--beams", type=int, nargs="+", default=[5, 10], help="captions an image, K")
-    parser.add_argument("--groups", type=int, nargs="+", default=[5], help="where they divide K")
+    parser.add_argument("--groups", type=int, nargs="+", default=[5, 10], help="where they divide K")
     parser.add_argument("--diversity", type=float, nargs="+", default=[0.2, 0.5, 1.0])
     parser.add_argument("--encoder-weights", type=Path)
     parser.add_argument("--cache", type=Path, help="folder of features that are kept")

@@ -11,6 +11,7 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.training.optimisers import build_optimiser
+from pipelines.as_written import as_written
 from pipelines.checkpoint import read_progress, restore_checkpoint, save_checkpoint
 from pipelines.disk import write_whole
 from pipelines.settings import AnyRecipe, LoopSettings, as_toml, load_recipe
@@ -158,7 +159,7 @@ class TrainingLoop:
         with self.show.epoch(epoch + 1, self.settings.epochs, self.batches.steps, self.at["step"]) as tell:
             keeper = _Keeper(self, tell)
             if self.at["step"] < self.batches.steps:
-                dataset = self.batches.epoch(epoch, skip=self.at["step"])
+                dataset = as_written(self.batches.epoch(epoch, skip=self.at["step"]))
                 self.network.fit(
                     dataset, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0, callbacks=[keeper]
                 )

@@ -96,7 +96,9 @@ OPTIONS = {
     "groups": Annotated[
         int | None,
         typer.Option(
-            "--groups", min=1, help="Groups that share the beams and are to say different things; divides them."
+            "--groups",
+            min=1,
+            help="Groups that share the beams and are to say different things; as many as beams differ most.",
         ),
     ],
     "diversity": Annotated[

@@ -11,6 +11,7 @@ from captioner.models.captioner import ImageCaptioner
 from captioner.models.networks import CaptionSampler
 from captioner.text.tokenisers import get_tokeniser
 from captioner.training.rewards import CaptionReward
+from pipelines.as_written import as_written
 from pipelines.batches import CaptionBatches
 from pipelines.views import read_in
 
@@ -89,11 +90,8 @@ class SelfCriticalBatches:
         signature = ({"image": image, "words": words}, words, tf.TensorSpec(rows, tf.float32))
         drawn = tf.data.Dataset.from_generator(generate, output_signature=signature)
         drawn = drawn.apply(tf.data.experimental.assert_cardinality(len(order) - skip))
-        # Left to itself tf.data fetches a batch ahead: it would be drawn while the step before still moves the weights.
-        options = tf.data.Options()
-        options.experimental_optimization.inject_prefetch = False
-        options.autotune.enabled = False
-        return drawn.with_options(options)
+        # A batch that was fetched ahead would be drawn while the step before it still moves the weights.
+        return as_written(drawn)
 
     def batch(self, chosen: np.ndarray, seed: Sequence[int]):
         """One batch of the images with these indices; -1 fills up, and is worth nothing.

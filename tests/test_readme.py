@@ -11,7 +11,10 @@ from pipelines.cli import app
 from pipelines.settings import load_recipe
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "docs/results.md"]
+PAGES = [
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"),
+    *sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md")),
+]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

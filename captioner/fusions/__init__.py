@@ -10,6 +10,7 @@ FUSIONS = Registry(
     {
         "product": "captioner.fusions.product:ProductFusion",
         "stacked": "captioner.fusions.stacked:StackedAttention",
+        "heads": "captioner.fusions.heads:HeadedAttention",
         "film": "captioner.fusions.film:ConditionedGrid",
         "question": "captioner.fusions.single:QuestionAlone",
         "image": "captioner.fusions.single:ImageAlone",

@@ -40,7 +40,7 @@ class GlimpseCore(keras.layers.Layer):
     """
 
     def __init__(
-        self, cell, glimpses=6, size=12, scales=3, units=128, spread=0.25, reinforce_weight=0.1, filters=32, **kwargs
+        self, cell, glimpses=6, size=12, scales=3, units=128, spread=0.15, reinforce_weight=0.3, filters=32, **kwargs
     ):
         super().__init__(**kwargs)
         if glimpses < 2 or size < 2 or size % 2 or scales < 1:

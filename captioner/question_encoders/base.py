@@ -50,7 +50,10 @@ class QuestionEncoder(keras.layers.Layer):
         if one_hot:
             self.embedding = OneHotEmbedding(vocabulary_size, name="embedding")
         else:
-            self.embedding = WordEmbedding(vocabulary_size, embedding_size, name="embedding")
+            # Keras begins with numbers up to 0.05. For thousands of steps a question would hardly differ from others:
+            # what is asked and what is seen meet in products, and their gradients would be as small.
+            begin = keras.initializers.RandomNormal(stddev=1.0)
+            self.embedding = WordEmbedding(vocabulary_size, embedding_size, begin, name="embedding")
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
     def build(self, words_shape, memory_shape=None):

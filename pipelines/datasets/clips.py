@@ -21,7 +21,7 @@ from pipelines.examples import DataSet
 from pipelines.shapes.clips import Clip, draw_clip, sample_clips, save_frames, write_captions
 
 EXPECTS = "captions.jsonl and clips.jsonl beside images/, as drawn by this program"
-SIZES: Mapping[str, int] = MappingProxyType({"train": 2000, "dev": 200, "test": 400})
+SIZES: Mapping[str, int] = MappingProxyType({"train": 3000, "dev": 200, "test": 400})
 WORLD_VERSION = 1  # to be raised when the same seed no longer gives the same pixels and captions
 _TITLE = "Clips: one shape moves, another may stand still"  # by which a folder of ours is known
 _MARKS = ("captions.jsonl", "clips.jsonl")
@@ -126,7 +126,7 @@ def _draw(root: Path, settings: dict, progress: Callable[[int, int], None] | Non
 
 def _readme(settings: dict) -> str:
     return (
-        f"{_TITLE}; animated GIFs, each with five captions.\n\n"
+        f"{_TITLE}; animated GIFs, each with three captions.\n\n"
         f"Drawn by captioner's `pipelines.datasets.clips.draw` with {json.dumps(settings)}.\n"
         "The same settings give the same pixels and words everywhere.\n\n"
         f"Licence: {LICENCE}.\n"

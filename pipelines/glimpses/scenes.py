@@ -4,9 +4,11 @@ Fragments are small squares cut out of shapes of the same size and colours, so t
 the whole one away. It lies on top, anywhere in the picture.
 """
 
+from collections.abc import Iterable
 from random import Random
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from pipelines.shapes.drawing import PAINTS, stencil
@@ -16,8 +18,8 @@ from pipelines.shapes.words import COLOURS
 LABELS = SHAPES
 SIZE = 64  # pixels each way
 RADIUS, EDGE = 5, 2
-FRAGMENT = 6  # pixels each way
-FEWEST, MOST = 6, 10  # fragments
+FRAGMENT = 4  # pixels each way
+FEWEST, MOST = 5, 9  # fragments
 
 
 def draw(random: Random, size: int = SIZE) -> tuple[np.ndarray, str]:
@@ -46,15 +48,44 @@ def _paste(picture: Image.Image, mask: Image.Image, random: Random, corner: list
     picture.paste(colour, (*corner, corner[0] + mask.width, corner[1] + mask.height), mask)
 
 
-def generate(seed: int, sizes: dict[str, int], size: int = SIZE) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Scenes of each split: pixels uint8 `(N, size, size, 3)` and labels int32 `(N,)`, numbers of `LABELS`.
+def draw_many(seed: int, split: str, numbers: Iterable[int], size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    """Some scenes of a split: pixels uint8 `(N, size, size, 3)` and labels int32 `(N,)`, numbers of `LABELS`.
 
-    Each scene has a random stream of its own, named by seed, split and number: a larger split begins with the same
-    scenes as a smaller one.
+    Each scene has a random stream of its own, named by seed, split and number.
     """
-    made = {}
-    for split, count in sizes.items():
-        drawn = [draw(Random(f"cluttered/{seed}/{split}/{number}"), size) for number in range(count)]
-        labels = np.array([LABELS.index(label) for _, label in drawn], "int32")
-        made[split] = np.stack([pixels for pixels, _ in drawn]), labels
-    return made
+    drawn = [draw(Random(f"cluttered/{seed}/{split}/{number}"), size) for number in numbers]
+    labels = np.array([LABELS.index(label) for _, label in drawn], "int32")
+    return np.stack([pixels for pixels, _ in drawn]), labels
+
+
+class SceneBatches:
+    """Training scenes, drawn when they are needed, others in each epoch: nothing can be learned by heart.
+
+    Which scenes a batch holds depends on the seed, the epoch and the step alone.
+
+    Args:
+        seed: of the scenes.
+        count: scenes of an epoch; the last batch is full all the same.
+        batch_size: int, B.
+        size: pixels each way.
+    """
+
+    def __init__(self, seed: int, count: int, batch_size: int, size: int = SIZE):
+        self.seed, self.batch_size, self.size = seed, batch_size, size
+        self.steps = -(-count // batch_size)
+
+    def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
+        """The batches `({"image": uint8 (B, H, W, 3), "label": (B,)}, labels (B,))` of an epoch from `skip` on."""
+
+        def read(step):
+            first = (epoch * self.steps + int(step)) * self.batch_size
+            return draw_many(self.seed, "train", range(first, first + self.batch_size), self.size)
+
+        def load(step):
+            images, labels = tf.numpy_function(read, [step], (tf.uint8, tf.int32), stateful=False)
+            images.set_shape((self.batch_size, self.size, self.size, 3))
+            labels.set_shape((self.batch_size,))
+            return {"image": images, "label": labels}, labels
+
+        steps = tf.data.Dataset.range(skip, self.steps)
+        return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

@@ -10,7 +10,7 @@ from pipelines.settings import AnyRecipe, LoopSettings
 
 
 class SceneSizes(Settings):
-    """Scenes of each split."""
+    """Scenes of each split; those to learn from are others in each epoch."""
 
     train: PositiveInt = 10_000
     dev: PositiveInt = 1000

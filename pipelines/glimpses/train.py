@@ -11,10 +11,9 @@ from captioner.models.glimpses.model import GlimpseModel
 from captioner.training.losses import MaskedCrossEntropy
 from pipelines.disk import write_whole
 from pipelines.glimpses.pictures import draw_paths
-from pipelines.glimpses.scenes import LABELS, generate
+from pipelines.glimpses.scenes import LABELS, SceneBatches, draw_many
 from pipelines.glimpses.settings import GlimpseRecipe
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
-from pipelines.sequences.batches import NONE, SequenceBatches
 from pipelines.show import Show
 from pipelines.tables import write_csv
 
@@ -40,18 +39,16 @@ def train(recipe: GlimpseRecipe, run: Path, *, show: Show | None = None) -> Path
     show = show or Show()
     run = Path(run)
     progress = begin_run(recipe, run)
-    show.say(f"Drawing cluttered scenes with seed {recipe.data.seed}")
-    splits = generate(recipe.data.seed, recipe.data.sizes.model_dump(), recipe.look.image_size)
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of the places that are drawn
     model = GlimpseModel(recipe.model(LABELS))
     keep_recipe(recipe, run)
-    task = GlimpseTask(recipe, model, splits)
+    task = GlimpseTask(recipe, model)
     show.say(
-        f"{task.network.count_params():,} parameters, {len(splits['train'][1]):,} scenes of {len(LABELS)} shapes, "
+        f"{task.network.count_params():,} parameters, {recipe.data.sizes.train:,} new scenes and "
         f"{task.batches.steps:,} steps an epoch"
     )
     TrainingLoop(task, recipe.training, run, progress, show).run_epochs()
-    report_test(recipe, splits["test"], run, show)
+    report_test(recipe, run, show)
     return run
 
 
@@ -61,19 +58,14 @@ class GlimpseTask:
     Args:
         recipe: the settings.
         model: the network and its labels.
-        splits: from `generate`.
     """
 
-    def __init__(self, recipe: GlimpseRecipe, model: GlimpseModel, splits: dict[str, tuple[np.ndarray, np.ndarray]]):
-        self.recipe, self.model, self.dev = recipe, model, splits["dev"]
-        pixels, labels = splits["train"]
-        training = recipe.training
-        inputs = {"image": pixels, "label": labels}
-        self.batches = SequenceBatches(inputs, labels, NONE, training.batch_size, training.seed)
-        # The row that fills up the last batch has no label, and no reward either.
-        self.batches.inputs["label"][-1] = NONE
-        loss = MaskedCrossEntropy(pad_id=NONE)
-        self.network = compile_network(model.network, training, loss, self.batches.steps)
+    def __init__(self, recipe: GlimpseRecipe, model: GlimpseModel):
+        self.recipe, self.model = recipe, model
+        data, training, size = recipe.data, recipe.training, recipe.look.image_size
+        self.dev = draw_many(data.seed, "dev", range(data.sizes.dev), size)
+        self.batches = SceneBatches(data.seed, data.sizes.train, training.batch_size, size)
+        self.network = compile_network(model.network, training, MaskedCrossEntropy(pad_id=-1), self.batches.steps)
 
     def judge(self, epoch: int, loss: float) -> Judgement:
         """Tells what the development scenes show, without chance."""
@@ -90,14 +82,14 @@ class GlimpseTask:
         self.model.save_preset(folder, {"recipe": self.recipe.name, "data_set": data, **facts})
 
 
-def report_test(recipe: GlimpseRecipe, test: tuple[np.ndarray, np.ndarray], run: Path, show: Show) -> dict[str, Any]:
+def report_test(recipe: GlimpseRecipe, run: Path, show: Show) -> dict[str, Any]:
     """Scores the best model of a run on the test split, and draws where it looked.
 
     Returns:
         what is written to `metrics.json`.
     """
     model = GlimpseModel.from_preset(run)
-    pixels, labels = test
+    pixels, labels = draw_many(recipe.data.seed, "test", range(recipe.data.sizes.test), recipe.look.image_size)
     probabilities, places = model.read(pixels)
     said = probabilities.argmax(axis=-1)
     accuracy = float((said == labels).mean())

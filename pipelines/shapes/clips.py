@@ -1,4 +1,4 @@
-"""Clips: one thing moves, and often another stands still; captions say what moves, and in which direction.
+"""Clips: one thing moves, and now and then another stands still; captions say what moves, and in which direction.
 
 The moving thing goes straight, left, right, up or down, a few units a frame. Where it is in the middle frame, and where
 the other one stands, is drawn before the direction is: the middle frame alone tells nothing about it, so that whoever
@@ -24,13 +24,13 @@ SPEEDS = (2, 3)  # units of the scene's frame of 64, a frame of the clip
 RADIUS, EDGE, GAP = 7, 3, 3
 
 DIRECTIONS = {
-    "left": ("to the left", "left"),
-    "right": ("to the right", "right"),
+    "left": ("left", "to the left"),
+    "right": ("right", "to the right"),
     "up": ("up", "upwards"),
     "down": ("down", "downwards"),
 }
-MOVES = ("moves", "is moving", "goes", "slides")
-STAYS = ("stands still", "does not move", "stays where it is")
+MOVES = ("moves", "is moving")
+STAYS = "stands still"
 _WORDS = {"left": "left", "right": "right", "up": "up", "upwards": "up", "down": "down", "downwards": "down"}
 _NOUNS = {spelling: shape for shape, spellings in NOUNS.items() for spelling, _ in spellings}
 
@@ -87,7 +87,7 @@ def sample_clip(random: Random) -> Clip:
     x, y = (random.randrange(reach, FRAME - reach + 1) for _ in range(2))
     first = (random.choice(COLOURS), random.choice(SHAPES))
     resting = None
-    if random.randrange(3):
+    if random.randrange(3) == 0:
         second = first
         while second == first:
             second = (random.choice(COLOURS), random.choice(SHAPES))
@@ -142,7 +142,7 @@ def save_frames(frames: np.ndarray, path) -> None:
     )
 
 
-def write_captions(random: Random, clip: Clip, count: int = 5) -> list[str]:
+def write_captions(random: Random, clip: Clip, count: int = 3) -> list[str]:
     """Different captions of a clip."""
     captions: list[str] = []
     while len(captions) < count:
@@ -153,19 +153,14 @@ def write_captions(random: Random, clip: Clip, count: int = 5) -> list[str]:
 
 
 def _caption(random: Random, clip: Clip) -> str:
-    moves = f"{_name(random, clip.moving)} {choose(random, MOVES)} {choose(random, DIRECTIONS[clip.direction])}"
+    moves = f"{_name(clip.moving)} {choose(random, MOVES)} {choose(random, DIRECTIONS[clip.direction])}"
     if clip.resting is None:
         return moves
-    stays = f"{_name(random, clip.resting)} {choose(random, STAYS)}"
-    form = random.randrange(4)
-    if form == 0:
-        return f"{stays} and {moves}"
-    return f"{moves} {'while' if form == 1 else 'and'} {stays}"
+    return f"{moves} {'while' if random.randrange(4) == 0 else 'and'} {_name(clip.resting)} {STAYS}"
 
 
-def _name(random: Random, thing: Thing) -> str:
-    noun = choose(random, NOUNS[thing.shape])[0]
-    return f"{'an' if thing.colour[0] in 'aeiou' else 'a'} {thing.colour} {noun}"
+def _name(thing: Thing) -> str:
+    return f"{'an' if thing.colour[0] in 'aeiou' else 'a'} {thing.colour} {NOUNS[thing.shape][0][0]}"
 
 
 def said_direction(caption: str) -> str | None:

@@ -10,6 +10,7 @@ from captioner.errors import UserError
 from captioner.models.visual_qa import VisualQA
 from captioner.models.visual_qa_text import count_words, encode_answer, encode_questions
 from captioner.text.answers import AnswerList, agreed
+from pipelines.datasets.drawn import drawn_with
 from pipelines.datasets.questions import read_questions
 from pipelines.datasets.questions.easy_vqa import installed
 from pipelines.datasets.splits import set_aside
@@ -46,11 +47,8 @@ def open_questions(recipe: VisualQARecipe, data: Path | None, say: Callable[[str
     if not data and not directory:
         raise UserError(f"The recipe {recipe.name} names no data. Say where it is with --data DIR.")
     root = installed(data or directory)
-    if recipe.data.dataset == "shapes" and not data and not root.exists():
-        from pipelines.datasets import shapes
-
-        say(f"Drawing the shapes data set into {root}")
-        shapes.draw(root, sizes=recipe.data.sizes or shapes.SIZES)
+    if recipe.data.dataset == "shapes" and not data:
+        _draw(recipe, root, say)
     if not root.exists():
         raise UserError(
             f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with "
@@ -58,6 +56,19 @@ def open_questions(recipe: VisualQARecipe, data: Path | None, say: Callable[[str
         )
     dataset = read_questions(root, None if data else recipe.data.dataset or None)
     return set_aside(dataset, recipe.data.development_share) if recipe.data.development_share else dataset
+
+
+def _draw(recipe: VisualQARecipe, root: Path, say: Callable[[str], None]) -> None:
+    """Draws the shapes where they are missing; of those drawn by an earlier version the questions are written anew."""
+    from pipelines.datasets import shapes
+
+    if not root.exists():
+        say(f"Drawing the shapes data set into {root}")
+        shapes.draw(root, sizes=recipe.data.sizes or shapes.SIZES)
+        return
+    drawn = drawn_with(root)
+    if isinstance(drawn, dict) and drawn.get("version") == shapes.WORLD_VERSION:
+        shapes.draw(root, drawn["seed"], drawn["sizes"], drawn["image_size"])
 
 
 def prepare_questions(

@@ -222,7 +222,7 @@ def test_memory_holds_a_bounded_number_of_images(tmp_path):
 
     from pipelines import caption_work as caption
 
-    real = caption.decode_image
+    real = caption.decode_pixels
 
     class Pixels(np.ndarray):
         def __del__(self):
@@ -234,6 +234,6 @@ def test_memory_holds_a_bounded_number_of_images(tmp_path):
         return pixels
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(caption, "decode_image", decode)
+        patch.setattr(caption, "decode_pixels", decode)
         caption_images([tmp_path / "in"], Counting(0.005), options=OPTIONS)
     assert 4 <= most <= 6 * OPTIONS.batch_size, f"{most} decoded images were held at once"

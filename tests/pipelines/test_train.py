@@ -20,6 +20,7 @@ from pipelines.datasets import read_dataset, shapes
 from pipelines.prepare import prepare_model
 from pipelines.settings import load_recipe
 from pipelines.show import Show
+from tests.support_encoders import narrow_networks
 
 TINY = [
     "encoder.image_size=16",
@@ -253,6 +254,37 @@ def test_init_from_keeps_the_weights_of_known_words(trained, data, tmp_path, beg
     assert after.settings.decoder == before.settings.decoder, "weights fit only the model they were trained in"
     for old, new in zip(weights(before.network), weights(after.network), strict=True):
         np.testing.assert_array_equal(new[tuple(slice(0, size) for size in old.shape)], old)
+
+
+def test_init_from_takes_changes_that_fit_its_weights_and_tells_of_others(trained, data, tmp_path, begun):
+    """A `--set` that is accepted and then ignored."""
+    changes = ["decoder.word_dropout=0.25", "decoder.dropout=0.5", "decoder.units=99"]
+    said = run(tmp_path / "run", data, *changes, init_from=trained[0])
+    settings = begun[0].task.captioner.settings.decoder
+    assert (settings.word_dropout, settings.dropout, settings.units) == (0.25, 0.5, 6)
+    assert begun[0].network.decoder.word_dropout_rate == 0.25
+    assert "decoder.units is as in" in said and "decoder.dropout is" not in said
+    assert "decoder.embedding_size is" not in said, "it is the same there"
+
+
+def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(data, tmp_path, begun):
+    """Stages that each take up what the last one left: first the decoder, then VGG's last block with it."""
+    vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
+    with narrow_networks():
+        run(tmp_path / "first", data, *vgg, cache=tmp_path / "cache")
+        task = begun[0].task
+        task.captioner.save_preset(tmp_path / "preset")
+        one, said = ["encoder.train_last_block=true", "training.epochs=1"], []
+        said = run(tmp_path / "second", data, *vgg, *one, init_from=tmp_path / "preset", cache=tmp_path / "cache")
+    assert "24 of 24 images are to be encoded" in said, "the cut is elsewhere, so are the features"
+    second = begun[1].task
+    paths = [variable.path for variable in second.network.trainable_variables]
+    assert sum("block5_conv" in path for path in paths) == 6
+    before = [np.asarray(variable) for variable in second.network.trainable_variables]
+    second.network.fit(second.batches.epoch(0), shuffle=False, verbose=0)
+    after = [np.asarray(variable) for variable in second.network.trainable_variables]
+    moved = [path for path, one, other in zip(paths, before, after, strict=True) if not np.array_equal(one, other)]
+    assert sum("block5_conv" in path for path in moved) == 6, "the block is learned from the cached features before it"
 
 
 def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(trained, data, tmp_path, begun):

@@ -10,7 +10,7 @@ from captioner.settings import Settings, TextSettings
 class LookSettings(Settings):
     """How an image is looked at."""
 
-    name: Literal["glimpses", "downscaled"] = "glimpses"  # downscaled: at once, at the size of one glimpse
+    name: Literal["glimpses", "downscaled"] = "glimpses"  # downscaled: at once, at the size of a patch
     image_size: PositiveInt = 64
     glimpses: Annotated[int, Field(ge=2)] = 6
     size: Annotated[int, Field(ge=2)] = 12  # pixels each way of a patch
@@ -18,8 +18,8 @@ class LookSettings(Settings):
     cell: str = "lstm"
     units: PositiveInt = 128  # of the cell, and of what is seen
     filters: PositiveInt = 32  # of the convolution over patches
-    spread: Annotated[float, Field(gt=0)] = 0.25  # standard deviation of places while it learns; 1 is half the image
-    reinforce_weight: Annotated[float, Field(ge=0)] = 0.1
+    spread: Annotated[float, Field(gt=0)] = 0.15  # standard deviation of places while it learns; 1 is half the image
+    reinforce_weight: Annotated[float, Field(ge=0)] = 0.3
 
 
 class GlimpseSettings(Settings):

@@ -14,7 +14,7 @@ QUESTION, MEMORY = numbers(4, 3), numbers(2, 6, 5, seed=1)  # 2 images x 2 quest
 
 
 def build(name, **options):
-    fusion = build_fusion(FusionSettings(name=name, size=7, options=options), (2, 3))
+    fusion = build_fusion(FusionSettings(name=name, size=8, options=options), (2, 3))
     fusion(question=QUESTION, memory=MEMORY, rows=4)
     return randomise(fusion)
 
@@ -24,7 +24,7 @@ def test_rows_belong_to_their_image_and_question(name):
     """Questions of one image lie side by side; repeated the other way round, they would see another's image."""
     fusion = build(name)
     features, _ = fusion(question=QUESTION, memory=MEMORY, rows=4)
-    assert features.shape == (4, 7)
+    assert features.shape == (4, 8)
     other_image, other_question = MEMORY.copy(), QUESTION.copy()
     other_image[1] *= -1.0
     other_question[0] *= -1.0
@@ -91,3 +91,25 @@ def test_what_cannot_be_built_says_why():
         build_fusion(FusionSettings(options={"hops": 0}), (2, 3))
     with pytest.raises(ValueError, match="this encoder has none"):
         build_fusion(FusionSettings(name="film"), None)(question=QUESTION, memory=MEMORY)
+
+
+@pytest.mark.parametrize("name", ["stacked", "heads", "film"])
+def test_looks_are_shares(name):
+    """They are drawn over the picture, one a hop."""
+    fusion = build(name)
+    _, extras = fusion(question=QUESTION, memory=MEMORY)
+    assert extras["looks"].shape == (4, fusion.hops, 6)
+    np.testing.assert_allclose(np.asarray(extras["looks"]).sum(axis=-1), 1.0, rtol=1e-5)
+
+
+def test_gates_count_and_weights_do_not():
+    """The same thing at two places more: what gates let in grows, what weights that sum to 1 find does not."""
+    fusion = build("heads", hops=1, heads=1, attention_size=4)
+    fusion.place.kernel.assign(np.concatenate([np.asarray(fusion.place.kernel)[:-2], np.zeros((2, 8))]))  # no place
+    empty, thing = numbers(5, seed=3), numbers(5, seed=4)
+    seen = []
+    fusion.found_norms[0].call = lambda found, training=False: (seen.append(np.asarray(found)[0]), found)[1]
+    for count in (1, 2, 3):
+        fusion(question=QUESTION[:1], memory=np.stack([thing] * count + [empty] * (6 - count))[None])
+    counted = [found[-1] for found in seen]
+    assert counted[2] - counted[1] == pytest.approx(counted[1] - counted[0], rel=1e-4) and counted[1] != counted[0]

@@ -99,7 +99,7 @@ def test_places_are_drawn_with_the_density_that_is_told():
 def test_averaged_over_many_samples_the_gradient_is_the_exact_one():
     """Exact: the gradient of the expected reward, the integral over the one place that is drawn, by a fine grid.
 
-    The reward is whether the class is right, which has no gradient of its own.
+    The reward is the probability of the right class; where to look does not learn from its own gradient.
     """
     layer = core(glimpses=2, spread=0.4, reinforce_weight=1.0)
     network = GlimpseNetwork(layer, 3)
@@ -119,7 +119,7 @@ def test_averaged_over_many_samples_the_gradient_is_the_exact_one():
         mean = ops.tanh(layer.locate(output))
         density = ops.exp(log_density(grid, mean, layer.spread))
         after, _ = layer.cell(layer.sense(many, grid), [ops.repeat(state, len(grid), axis=0) for state in states])
-        said = ops.one_hot(ops.argmax(ops.stop_gradient(network.classify(after)), axis=-1), 3)
+        said = ops.softmax(ops.stop_gradient(network.classify(after)), axis=-1)
         chances = ops.sum(density[:, None] * said, axis=0) * step**2  # of each class
         label = int(np.abs(array(chances) - 0.5).argmin())
         expected = chances[label]

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from captioner.encoders.vgg import LAST_BLOCK
 from captioner.errors import UserError
 from captioner.models.captioner import ImageCaptioner
 from captioner.presets.transfer import transfer_weights
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import assert_equal, numbers
+from tests.support_encoders import narrow_networks
 
 KNOWN = Vocabulary(["a", "dog", "runs"])
 
@@ -78,3 +80,27 @@ def test_every_weight_has_a_path_of_its_own():
     """Weights are matched by path: two of one path would both get the second's values."""
     paths = [variable.path for variable in make(KNOWN).network.weights]
     assert len(set(paths)) == len(paths)
+
+
+def test_a_block_that_is_trained_from_now_on_begins_with_what_it_was_while_frozen():
+    """VGG's last block lies in the frozen trunk of the first stage: its preset has no weights of it to give."""
+
+    def vgg(**options):
+        encoder = EncoderSettings(name="vgg16", weights="none", image_size=32, half_precision=False, **options)
+        decoder = DecoderSettings(units=5, embedding_size=4, attention_size=6)
+        return ImageCaptioner(CaptionerSettings(encoder=encoder, decoder=decoder), KNOWN)
+
+    with narrow_networks():
+        before, after = randomised(vgg()), vgg(train_last_block=True)
+    with pytest.raises(UserError, match="block5_conv1"):
+        transfer_weights(before.network, after.network, len(KNOWN), len(KNOWN))
+    transfer_weights(before.network, after.network, len(KNOWN), len(KNOWN), LAST_BLOCK)
+    pixels = 50 * numbers(2, 32, 32, 3)
+    words = np.array([[[1, 4, 5, 6]]] * 2)
+    old, new = (
+        captioner.network({"image": captioner.encoder.trunk.predict(pixels), "words": words})
+        for captioner in (before, after)
+    )
+    assert_equal(new, old, tolerance=1e-3)
+    with pytest.raises(UserError, match="missing"):
+        transfer_weights(after.network, before.network, len(KNOWN), len(KNOWN), LAST_BLOCK)

@@ -42,7 +42,7 @@ def test_drawn_and_read_again(tmp_path):
         frames = decode_clip(example.image, ClipSpec(64, 64, "raw", MOST))
         np.testing.assert_array_equal(frames, draw_clip(truth[example.id]))
         assert Image.open(example.image).n_frames == len(frames) == truth[example.id].frames
-        assert len(set(example.captions)) == 5
+        assert len(set(example.captions)) == 3
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").rglob("*")}
     clips.draw(tmp_path / "one", seed=1, sizes=SIZES)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "one").rglob("*")} == before
@@ -102,7 +102,7 @@ def test_the_middle_frame_tells_nothing():
     ("caption", "direction", "moving"),
     [
         ("a red disc is moving to the left", "left", ("red", "circle")),
-        ("a blue star stands still and a pink plus slides upwards", "up", ("pink", "cross")),
+        ("a blue star stands still and a pink plus moves upwards", "up", ("pink", "cross")),
         ("a red circle moves left and right", None, ("red", "circle")),
         ("a red circle stands still", None, None),
         ("moves down a red", "down", None),

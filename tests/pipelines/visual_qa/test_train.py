@@ -68,7 +68,7 @@ def run(folder, recipe, data, *overrides, **options):
 
 def test_recipes_name_things_that_exist():
     found = {name: load_recipe(name) for name in recipe_names("visual_qa")}
-    needed = "lstm-norm-i vis-lstm 7w-attention stacked-attention question-only image-only film easy daquar"
+    needed = "lstm-norm-i vis-lstm 7w-attention stacked-attention question-only image-only heads film easy daquar"
     assert {f"vqa-{name}" for name in needed.split()} == set(found)
     for recipe in found.values():
         assert recipe.description and recipe.fusion.name in FUSIONS and recipe.question.name in QUESTION_ENCODERS
@@ -80,6 +80,8 @@ def test_every_recipe_trains_and_answers(name, data, tmp_path):
     settings = ["training.epochs=1"]
     if name == "vqa-7w-attention":
         settings += DECODER
+    if name == "vqa-heads":
+        settings += ["fusion.options.heads=1", "fusion.options.attention_size=3"]
     if name == "vqa-film":
         settings += ["fusion.options.channels=4"]
     said = run(tmp_path, name, data, *settings)

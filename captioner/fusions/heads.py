@@ -1,0 +1,104 @@
+"""Attention with several heads and several hops, some of whose heads can count."""
+
+import keras
+from keras import ops
+
+from captioner.fusions.base import Fusion, with_coordinates
+
+
+@keras.saving.register_keras_serializable("captioner")
+class HeadedAttention(Fusion):
+    """Looks for several things at once, and again for others after it has seen what there is.
+
+        v_p = relu(norm([m_p; row; column] W)),    u_0 = tanh(q W_q + b_q)
+        s_kph = (u_(k-1) U_kh + c_kh) . (v_p K_kh)                       head h of hop k
+        a_kph = softmax_p(s_kph),    g_kph = sigmoid(s'_kph + b_kh)      the second with heads of their own
+        f_k = norm([sum_p a_kph v_p V_kh ; sum_p g_kph v_p V'_kh ; sum_p g_kph])
+        u_k = u_(k-1) + relu([u_(k-1); f_k] W_k + b_k) W'_k
+        features = [u_0; u_K]
+
+    Weights that sum to 1 find a thing and cannot say how many there are of it; gates can, since each place is let in or
+    not whatever the others are. The second hop knows what the first found, so it can look beside it. `norm` is that of
+    the batch.
+
+    Args:
+        size, dropout: see `Fusion`; u has half of the size.
+        hops: int, K.
+        heads: int, of each of the two kinds.
+        attention_size: int, A, of a head.
+
+    Returns:
+        `(features (R, F), {"looks": (R, K, P)})`, the mean over heads of the weights that sum to 1.
+
+    References: [Yang et al. 2016](https://arxiv.org/abs/1511.02274) for hops with the question as query; Vaswani et al.
+    2017, section 3.2, for heads; [Zhang, Hare & Pruegel-Bennett 2018](https://arxiv.org/abs/1802.05766), section 3, for
+    why weights that sum to 1 cannot count.
+    """
+
+    def __init__(self, size, dropout=0.0, grid=None, hops=3, heads=4, attention_size=32, **kwargs):
+        super().__init__(size, dropout, grid, **kwargs)
+        if min(hops, heads, attention_size) < 1 or size % 2:
+            raise ValueError(
+                f"Attention needs a hop, a head and a unit at least, and an even size; received hops={hops}, "
+                f"heads={heads}, attention_size={attention_size}, size={size}."
+            )
+        self.hops, self.heads, self.attention_size = hops, heads, attention_size
+        half, width = size // 2, 2 * heads * attention_size
+        numbers = range(1, hops + 1)
+        self.place = keras.layers.Dense(2 * half, use_bias=False, name="place")
+        self.place_norm = keras.layers.BatchNormalization(momentum=0.9, name="place_norm")
+        self.query = keras.layers.Dense(half, activation="tanh", name="query")
+        self.queries = [keras.layers.Dense(width, name=f"query_{n}") for n in numbers]
+        self.keys = [keras.layers.Dense(width, use_bias=False, name=f"keys_{n}") for n in numbers]
+        self.values = [keras.layers.Dense(width, use_bias=False, name=f"values_{n}") for n in numbers]
+        self.found_norms = [keras.layers.BatchNormalization(momentum=0.9, name=f"found_{n}") for n in numbers]
+        self.thinks = [keras.layers.Dense(2 * half, activation="relu", name=f"think_{n}") for n in numbers]
+        self.says = [keras.layers.Dense(half, name=f"say_{n}") for n in numbers]
+
+    def build_joining(self, question_size, memory_shape):
+        half, width = self.size // 2, 2 * self.heads * self.attention_size
+        self.place.build((None, None, memory_shape[-1] + 2))
+        self.place_norm.build((None, None, 2 * half))
+        self.query.build((None, question_size))
+        for n in range(self.hops):
+            self.queries[n].build((None, half))
+            self.keys[n].build((None, None, 2 * half))
+            self.values[n].build((None, None, 2 * half))
+            self.found_norms[n].build((None, width + self.heads))
+            self.thinks[n].build((None, half + width + self.heads))
+            self.says[n].build((None, 2 * half))
+        # Gates begin nearly shut: a sum over all places would drown what they are to count.
+        self.gate_bias = self.add_weight(
+            (self.hops, self.heads, 1), initializer=keras.initializers.Constant(-3.0), name="gate_bias"
+        )
+
+    def join(self, question, memory, rows, training):
+        images, count = memory.shape[0], rows // memory.shape[0]
+        places = self.place_norm(self.place(with_coordinates(memory, self.grid)), training=training)
+        places = ops.relu(places)
+        first = query = self.query(question)
+        looks = []
+
+        def headed(values, length):  # (B x length, 2 H A) -> (B, 2 H, length, A)
+            values = ops.reshape(values, (images, length, 2 * self.heads, self.attention_size))
+            return ops.transpose(values, (0, 2, 1, 3))
+
+        for n in range(self.hops):
+            keys = headed(self.keys[n](places), memory.shape[1])
+            values = headed(self.values[n](places), memory.shape[1])
+            asked = headed(self.queries[n](query), count)
+            scores = ops.matmul(asked, ops.transpose(keys, (0, 1, 3, 2)))  # (B, 2 H, Q, P)
+            weights = ops.softmax(scores[:, : self.heads], axis=-1)
+            gates = ops.sigmoid(scores[:, self.heads :] + self.gate_bias[n, :, None])
+            found = ops.matmul(ops.concatenate([weights, gates], axis=1), values)  # (B, 2 H, Q, A)
+            found = ops.reshape(ops.transpose(found, (0, 2, 1, 3)), (rows, -1))
+            counted = ops.reshape(ops.transpose(ops.sum(gates, axis=-1), (0, 2, 1)), (rows, self.heads))
+            found = self.found_norms[n](ops.concatenate([found, counted], axis=-1), training=training)
+            thought = self.thinks[n](ops.concatenate([query, found], axis=-1))
+            query = query + self.says[n](thought)
+            looks.append(ops.reshape(ops.mean(weights, axis=1), (rows, memory.shape[1])))
+        return ops.concatenate([first, query], axis=-1), {"looks": ops.stack(looks, axis=1)}
+
+    def get_config(self):
+        own = {"hops": self.hops, "heads": self.heads, "attention_size": self.attention_size}
+        return {**super().get_config(), **own}
