@@ -73,7 +73,7 @@ lint: $(READY) ## check style, format and the directions of imports
 	$(BIN)/lint-imports
 
 test: $(READY) ## run all tests; TESTS="-m 'not long'" for the quick ones
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
 bench: $(READY) ## measure speeds; BENCH=beam for one of them
 	@for name in $(BENCH); do echo; echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import sys
 import threading
 import warnings
 
@@ -184,7 +185,8 @@ def _open(source, name: str) -> contextlib.AbstractContextManager[Image.Image]:
         return _from_array(source, name)
     # Pillow's own limit warns at 89 and fails at 179 megapixels; ours is checked before a pixel is decoded.
     with _opening:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        # A number, not None: Pillow looks twice, and what another thread decodes meanwhile would fail between.
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, sys.maxsize
         try:
             return Image.open(io.BytesIO(source), formats=_FORMATS)
         except Image.UnidentifiedImageError:

@@ -86,6 +86,12 @@ class AnyRecipe(Settings):
     training: LoopSettings
     _changed: tuple[str, ...] = PrivateAttr(())  # settings that were given one by one, such as decoder.units
 
+    def __eq__(self, other):
+        """Whether all settings are the same, however they were given."""
+        return type(self) is type(other) and self.model_dump() == other.model_dump()
+
+    __hash__ = None
+
 
 class Recipe(AnyRecipe):
     """A captioner: data, model and training."""

@@ -14,12 +14,12 @@ class HeadedAttention(Fusion):
         s_kph = (u_(k-1) U_kh + c_kh) . (v_p K_kh)                       head h of hop k
         a_kph = softmax_p(s_kph),    g_kph = sigmoid(s'_kph + b_kh)      the second with heads of their own
         f_k = norm([sum_p a_kph v_p V_kh ; sum_p g_kph v_p V'_kh ; sum_p g_kph])
-        u_k = u_(k-1) + relu([u_(k-1); f_k] W_k + b_k) W'_k
-        features = [u_0; u_K]
+        u_k = u_(k-1) + relu([u_(k-1); f_k; u_(k-1) * f_k G_k] W_k + b_k) W'_k
+        features = [u_K; u_0 * u_K]
 
     Weights that sum to 1 find a thing and cannot say how many there are of it; gates can, since each place is let in or
     not whatever the others are. The second hop knows what the first found, so it can look beside it. `norm` is that of
-    the batch.
+    the batch. The products compare what was found with what was asked for.
 
     Args:
         size, dropout: see `Fusion`; u has half of the size.
@@ -53,6 +53,7 @@ class HeadedAttention(Fusion):
         self.values = [keras.layers.Dense(width, use_bias=False, name=f"values_{n}") for n in numbers]
         self.found_norms = [keras.layers.BatchNormalization(momentum=0.9, name=f"found_{n}") for n in numbers]
         self.thinks = [keras.layers.Dense(2 * half, activation="relu", name=f"think_{n}") for n in numbers]
+        self.matches = [keras.layers.Dense(half, name=f"match_{n}") for n in numbers]
         self.says = [keras.layers.Dense(half, name=f"say_{n}") for n in numbers]
 
     def build_joining(self, question_size, memory_shape):
@@ -65,7 +66,8 @@ class HeadedAttention(Fusion):
             self.keys[n].build((None, None, 2 * half))
             self.values[n].build((None, None, 2 * half))
             self.found_norms[n].build((None, width + self.heads))
-            self.thinks[n].build((None, half + width + self.heads))
+            self.matches[n].build((None, width + self.heads))
+            self.thinks[n].build((None, 2 * half + width + self.heads))
             self.says[n].build((None, 2 * half))
         # Gates begin nearly shut: a sum over all places would drown what they are to count.
         self.gate_bias = self.add_weight(
@@ -94,10 +96,10 @@ class HeadedAttention(Fusion):
             found = ops.reshape(ops.transpose(found, (0, 2, 1, 3)), (rows, -1))
             counted = ops.reshape(ops.transpose(ops.sum(gates, axis=-1), (0, 2, 1)), (rows, self.heads))
             found = self.found_norms[n](ops.concatenate([found, counted], axis=-1), training=training)
-            thought = self.thinks[n](ops.concatenate([query, found], axis=-1))
+            thought = self.thinks[n](ops.concatenate([query, found, query * self.matches[n](found)], axis=-1))
             query = query + self.says[n](thought)
             looks.append(ops.reshape(ops.mean(weights, axis=1), (rows, memory.shape[1])))
-        return ops.concatenate([first, query], axis=-1), {"looks": ops.stack(looks, axis=1)}
+        return ops.concatenate([query, first * query], axis=-1), {"looks": ops.stack(looks, axis=1)}
 
     def get_config(self):
         own = {"hops": self.hops, "heads": self.heads, "attention_size": self.attention_size}

@@ -17,8 +17,9 @@ class GlimpseCore(keras.layers.Layer):
         l_t+1 ~ N(mu_t, spread^2 I)  while training, mu_t else      l_1 is the middle of the image
         b_t   = w . h_t + c                                         the reward that is expected
 
-    `what` is a convolution, a 2 x 2 maximum pooling and a dense layer. Nothing is differentiated through l_t: what
-    chooses places learns from a reward by `learn_where`. The noise of all places is drawn before the loop.
+    `what` is two convolutions, with a 2 x 2 maximum pooling between them, the same for all scales, and a dense layer over
+    all. Nothing is differentiated through l_t: what chooses places learns from a reward by `learn_where`. The noise of
+    all places is drawn before the loop.
 
     Args:
         cell: any recurrent cell, or a stack of them.
@@ -40,7 +41,7 @@ class GlimpseCore(keras.layers.Layer):
     """
 
     def __init__(
-        self, cell, glimpses=6, size=12, scales=3, units=128, spread=0.15, reinforce_weight=0.3, filters=32, **kwargs
+        self, cell, glimpses=6, size=8, scales=4, units=128, spread=0.25, reinforce_weight=0.5, filters=16, **kwargs
     ):
         super().__init__(**kwargs)
         if glimpses < 2 or size < 2 or size % 2 or scales < 1:
@@ -52,15 +53,16 @@ class GlimpseCore(keras.layers.Layer):
         self.glimpses, self.size, self.scales, self.units = glimpses, size, scales, units
         self.spread, self.reinforce_weight, self.filters = spread, reinforce_weight, filters
         dense = keras.layers.Dense
-        self.what = keras.Sequential(
+        self.features = keras.Sequential(
             [
-                keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name="conv"),
+                keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name="conv1"),
                 keras.layers.MaxPooling2D(2, name="pool"),
+                keras.layers.Conv2D(2 * filters, 3, padding="same", activation="relu", name="conv2"),
                 keras.layers.Flatten(name="flatten"),
-                dense(units, activation="relu", name="what"),
             ],
-            name="sensor",
+            name="features",
         )
+        self.what = dense(units, activation="relu", name="what")
         self.where = dense(units, activation="relu", name="where")
         self.join = dense(units, activation="relu", name="join")
         # Small first weights: a network that begins by looking at the edges hardly ever learns to come back.
@@ -75,7 +77,8 @@ class GlimpseCore(keras.layers.Layer):
                 f"Images of {images_shape[1]} x {images_shape[2]} pixels cannot be halved {self.scales - 1} times, as "
                 f"{self.scales} scales need."
             )
-        self.what.build((None, self.size, self.size, self.scales * images_shape[-1]))
+        self.features.build((None, self.size, self.size, images_shape[-1]))
+        self.what.build((None, self.scales * self.features.output_shape[-1]))
         self.where.build((None, 2))
         self.join.build((None, 2 * self.units))
         if not self.cell.built:  # it may come built from a file
@@ -125,7 +128,9 @@ class GlimpseCore(keras.layers.Layer):
     def sense(self, levels, place):
         """What is seen at places `(B, 2)`: `(B, units)`. Beyond the edge there is nothing to see."""
         inside = ops.clip(place, -1.0, 1.0)
-        what = self.what(retina(levels, inside, self.size))
+        patches = retina(levels, inside, self.size)
+        features = self.features(ops.concatenate(patches, axis=0))
+        what = self.what(ops.concatenate(ops.split(features, self.scales, axis=0), axis=-1))
         return self.join(ops.concatenate([what, self.where(inside)], axis=-1))
 
     def learn_where(self, chances, reward, rows=None):
@@ -173,11 +178,11 @@ def pyramid(images, scales):
 
 
 def retina(levels, places, size):
-    """Patches around places `(B, 2)`, one of each level, side by side as channels: `(B, size, size, s x C)`.
+    """Patches around places `(B, 2)`, one of each level: a list of s tensors `(B, size, size, C)`.
 
     The patch of level k shows `size` x 2^k pixels of the image each way.
     """
-    return ops.concatenate([crop(level, places, size) for level in levels], axis=-1)
+    return [crop(level, places, size) for level in levels]
 
 
 def crop(image, places, size):

@@ -101,3 +101,12 @@ def _gif():
 
 
 WHOLE = _gif()
+
+
+def test_clips_are_read_by_many_threads_at_once():
+    """Wrong if one thread opens a file while another is between two looks at Pillow's own limit."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        for decoded in pool.map(lambda _: decode_clip(WHOLE, SPEC), range(300)):
+            assert decoded.shape == (3, 8, 8, 3)

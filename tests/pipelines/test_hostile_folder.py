@@ -36,7 +36,7 @@ def model(tmp_path, monkeypatch):
     """The way in is that of the command; only the network is a stub (a real one is in the long test below)."""
     settings, words = CaptionerSettings(), Vocabulary(["a"])
     write_preset(tmp_path / "model", settings, words, lambda path: path.write_bytes(b""), {})
-    monkeypatch.setattr(caption_command, "_load", lambda *_, loaded=lambda: None: StubCaptioner())
+    monkeypatch.setattr(caption_command, "load_captioner", lambda *_, loaded=lambda: None: StubCaptioner())
     return tmp_path / "model"
 
 

@@ -33,7 +33,7 @@ COMMAND = """
     from pipelines.cli import main
     from tests.pipelines.stub_captioner import StubCaptioner
     seconds = float(sys.argv.pop(1))
-    caption_command._load = lambda *_, loaded=lambda: None: StubCaptioner(seconds)
+    caption_command.load_captioner = lambda *_, loaded=lambda: None: StubCaptioner(seconds)
     main()
 """
 

@@ -11,8 +11,8 @@ class GlimpseNetwork(keras.Model):
     """Classifies an image by what it knows after the last glimpse.
 
     The loss is a hybrid one: cross-entropy for the class (the trainer's), the gradient of the expected reward for the
-    places, and squared error for their baseline, both added here. The reward is the probability of the right class: what
-    a reward of 1 for a right class and 0 for a wrong one is on average, if the class is drawn, with less noise.
+    places, and squared error for their baseline, both added here. The reward is the probability of the right class:
+    what a reward of 1 for a right class and 0 for a wrong one is on average, if the class is drawn, with less noise.
 
     Args:
         core: `GlimpseCore`, built.

@@ -99,7 +99,7 @@ def test_sources_become_ids_with_padding_and_unknown_words():
         ("translate", "", "holds no words, so there is nothing to translate"),
         ("describe", "", "no facts to describe"),
         ("describe", "shape=sta", "'shape=sta' is no fact that this model knows. Did you mean `shape=star`"),
-        ("frames", np.zeros((3, 8, 8, 3)), "array of uint8 of the shape \\(T, H, W, 3\\), but this one is of float64"),
+        ("frames", np.zeros((3, 8, 8, 3)), "array uint8 \\(T, H, W, 3\\), but this one is float64"),
         ("frames", "nowhere.gif", "There is no file or folder nowhere.gif"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_preset_says_what_the_model_said(name, tmp_path):
 
 
 def test_sizes_that_do_not_go_together_are_a_sentence():
-    with pytest.raises(UserError, match="cannot be halved 2 times"):
+    with pytest.raises(UserError, match="cannot be halved 3 times"):
         GlimpseModel(GlimpseSettings(look=LookSettings(image_size=62), labels=("a", "b")))
 
 

@@ -55,7 +55,7 @@ def eagerly():
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("data") / "shapes"
-    shapes.draw(root, sizes={"train": 7, "dev": 3}, image_size=32)
+    shapes.draw(root, sizes={"train": 4, "dev": 2}, image_size=32)
     return root
 
 
@@ -125,7 +125,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path, monkeyp
         np.testing.assert_array_equal(left, right)
     with pytest.raises(UserError, match="begun with other data"):
         less = tmp_path / "less"
-        shapes.draw(less, sizes={"train": 6, "dev": 3}, image_size=32)
+        shapes.draw(less, sizes={"train": 3, "dev": 2}, image_size=32)
         run(tmp_path / "parts", "vqa-stacked-attention", less, *settings)
 
 
