@@ -36,8 +36,8 @@ class EncoderSettings(Settings):
     frames: Annotated[int, Field(ge=0)] = 0  # of a clip that are looked at, evenly apart; 0: it sees single images
     frames_cell: str = "lstm"  # the cell that passes over the frames
     glimpses: Annotated[int, Field(ge=2)] = 6  # for `glimpses`: how many there are
-    glimpse_size: PositiveInt = 8  # pixels each way of a patch of a glimpse
-    glimpse_scales: PositiveInt = 4  # patches of a glimpse, each of twice the width of the one before
+    glimpse_size: PositiveInt = 12  # pixels each way of a patch of a glimpse
+    glimpse_scales: PositiveInt = 3  # patches of a glimpse, each of twice the width of the one before
     glimpse_cell: str = "lstm"
 
 

@@ -29,7 +29,7 @@ class GlimpseEncoder(Encoder):
     Reference: [Mnih et al. 2014](https://arxiv.org/abs/1406.6247).
     """
 
-    def __init__(self, units=128, image_size=64, glimpses=6, size=8, scales=4, cell="lstm", **kwargs):
+    def __init__(self, units=128, image_size=64, glimpses=6, size=12, scales=3, cell="lstm", **kwargs):
         self._config = {
             "units": units,
             "image_size": image_size,

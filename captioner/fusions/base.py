@@ -15,7 +15,8 @@ class Fusion(keras.layers.Layer):
 
     `extras` is a dictionary of batch-first tensors such as attention weights.
 
-    A subclass writes `build_joining(question_size, memory_shape)` and `join(question, memory, rows, training)`.
+    A subclass writes `build_joining(question_size, memory_shape)` and `join(question, memory, rows, training)`. If it
+    `reads` the words of the question as well, it finds their size in `word_size` and gets `words` and `real`, too.
 
     Args:
         size: int, F.
@@ -26,16 +27,20 @@ class Fusion(keras.layers.Layer):
         question: `(R, U)`, or None for those that do not listen.
         memory: `(B, P, D)`, or None for those that do not look.
         rows: int, R; the question's by default.
+        words: `(R, T, D')`, what the question encoder put out at each word; for those that read them.
+        real: bool `(R, T)`, which words are no padding.
     """
 
     asks = looks = True  # whether it needs the question, and the memory
+    reads = False  # whether it needs the single words, besides
 
     def __init__(self, size, dropout=0.0, grid=None, **kwargs):
         super().__init__(**kwargs)
         self.size, self.grid = size, tuple(grid) if grid else None
         self.dropout = keras.layers.Dropout(dropout, name="dropout")
 
-    def build(self, question_shape=None, memory_shape=None):
+    def build(self, question_shape=None, memory_shape=None, words_shape=None):
+        self.word_size = words_shape[-1] if self.reads else None
         self.build_joining(question_shape[-1] if self.asks else None, memory_shape if self.looks else None)
         self.built = True
 
@@ -46,10 +51,11 @@ class Fusion(keras.layers.Layer):
         """`(features (R, F), extras)`."""
         raise NotImplementedError(f"{type(self).__name__} does not define `join`.")
 
-    def call(self, question=None, memory=None, rows=None, training=False):
+    def call(self, question=None, memory=None, rows=None, words=None, real=None, training=False):
         if self.asks:
             question, rows = self.dropout(question, training=training), question.shape[0]
-        features, extras = self.join(question, memory, rows, training)
+        more = {"words": words, "real": real} if self.reads else {}
+        features, extras = self.join(question, memory, rows, training, **more)
         return self.dropout(features, training=training), extras
 
     def get_config(self):

@@ -11,7 +11,8 @@ class HeadedAttention(Fusion):
     """Looks for several things at once, and again for others after it has seen what there is.
 
         v_p = relu(norm([m_p; row; column] W)),    u_0 = tanh(q W_q + b_q)
-        s_kph = (u_(k-1) U_kh + c_kh) . (v_p K_kh)                       head h of hop k
+        r_kht = softmax_t(o_t . u_(k-1) R_kh)                            which words head h of hop k goes by
+        s_kph = (u_(k-1) U_kh + sum_t r_kht o_t O_kh + c_kh) . (v_p K_kh)
         a_kph = softmax_p(s_kph),    g_kph = sigmoid(s'_kph + b_kh)      the second with heads of their own
         f_k = norm([sum_p a_kph v_p V_kh ; sum_p g_kph v_p V'_kh ; sum_p g_kph])
         u_k = u_(k-1) + relu([u_(k-1); f_k; u_(k-1) * f_k G_k] W_k + b_k) W'_k
@@ -19,7 +20,9 @@ class HeadedAttention(Fusion):
 
     Weights that sum to 1 find a thing and cannot say how many there are of it; gates can, since each place is let in or
     not whatever the others are. The second hop knows what the first found, so it can look beside it. `norm` is that of
-    the batch. The products compare what was found with what was asked for.
+    the batch. The products compare what was found with what was asked for. Words o_t of the question are what its
+    encoder put out at each: "is the red star left of the blue ring" has two things to look for, and a head that goes by
+    the words of the first need not learn anew how things are found.
 
     Args:
         size, dropout: see `Fusion`; u has half of the size.
@@ -30,10 +33,14 @@ class HeadedAttention(Fusion):
     Returns:
         `(features (R, F), {"looks": (R, K, P)})`, the mean over heads of the weights that sum to 1.
 
-    References: [Yang et al. 2016](https://arxiv.org/abs/1511.02274) for hops with the question as query; Vaswani et al.
+    References: [Yang et al. 2016](https://arxiv.org/abs/1511.02274) for hops with the question as query; Hudson &
+    Manning 2018 (https://arxiv.org/abs/1803.03067), section 3.2.1, for words that steer a hop; Vaswani et al.
     2017, section 3.2, for heads; [Zhang, Hare & Pruegel-Bennett 2018](https://arxiv.org/abs/1802.05766), section 3, for
     why weights that sum to 1 cannot count.
     """
+
+    reads = True
+    closed = -1e4  # a score that no softmax lets through
 
     def __init__(self, size, dropout=0.0, grid=None, hops=3, heads=4, attention_size=32, **kwargs):
         super().__init__(size, dropout, grid, **kwargs)
@@ -49,6 +56,9 @@ class HeadedAttention(Fusion):
         self.place_norm = keras.layers.BatchNormalization(momentum=0.9, name="place_norm")
         self.query = keras.layers.Dense(half, activation="tanh", name="query")
         self.queries = [keras.layers.Dense(width, name=f"query_{n}") for n in numbers]
+        self.readings = [keras.layers.Dense(2 * heads * half, name=f"reading_{n}") for n in numbers]
+        self.word_keys = keras.layers.Dense(half, use_bias=False, name="word_keys")
+        self.wordings = [keras.layers.Dense(width, use_bias=False, name=f"wording_{n}") for n in numbers]
         self.keys = [keras.layers.Dense(width, use_bias=False, name=f"keys_{n}") for n in numbers]
         self.values = [keras.layers.Dense(width, use_bias=False, name=f"values_{n}") for n in numbers]
         self.found_norms = [keras.layers.BatchNormalization(momentum=0.9, name=f"found_{n}") for n in numbers]
@@ -61,8 +71,11 @@ class HeadedAttention(Fusion):
         self.place.build((None, None, memory_shape[-1] + 2))
         self.place_norm.build((None, None, 2 * half))
         self.query.build((None, question_size))
+        self.word_keys.build((None, None, self.word_size))
         for n in range(self.hops):
             self.queries[n].build((None, half))
+            self.readings[n].build((None, half))
+            self.wordings[n].build((None, None, self.word_size))
             self.keys[n].build((None, None, 2 * half))
             self.values[n].build((None, None, 2 * half))
             self.found_norms[n].build((None, width + self.heads))
@@ -74,11 +87,13 @@ class HeadedAttention(Fusion):
             (self.hops, self.heads, 1), initializer=keras.initializers.Constant(-3.0), name="gate_bias"
         )
 
-    def join(self, question, memory, rows, training):
+    def join(self, question, memory, rows, training, words, real):
         images, count = memory.shape[0], rows // memory.shape[0]
         places = self.place_norm(self.place(with_coordinates(memory, self.grid)), training=training)
         places = ops.relu(places)
         first = query = self.query(question)
+        word_keys = ops.transpose(self.word_keys(words), (0, 2, 1))  # (R, F / 2, T)
+        closed = ops.where(real, 0.0, self.closed)[:, None]
         looks = []
 
         def headed(values, length):  # (B x length, 2 H A) -> (B, 2 H, length, A)
@@ -88,7 +103,11 @@ class HeadedAttention(Fusion):
         for n in range(self.hops):
             keys = headed(self.keys[n](places), memory.shape[1])
             values = headed(self.values[n](places), memory.shape[1])
-            asked = headed(self.queries[n](query), count)
+            reading = ops.reshape(self.readings[n](query), (rows, 2 * self.heads, -1))
+            reading = ops.softmax(ops.matmul(reading, word_keys) + closed, axis=-1)  # (R, 2 H, T)
+            worded = ops.reshape(self.wordings[n](words), (rows, -1, 2 * self.heads, self.attention_size))
+            worded = ops.einsum("rht,rtha->rha", reading, worded)
+            asked = headed(self.queries[n](query) + ops.reshape(worded, (rows, -1)), count)
             scores = ops.matmul(asked, ops.transpose(keys, (0, 1, 3, 2)))  # (B, 2 H, Q, P)
             weights = ops.softmax(scores[:, : self.heads], axis=-1)
             gates = ops.sigmoid(scores[:, self.heads :] + self.gate_bias[n, :, None])

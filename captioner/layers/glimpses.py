@@ -17,9 +17,9 @@ class GlimpseCore(keras.layers.Layer):
         l_t+1 ~ N(mu_t, spread^2 I)  while training, mu_t else      l_1 is the middle of the image
         b_t   = w . h_t + c                                         the reward that is expected
 
-    `what` is two convolutions, with a 2 x 2 maximum pooling between them, the same for all scales, and a dense layer over
-    all. Nothing is differentiated through l_t: what chooses places learns from a reward by `learn_where`. The noise of
-    all places is drawn before the loop.
+    `what` is two convolutions with a 2 x 2 maximum pooling between them, the same for all scales, and a dense layer.
+    Nothing is differentiated through l_t: what chooses places learns from a reward by `learn_where`. The noise of all
+    places is drawn before the loop.
 
     Args:
         cell: any recurrent cell, or a stack of them.
@@ -29,6 +29,7 @@ class GlimpseCore(keras.layers.Layer):
         units: int. Size of what is seen.
         spread: float. Standard deviation of places while training, where 1 is half the image.
         reinforce_weight: float. Weight of the gradient of the expected reward.
+        rollouts: int. Rows of one image, side by side, that `learn_where` is given; each has seen other places.
 
     Call arguments:
         images: float `(B, H, W, C)`; H and W multiples of 2^(s-1). 0 is what lies beyond the edges.
@@ -41,7 +42,17 @@ class GlimpseCore(keras.layers.Layer):
     """
 
     def __init__(
-        self, cell, glimpses=6, size=8, scales=4, units=128, spread=0.25, reinforce_weight=0.5, filters=16, **kwargs
+        self,
+        cell,
+        glimpses=6,
+        size=12,
+        scales=3,
+        units=128,
+        spread=0.2,
+        reinforce_weight=1.0,
+        rollouts=1,
+        filters=12,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if glimpses < 2 or size < 2 or size % 2 or scales < 1:
@@ -51,7 +62,8 @@ class GlimpseCore(keras.layers.Layer):
             )
         self.cell = cell
         self.glimpses, self.size, self.scales, self.units = glimpses, size, scales, units
-        self.spread, self.reinforce_weight, self.filters = spread, reinforce_weight, filters
+        self.spread, self.reinforce_weight = spread, reinforce_weight
+        self.rollouts, self.filters = rollouts, filters
         dense = keras.layers.Dense
         self.features = keras.Sequential(
             [
@@ -139,6 +151,8 @@ class GlimpseCore(keras.layers.Layer):
             loss = 1/N sum_n [ - r sum_t (R_n - b_nt) log p(l_n,t+1) + mean_t (b_nt - R_n)^2 ]
 
         The baseline moves the mean of the estimate by nothing, and makes it less noisy; R - b is not differentiated.
+        With several rollouts of each image the mean R - b of the others is taken away from it as well: how easy an
+        image is then makes no noise, and the mean of the estimate is still the same.
 
         Args:
             chances: from `look`.
@@ -150,12 +164,16 @@ class GlimpseCore(keras.layers.Layer):
         reward = ops.stop_gradient(reward)[:, None]
         rows = ops.ones_like(reward[:, 0]) if rows is None else rows
         advantage = ops.stop_gradient(reward - chances["expected"])
+        if self.rollouts > 1:
+            grouped = ops.reshape(advantage, (-1, self.rollouts, advantage.shape[-1]))
+            others = (ops.sum(grouped, axis=1, keepdims=True) - grouped) / (self.rollouts - 1)
+            advantage = ops.reshape(grouped - others, (-1, advantage.shape[-1]))
         chosen = -self.reinforce_weight * ops.sum(advantage * chances["log_probability"], axis=-1)
         wrong = ops.mean((chances["expected"] - reward) ** 2, axis=-1)
         return ops.sum(rows * (chosen + wrong)) / ops.maximum(ops.sum(rows), 1.0)
 
     def get_config(self):
-        names = ("glimpses", "size", "scales", "units", "spread", "reinforce_weight", "filters")
+        names = ("glimpses", "size", "scales", "units", "spread", "reinforce_weight", "rollouts", "filters")
         own = {name: getattr(self, name) for name in names}
         return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell), **own}
 

@@ -48,10 +48,11 @@ class VisualQANetwork(keras.Model):
 
     def join(self, memory, words, training=False):
         """`(features (R, F), extras)` from memory `(B, P, D)`, or None, and questions `(R, T)`."""
-        question, extras = None, {}
+        asked, extras = {}, {}
         if self.questions is not None:
-            _, question, extras = self.questions(words, memory=memory, training=training)
-        features, more = self.fusion(question=question, memory=memory, rows=words.shape[0], training=training)
+            outputs, question, extras = self.questions(words, memory=memory, training=training)
+            asked = {"question": question, "words": outputs, "real": words != PAD}
+        features, more = self.fusion(memory=memory, rows=words.shape[0], **asked, training=training)
         return features, {**extras, **more}
 
     def call(self, inputs, training=False):

@@ -66,20 +66,23 @@ class SceneBatches:
     Args:
         seed: of the scenes.
         count: scenes of an epoch; the last batch is full all the same.
-        batch_size: int, B.
+        batch_size: int, B, a multiple of `times`.
         size: pixels each way.
+        times: how often each scene is in its batch, side by side.
     """
 
-    def __init__(self, seed: int, count: int, batch_size: int, size: int = SIZE):
-        self.seed, self.batch_size, self.size = seed, batch_size, size
-        self.steps = -(-count // batch_size)
+    def __init__(self, seed: int, count: int, batch_size: int, size: int = SIZE, times: int = 1):
+        self.seed, self.batch_size, self.size, self.times = seed, batch_size, size, times
+        self.scenes = batch_size // times
+        self.steps = -(-count // self.scenes)
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches `({"image": uint8 (B, H, W, 3), "label": (B,)}, labels (B,))` of an epoch from `skip` on."""
 
         def read(step):
-            first = (epoch * self.steps + int(step)) * self.batch_size
-            return draw_many(self.seed, "train", range(first, first + self.batch_size), self.size)
+            first = (epoch * self.steps + int(step)) * self.scenes
+            pixels, labels = draw_many(self.seed, "train", range(first, first + self.scenes), self.size)
+            return pixels.repeat(self.times, axis=0), labels.repeat(self.times)
 
         def load(step):
             images, labels = tf.numpy_function(read, [step], (tf.uint8, tf.int32), stateful=False)

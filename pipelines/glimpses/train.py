@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from captioner.errors import UserError
 from captioner.models.glimpses.model import GlimpseModel
 from captioner.training.losses import MaskedCrossEntropy
 from pipelines.disk import write_whole
@@ -64,7 +65,13 @@ class GlimpseTask:
         self.recipe, self.model = recipe, model
         data, training, size = recipe.data, recipe.training, recipe.look.image_size
         self.dev = draw_many(data.seed, "dev", range(data.sizes.dev), size)
-        self.batches = SceneBatches(data.seed, data.sizes.train, training.batch_size, size)
+        times = recipe.look.rollouts if recipe.look.name == "glimpses" else 1
+        if training.batch_size % times:
+            raise UserError(
+                f"training.batch_size = {training.batch_size} is no multiple of look.rollouts = {times}, the rows that "
+                "each scene has in a batch."
+            )
+        self.batches = SceneBatches(data.seed, data.sizes.train, training.batch_size, size, times)
         self.network = compile_network(model.network, training, MaskedCrossEntropy(pad_id=-1), self.batches.steps)
 
     def judge(self, epoch: int, loss: float) -> Judgement:

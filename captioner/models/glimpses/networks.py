@@ -105,6 +105,7 @@ def build_glimpse_network(look, labels) -> keras.Model:
         look.units,
         look.spread,
         look.reinforce_weight,
+        look.rollouts,
         look.filters,
         name="core",
     )

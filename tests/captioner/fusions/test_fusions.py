@@ -11,12 +11,15 @@ from captioner.settings import FusionSettings
 from tests.support import assert_equal, assert_every_weight_learns, numbers, randomise, serialised
 
 QUESTION, MEMORY = numbers(4, 3), numbers(2, 6, 5, seed=1)  # 2 images x 2 questions, a grid of 2 x 3
+REAL = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 0], [1, 1, 0]], bool)
+INPUTS = {"question": QUESTION, "memory": MEMORY, "rows": 4, "words": numbers(4, 3, 6, seed=2), "real": REAL}
 
 
 def build(name, **options):
+    options = options or ({"channels": 4} if name == "film" else {})  # sharp attention has no gradient
     fusion = build_fusion(FusionSettings(name=name, size=8, options=options), (2, 3))
-    fusion(question=QUESTION, memory=MEMORY, rows=4)
-    randomise(fusion, scale=0.4)  # sharper attention has no gradient
+    fusion(**INPUTS)
+    randomise(fusion, scale=0.25)
     for weight in fusion.weights:
         if weight.path.endswith("moving_variance"):
             weight.assign(np.abs(weight) + 0.5)
@@ -27,32 +30,31 @@ def build(name, **options):
 def test_rows_belong_to_their_image_and_question(name):
     """Questions of one image lie side by side; repeated the other way round, they would see another's image."""
     fusion = build(name)
-    features, _ = fusion(question=QUESTION, memory=MEMORY, rows=4)
+    features, _ = fusion(**INPUTS)
     assert features.shape == (4, 8)
     other_image, other_question = MEMORY.copy(), QUESTION.copy()
     other_image[1] *= -1.0
     other_question[0] *= -1.0
-    changed = np.abs(np.asarray(fusion(question=QUESTION, memory=other_image, rows=4)[0] - features)).max(axis=1) > 1e-5
+    changed = np.abs(np.asarray(fusion(**{**INPUTS, "memory": other_image})[0] - features)).max(axis=1) > 1e-5
     assert changed.tolist() == [False, False, fusion.looks, fusion.looks]
-    changed = np.abs(np.asarray(fusion(question=other_question, memory=MEMORY, rows=4)[0] - features)).max(axis=1)
+    changed = np.abs(np.asarray(fusion(**{**INPUTS, "question": other_question})[0] - features)).max(axis=1)
     assert (changed > 1e-5).tolist() == [fusion.asks, False, False, False]
 
 
 @pytest.mark.parametrize("name", FUSIONS.names())
 def test_every_weight_learns_and_comes_back(name):
     fusion = build(name)
-    inputs = {"question": QUESTION, "memory": MEMORY, "rows": 4}
-    assert_every_weight_learns(fusion, lambda: fusion(**inputs)[0])
+    assert_every_weight_learns(fusion, lambda: fusion(**INPUTS)[0])
     back = serialised(fusion)
-    back(**inputs)
+    back(**INPUTS)
     back.set_weights(fusion.get_weights())
-    assert_equal(fusion(**inputs), back(**inputs))
+    assert_equal(fusion(**INPUTS), back(**INPUTS))
 
 
 def test_the_image_has_length_one():
     """Norm I: twice as bright an image must say the same."""
     fusion = build("product")
-    assert_equal(fusion(question=QUESTION, memory=MEMORY)[0], fusion(question=QUESTION, memory=2 * MEMORY)[0])
+    assert_equal(fusion(**INPUTS)[0], fusion(question=QUESTION, memory=2 * MEMORY)[0])
     plain = build("product", normalise=False)
     assert np.abs(plain(question=QUESTION, memory=MEMORY)[0] - plain(question=QUESTION, memory=2 * MEMORY)[0]).max() > 0
 
@@ -70,7 +72,7 @@ def test_stacked_attention_by_hand():
         scores = np.tanh(keys + u @ np.asarray(hop.query_kernel)) @ np.asarray(hop.score_kernel)[:, 0]
         looks.append(np.exp(scores) / np.exp(scores).sum())
         u = u + looks[-1] @ v
-    features, extras = fusion(question=QUESTION, memory=MEMORY)
+    features, extras = fusion(**INPUTS)
     assert_equal(features[2], u, tolerance=1e-4)
     assert_equal(extras["looks"][2], np.array(looks), tolerance=1e-4)
 
@@ -101,7 +103,7 @@ def test_what_cannot_be_built_says_why():
 def test_looks_are_shares(name):
     """They are drawn over the picture, one a hop."""
     fusion = build(name)
-    _, extras = fusion(question=QUESTION, memory=MEMORY)
+    _, extras = fusion(**INPUTS)
     assert extras["looks"].shape == (4, fusion.hops, 6)
     np.testing.assert_allclose(np.asarray(extras["looks"]).sum(axis=-1), 1.0, rtol=1e-5)
 
@@ -114,6 +116,17 @@ def test_gates_count_and_weights_do_not(monkeypatch):
     monkeypatch.setattr(type(fusion.found_norms[0]), "call", lambda self, values, **_: (seen.append(values), values)[1])
     empty, thing = numbers(5, seed=3), numbers(5, seed=4)
     for count in (1, 2, 3):
-        fusion(question=QUESTION[:1], memory=np.stack([thing] * count + [empty] * (6 - count))[None])
+        memory = np.stack([thing] * count + [empty] * (6 - count))[None]
+        fusion(question=QUESTION[:1], memory=memory, words=INPUTS["words"][:1], real=REAL[:1])
     one, two, three = (np.asarray(values)[0, -1] for values in seen if len(values.shape) == 2)
     assert three - two == pytest.approx(two - one, rel=1e-3) and abs(two - one) > 1e-4
+
+
+def test_padding_is_no_word():
+    """Heads that go by single words must not go by those that fill up."""
+    fusion = build("heads")
+    words = INPUTS["words"].copy()
+    words[~REAL] = 9.0
+    assert_equal(fusion(**INPUTS), fusion(**{**INPUTS, "words": words}))
+    words[REAL] *= 2.0
+    assert np.abs(fusion(**INPUTS)[0] - fusion(**{**INPUTS, "words": words})[0]).max() > 1e-4

@@ -93,17 +93,19 @@ def test_places_are_drawn_with_the_density_that_is_told():
     assert np.exp(array(log_density(grid, mean, 0.3))).sum() * 0.025**2 == pytest.approx(1, abs=1e-3)
 
 
-def test_averaged_over_many_samples_the_gradient_is_the_exact_one():
+@pytest.mark.parametrize("rollouts", [1, 4])
+def test_averaged_over_many_samples_the_gradient_is_the_exact_one(rollouts):
     """Exact: the gradient of the expected reward, the integral over the one place that is drawn, by a fine grid.
 
     The reward is the probability of the right class; where to look does not learn from its own gradient.
     """
-    layer = core(glimpses=2, spread=0.4, reinforce_weight=1.0)
+    layer = core(glimpses=2, spread=0.4, reinforce_weight=1.0, rollouts=rollouts)
+    randomise(layer, seed=3, scale=0.3)
     network = GlimpseNetwork(layer, 3)
     pixels = (127.5 * (1 + np.tanh(IMAGES[:1]))).astype("float32")
     image = centred(pixels)
     network({"image": pixels, "label": np.array([0])})
-    randomise(network, seed=3, scale=0.6)
+    randomise(network.classify, seed=3, scale=2.0)
     variables = [variable for variable in layer.trainable_variables if "expect" not in variable.path]
 
     step = 0.05
@@ -121,7 +123,8 @@ def test_averaged_over_many_samples_the_gradient_is_the_exact_one():
         label = int(np.abs(array(chances) - 0.5).argmin())
         expected = chances[label]
     assert float(ops.sum(chances)) == pytest.approx(1, abs=1e-3), "the grid leaves places out"
-    assert 0.15 < float(expected) < 0.85, "with a reward that is the same everywhere there is nothing to learn"
+    rewards = array(said)[:, label]
+    assert np.ptp(rewards) > 0.2, "with a reward that is the same everywhere there is nothing to learn"
     exact = tape.gradient(expected, variables, unconnected_gradients="zero")
 
     layer.expect.set_weights([np.zeros((5, 1)), np.array([0.3])])  # any number: it must not move the mean

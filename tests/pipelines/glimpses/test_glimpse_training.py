@@ -44,6 +44,9 @@ def test_every_epoch_has_other_scenes_and_goes_on_where_it_stopped():
     other = [inputs["image"].numpy() for inputs, _ in batches.epoch(1)]
     scenes = {scene.tobytes() for batch in first + other for scene in batch}
     assert len(scenes) == 24
+    twice = next(iter(SceneBatches(0, 10, 4, 32, times=2).epoch(0)))
+    np.testing.assert_array_equal(twice[0]["image"], first[0][:2].repeat(2, axis=0))
+    assert twice[1].numpy().tolist() == twice[1].numpy()[[0, 0, 2, 2]].tolist()
 
 
 def test_the_whole_shape_is_anywhere():
@@ -84,7 +87,7 @@ def test_a_preset_says_what_the_model_said(name, tmp_path):
 
 
 def test_sizes_that_do_not_go_together_are_a_sentence():
-    with pytest.raises(UserError, match="cannot be halved 3 times"):
+    with pytest.raises(UserError, match="cannot be halved 2 times"):
         GlimpseModel(GlimpseSettings(look=LookSettings(image_size=62), labels=("a", "b")))
 
 
