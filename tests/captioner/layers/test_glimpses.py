@@ -128,7 +128,7 @@ def test_averaged_over_many_samples_the_gradient_is_the_exact_one(rollouts):
     exact = tape.gradient(expected, variables, unconnected_gradients="zero")
 
     layer.expect.set_weights([np.zeros((5, 1)), np.array([0.3])])  # any number: it must not move the mean
-    rows, rounds = 20_000, 4
+    rows, rounds = 20_000, 3
     inputs = {"image": np.repeat(pixels, rows, axis=0), "label": np.full(rows, label)}
     total = [0.0] * len(variables)
     for _ in range(rounds):

@@ -20,7 +20,8 @@ from pipelines.settings import load_recipe
 from pipelines.show import Show
 
 SMALL = [
-    "data.sizes={train=20, dev=8, test=8}", "look.glimpses=3", "look.units=8", "look.filters=4", "training.epochs=2",
+    "data.sizes={train=20, dev=8, test=8}", "look.image_size=32", "look.glimpses=2",
+    "look.units=8", "look.filters=4", "training.epochs=2",
     "training.batch_size=8", "training.xla=false",
 ]  # fmt: skip
 TINY = {"image_size": 16, "size": 4, "scales": 2, "units": 6, "filters": 4, "glimpses": 3}
