@@ -70,15 +70,24 @@ def each_question(values, rows):
 
 
 def with_coordinates(memory, grid):
-    """The memory `(B, P, D)` with two more numbers a place: its column and its row, from -1 to 1: `(B, P, D + 2)`.
+    """The memory `(B, P, D)` with `coordinates` of each place: `(B, P, D + 2)`.
 
     Raises:
         ValueError: the places do not lie in a grid.
     """
-    if grid is None or grid[0] * grid[1] != memory.shape[1]:
-        raise ValueError(f"Coordinates need places that lie in a grid; the grid is {grid}, places are {memory.shape}.")
-    down, across = (ops.linspace(-1.0, 1.0, steps) if steps > 1 else ops.zeros((1,)) for steps in grid)
-    across, down = ops.meshgrid(across, down)
-    places = ops.cast(ops.stack([ops.reshape(across, (-1,)), ops.reshape(down, (-1,))], axis=-1), memory.dtype)
+    places = ops.cast(coordinates(grid, memory.shape[1]), memory.dtype)
     places = ops.broadcast_to(places[None], (memory.shape[0], memory.shape[1], 2))
     return ops.concatenate([memory, places], axis=-1)
+
+
+def coordinates(grid, count):
+    """Where the P = `count` places of a grid lie: column and row, from -1 to 1, float `(P, 2)`.
+
+    Raises:
+        ValueError: the places do not lie in a grid.
+    """
+    if grid is None or grid[0] * grid[1] != count:
+        raise ValueError(f"Coordinates need places that lie in a grid; the grid is {grid}, there are {count} places.")
+    down, across = (ops.linspace(-1.0, 1.0, steps) if steps > 1 else ops.zeros((1,)) for steps in grid)
+    across, down = ops.meshgrid(across, down)
+    return ops.stack([ops.reshape(across, (-1,)), ops.reshape(down, (-1,))], axis=-1)

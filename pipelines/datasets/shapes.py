@@ -22,13 +22,13 @@ from pipelines.datasets.drawn import LICENCE, drawn_with, read_captions, records
 from pipelines.examples import DataSet
 from pipelines.shapes.captions import write_captions
 from pipelines.shapes.drawing import draw_scene
-from pipelines.shapes.questions import write_questions
+from pipelines.shapes.questions import PER_SCENE, PER_TRAINING_SCENE, write_questions
 from pipelines.shapes.scenes import NOVEL_PAIRS, Scene, sample_scenes
 
 EXPECTS = "captions.jsonl and scenes.jsonl beside images/, as drawn by this program"
 SIZES: Mapping[str, int] = MappingProxyType({"train": 4000, "dev": 500, "test": 500, "novel": 300})
 WORLD_VERSION = 1  # to be raised when the same seed no longer gives the same pixels and captions
-QUESTIONS_VERSION = 2  # the same of questions: of a drawing with older ones only these are written anew
+QUESTIONS_VERSION = 3  # the same of questions: of a drawing with older ones only these are written anew
 _TITLE = "Shapes: drawn scenes of one to four coloured shapes"  # by which a folder of ours is known
 
 
@@ -151,14 +151,15 @@ def _write_questions(root: Path, settings: dict) -> None:
     for split, number, scene in sample_scenes(seed, settings["sizes"]):
         place = {"image": f"images/{split}_{number:05d}.png", "split": split}
         by_split.setdefault(split, []).append((place, scene))
-    questions = [
-        {**place, "question": question.text, "answer": question.answer, "type": question.type}
-        for split, placed in by_split.items()
-        for (place, _), asked in zip(
-            placed, write_questions(f"{seed}/{split}", [scene for _, scene in placed]), strict=True
-        )
-        for question in asked
-    ]
+    questions = []
+    for split, placed in by_split.items():
+        scenes = [scene for _, scene in placed]
+        written = write_questions(f"{seed}/{split}", scenes, PER_TRAINING_SCENE if split == "train" else PER_SCENE)
+        questions += [
+            {**place, "question": question.text, "answer": question.answer, "type": question.type}
+            for (place, _), asked in zip(placed, written, strict=True)
+            for question in asked
+        ]
     write_records(root / "questions.jsonl", questions)
     write_text(root / "README.txt", _readme(settings))
     write_text(root / "drawn.json", json.dumps(settings) + "\n")

@@ -24,6 +24,9 @@ from pipelines.shapes.scenes import COLOURS, NOVEL_PAIRS, SEEN_PAIRS, SHAPES, SI
 
 SHARES = {"existence": 20, "attribute": 25, "counting": 25, "relation": 30}
 PER_SCENE = 8
+# Of a training scene twice as many: a picture is looked at once for all its questions. Not so for the others, since
+# scenes run out of rare answers, and what is measured has to be even.
+PER_TRAINING_SCENE = 16
 
 
 @dataclasses.dataclass(frozen=True)

@@ -108,6 +108,50 @@ def test_looks_are_shares(name):
     np.testing.assert_allclose(np.asarray(extras["looks"]).sum(axis=-1), 1.0, rtol=1e-5)
 
 
+def test_heads_by_hand():
+    """Two hops of one head of each kind, place by place: the second is told where the first looked."""
+    fusion = build("heads", hops=2, heads=1, attention_size=3)
+    features, extras = fusion(**INPUTS)
+    where = [(x, y) for y in (-1.0, 1.0) for x in (-1.0, 0.0, 1.0)]
+
+    def dense(layer, vector):
+        bias = np.asarray(layer.bias) if layer.use_bias else 0.0
+        return np.asarray(vector) @ np.asarray(layer.kernel) + bias
+
+    def norm(layer, vector):
+        gamma, beta, mean, variance = map(np.asarray, layer.get_weights())
+        return (vector - mean) / np.sqrt(variance + layer.epsilon) * gamma + beta
+
+    for row in range(4):
+        places = [np.concatenate([m, x]) for m, x in zip(MEMORY[row // 2], where, strict=True)]
+        places = [np.maximum(norm(fusion.place_norm, dense(fusion.place, place)), 0.0) for place in places]
+        words = INPUTS["words"][row][REAL[row]]
+        first = u = np.tanh(dense(fusion.query, QUESTION[row]))
+        for hop in range(2):
+            query, reading = dense(fusion.queries[hop], u).reshape(2, 3), dense(fusion.readings[hop], u).reshape(2, 4)
+            scores = []
+            for head in range(2):
+                shares = np.exp([dense(fusion.word_keys, word) @ reading[head] for word in words])
+                worded = sum(s * dense(fusion.wordings[hop], w) for s, w in zip(shares / shares.sum(), words, strict=True))
+                asked = query[head] + worded.reshape(2, 3)[head]
+                score = [asked @ dense(fusion.keys[hop], place).reshape(2, 3)[head] for place in places]
+                if hop:
+                    direction = dense(fusion.directions[0], u).reshape(2, 2)[head]
+                    score = [s + direction @ (np.array(x) - centre) for s, x in zip(score, where, strict=True)]
+                scores.append(np.array(score))
+            weights = np.exp(scores[0]) / np.exp(scores[0]).sum()
+            gates = 1 / (1 + np.exp(-scores[1] - np.asarray(fusion.gate_bias)[hop, 0]))
+            values = np.array([dense(fusion.values[hop], place).reshape(2, 3) for place in places])
+            centre = weights @ np.array(where)
+            found = np.concatenate([weights @ values[:, 0], gates @ values[:, 1], [gates.sum()], centre])
+            found = norm(fusion.found_norms[hop], found)
+            matched = u * dense(fusion.matches[hop], found)
+            thought = np.maximum(dense(fusion.thinks[hop], np.concatenate([u, found, matched])), 0.0)
+            u = u + dense(fusion.says[hop], thought)
+            np.testing.assert_allclose(extras["looks"][row, hop], weights, rtol=1e-4)
+        np.testing.assert_allclose(features[row], np.concatenate([u, first * u]), rtol=1e-3, atol=1e-5)
+
+
 def test_gates_count_and_weights_do_not(monkeypatch):
     """The same thing at one place more, and one more: what gates let in grows by as much each time."""
     fusion = build("heads", hops=1, heads=1, attention_size=4)
@@ -118,7 +162,7 @@ def test_gates_count_and_weights_do_not(monkeypatch):
     for count in (1, 2, 3):
         memory = np.stack([thing] * count + [empty] * (6 - count))[None]
         fusion(question=QUESTION[:1], memory=memory, words=INPUTS["words"][:1], real=REAL[:1])
-    one, two, three = (np.asarray(values)[0, -1] for values in seen if len(values.shape) == 2)
+    one, two, three = (np.asarray(values)[0, -3] for values in seen if len(values.shape) == 2)
     assert three - two == pytest.approx(two - one, rel=1e-3) and abs(two - one) > 1e-4
 
 
