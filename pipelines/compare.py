@@ -26,7 +26,7 @@ MUST_AGREE = ("data set", "references", "split", "images", "references an image"
 class Evaluated:
     """What a metrics.json says, and the rows of the metrics beside it.
 
-    images: in the order of the rows. references: a number each, which tells the references of one image from others.
+    images: in the order of the rows; where answers were scored, questions. references: a number each, which tells the references of one image from others.
     trained: what the model was trained on and how.
     """
 
@@ -38,6 +38,11 @@ class Evaluated:
     references: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
     rows: dict[str, np.ndarray] = field(default_factory=dict)
     trained: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> str:
+        """What a row is: "questions" or "images"."""
+        return "questions" if "questions" in self.evaluated else "images"
 
 
 def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
@@ -80,7 +85,7 @@ class Comparison:
     """Two evaluations, image by image.
 
     first, second: their names. images: how many both have. left_out: how many only one of them has.
-    differences: score -> second minus first.
+    differences: score -> second minus first. counted: what they are, "images" or "questions".
     """
 
     first: str
@@ -88,6 +93,7 @@ class Comparison:
     images: int
     left_out: int
     differences: dict[str, Difference]
+    counted: str = "images"
 
     def rows(self) -> list[list[str]]:
         """A table, one row a score: difference and interval (x 100), p-value, and what that means."""
@@ -112,7 +118,9 @@ def compare_pair(first: Evaluated, second: Evaluated, draws: int = DRAWS) -> Com
     place = {image: number for number, image in enumerate(second.images)}
     pairs = [(number, place[image]) for number, image in enumerate(first.images) if image in place]
     if not pairs:
-        raise UserError(f"{first.name} and {second.name} have no image in common: they cannot be compared.")
+        raise UserError(
+            f"{first.name} and {second.name} have none of their {first.counted} in common: they cannot be compared."
+        )
     here, there = map(list, zip(*pairs, strict=True))
     if np.any(first.references[here] != second.references[there]):
         raise UserError(
@@ -124,7 +132,7 @@ def compare_pair(first: Evaluated, second: Evaluated, draws: int = DRAWS) -> Com
             differences |= paired_differences(name, first.rows[name][here], second.rows[name][there], draws)
     left_out = len(first.images) + len(second.images) - 2 * len(pairs)
     told = {name: differences[name] for name in TESTED if name in differences}
-    return Comparison(first.name, second.name, len(pairs), left_out, told)
+    return Comparison(first.name, second.name, len(pairs), left_out, told, first.counted)
 
 
 def _interval(one: Difference) -> str:
@@ -175,7 +183,7 @@ def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.n
     except Exception as error:  # zip, header and data each break in their own way
         raise UserError(f"{path} is damaged ({error}). Evaluate again.") from None
     if any(len(values) != len(images) for values in (references, *rows.values())):
-        raise UserError(f"{path} is damaged: its parts are not of the same images. Evaluate again.")
+        raise UserError(f"{path} is damaged: its parts are not of the same length. Evaluate again.")
     return images, references, rows
 
 

@@ -69,9 +69,9 @@ def _compared(first: Evaluated, other: Evaluated) -> Comparison | None:
 
 def _tell_pair(compared: Comparison, tell: Callable) -> None:
     say(f"{compared.second} minus {compared.first}")
-    say(f"Paired bootstrap over {compared.images:,} images, {DRAWS:,} draws.")
+    say(f"Paired bootstrap over {compared.images:,} {compared.counted}, {DRAWS:,} draws.")
     if compared.left_out:
-        say(f"{compared.left_out:,} images that only one of them has are left out.", error=True)
+        say(f"{compared.left_out:,} {compared.counted} that only one of them has are left out.", error=True)
     tell(["score (x 100)", "difference", "95 % interval", "p", f"at p < {SURE} it is"], compared.rows())
 
 
@@ -81,8 +81,8 @@ def _tell_all(first: Evaluated, others: Sequence[Evaluated], tell: Callable) -> 
     pairs = [(name, compared) for name, compared in pairs if compared is not None]
     if not pairs:
         return
-    say(f"Each minus {names[0]}: paired bootstrap over images, {DRAWS:,} draws, p in brackets.")
+    say(f"Each minus {names[0]}: paired bootstrap over {first.counted}, {DRAWS:,} draws, p in brackets.")
     left_out = max(compared.left_out for _, compared in pairs)
     if left_out:
-        say(f"Up to {left_out:,} images that only one of a pair has are left out.", error=True)
+        say(f"Up to {left_out:,} {first.counted} that only one of a pair has are left out.", error=True)
     tell(*differences([name for name, _ in pairs], [compared for _, compared in pairs]), numbers=True)

@@ -1,5 +1,6 @@
 """Paired bootstrap: it tells what differs from what does not, as often as it promises."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_images_meet_by_name_and_those_of_one_side_are_left_out():
 @pytest.mark.parametrize(
     "other, sentence",
     [
-        (evaluated("B", ["q"], [0.1]), "no image in common"),
+        (evaluated("B", ["q"], [0.1]), "none of their images in common"),
         (evaluated("B", ["x"], [0.1], [5]), "scored against other references"),
         (evaluated("B", [], []), "cannot be compared image by image"),
     ],
@@ -96,3 +97,13 @@ def test_images_meet_by_name_and_those_of_one_side_are_left_out():
 def test_what_cannot_be_compared_is_said(other, sentence):
     with pytest.raises(UserError, match=sentence):
         compare_pair(evaluated("A", ["x"], [0.1]), other)
+
+
+def test_answers_are_compared_question_by_question():
+    """Called images, a report of 5,000 questions about 500 pictures would claim ten times as many pictures."""
+    first, second = (
+        dataclasses.replace(evaluated(name, ["x#0", "x#1"], [0.1, 0.2]), evaluated={"images": 1, "questions": 2})
+        for name in "AB"
+    )
+    assert compare_pair(first, second, draws=50).counted == "questions"
+    assert compare_pair(evaluated("A", ["x"], [0.1]), evaluated("B", ["x"], [0.1]), draws=50).counted == "images"

@@ -132,7 +132,9 @@ def test_heads_by_hand():
             scores = []
             for head in range(2):
                 shares = np.exp([dense(fusion.word_keys, word) @ reading[head] for word in words])
-                worded = sum(s * dense(fusion.wordings[hop], w) for s, w in zip(shares / shares.sum(), words, strict=True))
+                worded = sum(
+                    s * dense(fusion.wordings[hop], w) for s, w in zip(shares / shares.sum(), words, strict=True)
+                )
                 asked = query[head] + worded.reshape(2, 3)[head]
                 score = [asked @ dense(fusion.keys[hop], place).reshape(2, 3)[head] for place in places]
                 if hop:
