@@ -26,7 +26,8 @@ MUST_AGREE = ("data set", "references", "split", "images", "references an image"
 class Evaluated:
     """What a metrics.json says, and the rows of the metrics beside it.
 
-    images: in the order of the rows; where answers were scored, questions. references: a number each, which tells the references of one image from others.
+    images: in the order of the rows; where answers were scored, questions.
+    references: a number each, which tells the references of one image from others.
     trained: what the model was trained on and how.
     """
 

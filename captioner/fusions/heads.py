@@ -12,9 +12,10 @@ class HeadedAttention(Fusion):
 
         v_p = relu(norm([m_p; row; column] W)),    u_0 = tanh(q W_q + b_q)
         r_kht = softmax_t(o_t . u_(k-1) R_kh)                            which words head h of hop k goes by
-        s_kph = (u_(k-1) U_kh + sum_t r_kht o_t O_kh + c_kh) . (v_p K_kh + k_kh) + (u_(k-1) D_kh + d_kh) . (x_p - z_(k-1)h)
+        s_kph = (u_(k-1) U_kh + sum_t r_kht o_t O_kh + c_kh) . (v_p K_kh + k_kh)
+                + (u_(k-1) D_kh + d_kh) . (x_p - z_(k-1)h)                   the second line from the second hop on
         a_kph = softmax_p(s_kph),    g_kph = sigmoid(s'_kph + b_kh)      the second with heads of their own
-        z_kh = sum_p a_kph x_p                                           where head h looked; no term with z in hop 1
+        z_kh = sum_p a_kph x_p                                           where head h looked
         f_k = norm([sum_p a_kph v_p V_kh ; sum_p g_kph v_p V'_kh ; sum_p g_kph ; z_kh])
         u_k = u_(k-1) + relu([u_(k-1); f_k; u_(k-1) * f_k G_k] W_k + b_k) W'_k
         features = [u_K; u_0 * u_K]
@@ -24,8 +25,8 @@ class HeadedAttention(Fusion):
     the first looked, so it can look beside it, and whether one thing is left of another can be read from two numbers.
     `norm` is that of the batch. The products compare what was found with what was asked for. Words o_t of the question
     are what its encoder put out at each: "is the red star left of the blue ring" has two things to look for, and a head
-    that goes by the words of the first need not learn anew how things are found. The bias k_kh lets the question say how
-    much a gate wants: "red" is one thing to agree on, "red star" two.
+    that goes by the words of the first need not learn anew how things are found. The bias k_kh lets the question say
+    how much a gate wants: "red" is one thing to agree on, "red star" two.
 
     Args:
         size, dropout: see `Fusion`; u has half of the size.
@@ -102,7 +103,7 @@ class HeadedAttention(Fusion):
         word_keys = ops.transpose(self.word_keys(words), (0, 2, 1))  # (R, F / 2, T)
         closed = ops.where(real, 0.0, self.closed)[:, None]
         where = ops.cast(coordinates(self.grid, memory.shape[1]), memory.dtype)
-        looks = []
+        looks, centre = [], None
 
         def headed(values, length):  # (B x length, 2 H A) -> (B, 2 H, length, A)
             values = ops.reshape(values, (images, length, 2 * self.heads, -1))

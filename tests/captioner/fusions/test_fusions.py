@@ -127,6 +127,7 @@ def test_heads_by_hand():
         places = [np.maximum(norm(fusion.place_norm, dense(fusion.place, place)), 0.0) for place in places]
         words = INPUTS["words"][row][REAL[row]]
         first = u = np.tanh(dense(fusion.query, QUESTION[row]))
+        centre = np.zeros(2)
         for hop in range(2):
             query, reading = dense(fusion.queries[hop], u).reshape(2, 3), dense(fusion.readings[hop], u).reshape(2, 4)
             scores = []
