@@ -32,6 +32,8 @@ class EncoderSettings(Settings):
     application: str = ""  # for `keras_application`: the function's name, such as EfficientNetB0
     channels: PositiveInt = 128  # for `vgg_small`: channels of its last block; for `glimpses`: units
     dropout: Share = 0.0  # on the memory, after it was normalised; for frozen networks
+    # Of frozen networks: how many principal components of the training images' features tell a place; 0: all numbers.
+    components: Annotated[int, Field(ge=0)] = 0
     half_precision: bool = True  # run the frozen trunk in bfloat16 where the processor is faster at it
     frames: Annotated[int, Field(ge=0)] = 0  # of a clip that are looked at, evenly apart; 0: it sees single images
     frames_cell: str = "lstm"  # the cell that passes over the frames

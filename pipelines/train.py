@@ -14,6 +14,7 @@ from captioner.models.networks import END, NEVER, START
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.policy_gradient import PolicyGradient
+from pipelines.components import fit_components
 from pipelines.decode import decode_source
 from pipelines.examples import DataSet
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
@@ -93,6 +94,8 @@ def train(
         prepare_sources(
             prepared, cache, lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s"), show.say
         )
+    if progress is None and not init_from:
+        fit_components(prepared.captioner.encoder, prepared.batches.source, show.say)
     show.problems(prepared.problems)
     task = CaptionTask(prepared, show)
     loop = TrainingLoop(task, recipe.training, run, progress, show)

@@ -5,6 +5,7 @@
 A new encoder is one class derived from `captioner.encoders.base:Encoder` and one line here.
 """
 
+from captioner.errors import UserError
 from captioner.registry import Registry
 from captioner.settings import EncoderSettings
 
@@ -32,6 +33,11 @@ def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
     """
     weights = str(weights_path) if weights_path else settings.weights
     encoder = ENCODERS.get(settings.name).from_settings(settings, weights)
+    if settings.components and (settings.frames or encoder.components is None):
+        raise UserError(
+            f"encoder.components = {settings.components} is for frozen networks that see single images; "
+            f"{'clips are seen here' if settings.frames else f'`{settings.name}` is trained'}. Set it to 0."
+        )
     if not settings.frames:
         return encoder
     from captioner.encoders.frames import FrameEncoder

@@ -23,6 +23,7 @@ class ApplicationEncoder(Encoder):
         image_size: height and width.
         half_precision: compute in bfloat16 where the machine is faster at it.
         dropout: share of the normalised memory that is dropped in training.
+        components: how many principal components of the training images' features tell a place; 0: all its numbers.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class ApplicationEncoder(Encoder):
         image_size=224,
         half_precision=True,
         dropout=0.0,
+        components=0,
         **kwargs,
     ):
         self._config = {
@@ -42,6 +44,7 @@ class ApplicationEncoder(Encoder):
             "image_size": image_size,
             "half_precision": half_precision,
             "dropout": dropout,
+            "components": components,
         }
         model = build_application(application, weights, False, image_size, half_precision)
         if len(model.output_shape) != 4 or min(model.output_shape[1:3]) < pool:
@@ -51,7 +54,8 @@ class ApplicationEncoder(Encoder):
             )
         trunk = Trunk(application, model.input, model.output, model.layers[-1].name, pool)
         spec = ImageSpec(image_size, image_size, preprocessing_of(application))
-        super().__init__(spec, trunk, grid_top(trunk.shape, normalised(dropout)), trunk.shape[:2], **kwargs)
+        top = grid_top(trunk.shape, normalised(trunk.shape[-1], dropout, components))
+        super().__init__(spec, trunk, top, trunk.shape[:2], **kwargs)
 
     @classmethod
     def from_settings(cls, settings, weights: str) -> "ApplicationEncoder":
@@ -67,6 +71,7 @@ class ApplicationEncoder(Encoder):
             settings.image_size,
             settings.half_precision,
             settings.dropout,
+            settings.components,
         )
 
     def get_config(self):

@@ -29,6 +29,7 @@ class VGGEncoder(Encoder):
         image_size: height and width; `fc7` of trained weights needs 224.
         half_precision: run the trunk in bfloat16 where the machine is faster at it.
         dropout: share of the normalised memory that is dropped in training.
+        components: how many principal components of the training images' features tell a place; 0: all its numbers.
     """
 
     network = ""
@@ -42,6 +43,7 @@ class VGGEncoder(Encoder):
         image_size=224,
         half_precision=True,
         dropout=0.0,
+        components=0,
         **kwargs,
     ):
         self._config = {
@@ -52,14 +54,20 @@ class VGGEncoder(Encoder):
             "image_size": image_size,
             "half_precision": half_precision,
             "dropout": dropout,
+            "components": components,
         }
+        if train_last_block and components:
+            raise UserError(
+                "encoder.components are found once, but encoder.train_last_block changes what they are found in. "
+                "Set one of the two."
+            )
         if features == "fc7":
             self._refuse_for_fc7(train_last_block, image_size, weights)
         spec = ImageSpec(image_size, image_size, "caffe")
         model = build_application(self.network, weights, features == "fc7", image_size, half_precision)
         if features == "fc7":
             trunk = Trunk(self.network, model.input, model.get_layer("fc2").output, "fc2")
-            top = vector_top(trunk.shape, normalised(dropout))
+            top = vector_top(trunk.shape, normalised(trunk.shape[-1], dropout, components))
             grid = None
         elif train_last_block:
             trunk = Trunk(self.network, model.input, model.get_layer("block4_pool").output, "block4_pool")
@@ -68,7 +76,7 @@ class VGGEncoder(Encoder):
         else:
             last = [layer for layer in model.layers if layer.name.startswith("block5_conv")][-1]
             trunk = Trunk(self.network, model.input, last.output, last.name, pool)
-            top = grid_top(trunk.shape, normalised(dropout))
+            top = grid_top(trunk.shape, normalised(trunk.shape[-1], dropout, components))
             grid = trunk.shape[:2]
         super().__init__(spec, trunk, top, grid, **kwargs)
 
@@ -82,6 +90,7 @@ class VGGEncoder(Encoder):
             image_size=settings.image_size,
             half_precision=settings.half_precision,
             dropout=settings.dropout,
+            components=settings.components,
         )
 
     def _refuse_for_fc7(self, train_last_block: bool, image_size: int, weights: str) -> None:
@@ -121,7 +130,7 @@ def _last_block(model, shape, pool: int, dropout: float) -> keras.Sequential:
         keras.layers.Conv2D(layer.filters, 3, padding="same", activation="relu", name=layer.name) for layer in trained
     ]
     pooling = [keras.layers.MaxPooling2D(pool, name="grid_pool")] if pool > 1 else []
-    top = grid_top(shape, [*layers, *pooling, *normalised(dropout)])
+    top = grid_top(shape, [*layers, *pooling, *normalised(layers[-1].filters, dropout)])
     for ours, theirs in zip(layers, trained, strict=True):
         ours.set_weights(theirs.get_weights())
     return top

@@ -11,6 +11,7 @@ from captioner.errors import UserError
 from captioner.metrics import ANSWER_METRICS
 from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS
 from captioner.training.losses import MaskedCrossEntropy
+from pipelines.components import fit_components
 from pipelines.examples import QuestionExample
 from pipelines.guessing import count_answers, most_frequent, most_frequent_of_type
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
@@ -68,6 +69,8 @@ def train(
         prepare_images(
             prepared, cache, lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s"), show.say
         )
+    if progress is None and prepared.model.network.see is not None:
+        fit_components(prepared.model.encoder, prepared.train.source, show.say)
     show.problems(prepared.problems)
     tell_ceiling(prepared, show)
     task = VisualQATask(prepared, show)

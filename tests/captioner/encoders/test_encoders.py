@@ -47,6 +47,30 @@ def test_encoder_with_a_trained_last_block():
     check_encoder(tiny("vgg16", train_last_block=True))
 
 
+def test_encoder_of_components():
+    """Fitted, it tells a place in few numbers; the features of the trunk, which are kept on disk, stay the same."""
+    encoder, whole = tiny("vgg16", components=3), tiny("vgg16")
+    check_encoder(encoder)
+    assert encoder.memory_shape == (*whole.memory_shape[:1], 3)
+    assert encoder.identity() == {**whole.identity(), "weights": encoder.identity()["weights"]}
+    assert whole.components is None and encoder.components.components == 3
+    assert not any("components" in weight.path for weight in encoder.trainable_weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [
+        ("vgg16", {"components": 17}, "tells a place in 16 numbers"),
+        ("vgg16", {"components": 3, "train_last_block": True}, "Set one of the two"),
+        ("vgg16", {"components": 3, "frames": 2}, "clips are seen here"),
+        ("vgg_small", {"components": 3}, "`vgg_small` is trained"),
+    ],
+)
+def test_components_that_cannot_be(name, changes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        tiny(name, **changes)
+
+
 def test_encoder_of_vectors():
     encoder = tiny("vgg16", features="fc7")
     check_encoder(encoder)

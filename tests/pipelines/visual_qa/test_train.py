@@ -22,6 +22,7 @@ from pipelines.show import Show
 from pipelines.visual_qa import prepare
 from pipelines.visual_qa.answer import answer_split
 from pipelines.visual_qa.images import AskedImages
+from tests.support_encoders import narrow_networks
 
 TINY = [
     "encoder.image_size=16",
@@ -172,6 +173,19 @@ def test_without_a_development_split_images_are_set_aside(data, tmp_path):
 def test_a_network_that_never_looks_reads_no_image(data, monkeypatch, tmp_path):
     monkeypatch.setattr("pipelines.visual_qa.images.open_source", lambda *_: pytest.fail("an image was opened"))
     run(tmp_path, "vqa-question-only", data, "training.epochs=1")
+
+
+def test_components_are_those_of_the_training_images(data, tmp_path):
+    """Of no other split; a run that goes on takes those it began with."""
+    settings = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.components=4"]
+    with narrow_networks():
+        said = run(tmp_path, "vqa-stacked-attention", data, *settings, "training.epochs=1")
+        encoder = VisualQA.from_preset(tmp_path).encoder
+        train = AskedImages.of(read_questions(data).split("train"))
+        train.open(encoder, tmp_path / "cache", looks=True)
+    features = train.source.read(range(len(train.images))).astype("float64").reshape(-1, 16)
+    np.testing.assert_allclose(encoder.components.mean, features.mean(axis=0), rtol=1e-4, atol=1e-6)
+    assert "4 principal components hold" in said
 
 
 def test_a_damaged_image_is_left_out(data, tmp_path):

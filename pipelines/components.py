@@ -1,0 +1,33 @@
+"""The principal components of what a frozen network sees in the training images."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from captioner.encoders.base import Encoder
+from pipelines.sources import Source
+
+IMAGES_AT_ONCE = 64
+
+
+def fit_components(encoder: Encoder, source: Source, say: Callable[[str], None]) -> None:
+    """Fits an encoder's components, if it has any, to the training images, and tells how much of them they hold.
+
+    Args:
+        encoder: its `components` are fitted; the rest of it stays as it is.
+        source: the training images; those of other splits must not be among them.
+        say: where it is told.
+    """
+    layer = encoder.components
+    if layer is None:
+        return
+    held = layer.adapt(_batches(source))
+    say(
+        f"{layer.components} principal components hold {held:.1%} of the variance of what {type(encoder).__name__} sees"
+    )
+
+
+def _batches(source: Source) -> Iterator[np.ndarray]:
+    readable = np.flatnonzero(source.readable)
+    for start in range(0, len(readable), IMAGES_AT_ONCE):
+        yield source.read(readable[start : start + IMAGES_AT_ONCE])
