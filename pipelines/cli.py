@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.average_command import average
 from pipelines.language.cli import language_app
 from pipelines.rank_command import rank
 from pipelines.score_command import score
@@ -293,6 +294,7 @@ def evaluate(
 
 command(app)(score)
 command(app)(rank)
+command(app)(average)
 
 
 @command(app)

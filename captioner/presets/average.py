@@ -1,0 +1,120 @@
+"""One model out of several that were trained from the same beginning: the mean of their weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from captioner.errors import UserError
+from captioner.presets.folder import Preset, read_preset, write_preset
+from captioner.presets.precision import store_in_half_precision
+from captioner.presets.weights import check_weights
+from captioner.settings import CaptionerSettings, VisualQASettings
+
+KINDS = {"captioner": CaptionerSettings, "visual_qa": VisualQASettings}
+# Settings that say how a model is trained or searched, and nothing about its weights.
+FREE = ("dropout", "word_dropout", "search")
+
+
+def average_presets(
+    folders: Sequence[str | Path], out: str | Path, shares: Sequence[float] | None = None, half_precision: bool = False
+) -> None:
+    """Writes the preset whose weights are the mean of those of some presets, number by number.
+
+    Models that went different ways from one beginning (`--init-from`) mostly lie in one valley of the loss, and what
+    each learned by heart differs: their mean often writes better captions than any of them. Models that began from
+    different random weights have nothing in common, and their mean writes nonsense.
+
+    Args:
+        folders: presets or names of installed models, two at least; settings and words are taken from the first.
+        out: folder of the new preset.
+        shares: of each in the mean, in any unit; equal ones by default.
+        half_precision: store the weights as float16.
+
+    Raises:
+        UserError: a preset cannot be read, or two of them do not belong together.
+
+    References: Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482), for the mean of several;
+    "Robust fine-tuning of zero-shot models" (https://arxiv.org/abs/2109.01903), for that of a beginning and its end.
+    """
+    if len(folders) < 2:
+        raise UserError(f"A mean is of two models at least; received {len(folders)}.")
+    shares = np.ones(len(folders)) if shares is None else np.asarray(shares, "float64")
+    if len(shares) != len(folders) or (shares < 0).any() or not shares.sum() > 0:
+        raise UserError(
+            f"Each of the {len(folders)} models needs a share of 0 or more, some above 0; received {shares.tolist()}."
+        )
+    presets = [read_preset(Path(folder), KINDS) for folder in folders]
+    for preset in presets[1:]:
+        _check_alike(presets[0], preset)
+    first = presets[0]
+    parts = shares / shares.sum()
+
+    def save_weights(path: Path) -> None:
+        _write_mean([preset.weights for preset in presets], parts, path, int(first.metadata["parameters"]))
+        if half_precision:
+            store_in_half_precision(path)
+
+    mixed = {str(folder): round(float(part), 6) for folder, part in zip(folders, parts, strict=True)}
+    facts = {name: value for name, value in first.metadata.items() if name not in ("checksums", "scores")}
+    write_preset(Path(out), first.settings, first.vocabulary, save_weights, {**facts, "mean_of": mixed}, first.answers)
+
+
+def _check_alike(first: Preset, other: Preset) -> None:
+    """
+    Raises:
+        UserError: the two models are built otherwise, or a number in them means another word.
+    """
+    ours, theirs = (_fixed(preset.settings.model_dump()) for preset in (first, other))
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ours.get(name) != theirs.get(name):
+            raise UserError(
+                f"{first.folder} and {other.folder} are built otherwise: {name} is {ours.get(name)!r} and "
+                f"{theirs.get(name)!r}. Only models that began from the same one have a mean."
+            )
+    if first.vocabulary != other.vocabulary:
+        raise UserError(f"{first.folder} and {other.folder} do not have the same words in the same order.")
+    if (first.answers and first.answers.answers) != (other.answers and other.answers.answers):
+        raise UserError(f"{first.folder} and {other.folder} do not have the same answers in the same order.")
+
+
+def _fixed(settings: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Settings by their path, such as `decoder.units`, without those that are free."""
+    found = {}
+    for name, value in settings.items():
+        if name in FREE:
+            continue
+        if isinstance(value, dict):
+            found |= _fixed(value, f"{before}{name}.")
+        else:
+            found[before + name] = value
+    return found
+
+
+def _write_mean(sources: Sequence[Path], parts: np.ndarray, path: Path, numbers: int) -> None:
+    for source in sources:
+        check_weights(source, numbers)  # strangers' files, too
+    files = [h5py.File(source) for source in sources]
+    try:
+        with h5py.File(path, "w") as target:
+            files[0].visititems(lambda name, item: _mean(name, item, files, parts, target))
+    except (KeyError, ValueError, TypeError) as error:  # as many numbers, but otherwise arranged
+        raise UserError(f"{', '.join(map(str, sources))} are not arranged in the same way: {error}") from None
+    finally:
+        for file in files:
+            file.close()
+
+
+def _mean(name: str, item: h5py.Group | h5py.Dataset, files: Sequence[h5py.File], parts, target: h5py.File) -> None:
+    if isinstance(item, h5py.Group):
+        copied = target.require_group(name)
+    elif np.issubdtype(item.dtype, np.floating):
+        values = [np.asarray(file[name], "float64") for file in files]
+        mean = sum(part * value for part, value in zip(parts, values, strict=True))
+        copied = target.create_dataset(name, data=mean.astype("float32"))
+    else:
+        copied = target.create_dataset(name, data=item[()])
+    for key, value in item.attrs.items():
+        copied.attrs[key] = value

@@ -1,0 +1,94 @@
+"""The mean of several models: of their weights, number by number, and of nothing that does not belong together."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from captioner.errors import UserError
+from captioner.models.captioner import ImageCaptioner
+from captioner.presets.average import average_presets
+from captioner.presets.folder import read_preset
+from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
+from captioner.text.vocabulary import Vocabulary
+
+DECODER = {"units": 3, "embedding_size": 3, "attention_size": 3}
+
+
+def preset(folder, seed=0, words=("a", "dog"), half=False, **decoder):
+    keras.utils.set_random_seed(seed)
+    settings = CaptionerSettings(
+        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        decoder=DecoderSettings(**{**DECODER, **decoder}),
+    )
+    model = ImageCaptioner(settings, Vocabulary(list(words)))
+    model.save_preset(folder, {"recipe": f"seed {seed}", "scores": {"bleu_4": 0.9}}, half_precision=half)
+    return [np.array(weight) for weight in model.network.get_weights()]
+
+
+def test_every_number_is_the_mean(tmp_path):
+    """Wrong if a share goes to another model, shares do not sum to 1, or a weight is left out."""
+    one, other = preset(tmp_path / "one"), preset(tmp_path / "other", 1, dropout=0.4)
+    average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean", [3, 1])
+    mean = ImageCaptioner.from_preset(tmp_path / "mean")
+    for ours, first, second in zip(mean.network.get_weights(), one, other, strict=True):
+        np.testing.assert_allclose(ours, 0.75 * first + 0.25 * second, rtol=1e-6, atol=1e-7)
+    assert mean.settings.decoder.dropout == DecoderSettings().dropout, "settings are those of the first"
+    assert mean.metadata["mean_of"] == {str(tmp_path / "one"): 0.75, str(tmp_path / "other"): 0.25}
+    assert mean.metadata["recipe"] == "seed 0" and "scores" not in mean.metadata, "nobody has scored it yet"
+
+
+def test_the_mean_of_a_model_and_itself_is_the_model(tmp_path):
+    weights = preset(tmp_path / "one")
+    preset(tmp_path / "half", half=True)
+    average_presets([tmp_path / "one", tmp_path / "one", tmp_path / "half"], tmp_path / "mean", half_precision=True)
+    for ours, theirs in zip(ImageCaptioner.from_preset(tmp_path / "mean").network.get_weights(), weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-6)
+    assert (tmp_path / "mean/model.weights.h5").stat().st_size < (tmp_path / "one/model.weights.h5").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"units": 4}, "decoder.units is 3 and 4"),
+        ({"words": ("a", "cat")}, "the same words in the same order"),
+        ({"cell": "gru"}, "decoder.cell is 'lstm' and 'gru'"),
+    ],
+)
+def test_models_that_do_not_belong_together(other, sentence, tmp_path):
+    preset(tmp_path / "one")
+    preset(tmp_path / "other", 1, **other)
+    with pytest.raises(UserError, match=sentence):
+        average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+@pytest.mark.parametrize("shares", [[1], [1, -1], [0, 0], [1, 1, 1]])
+def test_shares_that_are_none(shares, tmp_path):
+    preset(tmp_path / "one")
+    with pytest.raises(UserError, match="Each of the 2 models needs a share"):
+        average_presets([tmp_path / "one", tmp_path / "one"], tmp_path / "mean", shares)
+    with pytest.raises(UserError, match="two models at least"):
+        average_presets([tmp_path / "one"], tmp_path / "mean")
+
+
+def test_weights_of_another_shape_are_told(tmp_path):
+    """A file with as many numbers, in other places: nothing is written."""
+    import h5py
+
+    from captioner.presets.folder import checksum
+
+    preset(tmp_path / "one")
+    preset(tmp_path / "other", 1)
+    path = tmp_path / "other/model.weights.h5"
+    with h5py.File(path, "a") as file:
+        file.move("decoder/vars", "decoder/elsewhere")
+    metadata = json.loads((tmp_path / "other/metadata.json").read_text())
+    metadata["checksums"] = {**metadata["checksums"], path.name: checksum(path)}
+    metadata["checksums"].pop("metadata.json")
+    (tmp_path / "other/metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match="not arranged in the same way"):
+        average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
+    with pytest.raises(UserError):
+        read_preset(tmp_path / "mean", {"captioner": CaptionerSettings})
