@@ -75,7 +75,7 @@ def test_closeness_is_the_squared_distance():
 
 
 def test_tables_name_the_pool_and_what_chance_gives(capsys):
-    from pipelines.rank_command import tell
+    from pipelines.commands.rank import tell
 
     pool = choose(examples(8), 4, 1)
     found = ranked(False, pool)

@@ -1,0 +1,83 @@
+"""`captioner evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.options import Cache, Data, Language, Weight, Weights
+from pipelines.search_options import SearchOptions, takes_search_options
+from pipelines.terminal import SKIPPED, say, table
+
+
+@takes_search_options
+def evaluate(
+    search: SearchOptions,
+    run: Annotated[Path | None, typer.Argument(help="Folder of the run, or any preset.")] = None,
+    data: Data = None,
+    split: Annotated[str | None, typer.Option(help="The split to caption or to answer; test by default.")] = None,
+    model: Annotated[
+        list[Path] | None,
+        typer.Option("--model", help="A preset with the same words that writes together with RUN; may be repeated."),
+    ] = None,
+    language_model: Language = None,
+    language_weight: Weight = 0.3,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for the report; by default evaluation-SPLIT in the run.")
+    ] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Score these captions instead of a run's.")] = None,
+    references: Annotated[Path | None, typer.Option(help="What to score --predictions against.")] = None,
+    tokeniser: Annotated[str, typer.Option(help="Words of --predictions; see `captioner list tokenisers`.")] = "ptb",
+    scorer: Annotated[str, typer.Option(help="own, or coco to run the COCO scorer as well (needs Java).")] = "own",
+    report_format: Annotated[str, typer.Option("--format", help="The report's: html, markdown or both.")] = "html",
+    encoder_weights: Weights = None,
+    cache: Cache = None,
+):
+    """Caption a split, or answer its questions, and write scores and a report; or score a file of captions."""
+    from pipelines.evaluate import evaluate_predictions
+    from pipelines.kinds import start_evaluation
+
+    if scorer not in ("own", "coco"):
+        raise typer.BadParameter("there are two scorers: own and coco.", param_hint="--scorer")
+    if report_format not in ("html", "markdown", "both"):
+        raise typer.BadParameter("there are three: html, markdown and both.", param_hint="--format")
+    if run is None and model:
+        run, *model = model
+    if (run is None) == (predictions is None) or (predictions is None) != (references is None):
+        raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
+    if run is not None:
+        evaluation = start_evaluation(
+            run,
+            data=data,
+            split=split,
+            **search.given,
+            model=model or None,
+            language_model=language_model,
+            language_weight=language_weight if language_model else None,
+            report=report,
+            encoder_weights=encoder_weights,
+            cache=cache,
+            scorer=None if scorer == "own" else scorer,
+            format=None if report_format == "html" else report_format,
+        )
+    else:
+        evaluation = evaluate_predictions(
+            predictions,
+            references,
+            report=report,
+            tokeniser=tokeniser,
+            scorer=scorer,
+            format=report_format,
+            split=split,
+            beam_size=search.beam_size,
+        )
+    from pipelines.report import score_lines
+
+    table(
+        ["score (x 100)", "value", "95 % interval"],
+        [[line.label, line.value, line.interval] for line in score_lines(evaluation)],
+    )
+    for title, head, rows in evaluation.tables():
+        say(title)
+        table(head, rows)
+    return SKIPPED if evaluation.evaluated["images left out"] else 0
