@@ -1,7 +1,7 @@
 """From a recipe to everything a training of answers works with: data, words, answers, model, batches."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,12 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.models.visual_qa import VisualQA
 from captioner.models.visual_qa_text import count_words, encode_answer, encode_questions
-from captioner.text.answers import AnswerList, agreed
+from captioner.text.answers import AnswerList, agreed, items
 from pipelines.datasets.drawn import drawn_with
 from pipelines.datasets.questions import read_questions
 from pipelines.datasets.questions.easy_vqa import installed
 from pipelines.datasets.splits import set_aside
-from pipelines.examples import DataSet, Problem
+from pipelines.examples import DataSet, Problem, QuestionExample
 from pipelines.visual_qa.batches import QuestionBatches
 from pipelines.visual_qa.images import AskedImages
 from pipelines.visual_qa.settings import VisualQARecipe
@@ -82,6 +82,8 @@ def prepare_questions(
     train = tuple(example for example in dataset.split("train") if example.answers)
     if not train:
         raise UserError(f"No training question in {dataset.root} has an answer to learn from.")
+    if recipe.data.sets == "members":
+        train = tuple(alone for example in train for alone in _by_member(example))
     dev = dataset.split("dev") if "dev" in dataset.splits() else ()
     settings = recipe.answer
     given = [example.answers for example in train]
@@ -98,6 +100,12 @@ def prepare_questions(
     model = VisualQA(recipe.model, vocabulary, answers, encoder_weights)
     asked = [AskedImages.of(examples) if examples else None for examples in (train, dev)]
     return PreparedQuestions(recipe, dataset, model, *asked, problems=list(dataset.problems))
+
+
+def _by_member(example: QuestionExample) -> Iterator[QuestionExample]:
+    """The question once for each member of the set that answers it."""
+    for member in items(agreed(example.answers)):
+        yield replace(example, answers=(member,))
 
 
 def prepare_images(prepared: PreparedQuestions, cache: Path, progress=None, say=None) -> None:

@@ -24,6 +24,8 @@ class VisualQADataSettings(Settings):
     directory: str = ""  # used where the command line gives no --data
     sizes: dict[str, PositiveInt] = Field(default_factory=dict)  # for data that is drawn: images of each split
     vectors: str = ""  # a text file of word vectors (GloVe, word2vec) that the question's words begin with
+    # Answers that are sets, "lamp, book": learned whole, as one answer of the list, or each member by itself.
+    sets: Literal["whole", "members"] = "whole"
     # Where there is no development split, this share of the training images, with all that is asked about them. 0: all
     # is learned from, and the epoch with the lowest training loss counts as the best.
     development_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -150,6 +151,28 @@ def test_words_and_answers_come_from_the_training_split_alone(data, tmp_path):
     model = VisualQA.from_preset(tmp_path / "run")
     assert "zebra" not in model.answers and model.unknown_words("zebra") == ["zebra"]
     assert "they reach 0.0% of the development questions" in said
+
+
+def test_sets_are_learned_whole_or_by_member(data):
+    """By member a question stands once for each; the development questions keep their sets."""
+    dataset = read_questions(data)
+    given = {"train": ("lamp, book", "lamp"), "dev": ("lamp, chair",)}
+    examples = []
+    for split, answers in given.items():
+        found = dataset.split(split)
+        examples += [replace(one, answers=(answer,)) for one, answer in zip(found, answers, strict=False)]
+    few = replace(dataset, examples=tuple(examples))
+    prepared = {
+        sets: prepare.prepare_questions(load_recipe("vqa-question-only", [*TINY, f"data.sets={sets}"]), few)
+        for sets in ("whole", "members")
+    }
+    assert set(prepared["whole"].model.answers.answers) == {"lamp, book", "lamp"}
+    assert list(prepared["members"].model.answers.answers) == ["lamp", "book"], "the more frequent first"
+    train, dev = prepared["members"].train, prepared["members"].dev
+    assert [one.answers for one in train.examples] == [("lamp",), ("book",), ("lamp",)]
+    assert train.examples[0].question == train.examples[1].question and dev.examples[0].answers == ("lamp, chair",)
+    classes, known, _ = prepare.encode_targets(prepared["members"])
+    assert classes.tolist() == [0, 1, 0] and known.all()
 
 
 def test_without_a_development_split_images_are_set_aside(data, tmp_path):
