@@ -5,14 +5,13 @@ from typing import Annotated
 
 import typer
 
+from pipelines.commands.options import Cache, Data, Weights
 from pipelines.terminal import SKIPPED, say, table
 
 
 def rank(
     run: Annotated[Path, typer.Argument(help="Folder of the run, or any model.")],
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")
-    ] = None,
+    data: Data = None,
     split: Annotated[str | None, typer.Option(help="The split to rank; test by default.")] = None,
     by: Annotated[
         str | None,
@@ -25,13 +24,8 @@ def rank(
         int | None, typer.Option(min=1, help="Captions of each; 1 by likelihood, else all by default.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for what was found.")] = None,
-    encoder_weights: Annotated[
-        Path | None,
-        typer.Option("--encoder-weights", help="File with the frozen network's weights, instead of a download."),
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")
-    ] = None,
+    encoder_weights: Weights = None,
+    cache: Cache = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
 ):
     """Find the caption of an image among those of others, and the image of a caption: recall at 1, 5 and 10."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.commands.options import Weights
 from pipelines.terminal import SKIPPED, load_keras, printable, say, table
 
 SHOWN = 50  # characters of a caption in the table
@@ -29,10 +30,7 @@ def score(
     images: Annotated[
         Path | None, typer.Option(help="Where a file's images are; by default beside it, or in images/ there.")
     ] = None,
-    encoder_weights: Annotated[
-        Path | None,
-        typer.Option("--encoder-weights", help="File with the frozen network's weights, instead of a download."),
-    ] = None,
+    encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Tell how likely given captions are: log-probability and perplexity. Stopped, the same command goes on."""
