@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
 from captioner.presets.folder import Preset, read_preset, write_preset
 from captioner.presets.precision import store_in_half_precision
@@ -42,7 +43,7 @@ def average_presets(
     if len(folders) < 2:
         raise UserError(f"A mean is of two models at least; received {len(folders)}.")
     shares = np.ones(len(folders)) if shares is None else np.asarray(shares, "float64")
-    if len(shares) != len(folders) or (shares < 0).any() or not shares.sum() > 0:
+    if len(shares) != len(folders) or not (np.isfinite(shares) & (shares >= 0)).all() or not shares.sum() > 0:
         raise UserError(
             f"Each of the {len(folders)} models needs a share of 0 or more, some above 0; received {shares.tolist()}."
         )
@@ -74,6 +75,9 @@ def _check_alike(first: Preset, other: Preset) -> None:
                 f"{first.folder} and {other.folder} are built otherwise: {name} is {ours.get(name)!r} and "
                 f"{theirs.get(name)!r}. Only models that began from the same one have a mean."
             )
+    ours, theirs = (preset.metadata.get("encoder", {}).get("weights", []) for preset in (first, other))
+    if not (is_fingerprint(ours) and is_fingerprint(theirs) and same_weights(ours, theirs)):
+        raise UserError(f"{first.folder} and {other.folder} see through networks with other weights.")
     if first.vocabulary != other.vocabulary:
         raise UserError(f"{first.folder} and {other.folder} do not have the same words in the same order.")
     if (first.answers and first.answers.answers) != (other.answers and other.answers.answers):

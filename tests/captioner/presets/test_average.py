@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from captioner.errors import UserError
 from captioner.models.captioner import ImageCaptioner
@@ -12,6 +13,8 @@ from captioner.presets.average import average_presets
 from captioner.presets.folder import read_preset
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
+from pipelines.cli import app
+from tests.support_encoders import narrow_networks
 
 DECODER = {"units": 3, "embedding_size": 3, "attention_size": 3}
 
@@ -64,13 +67,49 @@ def test_models_that_do_not_belong_together(other, sentence, tmp_path):
     assert not (tmp_path / "mean").exists()
 
 
-@pytest.mark.parametrize("shares", [[1], [1, -1], [0, 0], [1, 1, 1]])
+@pytest.mark.parametrize("shares", [[1], [1, -1], [0, 0], [1, 1, 1], [1, float("inf")], [1, float("nan")]])
 def test_shares_that_are_none(shares, tmp_path):
     preset(tmp_path / "one")
     with pytest.raises(UserError, match="Each of the 2 models needs a share"):
         average_presets([tmp_path / "one", tmp_path / "one"], tmp_path / "mean", shares)
     with pytest.raises(UserError, match="two models at least"):
         average_presets([tmp_path / "one"], tmp_path / "mean")
+
+
+def test_models_that_see_through_other_weights(tmp_path):
+    """Of the frozen network, which is not in the preset: the decoders never saw the same features."""
+    path = tmp_path / "vgg16.weights.h5"
+    with narrow_networks():
+        for seed in (0, 1):
+            keras.utils.set_random_seed(seed)
+            keras.applications.VGG16(include_top=False, input_shape=(32, 32, 3)).save_weights(path)
+            encoder = EncoderSettings(image_size=32)
+            settings = CaptionerSettings(encoder=encoder, decoder=DecoderSettings(**DECODER))
+            ImageCaptioner(settings, Vocabulary(["a"]), path).save_preset(tmp_path / str(seed))
+    average_presets([tmp_path / "0", tmp_path / "0"], tmp_path / "same")
+    with pytest.raises(UserError, match="see through networks with other weights"):
+        average_presets([tmp_path / "0", tmp_path / "1"], tmp_path / "mean")
+
+
+def test_what_is_no_model_or_damaged_is_named(tmp_path):
+    preset(tmp_path / "one")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty is not a model"):
+        average_presets([tmp_path / "one", tmp_path / "empty"], tmp_path / "mean")
+    preset(tmp_path / "other", 1)
+    path = tmp_path / "other/model.weights.h5"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"other.model\.weights\.h5 is damaged"):
+        average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_the_command_writes_a_model_once(tmp_path):
+    preset(tmp_path / "one")
+    command = ["average", str(tmp_path / "one"), str(tmp_path / "one"), "--out", str(tmp_path / "mean")]
+    assert CliRunner().invoke(app, command).exit_code == 0 and ImageCaptioner.from_preset(tmp_path / "mean")
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 1 and "There is a model in" in again.output, "a model is never written over"
 
 
 def test_weights_of_another_shape_are_told(tmp_path):
