@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-LEAST = 1e-6  # of the largest variance: what varies less is noise of rounding, and is not blown up
+LEAST = 1e-6  # of the largest variance: what varies less is the noise of rounding
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -17,7 +17,8 @@ class PrincipalComponents(keras.layers.Layer):
 
     m is the mean, the columns of E are the eigenvectors of the covariance with the K largest eigenvalues, and s the
     standard deviations along them. They are found once, by `adapt`, and never trained: 512 numbers of each place of a
-    few hundred images are enough to know every image again by, and a network that can will learn them by heart.
+    few hundred images are enough to know every image again by, and a network that can will learn them by heart. Where
+    the features differ in fewer than K directions, the components that are left over are 0.
 
     Args:
         components: int, K, at most the size of x.
@@ -70,9 +71,10 @@ class PrincipalComponents(keras.layers.Layer):
         largest = np.abs(directions).argmax(axis=0)
         directions = directions * np.where(directions[largest, np.arange(size)] < 0, -1.0, 1.0)
         kept = variances[: self.components]
-        deviations = np.sqrt(np.maximum(kept, LEAST * max(variances[0], np.finfo("float32").tiny)))
+        told = kept > LEAST * variances[0]
+        scales = np.where(told, 1 / np.sqrt(np.where(told, kept, 1.0)), 0.0)
         self.mean.assign(mean.astype("float32"))
-        self.projection.assign((directions[:, : self.components] / deviations).astype("float32"))
+        self.projection.assign((directions[:, : self.components] * scales).astype("float32"))
         return float(kept.sum() / max(variances.sum(), np.finfo("float64").tiny))
 
     def call(self, x):

@@ -86,6 +86,8 @@ def train(
 def _check_targets(recipe: VisualQARecipe) -> None:
     if recipe.training.targets == "soft" and recipe.answer.name == "words":
         raise UserError("training.targets = 'soft' goes with answer.name = 'classes': words are learned one by one.")
+    if recipe.training.targets == "soft" and recipe.data.sets == "members":
+        raise UserError("training.targets = 'soft' learns from all people's answers, data.sets = 'members' from one.")
 
 
 def _begin_words(prepared: PreparedQuestions, show: Show) -> None:

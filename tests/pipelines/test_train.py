@@ -287,6 +287,32 @@ def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(dat
     assert sum("block5_conv" in path for path in moved) == 6, "the block is learned from the cached features before it"
 
 
+def test_components_are_found_once_and_taken_over(data, tmp_path, begun):
+    """Those of a model that is gone on from are kept: its decoder knows no others."""
+    vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
+    with narrow_networks():
+        said = run(tmp_path / "first", data, *vgg, "encoder.components=3", cache=tmp_path / "cache")
+        first = begun[0].task.captioner.encoder
+        begun[0].task.captioner.save_preset(tmp_path / "preset")
+        others = tmp_path / "others"
+        shapes.draw(others, seed=5, sizes={"train": 12, "dev": 4}, image_size=32)
+        again = run(tmp_path / "second", others, *vgg, init_from=tmp_path / "preset", cache=tmp_path / "cache")
+        second = begun[1].task.captioner.encoder
+        features = begun[0].batches.source.read(range(24)).astype("float64").reshape(-1, 16)
+    assert "3 principal components hold" in said and "principal components" not in again
+    np.testing.assert_allclose(first.components.mean, features.mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(second.components.projection, first.components.projection)
+    assert second.memory_shape[-1] == 3 and not second.components.trainable_weights
+
+
+def test_too_few_features_for_components_are_a_sentence(data, tmp_path, begun):
+    examples = read_dataset(data).split("train")[:1]
+    (tmp_path / "captions.csv").write_text(f"image,caption,split\n{examples[0].image},a red star,train\n")
+    fc7 = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.features=fc7"]
+    with narrow_networks(), pytest.raises(UserError, match="two features at least, received 1"):
+        run(tmp_path / "run", tmp_path, *fc7, "encoder.components=3", "decoder.name=inject")
+
+
 def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(trained, data, tmp_path, begun):
     """It must begin with the weights it began with: those of --init-from, or those of its seed."""
     for _ in range(2):

@@ -194,21 +194,31 @@ def test_without_a_development_split_images_are_set_aside(data, tmp_path):
 
 
 def test_a_network_that_never_looks_reads_no_image(data, monkeypatch, tmp_path):
-    monkeypatch.setattr("pipelines.visual_qa.images.open_source", lambda *_: pytest.fail("an image was opened"))
-    run(tmp_path, "vqa-question-only", data, "training.epochs=1")
+    """Wrong if the network is asked for features that it does not use, which takes most of the time."""
+    opened = []
+    monkeypatch.setattr("pipelines.visual_qa.images.open_source", lambda *_: opened.append(1) or pytest.fail("opened"))
+    said = run(tmp_path, "vqa-question-only", data, "training.epochs=1")
+    assert not opened and "Epoch 1: loss" in said and VisualQA.from_preset(tmp_path).network.see is None
 
 
 def test_components_are_those_of_the_training_images(data, tmp_path):
-    """Of no other split; a run that goes on takes those it began with."""
+    """Of no other split; a run that goes on takes those it began with, whatever is in the images by then."""
     settings = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.components=4"]
     with narrow_networks():
         said = run(tmp_path, "vqa-stacked-attention", data, *settings, "training.epochs=1")
         encoder = VisualQA.from_preset(tmp_path).encoder
         train = AskedImages.of(read_questions(data).split("train"))
         train.open(encoder, tmp_path / "cache", looks=True)
+        recipe = tmp_path / "recipe.toml"
+        recipe.write_text(recipe.read_text().replace("epochs = 1", "epochs = 2"))
+        again = run(tmp_path, "vqa-stacked-attention", data, *settings, "training.epochs=2")
+        kept = VisualQA.from_preset(tmp_path).encoder
     features = train.source.read(range(len(train.images))).astype("float64").reshape(-1, 16)
     np.testing.assert_allclose(encoder.components.mean, features.mean(axis=0), rtol=1e-4, atol=1e-6)
-    assert "4 principal components hold" in said
+    assert "4 principal components hold" in said and "principal components" not in again
+    assert "Epoch 2: loss" in again, "it went on"
+    np.testing.assert_array_equal(kept.components.mean, encoder.components.mean)
+    np.testing.assert_array_equal(kept.components.projection, encoder.components.projection)
 
 
 def test_a_damaged_image_is_left_out(data, tmp_path):
@@ -229,5 +239,7 @@ def test_a_damaged_image_is_left_out(data, tmp_path):
 def test_settings_that_contradict_each_other_are_refused(data, tmp_path):
     with pytest.raises(UserError, match=r"'soft' goes with answer.name = 'classes'"):
         run(tmp_path, "vqa-7w-attention", data, "training.targets=soft")
+    with pytest.raises(UserError, match="'members' from one"):
+        run(tmp_path, "vqa-question-only", data, "training.targets=soft", "data.sets=members")
     with pytest.raises(UserError, match="vqa_accuracy' is not a score of this data: exact_match"):
         run(tmp_path / "b", "vqa-question-only", data, "training.select_by=vqa_accuracy", "training.epochs=1")
