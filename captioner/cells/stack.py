@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from captioner.cells.base import RecurrentCell
+from captioner.layers.dropout import Dropout
 
 CONNECTIONS = ("none", "residual", "highway")
 
@@ -52,7 +53,7 @@ class CellStack(RecurrentCell):
         self.cells = cells
         self.dropout_rate, self.connection = dropout, connection
         self.state_size = [size for cell in cells for size in cell.state_sizes()]
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
 
     def layer_cells(self):
         return list(self.cells)

@@ -9,6 +9,7 @@ the memory, D its size, T words, V vocabulary.
 import keras
 from keras import ops
 
+from captioner.layers.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 
 EMBEDDINGS = ("learned", "one_hot")
@@ -81,8 +82,8 @@ class Decoder(keras.layers.Layer):
             self.embedding = OneHotEmbedding(vocabulary_size, name="embedding")
         else:
             self.embedding = WordEmbedding(vocabulary_size, embedding_size, name="embedding")
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
-        self.word_dropout = keras.layers.Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")
+        self.dropout = Dropout(dropout, name="dropout")
+        self.word_dropout = Dropout(word_dropout, noise_shape=(None, None, 1), name="word_dropout")
         self.deep_output = keras.layers.Dense(embedding_size, name="deep_output")
 
     def build_words(self, feature_size):

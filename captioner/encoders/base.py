@@ -7,6 +7,7 @@ from captioner.encoders.trunk import Trunk
 from captioner.errors import UserError
 from captioner.images import ImageSpec
 from captioner.layers.components import PrincipalComponents
+from captioner.layers.dropout import Dropout
 
 
 class Encoder(keras.layers.Layer):
@@ -118,5 +119,5 @@ def normalised(channels: int, dropout: float, components: int = 0) -> list[keras
     return [
         *fewer,
         keras.layers.LayerNormalization(name="norm"),
-        keras.layers.Dropout(dropout, name="memory_dropout"),
+        Dropout(dropout, name="memory_dropout"),
     ]

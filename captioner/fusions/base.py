@@ -7,6 +7,8 @@ memory, D its size, U the size of a question's vector, F the size of what comes 
 import keras
 from keras import ops
 
+from captioner.layers.dropout import Dropout
+
 
 class Fusion(keras.layers.Layer):
     """What was asked and what is seen, in one vector.
@@ -37,7 +39,7 @@ class Fusion(keras.layers.Layer):
     def __init__(self, size, dropout=0.0, grid=None, **kwargs):
         super().__init__(**kwargs)
         self.size, self.grid = size, tuple(grid) if grid else None
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, question_shape=None, memory_shape=None, words_shape=None):
         self.word_size = words_shape[-1] if self.reads else None

@@ -13,6 +13,7 @@ from keras import ops
 
 from captioner.cells.base import RecurrentCell
 from captioner.decoding.draw import closed, draw, narrowed
+from captioner.layers.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from captioner.layers.recurrent import Recurrent
 
@@ -51,7 +52,7 @@ class LanguageNetwork(keras.Model):
         else:
             self.embedding = OneHotEmbedding(vocabulary_size, name="embedding")
         self.recurrent = Recurrent(cell, name="recurrent")
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
         self.tie_embeddings = tie_embeddings
         self.embedding.build((None,))
         self.recurrent.build((None, None, embedding_size or vocabulary_size))

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from captioner.fusions.base import each_question
+from captioner.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -30,7 +31,7 @@ class ClassHead(keras.layers.Layer):
             keras.layers.Dense(size, activation=activation, name=f"hidden_{n + 1}") for n, size in enumerate(hidden)
         ]
         self.levels.append(keras.layers.Dense(classes, name="classes"))
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, features_shape):
         size = features_shape[-1]

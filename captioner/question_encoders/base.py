@@ -7,6 +7,7 @@ the memory, D its size, U the size of what a question becomes.
 import keras
 from keras import ops
 
+from captioner.layers.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 
 EMBEDDINGS = ("learned", "one_hot")
@@ -54,7 +55,7 @@ class QuestionEncoder(keras.layers.Layer):
             # what is asked and what is seen meet in products, and their gradients would be as small.
             begin = keras.initializers.RandomNormal(stddev=1.0)
             self.embedding = WordEmbedding(vocabulary_size, embedding_size, begin, name="embedding")
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, words_shape, memory_shape=None):
         if self.looks and memory_shape is None:

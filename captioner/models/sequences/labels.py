@@ -7,6 +7,7 @@ that makes vectors and a mask of what is given (see inputs.py); without one, vec
 import keras
 from keras import ops
 
+from captioner.layers.dropout import Dropout
 from captioner.models.sequences.inputs import VectorInputs
 from captioner.models.sequences.reader import SequenceReader
 
@@ -17,7 +18,7 @@ class _Labeller(keras.Model):
     def __init__(self, outputs, inputs=None, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.inputs_layer = inputs or VectorInputs(name="inputs")
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
         self.label = keras.layers.Dense(outputs, name="label")
 
     def read(self, inputs, training=False):

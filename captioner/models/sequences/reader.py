@@ -5,6 +5,7 @@ from keras import ops
 
 from captioner.cells.build import build_cell
 from captioner.errors import UserError
+from captioner.layers.dropout import Dropout
 from captioner.layers.recurrent import Bidirectional, Recurrent
 
 
@@ -63,7 +64,7 @@ class SequenceReader(keras.layers.Layer):
         }
         self.units, self.bidirectional, self.connection = units, bidirectional, connection
         self.output_size = 2 * units if bidirectional else units
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
         if not bidirectional:
             made = build_cell(cell, units, layers, dropout, connection, cell_options)
             self.levels = [Recurrent(made, name="level_1")]

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from captioner.decoding.beam import Searched, beam_search
+from captioner.layers.dropout import Dropout
 from captioner.models.sequences.inputs import VectorInputs
 from captioner.models.sequences.reader import SequenceReader
 from captioner.text.vocabulary import Vocabulary
@@ -127,7 +128,7 @@ class EncoderDecoder(OneToMany):
     ):
         super().__init__(decoder, **kwargs)
         self.inputs_layer = inputs or VectorInputs(name="inputs")
-        self.dropout = keras.layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
         self.reader = SequenceReader(
             cell, units, layers, bidirectional, dropout, connection, cell_options, name="reader"
         )
