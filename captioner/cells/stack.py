@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.cells.base import RecurrentCell
-from captioner.layers.dropout import Dropout
+from captioner.dropout import Dropout
 
 CONNECTIONS = ("none", "residual", "highway")
 

@@ -9,7 +9,7 @@ the memory, D its size, T words, V vocabulary.
 import keras
 from keras import ops
 
-from captioner.layers.dropout import Dropout
+from captioner.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 
 EMBEDDINGS = ("learned", "one_hot")

@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
+from captioner.dropout import Dropout
 from captioner.encoders.trunk import Trunk
 from captioner.errors import UserError
 from captioner.images import ImageSpec
 from captioner.layers.components import PrincipalComponents
-from captioner.layers.dropout import Dropout
 
 
 class Encoder(keras.layers.Layer):

@@ -7,7 +7,7 @@ memory, D its size, U the size of a question's vector, F the size of what comes 
 import keras
 from keras import ops
 
-from captioner.layers.dropout import Dropout
+from captioner.dropout import Dropout
 
 
 class Fusion(keras.layers.Layer):

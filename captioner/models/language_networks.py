@@ -13,7 +13,7 @@ from keras import ops
 
 from captioner.cells.base import RecurrentCell
 from captioner.decoding.draw import closed, draw, narrowed
-from captioner.layers.dropout import Dropout
+from captioner.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from captioner.layers.recurrent import Recurrent
 

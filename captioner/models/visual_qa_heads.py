@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from captioner.dropout import Dropout
 from captioner.fusions.base import each_question
-from captioner.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable("captioner")

@@ -7,7 +7,7 @@ the memory, D its size, U the size of what a question becomes.
 import keras
 from keras import ops
 
-from captioner.layers.dropout import Dropout
+from captioner.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 
 EMBEDDINGS = ("learned", "one_hot")

@@ -7,7 +7,7 @@ that makes vectors and a mask of what is given (see inputs.py); without one, vec
 import keras
 from keras import ops
 
-from captioner.layers.dropout import Dropout
+from captioner.dropout import Dropout
 from captioner.models.sequences.inputs import VectorInputs
 from captioner.models.sequences.reader import SequenceReader
 

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from captioner.cells.build import build_cell
+from captioner.dropout import Dropout
 from captioner.errors import UserError
-from captioner.layers.dropout import Dropout
 from captioner.layers.recurrent import Bidirectional, Recurrent
 
 

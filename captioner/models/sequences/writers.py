@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from captioner.decoding.beam import Searched, beam_search
-from captioner.layers.dropout import Dropout
+from captioner.dropout import Dropout
 from captioner.models.sequences.inputs import VectorInputs
 from captioner.models.sequences.reader import SequenceReader
 from captioner.text.vocabulary import Vocabulary

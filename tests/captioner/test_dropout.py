@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from captioner.layers.dropout import Dropout, mix
+from captioner.dropout import Dropout, mix
 
 
 def dropped(rate=0.3, shape=(400, 500), seed=1, calls=1, **options):
