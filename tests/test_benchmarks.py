@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import answers, beam, caption, cells, diversity, half_precision, language, metrics
+from benchmarks import answers, beam, caption, cells, diversity, dropout, half_precision, language, metrics
 
 
 def test_the_beam_benchmark_measures_every_row():
@@ -25,6 +25,11 @@ def test_the_metrics_benchmark_runs():
 def test_the_answers_benchmark_runs(capsys):
     assert answers.main(["--toy"]) > 0
     assert "20 questions" in capsys.readouterr().out
+
+
+def test_the_dropout_benchmark_measures_beside_keras():
+    times = dropout.main(["--shape", "4", "3", "8", "--rounds", "1"])
+    assert list(times) == ["none", "captioner", "keras.layers.Dropout"] and min(times.values()) > 0
 
 
 @pytest.mark.long
