@@ -23,7 +23,10 @@ from pipelines.sources import Source, open_source
 from pipelines.vectors import begin_with_vectors
 from pipelines.views import open_views
 
-NOT_IN_WEIGHTS = ("encoder.train_last_block", "encoder.dropout", "decoder.dropout", "decoder.word_dropout")
+NOT_IN_WEIGHTS = (
+    "encoder.train_last_block", "encoder.dropout", "encoder.pool", "encoder.image_size", "decoder.dropout",
+    "decoder.word_dropout",
+)  # fmt: skip
 DRAWN = ("shapes", "clips")  # data sets that the program draws where they are missing
 
 

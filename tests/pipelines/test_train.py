@@ -287,6 +287,20 @@ def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(dat
     assert sum("block5_conv" in path for path in moved) == 6, "the block is learned from the cached features before it"
 
 
+def test_a_finer_grid_is_seen_with_the_weights_of_a_coarser_one(data, tmp_path, begun):
+    """A short training on few places, then a longer one on many: what attention knows of a place fits all."""
+    vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.half_precision=false"]
+    with narrow_networks():
+        run(tmp_path / "first", data, *vgg, "encoder.image_size=32", "encoder.pool=2", cache=tmp_path / "cache")
+        begun[0].task.captioner.save_preset(tmp_path / "preset")
+        finer = ["encoder.pool=1", "encoder.image_size=64"]
+        run(tmp_path / "second", data, *vgg, *finer, init_from=tmp_path / "preset", cache=tmp_path / "cache")
+    coarse, fine = (each.task.captioner for each in begun)
+    assert (coarse.encoder.grid, fine.encoder.grid) == ((1, 1), (4, 4))
+    for one, other in zip(weights(coarse.network), weights(fine.network), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_components_are_found_once_and_taken_over(data, tmp_path, begun):
     """Those of a model that is gone on from are kept: its decoder knows no others."""
     vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
