@@ -69,20 +69,28 @@ class FeatureStore:
 
 @dataclasses.dataclass(frozen=True)
 class FeaturePlan:
-    """What an extraction will take. Files never seen count as new, so the truth may be less (copies)."""
+    """What an extraction will take.
+
+    images: that were asked for.
+    new: to encode. Files never seen count, so the truth may be less: they may be copies.
+    at_most: whether pictures that are kept here already may be among those files.
+    """
 
     images: int
     new: int
     bytes_needed: int
     bytes_free: int
     folder: Path
+    at_most: bool = False
 
     def __str__(self) -> str:
         if not self.new:
             return f"The features of all {self.images:,} images are in {self.folder}."
+        most = "at most " if self.at_most else ""
+        known = " Files that are new or newer only by name or date are not encoded again." if self.at_most else ""
         return (
-            f"{self.new:,} of {self.images:,} images are to be encoded: {_size(self.bytes_needed)} in "
-            f"{self.folder}, where {_size(self.bytes_free)} are free."
+            f"{most.capitalize()}{self.new:,} of {self.images:,} images are to be encoded: {most}"
+            f"{_size(self.bytes_needed)} in {self.folder}, where {_size(self.bytes_free)} are free.{known}"
         )
 
 
@@ -176,7 +184,8 @@ def _plan(cache: FeatureCache, digests: Sequence[str | None]) -> FeaturePlan:
     new = unknown + len({digest for digest in digests if digest is not None and digest not in cache})
     existing = next(folder for folder in (cache.root.absolute(), *cache.root.absolute().parents) if folder.exists())
     free = shutil.disk_usage(existing).free
-    return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder)
+    at_most = unknown > 0 and len(cache) > 0
+    return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder, at_most)
 
 
 def check_room(plan: FeaturePlan) -> None:

@@ -201,6 +201,9 @@ def test_size_is_told_before_anything_is_computed(encoder, photographs, cache):
     assert {total for _, total, _ in progress} == {11}
     assert all(speed > 0 for _, _, speed in progress)
     assert "of all 11 images are in" in str(plan_features(encoder, photographs, cache))
+    copies = [path.rename(path.with_name(f"copy-{path.name}")) for path in photographs]
+    again = str(plan_features(encoder, copies, cache))
+    assert "At most 11 of 11 images are to be encoded: at most" in again, "they are known, but not yet by this name"
 
 
 def test_planning_writes_nothing(encoder, photographs, cache):
