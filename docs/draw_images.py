@@ -1,7 +1,7 @@
 """Draws the pictures of README.md.
 
-    python -m docs.draw_images                        scenes with a caption from the data
-    python -m docs.draw_images --model runs/shapes    scenes with what a model wrote, and where it looked
+    python -m docs.draw_images                            scenes with a caption from the data
+    python -m docs.draw_images --model runs/shapes-long   scenes with what a model wrote, and where it looked
 
 The scenes come from another seed than the training data.
 """
@@ -44,13 +44,13 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _contact_sheet(scenes, captions, path: Path) -> None:
-    figure, places = plt.subplots(SCENES // COLUMNS, COLUMNS, figsize=(9, 5.6), gridspec_kw={"hspace": 0.3})
+    figure, places = plt.subplots(SCENES // COLUMNS, COLUMNS, figsize=(9, 5.9), gridspec_kw={"hspace": 0.36})
     for place, scene, caption in zip(places.flat, scenes, captions, strict=True):
         place.imshow(draw_scene(scene, 256))
         place.set_xlabel(textwrap.fill(caption, 32), fontsize=9)
         place.set(xticks=[], yticks=[])
         place.spines[:].set_visible(False)
-    figure.subplots_adjust(left=0.01, right=0.99, top=0.98, bottom=0.1, wspace=0.08)
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.98, bottom=0.14, wspace=0.08)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110)
     _save(Image.open(buffer), path)
