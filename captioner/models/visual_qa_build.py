@@ -54,7 +54,8 @@ def build_question_encoder(settings: QuestionSettings, vocabulary_size: int) -> 
     encoder_class = QUESTION_ENCODERS.get(settings.name)
     taken = _taken(encoder_class, QuestionEncoder)
     own = sorted(
-        taken - {"self", "kwargs", "vocabulary_size", "embedding_size", "embedding", "dropout", "reader", "cells"}
+        taken
+        - {"self", "kwargs", "vocabulary_size", "embedding_size", "embedding", "dropout", "reader", "cells", "units"}
     )
     _check_options(f"question encoder {settings.name}", settings.options, own)
     common = {
@@ -69,6 +70,8 @@ def build_question_encoder(settings: QuestionSettings, vocabulary_size: int) -> 
         if "cells" in taken:
             names = ("forward", "backward")[: 2 if settings.bidirectional else 1]
             common["cells"] = [build_cell(settings.cell, settings.units, **cell, name_=name) for name in names]
+        elif "units" in taken:
+            common["units"] = settings.units
         else:
             common["reader"] = SequenceReader(
                 cell_options=settings.cell_options,

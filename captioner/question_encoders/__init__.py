@@ -10,6 +10,7 @@ QUESTION_ENCODERS = Registry(
     {
         "recurrent": "captioner.question_encoders.recurrent:RecurrentQuestions",
         "vis_lstm": "captioner.question_encoders.vis_lstm:ImageAsWordQuestions",
+        "convolutional": "captioner.question_encoders.convolutional:ConvolutionalQuestions",
         "attending": "captioner.question_encoders.attending:AttendingQuestions",
     },
 )

@@ -132,7 +132,22 @@ def test_attention_by_hand():
     assert_equal(extras["attention"][0], np.array(looked), tolerance=1e-4)
 
 
+def test_runs_of_words_by_hand():
+    """A question of two words: the second pair reaches beyond it, where there is nothing."""
+    encoder = build("convolutional", options={"widths": 2})
+    x = np.asarray(encoder.embedding.embeddings)[[6, 8]]
+    one, two = ((np.asarray(convolution.kernel), np.asarray(convolution.bias)) for convolution in encoder.convolutions)
+    pairs = np.stack([np.concatenate(x), np.concatenate([x[1], np.zeros(4)])])
+    by_hand = np.tanh(np.concatenate([x @ one[0] + one[1], pairs @ two[0] + two[1]], axis=1))
+    outputs, final, _ = encoder(np.array([[6, 8, 0, 0]], "int32"))
+    assert_equal(outputs[0, :2], by_hand)
+    assert_equal(final[0], by_hand.max(axis=0))
+    assert encoder.output_size == 6 == final.shape[1]
+
+
 def test_what_cannot_be_built_says_why():
+    with pytest.raises(UserError, match="`widths` is 1 or more"):
+        build_question_encoder(QuestionSettings(name="convolutional", options={"widths": 0}), 10)
     with pytest.raises(UserError, match="has no option `image_lst`; it has image_last"):
         build_question_encoder(QuestionSettings(name="vis_lstm", options={"image_lst": True}), 10)
     with pytest.raises(UserError, match=r"no question encoder called 'recurent'.*recurrent"):
