@@ -40,20 +40,23 @@ def main(argv: list[str] | None = None) -> None:
         captions = [example.captions[0] for example in shapes.read(folder).examples]
     if options.model:
         captions = _captions_of(options.model, scenes, options.out / "attention.png")
-    _contact_sheet(scenes, captions, options.out / "shapes.png")
+    pictures = [draw_scene(scene, 256) for scene in scenes]
+    _save(caption_sheet(pictures, captions, COLUMNS, height=5.9, wrap=32), options.out / "shapes.png")
 
 
-def _contact_sheet(scenes, captions, path: Path) -> None:
-    figure, places = plt.subplots(SCENES // COLUMNS, COLUMNS, figsize=(9, 5.9), gridspec_kw={"hspace": 0.36})
-    for place, scene, caption in zip(places.flat, scenes, captions, strict=True):
-        place.imshow(draw_scene(scene, 256))
-        place.set_xlabel(textwrap.fill(caption, 32), fontsize=9)
+def caption_sheet(pictures, captions, columns: int, height: float, wrap: int) -> Image.Image:
+    """Pictures side by side, each with its caption below it."""
+    rows = -(-len(pictures) // columns)
+    figure, places = plt.subplots(rows, columns, figsize=(9, height), gridspec_kw={"hspace": 0.36})
+    for place, picture, caption in zip(places.flat, pictures, captions, strict=True):
+        place.imshow(picture)
+        place.set_xlabel(textwrap.fill(caption, wrap), fontsize=9)
         place.set(xticks=[], yticks=[])
         place.spines[:].set_visible(False)
     figure.subplots_adjust(left=0.01, right=0.99, top=0.98, bottom=0.14, wspace=0.08)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=110)
-    _save(Image.open(buffer), path)
+    return Image.open(buffer).convert("RGB")
 
 
 def _captions_of(model: Path, scenes, attention_path: Path) -> list[str]:

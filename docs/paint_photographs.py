@@ -8,9 +8,7 @@ animals and people a few strokes with light and shadow. The same seed paints the
 """
 
 import argparse
-import io
 import os
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -267,7 +265,13 @@ def main(argv: list[str] | None = None) -> None:
         files.append(folder / f"{paint.__name__}.jpg")
         paint(np.random.default_rng(seed)).save(files[-1], quality=88)
     if options.model:
-        _sheet(files, _captions_of(options.model, files, options.encoder_weights), options.out / "photographs.jpg")
+        from docs.draw_images import caption_sheet
+
+        captions = _captions_of(options.model, files, options.encoder_weights)
+        sheet = caption_sheet([Image.open(file) for file in files], captions, columns=3, height=5.2, wrap=42)
+        sheet.save(options.out / "photographs.jpg", quality=88)
+        for file, caption in zip(files, captions, strict=True):
+            print(f"{file.name}: {caption}")
 
 
 def _captions_of(model: str, files, encoder_weights) -> list[str]:
@@ -276,23 +280,6 @@ def _captions_of(model: str, files, encoder_weights) -> list[str]:
 
     captioner = ImageCaptioner.from_preset(model_folder(model), encoder_weights)
     return [found[0].text for found in captioner.caption(files)]
-
-
-def _sheet(files, captions, path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure, places = plt.subplots(2, 3, figsize=(9, 5.4), gridspec_kw={"hspace": 0.28})
-    for place, file, caption in zip(places.flat, files, captions, strict=True):
-        place.imshow(Image.open(file))
-        place.set_xlabel(textwrap.fill(caption, 42), fontsize=9)
-        place.set(xticks=[], yticks=[])
-        place.spines[:].set_visible(False)
-    figure.subplots_adjust(left=0.01, right=0.99, top=0.99, bottom=0.09, wspace=0.05)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=110)
-    Image.open(buffer).convert("RGB").save(path, quality=88)
-    for file, caption in zip(files, captions, strict=True):
-        print(f"{file.name}: {caption}")
 
 
 if __name__ == "__main__":
