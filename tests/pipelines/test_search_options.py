@@ -13,6 +13,7 @@ from captioner.models.captioner import ImageCaptioner
 from captioner.models.sampling import Sampling
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
+from pipelines import tree
 from pipelines.caption import caption_images
 from pipelines.caption_command import caption_with_model
 from pipelines.caption_work import CaptionOptions
@@ -108,6 +109,30 @@ def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path
     alone = arguments[:4] + arguments[6:]
     done = CliRunner().invoke(app, list(map(str, alone)))
     assert done.exit_code == 1 and "another model" in done.output
+
+
+@pytest.mark.parametrize("models", [["a"], ["a", "b"]], ids=["alone", "ensemble"])
+@pytest.mark.parametrize("options", [{}, {"groups": 2, "diversity": 3.0}], ids=["beams", "groups"])
+def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_path, monkeypatch, models, options):
+    """Diversity only chooses: a tree with its penalty in it, or of one model of two, would show other numbers."""
+    shown = {}
+    written = tree.write_page
+
+    def watch(path, name, file, pixels, captions, log_probabilities):
+        shown[name] = (captions, log_probabilities)
+        written(path, name, file, pixels, captions, log_probabilities)
+
+    monkeypatch.setattr(tree, "write_page", watch)
+    asked = CaptionOptions(beam_size=4, candidates=4, tree=tmp_path / "trees", batch_size=4, **options)
+    models = [place / model for model in models]
+    caption_with_model([place / "in"], models, tmp_path / "c.jsonl", asked, None)
+    assert len(shown) == 6
+    for line in lines(tmp_path / "c.jsonl"):
+        captions, log_probabilities = shown[line["image"]]
+        assert list(dict.fromkeys(each.text for each in captions)) == [each["caption"] for each in line["candidates"]]
+        for caption, values in zip(captions, log_probabilities, strict=True):
+            assert np.mean(values) == pytest.approx(caption.score, abs=1e-4)
+        assert captions[0].text in (tmp_path / "trees" / (line["image"] + ".html")).read_text()
 
 
 def test_what_cannot_be_is_said_before_anything_is_written(place, tmp_path):
