@@ -25,7 +25,7 @@ from pipelines.views import open_views
 
 NOT_IN_WEIGHTS = (
     "encoder.train_last_block", "encoder.dropout", "encoder.pool", "encoder.image_size", "decoder.dropout",
-    "decoder.word_dropout",
+    "decoder.word_dropout", "text.minimum_count", "text.maximum_size", "text.max_length",
 )  # fmt: skip
 DRAWN = ("shapes", "clips")  # data sets that the program draws where they are missing
 
