@@ -14,6 +14,10 @@ from pipelines.intervals import DRAWS, combine_rows, intervals, truth_rows
 from pipelines.scoring import truth_scores
 
 METRICS = ("bleu", "rouge_l", "cider_d", "cider", "meteor_wordnet", "diversity")
+SAYING_LITTLE = (
+    "Faithfulness does not count here: the captions name less than 90 % of what is there, and saying little is an easy "
+    "way to say nothing false."
+)
 SCORERS = ("own", "coco")
 
 
@@ -83,6 +87,8 @@ def measure(
     scores = dict(scored.scores)
     if dataset is not None and (true := truth_scores(dataset, split, captions)):
         scores = {**true, **scores}
+        if not true.get("faithfulness_valid", 1.0):
+            notes.append(SAYING_LITTLE)
         rows = {**_truth_rows(dataset, split, captions), **rows}
     if scorer == "coco":
         from pipelines.coco_scorer import coco_scores

@@ -43,6 +43,8 @@ _SCORES = (
     ("bleu_3_without_penalty", "BLEU-3 without brevity penalty", 100, 1),
     ("bleu_4_without_penalty", "BLEU-4 without brevity penalty", 100, 1),
     ("brevity_penalty", "Brevity penalty", 1, 3),
+    ("prediction_words", "Words of the captions", 1, 0),
+    ("reference_words", "Words of the references closest in length", 1, 0),
     ("distinct_captions", "Distinct captions, %", 100, 1),
     ("distinct_1", "Distinct words, %", 100, 2),
     ("distinct_2", "Distinct pairs of words, %", 100, 2),

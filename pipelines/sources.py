@@ -59,7 +59,7 @@ class PixelSource:
         try:
             load_pixels(path, self.spec)
         except ImageError as error:
-            return Problem(path, None, str(error))
+            return Problem(path, None, error.reason)
         return None
 
     def read(self, indices: Sequence[int]) -> np.ndarray:

@@ -23,6 +23,7 @@ from pipelines.same_data import check_same_data, keep_data
 from pipelines.scoring import score_split
 from pipelines.self_critical import SelfCriticalBatches
 from pipelines.settings import Recipe
+from pipelines.shapes import faithfulness
 from pipelines.show import Show
 
 WORDS = "words.txt"
@@ -143,7 +144,8 @@ class CaptionTask:
             scores["reward"] = self.batches.mean_reward()
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
-        return Judgement(scores, name, scores[name])
+        value = faithfulness.worth(scores) if name == "faithfulness" else scores[name]
+        return Judgement(scores, name, value)
 
     def _decode(self, epoch: int) -> dict[str, float]:
         examples = self.prepared.dev_examples

@@ -150,6 +150,14 @@ def _scene(scenes: Mapping[str, Scene], image: str) -> Scene:
     return scenes[image]
 
 
+def worth(scores: Mapping[str, float]) -> float:
+    """What chooses between models: faithfulness, and below 0 where it does not count.
+
+    Else a model that says little, but nothing false, would be kept in place of one that describes the scene.
+    """
+    return scores["faithfulness"] - (0.0 if scores["faithfulness_valid"] else 1.0)
+
+
 def _share(statements: list[Statement]) -> float:
     return sum(statement.true for statement in statements) / len(statements)
 

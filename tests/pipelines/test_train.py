@@ -198,6 +198,20 @@ def test_the_preset_is_that_of_the_best_decoded_score(data, tmp_path, scored):
         np.testing.assert_allclose(np.asarray(two), np.asarray(one) + 1, atol=1e-5)
 
 
+def test_an_epoch_that_says_little_is_not_the_best(data, tmp_path, monkeypatch, scored):
+    """Nothing false is easily said of one thing in four; such an epoch once looked like the best."""
+    scored()
+    found = iter([(0.99, 0.0), (0.7, 1.0), (0.6, 1.0), (1.0, 0.0)])
+
+    def decode(*_):
+        value, valid = next(found)
+        return {"faithfulness": value, "faithfulness_valid": valid, "distinct_captions": 1.0}
+
+    monkeypatch.setattr(training.CaptionTask, "_decode", decode)
+    said = run(tmp_path / "run", data, "training.epochs=4", "training.select_by=faithfulness")
+    assert "Best epoch 2: faithfulness 0.7" in said
+
+
 def test_patience_ends_a_training_that_gets_no_better(data, tmp_path, scored):
     scored(0.3, 0.2, 0.1, 0.9)
     run(tmp_path / "run", data, "training.epochs=4", "training.patience=2")
@@ -251,6 +265,7 @@ def test_init_from_keeps_the_weights_of_known_words(trained, data, tmp_path, beg
     before, after = ImageCaptioner.from_preset(trained[0]), begun[0].task.captioner
     known = len(before.vocabulary)
     assert after.vocabulary.words[:known] == before.vocabulary.words and "zebra" in after.vocabulary.words[known:]
+    assert not {"0", "1", "2"} & set(after.vocabulary.words), "rarer than text.minimum_count"
     assert after.settings.decoder == before.settings.decoder, "weights fit only the model they were trained in"
     for old, new in zip(weights(before.network), weights(after.network), strict=True):
         np.testing.assert_array_equal(new[tuple(slice(0, size) for size in old.shape)], old)
