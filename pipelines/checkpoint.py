@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
+from pipelines.disk import put_in_place
 
 FILE = "checkpoint.npz"
 
@@ -32,17 +33,15 @@ def save_checkpoint(folder: Path, model: keras.Model, progress: dict[str, Any]) 
         folder: the run.
         model: a compiled model.
         progress: where training stands, as JSON can hold it.
+
+    Raises:
+        UserError: it cannot be written.
     """
     arrays = {f"v{index:04d}": np.asarray(variable) for index, variable in enumerate(state_variables(model))}
-    written = folder / (FILE + ".new")
-    try:
-        with open(written, "wb") as file:
-            np.savez(file, progress=np.frombuffer(json.dumps(progress).encode(), np.uint8), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(written, folder / FILE)
-    finally:
-        written.unlink(missing_ok=True)
+    with put_in_place(folder / FILE) as beside, open(beside, "wb") as file:
+        np.savez(file, progress=np.frombuffer(json.dumps(progress).encode(), np.uint8), **arrays)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_progress(folder: Path) -> dict[str, Any] | None:

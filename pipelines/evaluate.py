@@ -72,7 +72,7 @@ def evaluate_run(
     dataset = data_of(run, data, show)
     examples = split_of(dataset, split)
     split = examples[0].split
-    with show.progress("Images") as advance:
+    with show.images("Images") as advance:
         source, problems = open_sources(
             captioner.encoders,
             [example.image for example in examples],

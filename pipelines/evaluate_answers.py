@@ -70,7 +70,7 @@ def evaluate_run(
     examples = split_of(dataset, split)
     split = examples[0].split
     asked, sees = AskedImages.of(examples), model.network.see is not None
-    with show.progress("Images") as advance:
+    with show.images("Images") as advance:
         problems = asked.open(model.encoder, cache or run.absolute().parent / "cache", sees, advance)
     show.problems(problems)
     with show.progress("Answers") as advance:

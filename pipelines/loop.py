@@ -13,7 +13,7 @@ from captioner.errors import UserError
 from captioner.training.optimisers import build_optimiser
 from pipelines.as_written import as_written
 from pipelines.checkpoint import read_progress, restore_checkpoint, save_checkpoint
-from pipelines.disk import write_whole
+from pipelines.disk import told, write_whole
 from pipelines.settings import AnyRecipe, LoopSettings, as_toml, load_recipe
 from pipelines.show import Show
 from pipelines.training_log import draw_curves, write_history
@@ -188,7 +188,7 @@ class TrainingLoop:
                 "scores": {"split": "dev", **row},
                 "trained": {"epochs": epoch, "steps": row["steps"], "seconds": row["seconds"]},
             }
-            with averaged(self.network):
+            with averaged(self.network), told(self.run):
                 self.task.save_preset(self.run, facts)
         write_history(self.run / HISTORY, self.at["history"])
         draw_curves(self.run / CURVES, self.at["history"])

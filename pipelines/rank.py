@@ -154,7 +154,7 @@ def rank_run(
     if LIKELIHOOD in by:
         images, captions = images or IMAGES, captions or 1
     pool = choose(examples, images, captions)
-    with show.progress("Images") as advance:
+    with show.images("Images") as advance:
         source, problems = open_source(
             captioner.encoder, [one.image for one in pool.examples], cache or place.absolute().parent / "cache", advance
         )

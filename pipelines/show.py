@@ -46,6 +46,12 @@ class Show:
         yield from self._bar(title, 0, 0)
 
     @contextmanager
+    def images(self, title: str) -> Iterator[Callable]:
+        """The same for work on images that knows its own speed: `advance(done, total, images_a_second)`."""
+        with self.progress(title) as advance:
+            yield lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s")
+
+    @contextmanager
     def epoch(self, number: int, epochs: int, steps: int, done: int) -> Iterator[Callable]:
         """A bar, or lines, for the steps of an epoch: `tell(step, loss)`."""
         for advance in self._bar(f"Epoch {number}/{epochs}", steps, done):

@@ -29,7 +29,7 @@ def command(app: typer.Typer, name: str | None = None):
             except (UserError, FloatingPointError) as error:
                 status = fail(str(error))
             except KeyboardInterrupt:
-                stop("Stopped. The same command goes on from here.")
+                stop("Stopped. The same command goes on from what was saved, if anything was.")
             except BrokenPipeError:
                 raise  # whoever read the output has seen enough
             except OSError as error:

@@ -91,10 +91,8 @@ def train(
         prepared.captioner.vocabulary.save(run / (WORDS + ".part"))
         os.replace(run / (WORDS + ".part"), run / WORDS)
     show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
-    with show.progress("Features") as advance:
-        prepare_sources(
-            prepared, cache, lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s"), show.say
-        )
+    with show.images("Features") as advance:
+        prepare_sources(prepared, cache, advance, show.say)
     if progress is None and not init_from:
         fit_components(prepared.captioner.encoder, prepared.batches.source, show.say)
     show.problems(prepared.problems)

@@ -1,21 +1,20 @@
 """What a training run leaves for people to read: a table of epochs and a picture of its curves."""
 
 import csv
-import os
 from pathlib import Path
 from typing import Any
+
+from pipelines.disk import put_in_place
 
 
 def write_history(path: Path, history: list[dict[str, Any]]) -> None:
     """Writes `metrics.csv`, one row an epoch, in place of the one before."""
     columns = list(dict.fromkeys(name for row in history for name in row))
-    written = path.with_name(path.name + ".new")
-    with open(written, "w", newline="", encoding="utf-8") as file:
+    with put_in_place(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns)
         table.writeheader()
         for row in history:
             table.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
-    os.replace(written, path)
 
 
 # The scores that people are shown while they wait, as shares of one, and losses in nats.
@@ -53,6 +52,5 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
             axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    written = path.with_name(path.name + ".new")
-    figure.savefig(written, dpi=120, format="png")
-    os.replace(written, path)
+    with put_in_place(path) as beside:
+        figure.savefig(beside, dpi=120, format="png")

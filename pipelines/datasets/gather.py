@@ -44,6 +44,7 @@ class Gathering:
         self.finder = ImageFinder(root, folders)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self.own_splits: set[str] = set()  # names that are neither train, dev nor test
         self._found: dict[str, str | None] = {}  # name as written -> id
         self._images: dict[str, GatheredImage] = {}  # id -> image
         self._absent: dict[str, list[tuple[Path, int | None]]] = {}  # name -> the rows that name it

@@ -10,6 +10,7 @@ from captioner.errors import UserError, nearest
 from pipelines.datasets.gather import Gathering
 from pipelines.datasets.text import parse_json, read_lines, read_records, shown
 from pipelines.examples import SPLITS, canonical_split
+from pipelines.shapes.scenes import NOVEL_SPLIT
 
 _KINDS = (".csv", ".tsv", ".jsonl")
 _DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": ",;\t"}
@@ -117,16 +118,18 @@ def json_rows(gathering: Gathering, path: Path) -> Iterator[tuple[int, dict]]:
 def told_split(gathering: Gathering, image: str, split: object, path: Path, line: int) -> str | None:
     """The split that a row names; None, and a problem, where it names none.
 
-    A name that nobody knows is taken as it is, a near miss is told.
+    A name that nobody knows is taken as it is, and told once: it may be meant, and may be a slip.
     """
     if not isinstance(split, str) or not split.strip():
         gathering.problem(path, line, f"{shown(image)} has no split; the row was left out")
         return None
     split = canonical_split(split)
-    if split not in SPLITS:
+    if split not in (*SPLITS, NOVEL_SPLIT) and split not in gathering.own_splits:
+        gathering.own_splits.add(split)
         hint = nearest(split.lower(), SPLITS)
-        if hint:
-            gathering.problem(path, line, f"the split is called {shown(split)}; it was kept.{hint}")
+        gathering.problem(
+            path, line, f"the split {shown(split)} is neither train, dev nor test; it was kept as one of its own.{hint}"
+        )
     return split
 
 

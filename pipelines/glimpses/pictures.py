@@ -1,10 +1,11 @@
 """Where a network looked: the path of its glimpses over images."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from pipelines.disk import put_in_place
 
 COLUMNS = 4
 
@@ -41,6 +42,5 @@ def draw_paths(path: Path, images: np.ndarray, places: np.ndarray, titles: Seque
         one.add_patch(Rectangle(corner, size, size, fill=False, edgecolor="#111111", linewidth=1))
         one.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         one.set_title(title, fontsize=7)
-    written = path.with_name(path.name + ".new")
-    figure.savefig(written, dpi=130, format="png")
-    os.replace(written, path)
+    with put_in_place(path) as beside:
+        figure.savefig(beside, dpi=130, format="png")

@@ -46,6 +46,7 @@ class _Rows:
 
     thing: str = "text"
     problems: list[Problem] = field(default_factory=list)
+    own_splits: set[str] = field(default_factory=set)
     rows: list[_Row] = field(default_factory=list)
 
     def problem(self, path: Path, line: int | None, text: str):

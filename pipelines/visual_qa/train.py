@@ -65,10 +65,8 @@ def train(
     show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
     for note in dataset.notes:
         show.say(note)
-    with show.progress("Features") as advance:
-        prepare_images(
-            prepared, cache, lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s"), show.say
-        )
+    with show.images("Features") as advance:
+        prepare_images(prepared, cache, advance, show.say)
     if progress is None and prepared.model.network.see is not None:
         fit_components(prepared.model.encoder, prepared.train.source, show.say)
     show.problems(prepared.problems)

@@ -110,6 +110,6 @@ def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match=r"checkpoint.npz cannot be written: the disk is full"):
         save_checkpoint(tmp_path, model, {"epoch": 2})
     assert read_progress(tmp_path) == {"epoch": 1} and [path.name for path in tmp_path.iterdir()] == [FILE]

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from benchmarks import features as benchmark
 from captioner.encoders.vgg import VGG16Encoder
@@ -21,8 +22,11 @@ from captioner.encoders.vgg_small import SmallVGGEncoder
 from captioner.errors import UserError
 from captioner.images import load_image
 from pipelines import features
+from pipelines.cli import app
+from pipelines.commands import train as train_command
 from pipelines.features import extract_features, plan_features
 from pipelines.parallel import in_order
+from pipelines.sources import PixelSource
 from tests.support_encoders import narrow_networks
 
 
@@ -376,3 +380,27 @@ def test_the_benchmark_runs(capsys):
         ratio = benchmark.main(["--toy"])
     assert ratio > 0
     assert "bare, batch 2" in capsys.readouterr().out
+
+
+def test_the_command_fills_the_folder_in_which_training_looks(encoder, photographs, tmp_path, monkeypatch):
+    """A cache that is filled beside the one that is read costs the hours twice."""
+    rows = [f"photographs/{path.name},a dog,train" for path in photographs]
+    (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *rows]))
+    photographs[0].write_bytes(b"no image")
+    asked = []
+    monkeypatch.setattr("captioner.encoders.build_encoder", lambda *given: asked.append(given) or encoder)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["features", str(tmp_path), "--pool", "1", "--image-size", "64"])
+    assert done.exit_code == 3 and "00.png" in done.output, done.output
+    assert (asked[0][0].pool, asked[0][0].image_size) == (1, 64)
+    monkeypatch.setattr(train_command, "load_keras", lambda: None)
+    looked = []
+    monkeypatch.setattr("pipelines.kinds.start_training", lambda *_, cache, **__: looked.append(cache))
+    assert CliRunner().invoke(app, ["train", "shapes", "--out", "runs/mine"]).exit_code == 0
+    assert plan_features(encoder, photographs[1:], looked[0]).new == 0
+
+
+def test_a_file_is_named_once_also_where_the_whole_encoder_is_trained(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    (problem,) = PixelSource(SmallVGGEncoder(image_size=16, channels=8), [tmp_path / "a.png"]).problems
+    assert str(problem).count("a.png") == 1

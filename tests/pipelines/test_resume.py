@@ -34,6 +34,7 @@ SETTINGS = [
     "training.own_words=0.5",
     'training.views=["flip"]',
     "training.select_by=bleu_4",
+    "training.xla=true",
 ]
 STEPS = 60  # an epoch; enough of them that a kill always lands between two
 PATIENCE = 300.0  # seconds; a crowded machine must not fail the test
@@ -47,7 +48,7 @@ def data(tmp_path_factory):
 
 
 def start(run: Path, data: Path, *more: str) -> subprocess.Popen:
-    """The command that people type, with XLA on as they have it."""
+    """The command that people type, with XLA on as they have it with photographs."""
     options = [part for setting in (*SETTINGS, *more) for part in ("--set", setting)]
     command = [sys.executable, "-m", "pipelines.cli", "train", "shapes", "--data", data, "--out", run, *options]
     return subprocess.Popen(

@@ -67,6 +67,7 @@ def test_ragged_missing_repeated_and_undecodable_rows(folder):
         b"a.jpg,The same dog,dev,me",
         b"c.jpg,A boat,trian,me",
         b"d.jpg,A ship,holiday,me",
+        b"d.jpg,A white ship,holiday,me",
     ]
     write(folder / "captions.csv", b"\r\n".join(rows))
     dataset = read_dataset(folder)
@@ -81,7 +82,8 @@ def test_ragged_missing_repeated_and_undecodable_rows(folder):
         (7, "'b.jpg' has no split; the row was left out"),
         (8, "no image is named; the row was left out"),
         (9, "'a.jpg' is in dev here, but in train line 3; it stays in train, and this row was left out"),
-        (10, "the split is called 'trian'; it was kept. Did you mean `train`?"),
+        (10, "the split 'trian' is neither train, dev nor test; it was kept as one of its own. Did you mean `train`?"),
+        (11, "the split 'holiday' is neither train, dev nor test; it was kept as one of its own."),
     ]
 
 
