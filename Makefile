@@ -7,6 +7,7 @@ SPLIT ?=
 IMAGES ?= data/samples/shapes/images
 OUTPUT ?= captions.jsonl
 TEXT ?=
+WEIGHTS ?=
 VQA ?= vqa-heads
 OPTIONS ?=
 TESTS ?=
@@ -24,6 +25,9 @@ BIN := .venv/bin
 READY := .venv/.installed
 FROM_DATA = $(if $(DATA),--data "$(DATA)")
 FROM_SPLIT = $(if $(SPLIT),--split $(SPLIT))
+FROM_WEIGHTS = $(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
+# A command that ends with 3 is done, but left out files that could not be read.
+SKIPPED_SOME = || test $$? -eq 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train caption evaluate vqa language lint test bench notebooks clean
@@ -32,7 +36,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Settings: RECIPE=$(RECIPE) RUN=$(RUN) DATA=folder SPLIT=name IMAGES=$(IMAGES) OUTPUT=$(OUTPUT) TEXT=file"
-	@echo "            VQA=$(VQA)"
+	@echo "            VQA=$(VQA) WEIGHTS=file (of VGG16, instead of a download)"
 	@echo '            OPTIONS="any other options of the command", for example'
 	@echo '            make train RUN=runs/small OPTIONS="--set decoder.units=128"'
 
@@ -45,22 +49,21 @@ $(READY): pyproject.toml constraints.txt
 
 setup: $(READY) ## install everything into .venv
 
-# An evaluation that ends with 3 is done, but left out images that could not be read.
 train: $(READY) ## train RECIPE, evaluate it and write a report
 	$(if $(filter shapes,$(RECIPE)),$(if $(DATA),,$(BIN)/captioner data shapes --out data/shapes))
-	$(BIN)/captioner train $(RECIPE) --out "$(RUN)" $(FROM_DATA) $(OPTIONS)
-	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) || test $$? -eq 3
+	$(BIN)/captioner train $(RECIPE) --out "$(RUN)" $(FROM_DATA) $(FROM_WEIGHTS) $(OPTIONS)
+	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) $(FROM_WEIGHTS) $(SKIPPED_SOME)
 	@echo "The model is in $(RUN), the report is $(RUN)/evaluation-$(or $(SPLIT),test)/report.html"
 
 caption: $(READY) ## caption IMAGES (a folder) with RUN into OUTPUT
-	$(BIN)/captioner caption "$(IMAGES)" --model "$(RUN)" --output "$(OUTPUT)" $(OPTIONS)
+	$(BIN)/captioner caption "$(IMAGES)" --model "$(RUN)" --output "$(OUTPUT)" $(FROM_WEIGHTS) $(OPTIONS) $(SKIPPED_SOME)
 
 evaluate: $(READY) ## score RUN on SPLIT of its data (or of DATA) and write a report
-	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) $(OPTIONS)
+	$(BIN)/captioner evaluate "$(RUN)" $(FROM_DATA) $(FROM_SPLIT) $(FROM_WEIGHTS) $(OPTIONS) $(SKIPPED_SOME)
 
 vqa: $(READY) ## train a model that answers questions (VQA), evaluate it and write a report
-	$(BIN)/captioner train $(VQA) --out "runs/$(VQA)" $(FROM_DATA) $(OPTIONS)
-	$(BIN)/captioner evaluate "runs/$(VQA)" $(FROM_DATA) $(FROM_SPLIT) || test $$? -eq 3
+	$(BIN)/captioner train $(VQA) --out "runs/$(VQA)" $(FROM_DATA) $(FROM_WEIGHTS) $(OPTIONS)
+	$(BIN)/captioner evaluate "runs/$(VQA)" $(FROM_DATA) $(FROM_SPLIT) $(FROM_WEIGHTS) $(SKIPPED_SOME)
 	@echo "The model is in runs/$(VQA), the report is runs/$(VQA)/evaluation-$(or $(SPLIT),test)/report.html"
 
 language: $(READY) ## train a language model on TEXT or on Python's own sources, and let it write
