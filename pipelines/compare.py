@@ -11,13 +11,16 @@ from captioner.errors import UserError
 from pipelines.evaluation import METRICS, STATISTICS
 from pipelines.significance import DRAWS, Difference, paired_differences
 
-SHOWN = ("exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0",
-         "faithfulness", "coverage", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d",
-         "cider", "rouge_l", "meteor_wordnet", "coco_meteor", "novel_captions", "self_bleu_4", "brevity_penalty",
-         "distinct_captions")  # fmt: skip
-TESTED = ("exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0",
-          "faithfulness", "coverage", "true_captions", "novel_object_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4",
-          "cider_d", "cider", "rouge_l", "meteor_wordnet", "brevity_penalty")  # fmt: skip
+SHOWN = (
+    "exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0", "faithfulness", "coverage", "novel_object_right",
+    "direction_right", "moving_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d", "cider", "rouge_l",
+    "meteor_wordnet", "coco_meteor", "novel_captions", "self_bleu_4", "brevity_penalty", "distinct_captions",
+)  # fmt: skip
+TESTED = (
+    "exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0", "faithfulness", "coverage", "true_captions",
+    "novel_object_right", "direction_right", "moving_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d", "cider",
+    "rouge_l", "meteor_wordnet", "brevity_penalty",
+)  # fmt: skip
 SAME_IMAGES = ("data set", "references", "split")
 MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokeniser")
 

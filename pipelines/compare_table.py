@@ -10,6 +10,8 @@ from pipelines.significance import Difference
 # Scores: name, heading, factor, digits.
 _SCORES = (
     ("faithfulness", "faithful", 100, 1),
+    ("direction_right", "direct.", 100, 1),
+    ("moving_right", "moving", 100, 1),
     ("bleu_1", "B-1", 100, 1),
     ("bleu_2", "B-2", 100, 1),
     ("bleu_3", "B-3", 100, 1),
@@ -22,7 +24,15 @@ _SCORES = (
     ("wups_0.9", "W-0.9", 100, 1),
     ("wups_0.0", "W-0.0", 100, 1),
 )
-_MAIN = ("faithfulness", "bleu_4", "cider_d", "rouge_l", "exact_match", "vqa_accuracy")  # of which more is told
+_MAIN = (
+    "faithfulness",
+    "direction_right",
+    "bleu_4",
+    "cider_d",
+    "rouge_l",
+    "exact_match",
+    "vqa_accuracy",
+)  # of which more is told
 _SPECIAL = re.compile(r"([\\`*_\[\]|~^$<>])")
 
 Table = tuple[list[str], list[list[str]]]
@@ -50,12 +60,14 @@ def legend(head: Sequence[str]) -> str:
     meaning = {
         "B-1": "B-1 to B-4: BLEU",
         "R-L": "R-L: ROUGE-L",
+        "direct.": "direct.: the direction of what moves is right",
+        "moving": "moving: the thing that moves is right",
         "dist.": "dist.: share of captions that no other image has",
         "exact": "exact: answers that match exactly",
         "VQA": "VQA: VQA accuracy",
         "W-0.9": "W: WUPS",
         "params": "params: parameters that the preset holds",
-        "min": "min: minutes of training",
+        "min": "min: minutes of training to the epoch that was kept, without those of models that it began from",
         "img/s": "img/s: images decoded a second at evaluation, their features at hand",
     }
     return f"Scores x 100. {'; '.join(text for name, text in meaning.items() if name in head)}."

@@ -1,15 +1,17 @@
 """From a recipe to everything a training run works with: data, words, model, batches."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from captioner.encoders.vgg import LAST_BLOCK
 from captioner.errors import UserError
 from captioner.models.captioner import ImageCaptioner
 from captioner.presets.folder import read_preset
 from captioner.presets.transfer import transfer_weights
-from captioner.settings import CaptionerSettings
+from captioner.settings import CaptionerSettings, validate
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.own_words import share_of_own_words
 from captioner.views import views_of
@@ -26,6 +28,8 @@ from pipelines.views import open_views
 NOT_IN_WEIGHTS = (
     "encoder.train_last_block", "encoder.dropout", "encoder.pool", "encoder.image_size", "decoder.dropout",
     "decoder.word_dropout", "text.minimum_count", "text.maximum_size", "text.max_length",
+    "decoder.options.reinforce_weight", "decoder.options.entropy_weight", "decoder.options.soft_share",
+    "decoder.options.reconstruction_weight",
 )  # fmt: skip
 DRAWN = ("shapes", "clips")  # data sets that the program draws where they are missing
 
@@ -68,17 +72,30 @@ def adopt_model(recipe: Recipe, init_from: Path, warn: Callable[[str], None] | N
     by `--set`; of other changes `warn` is told that they cannot be made.
     """
     before = read_preset(init_from, kinds={"captioner": CaptionerSettings}).settings
-    adopted = {name: getattr(before, name) for name in ("encoder", "decoder", "text")}
-    for path in recipe._changed:
-        group, _, name = path.partition(".")
-        if group not in adopted:
-            continue
-        value = getattr(getattr(recipe, group), name, None)
+    groups = {name: getattr(before, name) for name in ("encoder", "decoder", "text")}
+    adopted = {name: settings.model_dump() for name, settings in groups.items()}
+    asked = recipe.model_dump(include=set(groups))
+    changed = [path for path in recipe._changed if path.partition(".")[0] in groups]
+    for path, value in dict(leaf for path in changed for leaf in _leaves(asked, path)).items():
+        *parents, name = path.split(".")
+        place = functools.reduce(dict.__getitem__, parents, adopted)
         if path in NOT_IN_WEIGHTS:
-            adopted[group] = adopted[group].model_copy(update={name: value})
-        elif warn and value != getattr(adopted[group], name, None):
+            place[name] = value
+        elif warn and value != place.get(name):
             warn(f"{path} is as in {init_from}: its weights fit no other model.")
-    return recipe.model_copy(update=adopted)
+    return recipe.model_copy(
+        update={name: validate(type(settings), adopted[name], name) for name, settings in groups.items()}
+    )
+
+
+def _leaves(settings: dict, path: str) -> Iterator[tuple[str, Any]]:
+    """The single settings at a path such as `decoder.options`, by their own paths."""
+    found = functools.reduce(dict.__getitem__, path.split("."), settings)
+    if not isinstance(found, dict):
+        yield path, found
+        return
+    for name in found:
+        yield from _leaves(settings, f"{path}.{name}")
 
 
 def prepare_model(

@@ -110,7 +110,10 @@ OPTIONS = {
     ],
     "must": Annotated[
         list[str] | None,
-        typer.Option("--must", help="A word or phrase that every caption has; may be repeated: three words, or a phrase of seven."),
+        typer.Option(
+            "--must",
+            help="A word or phrase that every caption has; may be repeated: three words, or a phrase of seven.",
+        ),
     ],
     "must_not": Annotated[
         list[str] | None, typer.Option("--must-not", help="A word or phrase that no caption has; may be repeated.")

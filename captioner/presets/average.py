@@ -58,8 +58,12 @@ def average_presets(
         if half_precision:
             store_in_half_precision(path)
 
-    mixed = {str(folder): round(float(part), 6) for folder, part in zip(folders, parts, strict=True)}
-    facts = {name: value for name, value in first.metadata.items() if name not in ("checksums", "scores")}
+    # A preset is handed out: it tells names, and not where somebody keeps things.
+    mixed = [
+        {"model": preset.folder.resolve().name, "share": round(float(part), 6)}
+        for preset, part in zip(presets, parts, strict=True)
+    ]
+    facts = {name: value for name, value in first.metadata.items() if name not in ("checksums", "scores", "trained")}
     write_preset(Path(out), first.settings, first.vocabulary, save_weights, {**facts, "mean_of": mixed}, first.answers)
 
 

@@ -31,6 +31,7 @@ FORMAT = 1
 USED_BY = {
     "captioner": "It is a captioning model: use `captioner caption`.",
     "visual_qa": "It answers questions about images: use `captioner ask`.",
+    "glimpses": "It classifies images: use `GlimpseModel` in Python; its run's metrics.json has the scores.",
 }
 
 

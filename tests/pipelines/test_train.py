@@ -17,7 +17,7 @@ from pipelines import loop, training_log
 from pipelines import train as training
 from pipelines.checkpoint import read_progress
 from pipelines.datasets import read_dataset, shapes
-from pipelines.prepare import prepare_model
+from pipelines.prepare import adopt_model, prepare_model
 from pipelines.settings import load_recipe
 from pipelines.show import Show
 from tests.support_encoders import narrow_networks
@@ -280,6 +280,18 @@ def test_init_from_takes_changes_that_fit_its_weights_and_tells_of_others(traine
     assert begun[0].network.decoder.word_dropout_rate == 0.25
     assert "decoder.units is as in" in said and "decoder.dropout is" not in said
     assert "decoder.embedding_size is" not in said, "it is the same there"
+
+
+def test_init_from_takes_new_weights_of_the_loss_and_no_new_cell(data, tmp_path):
+    """Options have paths of their own: looked up by half of it, they were dropped without a word."""
+    said = []
+    prepare_model(tiny("decoder.name=hard_attention"), read_dataset(data)).captioner.save_preset(tmp_path)
+    options = ["decoder.options.reinforce_weight=0.5", "decoder.cell_options.activation=relu"]
+    adopted = adopt_model(tiny("decoder.name=hard_attention", *options), tmp_path, said.append)
+    assert adopted.decoder.options == {"reinforce_weight": 0.5} and adopted.decoder.cell_options == {}
+    assert [line.partition(" is as in")[0] for line in said] == ["decoder.cell_options.activation"]
+    whole = adopt_model(tiny("decoder.options={entropy_weight=0.1}"), tmp_path)
+    assert whole.decoder.options == {"entropy_weight": 0.1} and whole.decoder.name == "hard_attention"
 
 
 def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(data, tmp_path, begun):

@@ -26,7 +26,9 @@ def preset(folder, seed=0, words=("a", "dog"), half=False, **decoder):
         decoder=DecoderSettings(**{**DECODER, **decoder}),
     )
     model = ImageCaptioner(settings, Vocabulary(list(words)))
-    model.save_preset(folder, {"recipe": f"seed {seed}", "scores": {"bleu_4": 0.9}}, half_precision=half)
+    model.save_preset(
+        folder, {"recipe": f"seed {seed}", "scores": {"bleu_4": 0.9}, "trained": {"epochs": 9}}, half_precision=half
+    )
     return [np.array(weight) for weight in model.network.get_weights()]
 
 
@@ -38,7 +40,8 @@ def test_every_number_is_the_mean(tmp_path):
     for ours, first, second in zip(mean.network.get_weights(), one, other, strict=True):
         np.testing.assert_allclose(ours, 0.75 * first + 0.25 * second, rtol=1e-6, atol=1e-7)
     assert mean.settings.decoder.dropout == DecoderSettings().dropout, "settings are those of the first"
-    assert mean.metadata["mean_of"] == {str(tmp_path / "one"): 0.75, str(tmp_path / "other"): 0.25}
+    assert mean.metadata["mean_of"] == [{"model": "one", "share": 0.75}, {"model": "other", "share": 0.25}]
+    assert "trained" not in mean.metadata, "the time that one of them took is told as the mean's"
     assert mean.metadata["recipe"] == "seed 0" and "scores" not in mean.metadata, "nobody has scored it yet"
 
 
