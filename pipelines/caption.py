@@ -80,7 +80,7 @@ def caption_images(
     options = options or CaptionOptions()
     output = None if output is None else checked_output(Path(output))
     if options.tree is not None:
-        check_place(options.tree, paths)
+        check_place(options.tree, _may_be_several(paths, options))
     unknown = [kind for kind in options.sidecars if kind not in CONTENTS]
     if unknown:
         raise UserError(f"There is no sidecar called {unknown[0]!r}. Available: {', '.join(CONTENTS)}.")
@@ -130,6 +130,13 @@ def _forget_changed(journal: Journal, paths, options: CaptionOptions, sidecars: 
     path_of = _path_of(paths, options)
     files = ((file.name, file.path) for file in find_sources(paths, options))
     return journal.drop_changed(files, options.limits, lambda record: sidecars.remove(record, path_of(record["image"])))
+
+
+def _may_be_several(paths: Sequence[str | Path], options: CaptionOptions) -> bool:
+    """Whether there may be more than one image: a folder may get more, but with `frames` it may be one clip."""
+    if options.frames:
+        return len(list(itertools.islice(find_clips(paths), 2))) > 1
+    return len(paths) != 1 or Path(paths[0]).is_dir()
 
 
 def find_sources(paths, options: CaptionOptions) -> Iterator[Found]:

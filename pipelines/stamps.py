@@ -8,6 +8,7 @@ The file may be deleted at any time: what lies in the folders then counts as unc
 
 import hashlib
 import os
+import stat
 import struct
 from pathlib import Path
 
@@ -31,11 +32,18 @@ def file_stamps(path: str, limits: ImageLimits) -> tuple[int, int] | None:
     """
     try:
         status = os.stat(path)
+        seen = struct.pack("<qq", status.st_size, status.st_mtime_ns)
+        if stat.S_ISDIR(status.st_mode):  # of a clip, whose frames may change in their places
+            seen += b"".join(sorted(_frame(entry) for entry in os.scandir(path) if entry.is_file()))
     except (OSError, ValueError):
         return None
-    seen = struct.pack("<qq", status.st_size, status.st_mtime_ns)
     more = struct.pack("<qqq", status.st_ctime_ns, limits.max_bytes, limits.max_pixels)
     return _number(b"c" + seen), _number(b"e" + seen + more)
+
+
+def _frame(entry: os.DirEntry) -> bytes:
+    status = entry.stat()
+    return os.fsencode(entry.name) + struct.pack("<qq", status.st_size, status.st_mtime_ns)
 
 
 MISSING = 1  # the stamp of a file that was not there

@@ -143,13 +143,17 @@ def write_page(path: Path, name: str, file: str, pixels: np.ndarray, captions, l
     write_whole(path, page_of(name, tree, captions[0].text, picture))
 
 
-def check_place(place: Path, paths: Sequence[str | Path]) -> None:
-    """Whether pages of these images can go there.
+def check_place(place: Path, several: bool) -> None:
+    """Whether the pages can go there.
+
+    Args:
+        place: a folder, or the name of a single page.
+        several: whether there may be several images.
 
     Raises:
         UserError: it is a single page, and the images may be several.
     """
-    if place.suffix.lower() == PAGE and (len(paths) != 1 or Path(paths[0]).is_dir()):
+    if place.suffix.lower() == PAGE and several:
         raise UserError(f"{place} would be one page, but each image has its own. Give a folder: --tree trees")
 
 

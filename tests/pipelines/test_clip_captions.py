@@ -65,6 +65,29 @@ def test_clips_are_captioned_and_gone_on_with(folder, tmp_path, monkeypatch):
         caption_images(["in"], ClipCaptioner(), tmp_path / "c.jsonl", options=CaptionOptions(batch_size=2))
 
 
+def test_a_clip_with_another_frame_is_captioned_again(folder, tmp_path, monkeypatch):
+    """A frame that is written over leaves its folder as old as it was."""
+    monkeypatch.chdir(tmp_path)
+    caption_images(["in"], ClipCaptioner(), tmp_path / "c.jsonl", options=FRAMES)
+    before = (folder / "walk" / "deep").stat().st_mtime_ns
+    (folder / "walk" / "deep" / "1.png").write_bytes((folder / "walk" / "2.png").read_bytes())
+    assert (folder / "walk" / "deep").stat().st_mtime_ns == before
+    again = caption_images(["in"], ClipCaptioner(), tmp_path / "c.jsonl", options=FRAMES)
+    assert (again.captioned, again.before) == (1, 2)
+
+
+def test_a_folder_that_is_one_clip_has_one_tree(folder, tmp_path):
+    options = CaptionOptions(frames=True, tree=tmp_path / "tree.html")
+    with pytest.raises(UserError, match="Give a folder"):
+        caption_images([folder], ClipCaptioner(), tmp_path / "c.jsonl", options=options)
+    with pytest.raises(UserError, match="no caption of its own"):  # the place of the page was no fault
+        caption_images([folder / "walk" / "deep"], refusing, tmp_path / "c.jsonl", options=options)
+
+
+def refusing():
+    raise UserError("This model has no caption of its own.")
+
+
 def test_frames_are_refused_by_a_model_of_single_images(folder):
     with pytest.raises(UserError, match="looks at single images"):
         caption_images([folder], StubCaptioner(), options=FRAMES)

@@ -9,7 +9,16 @@ import pytest
 from captioner.errors import UserError
 from captioner.metrics.recall import chance
 from pipelines.examples import CaptionExample
-from pipelines.rank import TO_CAPTION, TO_IMAGE, Ranking, against_all, by_likelihood, choose, closeness
+from pipelines.rank import (
+    TO_CAPTION,
+    TO_IMAGE,
+    Ranking,
+    against_all,
+    by_likelihood,
+    by_reconstruction,
+    choose,
+    closeness,
+)
 from tests.pipelines.stub_reader import StubReader
 
 SHADES = {"night": 10, "day": 240}
@@ -43,6 +52,18 @@ def test_the_pool_is_spread_over_the_split_and_says_so():
     assert choose(examples(3), 200, 1).told == "all 3 images, and the first caption of each"
     with pytest.raises(UserError, match="at least two images"):
         choose(examples(1), None, None)
+
+
+def test_reconstructions_are_found_by_distance_each_way(monkeypatch):
+    """By hand: the second caption of the first image describes the second one better than its own does."""
+    seen = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    imagined = np.array([[1.0, 0.0], [9.5, 0.0], [10.0, 1.0], [6.0, 0.0], [0.0, 9.0], [0.0, 10.0]])
+    monkeypatch.setattr("captioner.models.imagining.images_and_captions", lambda *_: (seen, imagined))
+    pool = choose(examples(3), None, None)
+    ranking = Ranking({}, {}, {TO_CAPTION: {}, TO_IMAGE: {}})
+    by_reconstruction(ranking, None, None, pool)
+    assert ranking.found[TO_CAPTION]["reconstruction"].at[1] == pytest.approx(2 / 3)
+    assert ranking.found[TO_IMAGE]["reconstruction"].at[1] == pytest.approx(5 / 6)
 
 
 def test_a_model_that_knows_ranks_the_right_one_first():

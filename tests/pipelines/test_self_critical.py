@@ -14,6 +14,7 @@ from captioner.models.networks import CaptionNetwork, CaptionSearcher
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.policy_gradient import PolicyGradient
+from captioner.training.rewards import CaptionReward
 from pipelines import loop
 from pipelines import train as training
 from pipelines.batches import CaptionBatches
@@ -46,12 +47,12 @@ def eagerly():
         yield
 
 
-def batches(reward=None, **options):
+def batches(reward=None, readable=(True, True, True, True, True), **options):
     keras.utils.set_random_seed(0)
     vocabulary = Vocabulary.from_captions(text for texts in CAPTIONS for text in texts)
     captioner = ImageCaptioner(CaptionerSettings(**SMALL), vocabulary)
     pixels = np.random.default_rng(0).normal(size=(len(CAPTIONS), 16, 16, 3)).astype("float32")
-    source = SimpleNamespace(readable=np.ones(len(CAPTIONS), bool), read=lambda indices: pixels[indices])
+    source = SimpleNamespace(readable=np.array(readable), read=lambda indices: pixels[indices])
     plain = CaptionBatches(source, CAPTIONS, vocabulary, 6, 2, 1, seed=0)
     made = SelfCriticalBatches(plain, CAPTIONS, captioner, 3, reward or {"cider_d": 1.0}, **options)
     return randomised(made)
@@ -82,6 +83,19 @@ def test_the_advantage_is_what_a_caption_earned_beyond_the_greedy_one():
             expected = made.reward(*own) - made.reward(*usual)
             assert advantages[place, sample] == pytest.approx(expected[0], abs=1e-6)
     assert np.unique(targets.reshape(6, -1), axis=0).shape[0] > 1, "captions of one image are drawn, not repeated"
+
+
+def test_a_caption_is_rewarded_by_the_references_of_its_own_image():
+    """Images that cannot be read shift the rows of those behind them."""
+    made = batches({"bleu_4": 1.0}, readable=(False, True, True, True, True))
+    for image in (1, 2, 4):
+        (ids,) = [made.vocabulary.encode_words(CAPTIONS[image][0].split())]
+        words, lengths, ended = np.array([[ids]]), np.array([[len(ids)]]), np.array([[True]])
+        alone = CaptionReward([[text.split() for text in CAPTIONS[image]]], {"bleu_4": 1.0})
+        expected = alone([made.vocabulary.decode(ids)], [True], [0])
+        assert made.rewarded(words, lengths, ended, np.array([image])).item() == pytest.approx(expected.item())
+        other = made.rewarded(words, lengths, ended, np.array([3])).item()
+        assert other < expected.item(), "references that reward everything alike prove nothing"
 
 
 def test_the_advantage_over_the_other_drawn_captions_sums_to_nothing():

@@ -88,11 +88,10 @@ def test_a_page_is_written_with_a_picture_of_a_clip_too(tmp_path):
 
 
 def test_a_single_page_is_for_a_single_image(tmp_path):
-    check_place(tmp_path / "tree.html", ["a.jpg"])
-    check_place(tmp_path / "trees", ["a.jpg", "b.jpg"])
-    for paths in (["a.jpg", "b.jpg"], [tmp_path]):
-        with pytest.raises(UserError, match="Give a folder"):
-            check_place(tmp_path / "tree.html", paths)
+    check_place(tmp_path / "tree.html", several=False)
+    check_place(tmp_path / "trees", several=True)
+    with pytest.raises(UserError, match="Give a folder"):
+        check_place(tmp_path / "tree.html", several=True)
 
 
 def test_probabilities_are_never_rounded_to_nothing_or_to_certainty_unsaid():

@@ -93,6 +93,18 @@ def test_in_up_down_one_cell_attends_and_the_other_speaks():
         assert_equal(array(logits)[:, t], scores(decoder, deep(decoder, output)), tolerance=1e-5)
 
 
+def test_recurrent_visual_writes_from_the_image_and_what_it_remembers():
+    decoder = make("recurrent_visual", "gru")
+    state, remembered = decoder.cell.get_initial_state(2), decoder.remember.get_initial_state(2)
+    logits = array(decoder(WORDS, MEMORY)[0])
+    for t in range(3):
+        u, remembered = decoder.remember(vectors(decoder, t), remembered)
+        seen = np.concatenate([vectors(decoder, t), MEMORY.mean(axis=1), array(u)], axis=-1)
+        output, state = decoder.cell(seen, state)
+        hidden = np.concatenate([array(output), array(u)], axis=-1)
+        assert_equal(logits[:, t], scores(decoder, deep(decoder, hidden)), tolerance=1e-5)
+
+
 def test_the_visual_memory_sees_words_only_and_has_to_reconstruct_the_image():
     decoder = make("recurrent_visual", "gru", reconstruction_weight=0.5)
     state, (_, extras) = decoder.remember.get_initial_state(2), decoder(WORDS, MEMORY)
@@ -227,6 +239,18 @@ class TestHardAttention:
             decoder.look = look
         log_p = ops.log_softmax(logits, axis=-1)
         return tf.reduce_sum(chosen), sum(log_p[0, t, self.targets[0, t]] for t in range(2))
+
+    def test_the_noise_of_drawn_places_has_the_weight_that_was_asked_for(self):
+        """By hand: captions earn -3 and -4, 7 and 6 above the baseline; their places had log p = -3 each; 3 words."""
+        decoder = self.make(reinforce_weight=0.25, entropy_weight=0.0)
+        values = {
+            "attention": np.full((2, 2, 3), 1 / 3), "place_log_probability": [[-1.0, -2.0], [-3.0, -9.0]],
+            "log_p": [[-1.0, -2.0], [-4.0, -9.0]], "real": [[1.0, 1.0], [1.0, 0.0]],
+        }  # fmt: skip
+        extras = {name: ops.convert_to_tensor(value, "float32") for name, value in values.items()}
+        decoder.baseline.assign(-10.0)
+        loss = decoder.extra_loss(extras.pop("log_p"), extras.pop("real"), extras)
+        assert float(loss) == pytest.approx(0.25 * (7 * 3 + 6 * 3) / 3, rel=1e-5)
 
     def test_the_baseline_is_a_moving_average_of_what_captions_earn(self):
         decoder = self.make()

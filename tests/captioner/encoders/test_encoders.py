@@ -63,10 +63,11 @@ def test_encoder_of_components():
         ("vgg16", {"components": 17}, "tells a place in 16 numbers"),
         ("vgg16", {"components": 3, "train_last_block": True}, "Set one of the two"),
         ("vgg16", {"components": 3, "frames": 2}, "clips are seen here"),
+        ("glimpses", {"frames": 2}, "chooses where to look in a single image"),
         ("vgg_small", {"components": 3}, "`vgg_small` is trained"),
     ],
 )
-def test_components_that_cannot_be(name, changes, sentence):
+def test_settings_that_contradict_each_other(name, changes, sentence):
     with pytest.raises(UserError, match=sentence):
         tiny(name, **changes)
 
