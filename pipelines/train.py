@@ -19,7 +19,7 @@ from pipelines.decode import decode_source
 from pipelines.examples import DataSet
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.prepare import Prepared, adopt_model, begin_words, open_data, prepare_model, prepare_sources
-from pipelines.same_data import check_same_data, keep_data
+from pipelines.same_data import check_same_data, check_same_networks, keep_data
 from pipelines.scoring import score_split
 from pipelines.self_critical import SelfCriticalBatches
 from pipelines.settings import Recipe
@@ -79,6 +79,8 @@ def train(
     # A run that was stopped before its first checkpoint begins again, with the same weights.
     start_from = init_from if progress is None else None
     prepared = prepare_model(recipe, dataset, start_from, encoder_weights, vocabulary)
+    if progress is not None:
+        check_same_networks(run, prepared.captioner.encoder, init_from, show.warn)
     if progress is None:
         begin_words(prepared, init_from, show.say)
     if init_from_language and progress is None:
@@ -87,7 +89,7 @@ def train(
         show.say(f"From {init_from_language}: {', '.join(copied)}")
     if vocabulary is None:
         keep_recipe(recipe, run)
-        keep_data(dataset, run)
+        keep_data(dataset, run, prepared.captioner.encoder, init_from)
         prepared.captioner.vocabulary.save(run / (WORDS + ".part"))
         os.replace(run / (WORDS + ".part"), run / WORDS)
     show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))

@@ -16,7 +16,7 @@ from pipelines.examples import QuestionExample
 from pipelines.guessing import count_answers, most_frequent, most_frequent_of_type
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.questions import ceiling
-from pipelines.same_data import check_same_data, keep_data
+from pipelines.same_data import check_same_data, check_same_networks, keep_data
 from pipelines.show import Show
 from pipelines.vectors import begin_with_vectors
 from pipelines.visual_qa.answer import answer_split
@@ -60,8 +60,10 @@ def train(
     prepared = prepare_questions(recipe, dataset, encoder_weights)
     if progress is None:
         _begin_words(prepared, show)
+    else:
+        check_same_networks(run, prepared.model.encoder, None, show.warn)
     keep_recipe(recipe, run)
-    keep_data(dataset, run)
+    keep_data(dataset, run, prepared.model.encoder)
     show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
     for note in dataset.notes:
         show.say(note)

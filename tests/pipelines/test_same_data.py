@@ -2,13 +2,15 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from captioner.errors import UserError
+from captioner.presets.folder import WEIGHTS
 from pipelines.examples import CaptionExample, DataSet
 from pipelines.loop import keep_recipe
-from pipelines.same_data import DATA, check_same_data, keep_data
+from pipelines.same_data import DATA, check_same_data, check_same_networks, keep_data
 from pipelines.settings import load_recipe
 from pipelines.train import train
 
@@ -62,3 +64,20 @@ def test_training_goes_on_with_no_other_data(tmp_path, monkeypatch):
     keep_recipe(recipe, tmp_path)
     with pytest.raises(UserError, match="was begun with other data"):
         train(recipe, tmp_path)
+
+
+def test_a_run_goes_on_through_the_network_it_began_with_and_tells_of_another_beginning(tmp_path):
+    """Features of other weights mean other things: training would go on with nonsense."""
+    ours, others = (SimpleNamespace(weights_fingerprint=[[size, 0.1]]) for size in (1.0, 1.1))
+    rounded, told = SimpleNamespace(weights_fingerprint=[[1.0005, 0.1003]]), []
+    (tmp_path / "start").mkdir()
+    (tmp_path / "start" / WEIGHTS).write_bytes(b"as it was")
+    check_same_networks(tmp_path, ours, None, told.append)  # nothing was noted
+    keep_data(dataset(), tmp_path, ours, tmp_path / "start")
+    check_same_networks(tmp_path, rounded, tmp_path / "start", told.append)
+    assert not told
+    with pytest.raises(UserError, match="other weights of the frozen network"):
+        check_same_networks(tmp_path, others, None, told.append)
+    (tmp_path / "start" / WEIGHTS).write_bytes(b"trained further")
+    check_same_networks(tmp_path, None, tmp_path / "start", told.append)
+    assert len(told) == 1 and "did not begin from" in told[0]
