@@ -54,10 +54,10 @@ class Show:
     @contextmanager
     def epoch(self, number: int, epochs: int, steps: int, done: int) -> Iterator[Callable]:
         """A bar, or lines, for the steps of an epoch: `tell(step, loss)`."""
-        for advance in self._bar(f"Epoch {number}/{epochs}", steps, done):
+        for advance in self._bar(f"Epoch {number}/{epochs}", steps, done, (epochs - number) * steps):
             yield functools.partial(_tell_step, advance, steps)
 
-    def _bar(self, title: str, total: int, done: int) -> Iterator[Callable]:
+    def _bar(self, title: str, total: int, done: int, to_come: int = 0) -> Iterator[Callable]:
         if self.quiet:
             yield lambda *_: None
         elif self.console.is_terminal:
@@ -68,9 +68,9 @@ class Show:
                     task, completed=at, total=of, description=f"{title}  {note}".rstrip()
                 )
         else:
-            yield self._lines(title)
+            yield self._lines(title, to_come)
 
-    def _lines(self, title: str) -> Callable:
+    def _lines(self, title: str, to_come: int) -> Callable:
         first = last = None
 
         def advance(at, of, note=""):
@@ -80,8 +80,9 @@ class Show:
                 first, last = (now, at), now
             elif now - last >= self.every and at > first[1]:
                 last = now
-                left = (now - first[0]) / (at - first[1]) * (of - at)
-                self.say(f"{title}  {at:,}/{of:,}  {note}  {_duration(left)} left")
+                each = (now - first[0]) / (at - first[1])
+                in_all = f", {_duration(each * (of - at + to_come))} in all" if to_come else ""
+                self.say(f"{title}  {at:,}/{of:,}  {note}  {_duration(each * (of - at))} left{in_all}")
 
         return advance
 

@@ -17,6 +17,7 @@ from pipelines import loop, training_log
 from pipelines import train as training
 from pipelines.checkpoint import read_progress
 from pipelines.datasets import read_dataset, shapes
+from pipelines.dry_run import dry_run
 from pipelines.prepare import adopt_model, prepare_model
 from pipelines.settings import load_recipe
 from pipelines.show import Show
@@ -400,3 +401,17 @@ def test_frozen_features_are_learned_from_the_cache(data, tmp_path, begun):
     assert "to be encoded" not in again
     inputs, targets = next(iter(begun[1].batches.epoch(0)))
     assert inputs["image"].shape == (8, 2, 2, 512) and targets.shape == (8, 2, 6)
+
+
+def test_a_dry_run_tells_what_training_then_takes_and_writes_nothing(trained, data, tmp_path):
+    folder, console = trained[0], Console(record=True, width=300)
+    cost = dry_run(tiny(), data=data, cache=tmp_path / "cache", show=Show(console))
+    assert not list(tmp_path.rglob("*")) and cost.memory_bytes > 1e8 and cost.epoch_seconds > 0
+    assert cost.parameters == json.loads((folder / "metadata.json").read_text())["parameters"]
+    assert cost.vocabulary_size == len(Vocabulary.load(folder / "vocabulary.txt", "ptb"))
+    assert (cost.epochs, cost.steps) == (len(rows(folder)), int(rows(folder)[0]["steps"]))
+    with np.load(folder / "checkpoint.npz") as file:
+        numbers = sum(file[name].nbytes for name in file.files if name != "progress")
+    assert cost.checkpoint_bytes == pytest.approx(numbers, rel=0.02) and cost.model_bytes == 4 * cost.parameters
+    said = console.export_text()
+    assert f"{cost.parameters:,}, with {cost.vocabulary_size} words" in said and "the encoder is trained" in said
