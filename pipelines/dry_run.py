@@ -102,8 +102,8 @@ def dry_run(
 def _seconds_a_step(network, prepared) -> float:
     """What a step takes on noise in place of images, with all that belongs to it."""
     training, examples = prepared.recipe.training, prepared.train_examples
-    batches = make_batches(prepared, _Noise(prepared.captioner.encoder.trunk_shape, len(examples)))
-    step = _self_critical_step if training.objective == "self_critical" else _given_step
+    batches = make_batches(prepared, Noise(prepared.captioner.encoder.trunk_shape, len(examples)))
+    step = self_critical_step if training.objective == "self_critical" else _given_step
     steps = (batch for epoch in itertools.count() for batch in batches.epoch(epoch))  # an epoch may be a single step
     step(network, next(steps))  # compiles
     started = time.perf_counter()
@@ -117,12 +117,13 @@ def _given_step(network, batch) -> None:
     network.train_on_batch(inputs, targets)
 
 
-def _self_critical_step(network, batch) -> None:
+def self_critical_step(network, batch) -> None:
+    """A training step on what `SelfCriticalBatches` gives."""
     inputs, targets, advantages = batch
     network.train_on_batch(inputs, targets, sample_weight=advantages)
 
 
-class _Noise:
+class Noise:
     """A source of images that nobody took: all of them the same, since drawing noise takes longer than reading."""
 
     def __init__(self, shape, count):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import answers, beam, caption, cells, diversity, dropout, half_precision, language, metrics
+from benchmarks import answers, beam, caption, cells, diversity, dropout, half_precision, language, metrics, reward
+from tests.support_language import running_eagerly
 
 
 def test_the_beam_benchmark_measures_every_row():
@@ -30,6 +31,12 @@ def test_the_answers_benchmark_runs(capsys):
 def test_the_dropout_benchmark_measures_beside_keras():
     times = dropout.main(["--shape", "4", "3", "8", "--rounds", "1"])
     assert list(times) == ["none", "captioner", "keras.layers.Dropout"] and min(times.values()) > 0
+
+
+def test_the_reward_benchmark_clocks_every_reward():
+    with running_eagerly():
+        times = reward.main(["--toy", "--steps", "2"])
+    assert 0 < times["reward"] < times["step"]
 
 
 @pytest.mark.long
