@@ -25,6 +25,7 @@ SETTINGS = [
     "decoder.word_dropout=0.1",
     "text.max_length=6",
     "search.max_words=4",
+    "training.evaluate_beam_size=1",
     "training.epochs=2",
     "training.images_per_batch=2",
     "training.captions_per_image=2",

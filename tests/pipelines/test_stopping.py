@@ -104,7 +104,7 @@ def kill_again_and_again(begin, output, times, chance):
     return kills
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("times", [3, pytest.param(12, marks=pytest.mark.long)])
 def test_killed_at_random_moments_the_file_has_the_same_bytes(folder, model, tmp_path, times):
     """No line twice, none missing, none cut: nobody has to look a caption file over after a power cut."""
     for number in range(120, 120 + 12 * times):
