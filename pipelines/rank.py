@@ -1,7 +1,7 @@
 """How well a captioner tells the caption of an image from others, and the image of a caption.
 
 Every image of a pool meets every caption of it. By likelihood a pair costs a run of the decoder, so the pool is small
-unless a larger one is asked for; by reconstruction (`recurrent-visual`) it costs a distance between two vectors.
+unless a larger one is asked for; by reconstruction (`recurrent-visual`) it costs a product of two vectors.
 """
 
 import json
@@ -223,6 +223,15 @@ def by_reconstruction(ranking: Ranking, captioner, features, pool: Pool) -> None
 
 
 def closeness(seen: np.ndarray, imagined: np.ndarray) -> np.ndarray:
-    """Minus the squared distance of each image vector `(N, D)` to each imagined one `(M, D)`: `(N, M)`."""
-    products = seen.astype(float) @ imagined.astype(float).T
-    return 2 * products - np.sum(seen.astype(float) ** 2, axis=1)[:, None] - np.sum(imagined.astype(float) ** 2, axis=1)
+    """The cosine between image vectors `(N, D)` and imagined ones `(M, D)`, each less the mean of its kind: `(N, M)`.
+
+    What is imagined from a few words stays near the mean of all images. By distance, images near that mean would be
+    found for every caption; what tells is in which direction from the usual a caption and an image lie.
+    """
+    ours, theirs = (_directions(vectors.astype(float)) for vectors in (seen, imagined))
+    return ours @ theirs.T
+
+
+def _directions(vectors: np.ndarray) -> np.ndarray:
+    apart = vectors - vectors.mean(axis=0)
+    return apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12)

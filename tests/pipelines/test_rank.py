@@ -54,14 +54,14 @@ def test_the_pool_is_spread_over_the_split_and_says_so():
         choose(examples(1), None, None)
 
 
-def test_reconstructions_are_found_by_distance_each_way(monkeypatch):
-    """By hand: the second caption of the first image describes the second one better than its own does."""
-    seen = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
-    imagined = np.array([[1.0, 0.0], [9.5, 0.0], [10.0, 1.0], [6.0, 0.0], [0.0, 9.0], [0.0, 10.0]])
-    monkeypatch.setattr("captioner.models.imagining.images_and_captions", lambda *_: (seen, imagined))
-    pool = choose(examples(3), None, None)
+def test_reconstructions_are_found_by_direction_each_way(monkeypatch):
+    """By hand: the second caption of the first image lies where the second image does, nearer than its own captions."""
+    seen = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])  # from their mean: (-1, -1), (2, -1) and (-1, 2)
+    imagined = np.array([[-1.0, -1.0], [2.0, -1.0], [3.0, -1.0], [2.0, -2.0], [-3.0, 2.0], [-3.0, 3.0]])
+    elsewhere = imagined + np.array([50.0, 70.0])  # where the mean of what is imagined lies must not matter
+    monkeypatch.setattr("captioner.models.imagining.images_and_captions", lambda *_: (seen, elsewhere))
     ranking = Ranking({}, {}, {TO_CAPTION: {}, TO_IMAGE: {}})
-    by_reconstruction(ranking, None, None, pool)
+    by_reconstruction(ranking, None, None, choose(examples(3), None, None))
     assert ranking.found[TO_CAPTION]["reconstruction"].at[1] == pytest.approx(2 / 3)
     assert ranking.found[TO_IMAGE]["reconstruction"].at[1] == pytest.approx(5 / 6)
 
@@ -89,10 +89,12 @@ def test_a_bland_caption_loses_what_it_has_from_all_images():
         assert np.exp(against_all(np.log(p))) == pytest.approx(np.array([[1.0, 2.0], [1.0, 0.0]]))
 
 
-def test_closeness_is_the_squared_distance():
-    seen, imagined = np.array([[0.0, 1], [2, 2]]), np.array([[0.0, 0], [2, 1], [5, 5]])
-    expected = [[-np.sum((one - other) ** 2) for other in imagined] for one in seen]
+def test_closeness_is_the_cosine_from_the_means():
+    seen, imagined = np.array([[0.0, 1], [2, 2], [1, 0]]), np.array([[0.0, 0], [2, 1], [4, 5]])
+    one, other = seen - [1, 1], imagined - [2, 2]
+    expected = [[a @ b / np.sqrt((a @ a) * (b @ b)) for b in other] for a in one]
     assert closeness(seen, imagined) == pytest.approx(np.array(expected))
+    assert np.isfinite(closeness(seen[:1], imagined)).all(), "a vector at the mean has no direction"
 
 
 def test_tables_name_the_pool_and_what_chance_gives(capsys):
