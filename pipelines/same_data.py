@@ -10,6 +10,7 @@ from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
 from captioner.presets.folder import WEIGHTS, checksum
 from captioner.presets.installed import model_folder
+from captioner.presets.swap import place
 from pipelines.disk import write_whole
 from pipelines.examples import DataSet, QuestionExample
 
@@ -65,7 +66,7 @@ def keep_data(dataset: DataSet, run: Path, encoder: Encoder | None = None, init_
 
 
 def _checksum(preset: Path | None) -> str | None:
-    return None if preset is None else checksum(model_folder(preset) / WEIGHTS)
+    return None if preset is None else checksum(place(model_folder(preset), WEIGHTS))
 
 
 def _noted(run: Path) -> dict | None:

@@ -13,7 +13,7 @@ def features(
     data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
     encoder: Annotated[str, typer.Option(help="See `captioner list encoders`.")] = "vgg16",
     kind: Annotated[str, typer.Option("--features", help="grid or fc7.")] = "grid",
-    pool: Annotated[int, typer.Option(help="2 halves the grid, 1 leaves it.")] = 2,
+    pool: Annotated[int, typer.Option(help="As encoder.pool of the recipe: 2 halves the grid, 1 leaves it.")] = 1,
     application: Annotated[
         str, typer.Option(help="Of the encoder keras_application: which network, such as EfficientNetB0.")
     ] = "",

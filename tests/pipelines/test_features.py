@@ -26,6 +26,7 @@ from pipelines.cli import app
 from pipelines.commands import train as train_command
 from pipelines.features import extract_features, plan_features
 from pipelines.parallel import in_order
+from pipelines.settings import load_recipe
 from pipelines.sources import PixelSource
 from tests.support_encoders import narrow_networks
 
@@ -390,9 +391,9 @@ def test_the_command_fills_the_folder_in_which_training_looks(encoder, photograp
     asked = []
     monkeypatch.setattr("captioner.encoders.build_encoder", lambda *given: asked.append(given) or encoder)
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["features", str(tmp_path), "--pool", "1", "--image-size", "64"])
+    done = CliRunner().invoke(app, ["features", str(tmp_path), "--image-size", "64"])
     assert done.exit_code == 3 and "00.png" in done.output, done.output
-    assert (asked[0][0].pool, asked[0][0].image_size) == (1, 64)
+    assert (asked[0][0].pool, asked[0][0].image_size) == (load_recipe("flickr8k-attention").encoder.pool, 64)
     monkeypatch.setattr(train_command, "load_keras", lambda: None)
     looked = []
     monkeypatch.setattr("pipelines.kinds.start_training", lambda *_, cache, **__: looked.append(cache))
