@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pipelines.training_log import SCORES
 
@@ -58,31 +58,36 @@ class Show:
             yield functools.partial(_tell_step, advance, steps)
 
     def _bar(self, title: str, total: int, done: int, to_come: int = 0) -> Iterator[Callable]:
+        left = _TimeLeft(to_come)
         if self.quiet:
             yield lambda *_: None
         elif self.console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
             with Progress(*columns, console=self.console, transient=True) as bar:
-                task = bar.add_task(title, total=total or None, completed=done)
+                task = bar.add_task(title, total=total or None, completed=done, left="")
                 yield lambda at, of, note="": bar.update(
-                    task, completed=at, total=of, description=f"{title}  {note}".rstrip()
+                    task, completed=at, total=of, description=f"{title}  {note}".rstrip(), left=left(at, of)
                 )
         else:
-            yield self._lines(title, to_come)
+            yield self._lines(title, left)
 
-    def _lines(self, title: str, to_come: int) -> Callable:
-        first = last = None
+    def _lines(self, title: str, left: "_TimeLeft") -> Callable:
+        last = None
 
         def advance(at, of, note=""):
-            nonlocal first, last
+            nonlocal last
             now = time.monotonic()
-            if first is None:  # the first step compiles; counted in, it would promise hours
-                first, last = (now, at), now
-            elif now - last >= self.every and at > first[1]:
+            told = left(at, of)
+            if last is None:
                 last = now
-                each = (now - first[0]) / (at - first[1])
-                in_all = f", {_duration(each * (of - at + to_come))} in all" if to_come else ""
-                self.say(f"{title}  {at:,}/{of:,}  {note}  {_duration(each * (of - at))} left{in_all}")
+            elif now - last >= self.every and told:
+                last = now
+                self.say(f"{title}  {at:,}/{of:,}  {note}  {told}")
 
         return advance
 
@@ -105,6 +110,31 @@ class Show:
             self.say(f"    {example.id}: {predictions[example.id]}")
             for reference in example.captions[:2]:
                 self.say(f"        reference: {reference}")
+
+
+class _TimeLeft:
+    """How long the rest takes, in words.
+
+    The clock begins with the first step told: that one compiles, and counted in, it would promise hours.
+
+    Args:
+        to_come: steps that follow after those of the bar, as those of later epochs do.
+    """
+
+    def __init__(self, to_come: int):
+        self.to_come = to_come
+        self.first: tuple[float, int] | None = None
+
+    def __call__(self, at: int, of: int) -> str:
+        now = time.monotonic()
+        if self.first is None:
+            self.first = (now, at)
+        started, first = self.first
+        if at <= first:
+            return ""
+        each = (now - started) / (at - first)
+        in_all = f", {_duration(each * (of - at + self.to_come))} in all" if self.to_come else ""
+        return f"{_duration(each * (of - at))} left{in_all}"
 
 
 def _tell_step(advance: Callable, steps: int, step: int, loss: float) -> None:
