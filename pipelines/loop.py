@@ -150,9 +150,24 @@ class TrainingLoop:
             self.show.say(f"Best epoch {best['epoch']}: {best['name']} {best['score']:.4f}. The model is in {self.run}")
 
     def save(self) -> None:
+        """Writes the checkpoint.
+
+        Raises:
+            UserError: the weights are no numbers any more: nothing could go on from there.
+        """
+        if not all(np.isfinite(np.asarray(variable)).all() for variable in self.network.trainable_variables):
+            raise self.diverged("The weights are no finite numbers")
         if state := getattr(self.batches, "state", None):
             self.at["batches"] = dict(state)
         save_checkpoint(self.run, self.network, self.at)
+
+    def diverged(self, what: str) -> UserError:
+        best = self.at["best"]
+        kept = f"The best model so far, of epoch {best['epoch']}, is kept in {self.run}." if best else "No model is kept."
+        return UserError(
+            f"{what} at epoch {self.at['epoch'] + 1}, step {self.at['step']:,}. {kept} Begin again in another folder "
+            "(--out) with a lower training.learning_rate or training.clip_norm."
+        )
 
     def _fit_epoch(self) -> float:
         epoch = self.at["epoch"]
@@ -178,6 +193,8 @@ class TrainingLoop:
         started = time.monotonic()
         with averaged(self.network):
             judged = self.task.judge(self.at["epoch"], loss)
+        if not np.isfinite(judged.value):  # no later epoch would ever be better than "not a number"
+            raise self.diverged(f"The score that chooses the best epoch, {judged.name}, is {judged.value}")
         row.update(judged.scores, judging_seconds=round(time.monotonic() - started, 1))
         row["seconds"] = round(self.at["seconds"], 1)
         self.at["history"].append(row)
@@ -218,10 +235,7 @@ class _Keeper(keras.callbacks.Callback):
         self.before = now
         loss = float(logs["loss"])
         if not np.isfinite(loss):
-            raise UserError(
-                f"The loss is {loss} at epoch {at['epoch'] + 1}, step {at['step']:,}. The best model so far is kept in "
-                f"{self.loop.run}. Begin again with a lower training.learning_rate or training.clip_norm."
-            )
+            raise self.loop.diverged(f"The loss is {loss}")
         self.tell(at["step"], loss)
         if now - self.saved > 60 * self.loop.settings.checkpoint_minutes:
             self.loop.save()

@@ -10,6 +10,7 @@ from rich.console import Console
 from captioner.errors import UserError
 from captioner.models.language import LanguageModel
 from pipelines import loop
+from pipelines.language import train as language_training
 from pipelines.checkpoint import read_progress
 from pipelines.language.chunks import Documents
 from pipelines.language.corpora import Corpus
@@ -139,21 +140,42 @@ def test_what_cannot_be_trained_leaves_nothing_that_is_in_the_way(tmp_path):
     run(tmp_path / "run", path, "training.rows=1", "training.chunk=3", "training.epochs=1")
 
 
-def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_model(tmp_path, text, monkeypatch):
-    said = run(tmp_path / "run", text, "training.epochs=1")
-    assert "Best epoch 1" in said
-    before = (tmp_path / "run" / "model.weights.h5").read_bytes()
-    from pipelines.language import train as module
-
-    class Broken(module.MaskedCrossEntropy):
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path, text, monkeypatch):
+    class Broken(language_training.MaskedCrossEntropy):
         def call(self, y_true, y_pred):
             return super().call(y_true, y_pred) * float("nan")
 
-    monkeypatch.setattr(module, "MaskedCrossEntropy", Broken)
-    with pytest.raises(UserError, match=r"The loss is nan at epoch 1, step 1\. The best model so far is kept"):
-        run(tmp_path / "other", text, "training.epochs=2")
-    assert (tmp_path / "run" / "model.weights.h5").read_bytes() == before
-    assert read_progress(tmp_path / "other") is None
+    monkeypatch.setattr(language_training, "MaskedCrossEntropy", Broken)
+    with pytest.raises(UserError, match=r"The loss is nan at epoch 1, step 1\. No model is kept\. Begin again"):
+        run(tmp_path, text)
+    assert read_progress(tmp_path) is None
+
+
+def test_weights_that_are_no_numbers_replace_neither_the_model_nor_the_checkpoint(tmp_path, text, monkeypatch):
+    """A loss is that before the step: with the weights of the step after it, nothing could be written or go on."""
+    fit = loop.TrainingLoop._fit_epoch
+    kept = []
+
+    def breaking(self):
+        if self.at["epoch"] == 1:
+            kept[:] = [(tmp_path / name).read_bytes() for name in ("model.weights.h5", "checkpoint.npz")]
+            monkeypatch.setattr(
+                self.network, "fit", lambda *_, **__: self.network.trainable_variables[0].assign_add(float("nan"))
+            )
+        return fit(self)
+
+    monkeypatch.setattr(loop.TrainingLoop, "_fit_epoch", breaking)
+    with pytest.raises(UserError, match=r"The weights are no finite numbers at epoch 2.*of epoch 1, is kept in"):
+        run(tmp_path, text)
+    assert [(tmp_path / name).read_bytes() for name in ("model.weights.h5", "checkpoint.npz")] == kept
+
+
+def test_a_score_that_is_no_number_is_never_the_best(tmp_path, text, monkeypatch):
+    """Nothing is better than NaN: the first model would stay for ever."""
+    monkeypatch.setattr(language_training, "validation_loss", lambda *_: float("nan"))
+    with pytest.raises(UserError, match=r"dev_loss, is nan at epoch 1, step \d+\. No model is kept"):
+        run(tmp_path, text, "training.sample_length=0")
+    assert not (tmp_path / "model.weights.h5").exists()
 
 
 def test_sentences_are_learned_whole_if_nothing_is_carried(tmp_path, monkeypatch):
