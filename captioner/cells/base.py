@@ -19,7 +19,14 @@ class RecurrentCell(keras.layers.Layer):
 
     Args:
         units: int. Size of the output, and of each state tensor unless the cell says otherwise.
+
+    Attributes:
+        memory_state: which of the states holds what the cell remembers.
+        memory_is_sum: whether that state may leave -1 to 1; the cell shows its tanh, or an activation of it.
     """
+
+    memory_state = 0
+    memory_is_sum = False
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -39,16 +46,6 @@ class RecurrentCell(keras.layers.Layer):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f"{type(self).__name__}: `{option}` is a number, received {value!r}.")
         return value
-
-    def bias_of_ones(self, place, of):
-        """A bias that starts at 1 for the gate at `place` of `of` gates, and at 0 for the others."""
-        units = self.units
-
-        def initializer(shape, dtype=None):
-            parts = [ops.ones((units,), dtype) if n == place else ops.zeros((units,), dtype) for n in range(of)]
-            return ops.concatenate(parts)
-
-        return initializer
 
     def project(self, inputs):
         """The part of a step that needs no state, of one step `(B, features)` or of all, `(B, T, features)`."""

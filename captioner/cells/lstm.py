@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from captioner.cells.base import RecurrentCell
+from captioner.cells.long_memory import LongMemoryCell
 
 
 @keras.saving.register_keras_serializable("captioner")
-class LSTMCell(RecurrentCell):
+class LSTMCell(LongMemoryCell):
     """A long short-term memory: a sum that gates write to, keep and read.
 
         i = sigmoid(x W_i + h U_i + b_i)        what to write
@@ -17,12 +17,13 @@ class LSTMCell(RecurrentCell):
         c' = f * c + i * g
         h' = o * tanh(c')
 
-    The gates lie side by side in the weights in the order i, f, g, o, which is Keras' own. The forget gate's bias
-    starts at 1: the cell begins by remembering (Jozefowicz, Zaremba & Sutskever 2015, section 2.2), and the recurrent
-    weights start orthogonal, so that the signal neither grows nor fades at first.
+    The gates lie side by side in the weights in the order i, f, g, o, which is Keras' own, and the recurrent weights
+    start as Keras' do: orthogonal as a whole, which no gate's part is by itself. What keeps a signal alive at first is
+    the forget gate's bias of 1.
 
     Args:
         units: int. Size of the states `h` and `c`, and of the output.
+        forget_bias: float. Where the forget gate's bias starts; see `LongMemoryCell`.
 
     Call arguments:
         inputs: `(B, features)`.
@@ -34,17 +35,13 @@ class LSTMCell(RecurrentCell):
     Reference: Hochreiter & Schmidhuber 1997; with the forget gate of Gers, Schmidhuber & Cummins 2000.
     """
 
-    def __init__(self, units, **kwargs):
-        super().__init__(units, **kwargs)
-        self.state_size = [units, units]
-
     def build(self, input_shape, *_):
         features = input_shape[-1]
         self.kernel = self.add_weight((features, 4 * self.units), initializer="glorot_uniform", name="kernel")
         self.recurrent_kernel = self.add_weight(
             (self.units, 4 * self.units), initializer="orthogonal", name="recurrent_kernel"
         )
-        self.bias = self.add_weight((4 * self.units,), initializer=self.bias_of_ones(1, of=4), name="bias")
+        self.bias = self.add_weight((4 * self.units,), initializer=self.gates_bias(1, of=4), name="bias")
         self.built = True
 
     def project(self, inputs):

@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from captioner.cells.base import RecurrentCell
+from captioner.cells.long_memory import LongMemoryCell
 
 
 @keras.saving.register_keras_serializable("captioner")
-class CoupledLSTMCell(RecurrentCell):
+class CoupledLSTMCell(LongMemoryCell):
     """An LSTM with one gate for forgetting and writing: it writes where it forgets, and only there.
 
         f = sigmoid(x W_f + h U_f + b_f)
@@ -21,6 +21,7 @@ class CoupledLSTMCell(RecurrentCell):
 
     Args:
         units: int. Size of the states `h` and `c`, and of the output.
+        forget_bias: float. Where the forget gate's bias starts; see `LongMemoryCell`.
 
     Call arguments:
         inputs: `(B, features)`.
@@ -32,15 +33,11 @@ class CoupledLSTMCell(RecurrentCell):
     Reference: Greff et al. 2017, "LSTM: A Search Space Odyssey", the variant CIFG (coupled input and forget gate).
     """
 
-    def __init__(self, units, **kwargs):
-        super().__init__(units, **kwargs)
-        self.state_size = [units, units]
-
     def build(self, input_shape, *_):
         units = self.units
         self.kernel = self.add_weight((input_shape[-1], 3 * units), initializer="glorot_uniform", name="kernel")
         self.recurrent_kernel = self.add_weight((units, 3 * units), initializer="orthogonal", name="recurrent_kernel")
-        self.bias = self.add_weight((3 * units,), initializer=self.bias_of_ones(0, of=3), name="bias")
+        self.bias = self.add_weight((3 * units,), initializer=self.gates_bias(0, of=3), name="bias")
         self.built = True
 
     def project(self, inputs):

@@ -3,13 +3,13 @@
 import keras
 from keras import ops
 
-from captioner.cells.base import RecurrentCell
+from captioner.cells.long_memory import LongMemoryCell
 
 PEEPHOLES = ("diagonal", "full")
 
 
 @keras.saving.register_keras_serializable("captioner")
-class PeepholeLSTMCell(RecurrentCell):
+class PeepholeLSTMCell(LongMemoryCell):
     """An LSTM whose gates also look at the cell itself, so that they know it while the output gate is closed.
 
         i = sigmoid(x W_i + h U_i + c  P_i + b_i)
@@ -27,6 +27,7 @@ class PeepholeLSTMCell(RecurrentCell):
     Args:
         units: int. Size of the states `h` and `c`, and of the output.
         peephole: "diagonal" or "full".
+        forget_bias: float. Where the forget gate's bias starts; see `LongMemoryCell`.
 
     Call arguments:
         inputs: `(B, features)`.
@@ -38,17 +39,16 @@ class PeepholeLSTMCell(RecurrentCell):
     Reference: Gers & Schmidhuber 2000; as equations 7 to 11 in Graves 2013.
     """
 
-    def __init__(self, units, peephole="diagonal", **kwargs):
-        super().__init__(units, **kwargs)
+    def __init__(self, units, peephole="diagonal", forget_bias=1.0, **kwargs):
+        super().__init__(units, forget_bias, **kwargs)
         self.require("peephole", peephole, PEEPHOLES)
         self.peephole = peephole
-        self.state_size = [units, units]
 
     def build(self, input_shape, *_):
         units = self.units
         self.kernel = self.add_weight((input_shape[-1], 4 * units), initializer="glorot_uniform", name="kernel")
         self.recurrent_kernel = self.add_weight((units, 4 * units), initializer="orthogonal", name="recurrent_kernel")
-        self.bias = self.add_weight((4 * units,), initializer=self.bias_of_ones(1, of=4), name="bias")
+        self.bias = self.add_weight((4 * units,), initializer=self.gates_bias(1, of=4), name="bias")
         full = self.peephole == "full"
         # Small at first: the cell is not bounded, and a gate that it shuts for good learns nothing.
         small = keras.initializers.RandomUniform(-0.1, 0.1)

@@ -32,6 +32,8 @@ class OutputRNNCell(RecurrentCell):
     References: Jordan 1986; Goodfellow, Bengio & Courville 2016, section 10.2.1 and figure 10.4.
     """
 
+    memory_is_sum = True
+
     def __init__(self, units, hidden_units=0, **kwargs):
         super().__init__(units, **kwargs)
         if self.require_number("hidden_units", hidden_units) < 0:

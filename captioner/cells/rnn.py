@@ -54,6 +54,10 @@ class RNNCell(RecurrentCell):
         self.bias = self.add_weight((self.units,), initializer="zeros", name="bias")
         self.built = True
 
+    @property
+    def memory_is_sum(self):
+        return self.activation != "tanh"
+
     def project(self, inputs):
         return ops.matmul(inputs, self.kernel) + self.bias
 

@@ -29,6 +29,8 @@ class LinearMemoryRNNCell(RecurrentCell):
     Reference: Pascanu, Mikolov & Bengio 2013, equation 2, and footnote 1 for why both ways are the same.
     """
 
+    memory_is_sum = True
+
     def build(self, input_shape, *_):
         self.kernel = self.add_weight((input_shape[-1], self.units), initializer="glorot_uniform", name="kernel")
         self.recurrent_kernel = self.add_weight(

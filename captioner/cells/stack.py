@@ -96,6 +96,11 @@ class CellStack(RecurrentCell):
             new += own
         return output, new
 
+    def call(self, inputs, states, training=False):
+        """One step, with noise of its own while training: how a stack drops inside `keras.layers.RNN`."""
+        noise = self.draw_noise(ops.shape(inputs)[0], 1) if training else None
+        return self.advance(self.project(inputs), states, None if noise is None else noise[:, 0])
+
     def split_states(self, states):
         """The flat list of states as one list a layer."""
         states, split = list(states), []

@@ -41,6 +41,23 @@ def test_a_stack_is_a_cell(connection):
     check_cell(make)
 
 
+def test_a_stack_drops_inside_a_layer_of_keras_as_well():
+    """A share of what goes up is dropped at every step, by other noise, and nothing of it when it writes."""
+    stack = CellStack([RNNCell(64), RNNCell(64)], dropout=0.5)
+    layer = keras.layers.RNN(stack, return_sequences=True)
+    inputs = numbers(2, 5, 3)
+    plain = layer(inputs)
+    assert_equal(layer(inputs, training=False), plain)
+    trained = layer(inputs, training=True)
+    assert np.abs(np.asarray(trained - plain)).max() > 1e-2
+    below = []
+    stack.drop = lambda given, n, noise: below.append(np.asarray(noise[:, 0])) or given
+    for _ in range(2):
+        stack(inputs[:, 0], stack.get_initial_state(2), training=True)
+    dropped = [(noise == 0).mean() for noise in below]
+    assert all(0.3 < share < 0.7 for share in dropped) and (below[0] != below[1]).any()
+
+
 @pytest.mark.parametrize("name", CELLS.names())
 def test_a_cell_without_units_is_refused(name):
     with pytest.raises(ValueError, match="at least one unit, received units=0"):
@@ -64,11 +81,15 @@ def at_start(cell):
 def test_a_forget_gate_begins_by_remembering(name, place, gates):
     bias = np.repeat(np.arange(gates) == place, 5).astype("float32")
     assert_equal(at_start(CELLS.get(name)(5)).bias, bias)
+    assert_equal(at_start(build_cell(name, 5, options={"forget_bias": 2.5})).bias, 2.5 * bias)
+    again = CELLS.get(name).from_config(build_cell(name, 5, options={"forget_bias": 2.5}).get_config())
+    assert again.forget_bias == 2.5, "from a file it would begin otherwise"
 
 
 @pytest.mark.parametrize("name", CELLS.names())
 def test_recurrent_weights_begin_orthogonal(name):
-    """Otherwise the signal grows or fades from the first step of training on."""
+    """As Keras' do: rows of length 1 at right angles. Only where one matrix is all there is, as in `rnn`, does that
+    keep the signal from growing or fading; the parts of gates side by side are shorter."""
     weights = {weight.name: arrays(weight)[0] for weight in at_start(CELLS.get(name)(5)).weights}
     recurrent = [
         weights[key] for key in ("recurrent_kernel", "new_kernel", "gate_kernel", "output_kernel") if key in weights
@@ -166,7 +187,8 @@ def test_settings_make_cells_and_stacks():
             {"activatoin": "relu"},
             r"rnn has no option `activatoin`; it has activation, .*Did you mean `activation`",
         ),
-        ("lstm", {"peephole": "full"}, "lstm has no option `peephole`; it has none"),
+        ("lstm", {"peephole": "full"}, "lstm has no option `peephole`; it has forget_bias"),
+        ("lstm_coupled", {"forget_bias": True}, "`forget_bias` is a number, received True"),
         ("rnn", {"activation": "softmax"}, "`activation` is one of tanh, relu, linear, received 'softmax'"),
         ("gru", {"update": True}, "`update` is one of keep, replace, received True"),
         ("lstm_peephole", {"peephole": ""}, "`peephole` is one of diagonal, full, received ''"),
@@ -183,4 +205,5 @@ def test_a_cell_that_cannot_be_made_is_refused(name, options, says):
 
 def test_every_option_is_told():
     assert cell_options("rnn") == ["activation", "recurrent_initializer", "recurrent_gain"]
-    assert cell_options("lstm") == []
+    assert cell_options("lstm") == cell_options("lstm_coupled") == ["forget_bias"]
+    assert cell_options("mut1") == []

@@ -14,7 +14,7 @@ from captioner.models.captioner import ImageCaptioner
 from captioner.models.networks import CaptionReader, CaptionSearcher
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, validate
 from captioner.text.vocabulary import Vocabulary
-from tests.support import arrays, assert_equal, check_decoder, numbers, randomise
+from tests.support import arrays, assert_equal, by_steps, check_decoder, numbers, randomise
 
 SIZES = {"attention": {"attention_size": 7}, "inject": {}}
 DEEP = [("lstm", {"layers": 2, "connection": "highway"}), ("gru", {"layers": 2, "connection": "residual"})]
@@ -36,6 +36,19 @@ def test_a_decoder_works_with_every_cell(cell, deep):
 @pytest.mark.parametrize(("cell", "deep"), [("rnn", {}), *DEEP], ids=str)
 def test_other_decoders_work_with_cells_of_few_and_many_states(decoder, cell, deep):
     check_decoder(lambda **options: make(decoder, cell, deep, **options))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("decoder", DECODERS.names())
+@pytest.mark.parametrize("cell", CELLS.names())
+def test_every_decoder_writes_step_by_step_with_every_cell(decoder, cell):
+    """What the loop over all words and the single step of a search share must not depend on the cell's states."""
+    chosen = DecoderSettings(name=decoder, cell=cell, units=6, embedding_size=6, attention_size=5, tie_embeddings=False)
+    made = build_decoder(chosen, vocabulary_size=9)
+    words, memory = np.random.default_rng(0).integers(1, 9, (2, 3)), numbers(2, 5, 7)
+    made(words, memory)
+    randomise(made)
+    assert_equal(by_steps(made, words, memory, 1), made(words, memory))
 
 
 @pytest.mark.parametrize("decoder", SIZES)
