@@ -56,12 +56,14 @@ class WatchedLayer(NamedTuple):
     before: the states that entered them, list of `(B, T, size)`.
     taps: zeros `(B, T, size)` that were added to the first state after each step: the gradient at them is the whole
         derivative dL/dh(t+1), whatever way the loop is run.
+    begins: `(B, T)`, whether a document begins with the step, so that no state reached it; None if none does.
     """
 
     cell: RecurrentCell
     projected: tf.Tensor
     before: list[tf.Tensor]
     taps: tf.Tensor
+    begins: tf.Tensor | None = None
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def watching(tape: tf.GradientTape) -> Iterator[list[WatchedLayer]]:
         ]
         if reset is not None:
             before = [ops.where(reset[:, :, None], ops.zeros_like(values), values) for values in before]
-        seen.append(WatchedLayer(cell, projected, before, taps))
+        seen.append(WatchedLayer(cell, projected, before, taps, reset))
         return outputs, last
 
     recurrent.run_layer = run_watched
@@ -131,7 +133,7 @@ def gradient_penalty(layer: WatchedLayer, pulls: tf.Tensor) -> tf.Tensor:
     Args:
         layer: what the layer did.
         pulls: dL/dh(t+1), `(B, T, units)`. Where it is zero, because nothing comes back or a mask left the step out,
-            the step does not count.
+            the step does not count; nor does the first step of a document, which no state reached.
 
     Returns:
         a number.
@@ -144,6 +146,8 @@ def gradient_penalty(layer: WatchedLayer, pulls: tf.Tensor) -> tf.Tensor:
     # The ratio depends on the direction of the pull only. Its length may be too small to be squared.
     largest = tf.reduce_max(tf.abs(pulls), axis=-1, keepdims=True)
     counts = tf.cast(largest > 0, pulls.dtype)[:, 0]
+    if layer.begins is not None:
+        counts *= 1 - tf.cast(tf.reshape(layer.begins, (-1,)), pulls.dtype)
     direction = tf.math.l2_normalize(tf.math.divide_no_nan(pulls, largest), axis=-1)
     with tf.GradientTape() as tape:
         tape.watch(states[0])

@@ -199,6 +199,21 @@ def test_a_pull_too_small_to_square_counts_as_any_other_and_none_as_no_step():
     assert float(gradient_penalty(layer, tf.constant(silent))) == pytest.approx(first / ROWS, rel=1e-5)
 
 
+def test_where_a_document_begins_nothing_is_handed_back():
+    """The state there is zero whatever came before: to want a gradient of some length there means nothing."""
+    cell, pulls = made("rnn"), data(ROWS, STEPS, UNITS, seed=10)
+    reset = np.zeros((ROWS, STEPS), bool)
+    reset[1, 3] = True
+    [layer] = watched(cell, data(ROWS, STEPS, 3), reset=reset)
+    silent = pulls.copy()
+    silent[1, 3] = 0  # the same step left out by hand
+    expected = float(gradient_penalty(layer._replace(begins=None), tf.constant(silent)))
+    found, with_it = (
+        float(gradient_penalty(each, tf.constant(pulls))) for each in (layer, layer._replace(begins=None))
+    )
+    assert found == pytest.approx(expected) and found < with_it
+
+
 @pytest.mark.parametrize("name", ["rnn_linear_memory", "lstm"])
 def test_watching_changes_nothing_and_sees_what_enters_each_step(name):
     """With masks, and with resets, behind which a step begins with zeros."""
