@@ -23,6 +23,7 @@ from pipelines.terminal import say, table
 
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
 ROWS = 16
+SOURCES = 12  # at least as many files are read where no text is given: one author's habits would tell little
 BEST = 5  # cells that the page lists for each signal
 
 
@@ -75,31 +76,35 @@ class Activity:
     values: float16 `(N, cells)`, between -1 and 1.
     cells: the layer and unit of each column.
     signals: name -> `(N,)`.
+    border: where one of several texts ends, as near to the middle as any does.
     """
 
     words: list[str]
     values: np.ndarray
     cells: list[Cell]
     signals: dict[str, np.ndarray]
+    border: int | None = None
 
     @property
     def half(self) -> int:
-        return len(self.words) // 2
+        """The words before it are those that cells are chosen by, the others judge them."""
+        return self.border or len(self.words) // 2
 
     def column(self, cell: Cell) -> np.ndarray:
         return self.values[:, self.cells.index(cell)].astype("float32")
 
 
-def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None) -> Activity:
+def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None, each: int | None = None) -> Activity:
     """Reads texts, each from its beginning, and notes what every cell remembers after each character.
 
-    Of cells with two states that is tanh of the second, the memory c of an LSTM; of others it is their only one.
+    That is the state that holds the cell's memory, and its tanh where it is a sum, as the c of an LSTM.
 
     Args:
         model: what reads.
         texts: what is read.
         most: characters or words after which it stops, though signals come from whole texts: a source that was cut in
             the middle of a string is no Python any more.
+        each: the same for each of the texts.
 
     Raises:
         UserError: there is too little text to tell anything.
@@ -111,7 +116,7 @@ def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None)
         if room <= 0:
             break
         read = tokeniser.tokenise(text)
-        end = int(min(room, len(read)))
+        end = int(min(room, each or room, len(read)))
         of_text = signals_of(text) if characters else position(len(read))
         words.append(read[:end])
         found.append({name: values[:end] for name, values in of_text.items()})
@@ -121,7 +126,7 @@ def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None)
         raise UserError(f"The text has {total} characters or words; 100 is the least to find anything in.")
     ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(each)], "int32") for each in words]
     parts = [part for one in ids for part in parts_of(one, max(-(-total // ROWS), 2 * WARM_UP), WARM_UP)]
-    columns, cells = _memories(model)
+    columns, cells, sums = _memories(model)
     # Nothing is to be predicted; the words to come may be any.
     read = model.read([(part.ids, part.ids) for part in parts], ROWS, columns)["inside"]
     values = np.concatenate([inside[part.before + 1 :] for inside, part in zip(read, parts, strict=True)])
@@ -129,20 +134,23 @@ def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None)
     shown = [tokeniser.detokenise([word]) + after for each in words for word in each]
     shared = [name for name in found[0] if all(name in each for each in found)]
     signals = {name: np.concatenate([each[name] for each in found]) for name in shared}
-    return Activity(shown, np.tanh(values), cells, signals)
+    ends = np.cumsum([len(each) for each in words])
+    border = int(min(ends, key=lambda end: abs(end - total / 2))) if len(words) > 1 else None
+    values[:, sums] = np.tanh(values[:, sums])
+    return Activity(shown, values, cells, signals, border)
 
 
-def _memories(model: LanguageModel) -> tuple[np.ndarray, list[Cell]]:
-    """Which columns of all states side by side are looked at, and whose they are."""
-    columns, cells, at = [], [], 0
+def _memories(model: LanguageModel) -> tuple[np.ndarray, list[Cell], np.ndarray]:
+    """Which columns of all states side by side are looked at, whose they are, and which of them are sums."""
+    columns, cells, sums, at = [], [], [], 0
     for number, layer in enumerate(model.network.cell.layer_cells(), start=1):
         sizes = layer.state_sizes()
-        begin = at + (sizes[0] if len(sizes) == 2 else 0)
-        size = sizes[1] if len(sizes) == 2 else sizes[0]
+        begin, size = at + sum(sizes[: layer.memory_state]), sizes[layer.memory_state]
         columns += range(begin, begin + size)
         cells += [Cell(number, unit) for unit in range(1, size + 1)]
+        sums += [layer.memory_is_sum] * size
         at += sum(sizes)
-    return np.array(columns), cells
+    return np.array(columns), cells, np.array(sums)
 
 
 def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follower]]:
@@ -150,12 +158,16 @@ def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follo
 
     A signal that does not change in both halves is left out.
     """
-    names = [name for name, values in activity.signals.items() if all(np.ptp(half) > 0 for half in _halves(values))]
+
+    def halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return values[: activity.half], values[activity.half :]
+
+    names = [name for name, values in activity.signals.items() if all(np.ptp(half) > 0 for half in halves(values))]
     wanted = (
         np.stack([activity.signals[name] for name in names], axis=1) if names else np.zeros((len(activity.words), 0))
     )
     found, held = (
-        correlations(values, signals) for values, signals in zip(_halves(activity.values), _halves(wanted), strict=True)
+        correlations(values, signals) for values, signals in zip(halves(activity.values), halves(wanted), strict=True)
     )
     followers = {}
     for column, name in enumerate(names):
@@ -164,11 +176,6 @@ def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follo
             Follower(activity.cells[index], float(found[index, column]), float(held[index, column])) for index in ranked
         ]
     return followers
-
-
-def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    middle = len(values) // 2
-    return values[:middle], values[middle:]
 
 
 def correlations(values: np.ndarray, signals: np.ndarray, block: int = 4096) -> np.ndarray:
@@ -210,11 +217,16 @@ def inspect_run(
 
     model = LanguageModel.from_preset(run)
     wanted = None if cell is None else Cell.parse(cell, model)
-    texts = [read_text(file)] if file else texts or _some(most, map(read_text, reversed(library_files())))
+    each = None
+    if file:
+        texts = [read_text(file)]
+    elif not texts:
+        each = most // SOURCES
+        texts = _some(most, each, map(read_text, reversed(library_files())))
     say("Reading the text with the model, then with one that has learned nothing", error=True)
-    activity = observe(model, texts, most)
+    activity = observe(model, texts, most, each)
     followers = find_followers(activity)
-    by_chance = find_followers(observe(untrained(model), texts, most), best=1)
+    by_chance = find_followers(observe(untrained(model), texts, most, each), best=1)
     tell(followers, by_chance)
     title = f"{Path(run).name}: what its cells remember"
     write_page(output, title, activity, followers, by_chance, wanted)
@@ -231,11 +243,12 @@ def tell(followers: dict[str, list[Follower]], by_chance: dict[str, list[Followe
     table(["signal", "best cell", "r found", "r on other half", "untrained"], rows)
 
 
-def _some(most: int, texts: Iterable[str]) -> list[str]:
-    """As many texts as have `most` characters together."""
-    taken = []
+def _some(most: int, each: int, texts: Iterable[str]) -> list[str]:
+    """As many texts as have `most` characters together, at most `each` of one."""
+    taken, room = [], most
     for text in texts:
-        if sum(map(len, taken)) >= most:
+        if room <= 0:
             break
         taken.append(text)
+        room -= min(each, len(text))
     return taken

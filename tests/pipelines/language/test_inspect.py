@@ -1,5 +1,6 @@
 """Cells that follow something: found on one half, judged on the other, and shown on a page."""
 
+import dataclasses
 from html.parser import HTMLParser
 
 import numpy as np
@@ -71,9 +72,38 @@ def test_what_is_observed_is_the_memory_after_each_character():
     assert activity.signals[signals.QUOTES].sum() == 2 * 2 * (8 + 6), "two strings of two characters a repetition"
 
 
-def test_a_cell_with_one_state_shows_that_one():
-    activity = observe(tiny_model(LETTERS, cell="gru", layers=1), [TEXT[:150]])
-    assert activity.values.shape == (150, 4)
+@pytest.mark.parametrize(
+    ("network", "shown"),
+    [
+        ({"cell": "gru", "layers": 1}, lambda states: states[0]),
+        ({"cell": "rnn", "layers": 1, "cell_options": {"activation": "relu"}}, lambda states: np.tanh(states[0])),
+        ({"cell": "rnn_linear_memory", "layers": 1}, lambda states: np.tanh(states[0])),
+        ({"name": "window", "window": 2}, lambda states: states[0]),
+    ],
+    ids=["gru", "relu", "linear memory", "window"],
+)
+def test_what_is_shown_is_the_cell_s_memory_and_never_squashed_twice(network, shown):
+    """Sums are squashed; a state that is an activation already would never reach full colour. The second state of a
+    window waits for the next input: nobody remembers it."""
+    model = tiny_model(LETTERS, **network)
+    activity = observe(model, [TEXT[:150]])
+    states = model.network.start(1)
+    for word in [1, *model.vocabulary.encode_words([letter.replace("\n", "\\n") for letter in TEXT[:40]])]:
+        _, states = model.network.step(np.array([word]), states)
+    np.testing.assert_allclose(activity.values[39], np.asarray(shown(states))[0], atol=2e-3)
+
+
+def test_of_several_files_some_choose_and_others_judge():
+    """In one file both halves are by the same author: what holds there may hold nowhere else."""
+    model = tiny_model(LETTERS, cell="gru", layers=1)
+    activity = observe(model, [TEXT, TEXT[:90], TEXT[:60]], most=200, each=120)
+    assert "".join(activity.words) == TEXT[:120] + TEXT[:80]
+    assert activity.half == 120
+    assert observe(model, [TEXT], most=200).half == 100
+    quotes = np.repeat([0.0, 1, 0, 1], [60, 60, 40, 40])
+    values = np.stack([quotes, np.where(np.arange(200) < 120, quotes, 0.3)], axis=1)
+    ranked = find_followers(dataclasses.replace(made(values, quotes=quotes), border=120))
+    assert {str(each.cell): round(each.held, 2) for each in ranked["quotes"]} == {"1:1": 1.0, "1:2": 0.0}
 
 
 def test_models_of_words_have_places_too():
