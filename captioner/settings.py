@@ -112,7 +112,7 @@ class LanguageTextSettings(Settings):
 class LanguageNetworkSettings(Settings):
     """How the words so far become scores of the next."""
 
-    name: Literal["recurrent", "window"] = "recurrent"  # window: a feed-forward network over the last few words
+    name: Literal["recurrent", "window"] = "recurrent"  # window: one hidden layer over the last few
     cell: str = "lstm"
     cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # such as {activation = "relu"}
     units: PositiveInt = 512

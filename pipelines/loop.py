@@ -163,7 +163,9 @@ class TrainingLoop:
 
     def diverged(self, what: str) -> UserError:
         best = self.at["best"]
-        kept = f"The best model so far, of epoch {best['epoch']}, is kept in {self.run}." if best else "No model is kept."
+        kept = (
+            f"The best model so far, of epoch {best['epoch']}, is kept in {self.run}." if best else "No model is kept."
+        )
         return UserError(
             f"{what} at epoch {self.at['epoch'] + 1}, step {self.at['step']:,}. {kept} Begin again in another folder "
             "(--out) with a lower training.learning_rate or training.clip_norm."

@@ -16,7 +16,7 @@ from captioner.models.quick_lstm import QuickLSTM, QuickWriter
 from captioner.models.writing import Joiner, checked_options
 from captioner.presets.folder import read_preset, write_preset
 from captioner.presets.weights import load_checked_weights
-from captioner.settings import LanguageModelSettings
+from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
 from captioner.text.tokenisers import get_tokeniser
 from captioner.text.vocabulary import Vocabulary
 
@@ -264,6 +264,15 @@ def build_network(settings: LanguageModelSettings, vocabulary_size: int) -> Lang
             options=model.cell_options,
         )  # fmt: skip
     return LanguageNetwork(vocabulary_size, cell, size, model.dropout, model.tie_embeddings, name="language")
+
+
+def unused_by_window(settings: LanguageNetworkSettings) -> list[str]:
+    """Settings that were chosen and that a window, which has one hidden layer and no cell, does not have."""
+    if settings.name != "window":
+        return []
+    plain = LanguageNetworkSettings()
+    chosen = ("cell", "cell_options", "layers", "connection")
+    return [name for name in chosen if getattr(settings, name) != getattr(plain, name)]
 
 
 def _lanes(lengths: Sequence[int], rows: int) -> list[list[int]]:

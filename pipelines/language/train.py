@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.models.language import LanguageModel
+from captioner.models.language import LanguageModel, unused_by_window
 from captioner.models.language_networks import StreamNetwork
 from captioner.settings import LanguageModelSettings
 from captioner.text.vocabulary import Vocabulary
@@ -46,6 +46,8 @@ def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: 
     run = Path(run)
     corpus = open_corpus(recipe.data, data)
     progress = begin_run(recipe, run)
+    for name in unused_by_window(recipe.model):
+        show.warn(f"model.{name} means nothing to a window, which has one hidden layer and no cell; it is left out.")
     known = _known_words(recipe, corpus, run)
     text = recipe.text
     vocabulary = known or Vocabulary.from_captions(corpus.train, text.tokeniser, text.minimum_count, text.maximum_size)
@@ -60,7 +62,7 @@ def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: 
         write_whole(run / TEXT, corpus.identity() + "\n")
         vocabulary.save(run / (WORDS + ".part"))
         os.replace(run / (WORDS + ".part"), run / WORDS)
-    show.problems(corpus.problems)
+    show.problems(corpus.problems, most=1000)
     loop = TrainingLoop(task, recipe.training, run, progress, show)
     show.say(task.told())
     if progress is None:

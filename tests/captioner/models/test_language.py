@@ -10,7 +10,7 @@ from keras import ops
 from captioner.decoding.draw import draw
 from captioner.errors import UserError
 from captioner.models import language_networks, quick_lstm
-from captioner.models.language import LanguageModel, build_network
+from captioner.models.language import LanguageModel, build_network, unused_by_window
 from captioner.models.language_networks import LanguageWriter, StreamNetwork
 from captioner.models.quick_lstm import QuickLSTM, QuickWriter
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
@@ -342,3 +342,11 @@ def test_dropout_acts_while_training_only():
     noisy = [np.asarray(network(words, training=True)) for _ in range(2)]
     assert np.abs(noisy[0] - noisy[1]).max() > 1e-3
     assert_equal(network(words), network(words))
+
+
+def test_what_means_nothing_to_a_window_is_told():
+    """It has one hidden layer: a comparison with an LSTM of five would be of something else than it says."""
+    chosen = {"cell": "gru", "layers": 5, "connection": "highway", "units": 3, "window": 4}
+    assert unused_by_window(LanguageNetworkSettings(name="window", **chosen)) == ["cell", "layers", "connection"]
+    assert unused_by_window(LanguageNetworkSettings(name="window", window=4)) == []
+    assert unused_by_window(LanguageNetworkSettings(**chosen)) == []

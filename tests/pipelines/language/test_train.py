@@ -10,8 +10,8 @@ from rich.console import Console
 from captioner.errors import UserError
 from captioner.models.language import LanguageModel
 from pipelines import loop
-from pipelines.language import train as language_training
 from pipelines.checkpoint import read_progress
+from pipelines.language import train as language_training
 from pipelines.language.chunks import Documents
 from pipelines.language.corpora import Corpus
 from pipelines.language.train import train, validation_loss
@@ -196,7 +196,7 @@ def test_sentences_are_learned_whole_if_nothing_is_carried(tmp_path, monkeypatch
     "settings",
     [
         ["model.cell=mut1", "model.layers=2"],
-        ["model.name=window"],
+        ["model.name=window", "model.cell=mut1"],
         ["model.embedding=one_hot"],
         ["training.gradient_penalty=0.5", "training.clip_value=0.1"],
     ],
@@ -204,6 +204,7 @@ def test_sentences_are_learned_whole_if_nothing_is_carried(tmp_path, monkeypatch
 def test_other_networks_are_trained_by_the_same_command(tmp_path, text, settings):
     said = run(tmp_path / "run", text, "training.epochs=1", *settings)
     assert "Best epoch 1" in said
+    assert ("model.cell means nothing to a window" in said) == ("model.name=window" in settings)
     assert LanguageModel.from_preset(tmp_path / "run").score(["the cat"])
 
 
