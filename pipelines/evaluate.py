@@ -16,6 +16,7 @@ from pipelines.runs import data_of, folder_of, split_of
 from pipelines.search_options import SearchOptions, search_facts, takes_search_options
 from pipelines.show import Show
 from pipelines.terminal import load_keras
+from pipelines.trained_on import is_trained_on
 
 _NOT_STATED = "not stated: the captions came as a file"
 
@@ -203,8 +204,7 @@ def _write(evaluation: Evaluation, folder: Path | None, format: str, show: Show)
 
 def _training_captions(dataset: DataSet, metadata: dict) -> list[str] | None:
     """What the model was trained on, if this is the data set that it was trained on."""
-    trained_on = metadata.get("data_set")
-    if not isinstance(trained_on, dict) or trained_on.get("name") != dataset.name or "train" not in dataset.splits():
+    if not is_trained_on(metadata, dataset):
         return None
     return [caption for example in dataset.split("train") for caption in example.captions]
 

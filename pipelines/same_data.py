@@ -12,7 +12,8 @@ from captioner.presets.folder import WEIGHTS, checksum
 from captioner.presets.installed import model_folder
 from captioner.presets.swap import place
 from pipelines.disk import write_whole
-from pipelines.examples import DataSet, QuestionExample
+from pipelines.examples import DataSet
+from pipelines.trained_on import said_of
 
 DATA = "data.json"
 
@@ -83,16 +84,9 @@ def _noted(run: Path) -> dict | None:
 def _described(dataset: DataSet) -> dict:
     digest = hashlib.sha256()
     for example in dataset.examples:
-        line = json.dumps([example.id, example.split, *_said(example)])
+        line = json.dumps([example.id, example.split, *said_of(example)])
         digest.update(line.encode() + b"\n")
     return {"name": dataset.name, "splits": dataset.splits(), "digest": digest.hexdigest()}
-
-
-def _said(example) -> list:
-    """What is learned about an image: its captions, or a question with its answers."""
-    if isinstance(example, QuestionExample):
-        return [example.question, list(example.answers)]
-    return [list(example.captions)]
 
 
 def _listed(splits) -> str:

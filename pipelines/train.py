@@ -25,6 +25,7 @@ from pipelines.self_critical import SelfCriticalBatches
 from pipelines.settings import Recipe
 from pipelines.shapes import faithfulness
 from pipelines.show import Show
+from pipelines.trained_on import data_facts
 
 WORDS = "words.txt"
 COLLAPSED = 0.05  # share of distinct captions under which they say little about the images
@@ -132,6 +133,7 @@ class CaptionTask:
     def __init__(self, prepared: Prepared, show: Show):
         self.prepared, self.show = prepared, show
         self.captioner, self.batches = prepared.captioner, prepared.batches
+        self.data_facts = data_facts(prepared.dataset)
         self.settings = prepared.recipe.training
         self.network = compile_captioner(prepared, self.batches.steps)
 
@@ -167,12 +169,11 @@ class CaptionTask:
         return {**report.scores, "distinct_captions": distinct}
 
     def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        dataset = self.prepared.dataset
         self.captioner.save_preset(
             folder,
             {
                 "recipe": self.prepared.recipe.name,
-                "data_set": {"name": dataset.name, "splits": dataset.splits(), "licence": dataset.licence},
+                "data_set": self.data_facts,
                 **facts,
                 "scores": {**facts["scores"], "beam_size": self.settings.evaluate_beam_size},
             },

@@ -18,6 +18,7 @@ from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, 
 from pipelines.questions import ceiling
 from pipelines.same_data import check_same_data, check_same_networks, keep_data
 from pipelines.show import Show
+from pipelines.trained_on import data_facts
 from pipelines.vectors import begin_with_vectors
 from pipelines.visual_qa.answer import answer_split
 from pipelines.visual_qa.prepare import NOTHING, PreparedQuestions, open_questions, prepare_images, prepare_questions
@@ -142,6 +143,7 @@ class VisualQATask:
     def __init__(self, prepared: PreparedQuestions, show: Show):
         self.prepared, self.show = prepared, show
         self.model, self.batches = prepared.model, prepared.batches
+        self.data_facts = data_facts(prepared.dataset)
         self.settings = prepared.recipe.training
         self.network = compile_network(self.model.network, self.settings, self._loss(), self.batches.steps)
 
@@ -176,12 +178,11 @@ class VisualQATask:
             self.show.say(f"    {one.id}: {one.question} {given[one.id]} ({one.answers[0]})")
 
     def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        dataset = self.prepared.dataset
         self.model.save_preset(
             folder,
             {
                 "recipe": self.prepared.recipe.name,
-                "data_set": {"name": dataset.name, "splits": dataset.splits(), "licence": dataset.licence},
+                "data_set": self.data_facts,
                 **facts,
             },
         )

@@ -135,10 +135,12 @@ def model(tmp_path_factory):
     from captioner.settings import CaptionerSettings
     from captioner.text.vocabulary import Vocabulary
     from pipelines.datasets import shapes
+    from pipelines.trained_on import data_facts
 
     root = tmp_path_factory.mktemp("model")
     shapes.draw(root / "data", sizes={"train": 8, "test": 12, "novel": 6}, image_size=32)
-    texts = [text for example in shapes.read(root / "data").split("train") for text in example.captions]
+    dataset = shapes.read(root / "data")
+    texts = [text for example in dataset.split("train") for text in example.captions]
     settings = CaptionerSettings.model_validate(
         {
             "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
@@ -148,7 +150,7 @@ def model(tmp_path_factory):
         }
     )
     captioner = ImageCaptioner(settings, Vocabulary.from_captions(texts))
-    captioner.save_preset(root / "run", {"recipe": "tiny"})
+    captioner.save_preset(root / "run", {"recipe": "tiny", "data_set": data_facts(dataset)})
     return root
 
 
@@ -193,6 +195,7 @@ def test_a_run_is_evaluated(model, tmp_path):
         "rouge_l",
         "faithfulness",
         "coverage",
+        "novel_captions",
     ):
         assert name in written["scores"]
         assert name in written["intervals"]
@@ -202,6 +205,17 @@ def test_a_run_is_evaluated(model, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "metrics.json", "predictions.csv", "captions.coco.json", "statistics.npz", "report.html"
     }  # fmt: skip
+
+
+def test_captions_are_new_only_beside_those_that_were_learned_from(model, tmp_path):
+    """Wrong if the share of new captions is counted against data of the same layout that the model never saw."""
+    from pipelines.datasets import shapes
+
+    shapes.draw(tmp_path / "data", seed=1, sizes={"train": 8, "test": 12, "novel": 6}, image_size=32)
+    done = run("evaluate", model / "run", "--data", tmp_path / "data", "--report", tmp_path / "out", "--beam-size", 1)
+    assert done.exit_code == 0, done.output
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert "distinct_captions" in written["scores"] and "novel_captions" not in written["scores"]
 
 
 def test_unseen_objects_are_told_of_the_novel_split(model):

@@ -21,6 +21,7 @@ from pipelines.dry_run import dry_run
 from pipelines.prepare import adopt_model, prepare_model
 from pipelines.settings import load_recipe
 from pipelines.show import Show
+from pipelines.trained_on import is_trained_on
 from tests.support_encoders import narrow_networks
 
 TINY = [
@@ -146,6 +147,7 @@ def test_the_metadata_tell_what_was_trained(trained, data):
     metadata = json.loads((trained[0] / "metadata.json").read_text())
     assert metadata["recipe"] == "shapes" and metadata["data_set"]["splits"] == {"train": 24, "dev": 8, "test": 8}
     assert metadata["scores"]["split"] == "dev" and metadata["data_set"]["licence"]
+    assert is_trained_on(metadata, read_dataset(data)) and "train_digest" in metadata["data_set"]
     assert str(data.parent) not in json.dumps(metadata), "a path of this machine"
 
 
