@@ -65,12 +65,6 @@ class Fusion(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def each_question(values, rows):
-    """Repeats each image's row `(B, ...)` for its questions: `(rows, ...)`, rows of one image side by side."""
-    count = rows // values.shape[0]
-    return values if count == 1 else ops.repeat(values, count, axis=0)
-
-
 def with_coordinates(memory, grid):
     """The memory `(B, P, D)` with `coordinates` of each place: `(B, P, D + 2)`.
 

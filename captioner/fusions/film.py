@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from captioner.fusions.base import Fusion, each_question, with_coordinates
+from captioner.fusions.base import Fusion, with_coordinates
+from captioner.layers.questions import each_question
 
 
 @keras.saving.register_keras_serializable("captioner")

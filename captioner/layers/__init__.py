@@ -1,1 +1,1 @@
-"""Layers that decoders and question encoders are made of."""
+"""Layers that decoders, question encoders and fusions are made of."""

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.dropout import Dropout
-from captioner.fusions.base import each_question
+from captioner.layers.questions import each_question
 
 
 @keras.saving.register_keras_serializable("captioner")

@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from captioner.layers.attention import AdditiveAttention
-from captioner.question_encoders.base import QuestionEncoder, each_question
+from captioner.layers.questions import each_question
+from captioner.question_encoders.base import QuestionEncoder
 
 
 @keras.saving.register_keras_serializable("captioner")

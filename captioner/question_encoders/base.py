@@ -5,7 +5,6 @@ the memory, D its size, U the size of what a question becomes.
 """
 
 import keras
-from keras import ops
 
 from captioner.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
@@ -83,9 +82,3 @@ class QuestionEncoder(keras.layers.Layer):
             "embedding": self.embedding_kind,
             "dropout": self.dropout.rate,
         }
-
-
-def each_question(values, rows):
-    """Repeats each image's row `(B, ...)` for its questions: `(rows, ...)`, rows of one image side by side."""
-    count = rows // values.shape[0]
-    return values if count == 1 else ops.repeat(values, count, axis=0)
