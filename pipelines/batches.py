@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.text.vocabulary import Vocabulary
+from pipelines.order import epoch_order, shown
 from pipelines.sources import Source
 from pipelines.views import read_in
 
@@ -19,7 +20,8 @@ class CaptionBatches:
 
     A batch holds `images_per_batch` images with `captions_per_image` captions each: an image is encoded once for all
     its captions. An image with more captions gives others each epoch; one with fewer has rows of padding, which count
-    nothing. The last batch of an epoch is filled up in the same way, so that all have one shape.
+    nothing. The last batch of an epoch is filled up with other images of the epoch, which have only such rows, so that
+    all have one shape.
 
     Args:
         source: the images.
@@ -64,11 +66,8 @@ class CaptionBatches:
         return -(-len(self.indices) // self.images_per_batch)
 
     def order(self, epoch: int) -> np.ndarray:
-        """The images of an epoch in order, `(steps, B)`; -1 fills up the last batch."""
-        shuffled = np.random.default_rng([self.seed, epoch]).permutation(self.indices)
-        filled = np.full(self.steps * self.images_per_batch, -1)
-        filled[: len(shuffled)] = shuffled
-        return filled.reshape(self.steps, self.images_per_batch)
+        """The images of an epoch in order, `(steps, B)`; those that fill up the last batch are less than 0."""
+        return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
 
     def words(self, images: np.ndarray, epoch: int) -> np.ndarray:
         """Caption ids `(B, C, max_length)` of a batch's images in an epoch."""
@@ -101,8 +100,7 @@ class CaptionBatches:
 
         def read(step):
             images = order[step]
-            # The places that fill up a batch show its first image, without words.
-            image = read_in(self.source, epoch, np.where(images < 0, images[0], images).tolist())
+            image = read_in(self.source, epoch, shown(images).tolist())
             words = self.words(images, epoch)
             chances = self.chances(epoch, int(step)) if self.own_words else ()
             return image, words[:, :, :-1], words[:, :, 1:], *chances

@@ -13,6 +13,7 @@ from captioner.text.tokenisers import get_tokeniser
 from captioner.training.rewards import CaptionReward
 from pipelines.as_written import as_written
 from pipelines.batches import CaptionBatches
+from pipelines.order import shown
 from pipelines.views import read_in
 
 BASELINES = ("greedy", "samples")
@@ -94,14 +95,14 @@ class SelfCriticalBatches:
         return as_written(drawn)
 
     def batch(self, chosen: np.ndarray, seed: Sequence[int]):
-        """One batch of the images with these indices; -1 fills up, and is worth nothing.
+        """One batch of images; those that fill up are worth nothing.
 
         Args:
-            chosen: `(B,)`.
+            chosen: `(B,)`, a step of the order; see `epoch_order`.
             seed: the run's seed, epoch and step.
         """
         real = chosen >= 0
-        image = read_in(self.batches.source, seed[1], np.where(real, chosen, chosen[0]).tolist())
+        image = read_in(self.batches.source, seed[1], shown(chosen).tolist())
         noise = uniform_noise(len(chosen) * self.samples, self.max_length - 1, seed)
         noise = noise.reshape(len(chosen), self.samples, -1)
         written = self.writer.predict_on_batch({"image": image.astype("float32"), "noise": noise})

@@ -7,6 +7,7 @@ epoch with exactly the batches that are left.
 import numpy as np
 import tensorflow as tf
 
+from pipelines.order import epoch_order, shown
 from pipelines.visual_qa.images import AskedImages
 
 
@@ -14,8 +15,10 @@ class QuestionBatches:
     """The training batches of a data set.
 
     A batch holds `images_per_batch` images with `questions_per_image` questions each: an image is encoded once for all
-    its questions. An image with more questions gives others each epoch; one with fewer has rows of padding, which count
-    nothing. The last batch of an epoch is filled up in the same way, so that all have one shape.
+    its questions. An image with more questions gives others each epoch; one with fewer is asked its own again, and the
+    last batch of an epoch is filled up with other images of the epoch, so that all have one shape. What fills up has no
+    target, so it weighs nothing in the loss. Batch normalisation counts it all the same, in the statistics of images
+    and in those of what questions find in them; that is why it is of the same kind as what is learned from.
 
     Args:
         asked: the images and which questions belong to them.
@@ -43,8 +46,8 @@ class QuestionBatches:
     ):
         self.source, self.writes, self.seed, self.nothing = asked.source, writes, seed, nothing
         self.images_per_batch, self.questions_per_image = images_per_batch, questions_per_image
-        # One row more, without words and without a target: what fills up.
-        self.words = np.concatenate([words, np.zeros_like(words[:1])])
+        self.words = words
+        # One row more, which counts nothing: the target of what fills up.
         self.targets = np.concatenate([targets, np.full_like(targets[:1], nothing)])
         self.filler = len(words)
         self.questions = [np.array([n for n in numbers if known[n]], int) for numbers in asked.questions]
@@ -58,23 +61,26 @@ class QuestionBatches:
         return -(-len(self.indices) // self.images_per_batch)
 
     def order(self, epoch: int) -> np.ndarray:
-        """The images of an epoch in order, `(steps, B)`; -1 fills up the last batch."""
-        shuffled = np.random.default_rng([self.seed, epoch]).permutation(self.indices)
-        filled = np.full(self.steps * self.images_per_batch, -1)
-        filled[: len(shuffled)] = shuffled
-        return filled.reshape(self.steps, self.images_per_batch)
+        """The images of an epoch in order, `(steps, B)`; those that fill up the last batch are less than 0."""
+        return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
 
-    def rows(self, images: np.ndarray, epoch: int) -> np.ndarray:
-        """The questions `(B, Q)` of a batch's images in an epoch."""
-        rows = np.full((len(images), self.questions_per_image), self.filler)
-        for row, image in zip(rows, images, strict=True):
-            if image < 0:
-                continue
+    def rows(self, images: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The questions of a batch's images in an epoch, and the targets that they are learned with; both `(B, Q)`.
+
+        With Q = 4 and an image that is asked 7 and 8:
+            counts      -> [7, 8, 7, 8], [7, 8, filler, filler]
+            fills up    -> [7, 8, 7, 8], [filler, filler, filler, filler]
+        """
+        asked = np.empty((len(images), self.questions_per_image), int)
+        answered = np.full_like(asked, self.filler)
+        for row, (image, counts) in enumerate(zip(shown(images), images >= 0, strict=True)):
             own = self.questions[image]
             if len(own) > self.questions_per_image:
                 own = np.random.default_rng([self.seed, epoch, image]).permutation(own)[: self.questions_per_image]
-            row[: len(own)] = own
-        return rows
+            asked[row] = np.resize(own, self.questions_per_image)
+            if counts:
+                answered[row, : len(own)] = own
+        return asked, answered
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches of an epoch from step `skip` on: `(inputs, targets)` of `VisualQANetwork`."""
@@ -89,10 +95,8 @@ class QuestionBatches:
 
         def read(step):
             images = order[step]
-            # The places that fill up a batch show its first image, without questions.
-            image = self.source.read(np.where(images < 0, images[0], images).tolist())
-            rows = self.rows(images, epoch)
-            return image, self.words[rows], self.targets[rows]
+            asked, answered = self.rows(images, epoch)
+            return self.source.read(shown(images).tolist()), self.words[asked], self.targets[answered]
 
         def load(step):
             made = tf.numpy_function(read, [step], types, stateful=False)

@@ -157,8 +157,9 @@ def test_a_drawn_caption_is_followed_by_padding_and_a_cut_one_has_no_end():
 
 def test_places_that_fill_up_a_batch_teach_nothing():
     made = batches()
-    _, targets, advantages = made.batch(np.array([3, -1]), [0, 0, 0])
+    inputs, targets, advantages = made.batch(np.array([3, ~1]), [0, 0, 0])
     assert not advantages[1].any() and not targets[1].any() and advantages[0].any()
+    np.testing.assert_array_equal(inputs["image"], made.batches.source.read([3, 1]))
 
 
 def test_a_run_that_goes_on_draws_what_it_would_have_drawn():
