@@ -190,6 +190,9 @@ class VisualQASettings(Settings):
     question: QuestionSettings = QuestionSettings()
     fusion: FusionSettings = FusionSettings()
     answer: AnswerSettings = AnswerSettings()
+    # What the scores of classes were trained as. softmax: one answer is right, probabilities sum to 1; sigmoid: each is
+    # right or not by itself.
+    probabilities: Literal["softmax", "sigmoid"] = "softmax"
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)

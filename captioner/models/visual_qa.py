@@ -224,7 +224,7 @@ class VisualQA:
             inputs = self._inputs(memory, images[chunk], ids[chunk], batch_size)
             given = list(choices[chunk]) if choices else [None] * len(ids[chunk])
             if self.answers:
-                answers += choose(self._running, self.answers, inputs, given, top)
+                answers += choose(self._running, self.answers, self.settings.probabilities, inputs, given, top)
             else:
                 words, search = self.question_vocabulary, self.settings.answer.search
                 answers += write(self._running, words, search, inputs, given, top)

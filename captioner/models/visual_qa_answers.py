@@ -24,8 +24,9 @@ class Answer:
     """An answer to a question about an image.
 
     text: the answer.
-    probability: of a class its probability; of a choice its share of the probability of all choices; of a written
-        answer exp(mean log-probability a word, the end counted as a word).
+    probability: of a class its probability; of a choice its share of the probability of all choices, or its own where
+        the model was trained to tell of each answer by itself whether it is right (`VisualQASettings.probabilities`);
+        of a written answer exp(mean log-probability a word, the end counted as a word).
     """
 
     text: str
@@ -68,25 +69,29 @@ class Running:
         return np.concatenate(made) if made else np.zeros((0, 1, 1), "float32")
 
 
-def choose(running: Running, answers: AnswerList, inputs, choices: Choices, top: int) -> list[list[Answer]]:
-    """Classes by their probability; where there are choices, of these.
+def choose(
+    running: Running, answers: AnswerList, probabilities: str, inputs, choices: Choices, top: int
+) -> list[list[Answer]]:
+    """Classes by their probability; where there are choices, of these. A choice that is no class has none.
 
     Args:
         running: of a network that scores classes.
         answers: the classes.
+        probabilities: "softmax" or "sigmoid", see `Answerer`.
         inputs: of an `Answerer`, filled up to a whole batch.
         choices: for each real row its choices, or None.
         top: answers a row at most.
     """
     found = []
-    for row, given in zip(running(Answerer, inputs), choices, strict=False):
-        probabilities = np.exp(row.astype("float64"))
+    for row, given in zip(running(Answerer, inputs, (probabilities,)), choices, strict=False):
+        likely = np.exp(row.astype("float64"))
         if given is None:
-            best = np.argsort(-probabilities, kind="stable")[:top]
-            found.append([Answer(answers.decode(number), float(probabilities[number])) for number in best])
+            best = np.argsort(-likely, kind="stable")[:top]
+            found.append([Answer(answers.decode(number), float(likely[number])) for number in best])
         else:
             numbers = [answers.encode(choice) for choice in given]
-            found.append(_best([0.0 if n is None else probabilities[n] for n in numbers], given, top))
+            each = np.array([0.0 if number is None else likely[number] for number in numbers])
+            found.append(_best(each if probabilities == "sigmoid" else _shares(each), given, top))
     return found
 
 
@@ -107,7 +112,7 @@ def write(
         likelihoods = _likelihoods(running, vocabulary, inputs, choices)
         for row, given in enumerate(choices):
             if given is not None:
-                found[row] = _best(likelihoods[row], given, top)
+                found[row] = _best(_shares(likelihoods[row]), given, top)
     return found
 
 
@@ -141,9 +146,13 @@ def _likelihoods(running, vocabulary, inputs, choices: Choices) -> list[np.ndarr
     return [means[row, : len(given or ())] for row, given in enumerate(choices)]
 
 
-def _best(scores: Sequence[float], choices: Sequence[str], top: int) -> list[Answer]:
-    """Choices with the share of all scores that each has; equally likely where none has any."""
-    scores = np.asarray(scores, "float64")
-    shares = scores / scores.sum() if scores.sum() > 0 else np.full(len(scores), 1 / len(scores))
-    best = np.argsort(-shares, kind="stable")[:top]
-    return [Answer(plain(choices[number]), float(shares[number])) for number in best]
+def _shares(scores: np.ndarray) -> np.ndarray:
+    """The share of all scores that each has; equal ones where none has any."""
+    scores = scores.astype("float64")
+    return scores / scores.sum() if scores.sum() > 0 else np.full(len(scores), 1 / len(scores))
+
+
+def _best(probabilities: np.ndarray, choices: Sequence[str], top: int) -> list[Answer]:
+    """Choices with their probabilities, the likeliest first."""
+    best = np.argsort(-probabilities, kind="stable")[:top]
+    return [Answer(plain(choices[number]), float(probabilities[number])) for number in best]

@@ -89,11 +89,25 @@ class _Using(keras.Model):
 
 
 class Answerer(_Using):
-    """Log-probabilities of all classes `(B, K)`."""
+    """Log-probabilities of all classes `(B, K)`, from their scores z.
+
+        softmax    log p_k = z_k - log sum_j exp(z_j)       one answer is right
+        sigmoid    log p_k = -log(1 + exp(-z_k))            each is right or not by itself
+
+    Both put the classes in the same order.
+
+    Args:
+        probabilities: "softmax" or "sigmoid": what the scores were trained as.
+    """
+
+    def __init__(self, network, probabilities):
+        super().__init__(network)
+        self.probabilities = probabilities
 
     def call(self, inputs):
         features, _ = self.join(inputs)
-        return ops.log_softmax(ops.cast(self.network.head(features), "float32"), axis=-1)
+        scores = ops.cast(self.network.head(features), "float32")
+        return ops.log_sigmoid(scores) if self.probabilities == "sigmoid" else ops.log_softmax(scores, axis=-1)
 
 
 class AnswerSearcher(_Using):

@@ -57,4 +57,5 @@ class VisualQARecipe(AnyRecipe):
     @property
     def model(self) -> VisualQASettings:
         parts = ("encoder", "text", "question", "fusion", "answer")
-        return VisualQASettings(**{name: getattr(self, name) for name in parts})
+        probabilities = "sigmoid" if self.training.targets == "soft" else "softmax"  # as its loss has them
+        return VisualQASettings(**{name: getattr(self, name) for name in parts}, probabilities=probabilities)

@@ -125,6 +125,27 @@ def test_choices_share_the_probability(chooses, pictures):
     assert even == [Answer("zebra", 0.5), Answer("gnu", 0.5)], "no choice was ever learned: nothing speaks for one"
 
 
+def test_answers_that_were_learned_each_by_itself_have_probabilities_of_their_own(chooses, pictures, tmp_path):
+    """Wrong if a model that was trained with a sigmoid an answer tells a softmax: that was never learned."""
+    settings = chooses.settings.model_copy(update={"probabilities": "sigmoid"})
+    VisualQA(settings, WORDS, ANSWERS).save_preset(tmp_path / "model")
+    model = VisualQA.from_preset(tmp_path / "model")  # which keeps what its scores mean
+    model.network.set_weights(chooses.network.get_weights())
+    ids = encode_questions(["what is red"], WORDS, settings.text)
+    scores = np.asarray(model.network({"image": pictures[:1], "questions": ids[None]}))[0, 0].astype("float64")
+    own = dict(zip(ANSWERS.answers, 1 / (1 + np.exp(-scores)), strict=True))
+    found = model.answer_features(pictures[:1], ["what is red"])[0]
+    assert {answer.text: answer.probability for answer in found} == pytest.approx(own, rel=1e-4)
+    assert abs(sum(own.values()) - 1) > 0.1, "a softmax would look the same"
+    shared = chooses.answer_features(pictures[:1], ["what is red"])[0]
+    assert [answer.text for answer in found] == [answer.text for answer in shared], "the order is that of the scores"
+    chosen = model.answer_features(pictures[:1], ["what is red"], choices=[["two", "zebra", "red"]])[0]
+    assert {answer.text: answer.probability for answer in chosen} == pytest.approx(
+        {"two": own["two"], "red": own["red"], "zebra": 0.0}, rel=1e-4
+    )
+    assert chosen == sorted(chosen, key=lambda answer: -answer.probability)
+
+
 def test_a_written_answer_is_as_likely_as_it_reads(writes, pictures):
     """Search and likelihood are two ways through the decoder; as choices, answers share what they have when written."""
     for question in QUESTIONS[:2]:

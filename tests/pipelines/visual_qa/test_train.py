@@ -13,6 +13,7 @@ from captioner.errors import UserError
 from captioner.fusions import FUSIONS
 from captioner.models.visual_qa import VisualQA
 from captioner.question_encoders import QUESTION_ENCODERS
+from captioner.settings import VisualQASettings
 from pipelines import loop
 from pipelines.checkpoint import FILE
 from pipelines.datasets import shapes
@@ -151,6 +152,15 @@ def test_words_and_answers_come_from_the_training_split_alone(data, tmp_path):
     model = VisualQA.from_preset(tmp_path / "run")
     assert "zebra" not in model.answers and model.unknown_words("zebra") == ["zebra"]
     assert "they reach 0.0% of the development questions" in said
+
+
+def test_soft_targets_are_told_as_they_are_learned(data, tmp_path):
+    """Their loss has a sigmoid an answer; the model has to know, and those of before this was kept are not changed."""
+    run(tmp_path, "vqa-question-only", data, "training.epochs=1", "training.targets=soft")
+    assert VisualQA.from_preset(tmp_path).settings.probabilities == "sigmoid"
+    assert load_recipe("vqa-question-only").model.probabilities == "softmax"
+    config = load_recipe("vqa-question-only").model.model_dump(exclude={"probabilities"})
+    assert VisualQASettings.model_validate(config).probabilities == "softmax"
 
 
 def test_sets_are_learned_whole_or_by_member(data):
