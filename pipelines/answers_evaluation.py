@@ -60,7 +60,7 @@ class AnswersEvaluation:
     """Everything that a report of answers tells.
 
     title: what was evaluated.
-    summary: plain data, see `pipelines.questions.evaluate_answers`.
+    summary: plain data, see `pipelines.questions.evaluate_answers`; without scores where no answer is known.
     questions: those that were scored, in the order of the data set.
     evaluated: how the scores were come by: model, data, split ...; name -> plain value.
     trained: what the model was trained on and how; name -> plain value.

@@ -11,6 +11,7 @@ from captioner.images import ImageError, decode_image
 from captioner.presets.folder import read_preset
 from captioner.settings import VisualQASettings
 from pipelines.answers_evaluation import AnswersEvaluation, answered_questions, write_answers_evaluation
+from pipelines.answers_to_send import withheld, write_results
 from pipelines.evaluate import settings_of, trained_facts
 from pipelines.examples import DataSet, QuestionExample
 from pipelines.guessing import count_answers, most_frequent, most_frequent_of_type
@@ -42,6 +43,9 @@ def evaluate_run(
     show: Show | None = None,
 ) -> AnswersEvaluation:
     """Answers the questions of a split of a data set with a trained model, scores the answers and writes a report.
+
+    Where the data set withholds all answers of the split, nothing is scored: the answers are written to be sent in, and
+    what is returned has no scores.
 
     Args:
         run: folder of the run, or any preset.
@@ -76,6 +80,9 @@ def evaluate_run(
     with show.progress("Answers") as advance:
         found = answer_split(model, asked, top=TOP, batch_size=batch_size, advance=advance)
     texts = {id: given[0].text if given else "" for id, given in found.items()}
+    report = report or run / f"evaluation-{split}"
+    if withheld(examples):
+        return _to_send(run, dataset, examples, texts, int(np.sum(~asked.source.readable)), report, show)
     guessed = _guesses(dataset, examples)
     scored = evaluate_answers(examples, texts, model.answers, guessed)
     questions = answered_questions(examples, found, scored)
@@ -104,8 +111,22 @@ def evaluate_run(
     )
     for note in evaluation.notes:
         show.warn(note)
-    show.say(f"Report: {write_answers_evaluation(evaluation, report or run / f'evaluation-{split}')}")
+    show.say(f"Report: {write_answers_evaluation(evaluation, report)}")
     return evaluation
+
+
+def _to_send(run: Path, dataset: DataSet, examples, texts: dict[str, str], unread: int, folder: Path, show: Show):
+    """Writes the answers to a split whose own answers are withheld; an evaluation without scores."""
+    split, path = examples[0].split, write_results(examples, texts, folder)
+    missing = len(examples) - len(texts)
+    empty = f", {missing:,} of them empty as their images cannot be read" if missing else ""
+    show.say(
+        f"No answer to the split {split} of {dataset.name} is known, so nothing is scored; the {len(examples):,} "
+        f"answers to send in are in {path}{empty}."
+    )
+    summary = {"scores": {}, "intervals": {}, "notes": []}
+    evaluated = {"model": run.resolve().name, "data set": dataset.name, "split": split, "images left out": unread}
+    return AnswersEvaluation(f"{run.resolve().name} on {dataset.name}, {split}", summary, (), evaluated)
 
 
 def _questions_of(run: Path, data: Path | None, show: Show) -> DataSet:

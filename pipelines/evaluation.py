@@ -11,6 +11,7 @@ evaluation-test/
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,15 +152,22 @@ def _statistics(evaluation: Evaluation) -> bytes:
 
 
 def coco_result(predictions) -> list[dict]:
-    """COCO's result format; ids are the data set's own where it has any, as numbers where all are numbers."""
-    ids = [one.source_id or one.image for one in predictions]
+    """COCO's result format; see `result_ids`."""
+    ids = result_ids([one.source_id for one in predictions], [one.image for one in predictions])
+    return [{"image_id": name, "caption": one.caption} for name, one in zip(ids, predictions, strict=True)]
+
+
+def result_ids(own: Sequence[str], names: Sequence[str]) -> list[int] | list[str]:
+    """How a file of results names images or questions: as the data set does, with numbers where all are numbers.
+
+    Args:
+        own: the data set's own names, empty where it has none.
+        names: ours, which are unique; they stand for all where its own are not.
+    """
+    ids = [one or name for one, name in zip(own, names, strict=True)]
     if len(set(ids)) < len(ids):
-        ids = [one.image for one in predictions]
-    numbers = all(name.isascii() and name.isdigit() for name in ids)
-    return [
-        {"image_id": int(name) if numbers else name, "caption": one.caption}
-        for name, one in zip(ids, predictions, strict=True)
-    ]
+        ids = list(names)
+    return [int(name) for name in ids] if all(name.isascii() and name.isdigit() for name in ids) else ids
 
 
 def rank(predictions) -> list[Prediction]:

@@ -73,10 +73,9 @@ def evaluate(
         )
     from pipelines.report import score_lines
 
-    table(
-        ["score (x 100)", "value", "95 % interval"],
-        [[line.label, line.value, line.interval] for line in score_lines(evaluation)],
-    )
+    if lines := score_lines(evaluation):  # none where the answers are withheld
+        rows = [[line.label, line.value, line.interval] for line in lines]
+        table(["score (x 100)", "value", "95 % interval"], rows)
     for title, head, rows in evaluation.tables():
         say(title)
         table(head, rows)

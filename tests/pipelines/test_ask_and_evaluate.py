@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from captioner.settings import VisualQASettings
 from captioner.text.answers import AnswerList, answer_key
 from captioner.text.vocabulary import Vocabulary
 from captioner.text.wordnet import open_wordnet
+from pipelines.answers_to_send import withheld, write_results
 from pipelines.cli import app
 from pipelines.datasets import shapes
 from pipelines.datasets.questions import read_questions
+from pipelines.examples import QuestionExample
 from pipelines.questions import evaluate_answers
-from tests.support_questions import make_visual7w
+from tests.support_questions import make_visual7w, make_vqa
 
 SETTINGS = {
     "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
@@ -184,6 +187,44 @@ def test_multiple_choice_is_answered_with_one_of_the_choices(root, tmp_path):
         assert answer_key(given[example.id]) in set(map(answer_key, example.choices))
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert written["evaluated"]["answers"] == "multiple choice" and set(written["by_question_type"]) == {"what", "why"}
+
+
+def test_withheld_answers_are_written_to_be_sent_in(root, tmp_path):
+    """Wrong if all questions of VQA's test split are answered, which takes hours, and the answers are thrown away."""
+    make_vqa(tmp_path / "data")
+    command = ("evaluate", root / "attends", "--data", tmp_path / "data", "--report", tmp_path / "out")
+    done = run(*command)
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.json"], "there is nothing to score"
+    rows = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [list(row) for row in rows] == [["question_id", "answer"]] * 3
+    assert [row["question_id"] for row in rows] == [10, 11, 12]
+    known = set(map(answer_key, VisualQA.from_preset(root / "attends").answers.answers))
+    assert all(answer_key(row["answer"]) in known for row in rows)
+    said = " ".join(done.output.split())
+    assert "so nothing is scored; the 3 answers to send in are in" in said and "score (x 100)" not in said
+    next((tmp_path / "data" / "test2015").iterdir()).write_bytes(b"broken")
+    done = run(*command, "--cache", tmp_path / "cache")
+    assert done.exit_code == 3 and "3 of them empty" in " ".join(done.output.split())
+    assert [row["answer"] for row in json.loads((tmp_path / "out" / "results.json").read_text())] == ["", "", ""]
+
+
+def test_some_known_answers_are_enough_to_score():
+    """Wrong if a split in which one question lacks its answer is not scored at all."""
+    asked = [QuestionExample(f"a.jpg#{n}", Path("a.jpg"), "is it?", answers, "test") for n, answers in
+             enumerate([(), ("yes",), ()])]  # fmt: skip
+    assert not withheld(asked) and withheld(asked[:1])
+
+
+def test_questions_are_named_as_their_data_set_names_them(tmp_path):
+    """Numbers where all are numbers, as VQA's server wants them; our own names where the data set has none."""
+
+    def ids(*own):
+        asked = [QuestionExample(f"a.jpg#{n}", Path("a.jpg"), "is it?", (), "test", source_id=name)
+                 for n, name in enumerate(own)]  # fmt: skip
+        return [row["question_id"] for row in json.loads(write_results(asked, {}, tmp_path).read_text())]
+
+    assert ids("7", "12") == [7, 12] and ids("7", "q12") == ["7", "q12"] and ids("", "") == ["a.jpg#0", "a.jpg#1"]
 
 
 def test_unreadable_images_are_left_out_and_told(root, tmp_path):

@@ -6,7 +6,7 @@
 
 The files are in the folder itself or in `questions/` and `annotations/`, images in `train2014/`, `val2014/`,
 `test2015/` (or below `images/`). `val` is the split dev. The test split comes without answers: its questions are read,
-for answers to be sent in. Where both versions are there, v2 is read.
+for answers to be sent in (`pipelines.answers_to_send`). Where both versions are there, v2 is read.
 """
 
 import re
