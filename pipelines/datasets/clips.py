@@ -12,19 +12,21 @@ Whoever looks at single images sees the first frame of each. The world itself is
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from random import Random
 from types import MappingProxyType
 
-from captioner.errors import UserError, nearest
-from pipelines.datasets.drawn import LICENCE, drawn_with, read_captions, records, why, write_records, write_text
+from captioner.errors import UserError
+from pipelines.datasets.drawn import LICENCE, Drawing, drawn_with, read_captions, write_text
 from pipelines.examples import DataSet
 from pipelines.shapes.clips import Clip, draw_clip, sample_clips, save_frames, write_captions
 
 EXPECTS = "captions.jsonl and clips.jsonl beside images/, as drawn by this program"
 SIZES: Mapping[str, int] = MappingProxyType({"train": 3000, "dev": 200, "test": 400})
 WORLD_VERSION = 1  # to be raised when the same seed no longer gives the same pixels and captions
-_TITLE = "Clips: one shape moves, another may stand still"  # by which a folder of ours is known
-_MARKS = ("captions.jsonl", "clips.jsonl")
+DRAWING = Drawing(
+    name="clips", counted="clips", pictured="clips", title="Clips: one shape moves, another may stand still",
+    splits=tuple(SIZES), suffix=".gif", widest=256, records="clips.jsonl",
+)  # fmt: skip
+recognise = DRAWING.recognise
 
 
 def draw(
@@ -46,28 +48,17 @@ def draw(
     Raises:
         UserError: a split is unknown or a number out of range; `root` holds something else or cannot be written.
     """
-    root = Path(root)
-    for split, size in sizes.items():
-        if split not in SIZES:
-            raise UserError(
-                f"Clips have no split called {split!r}. Their splits are: {', '.join(SIZES)}.{nearest(split, SIZES)}"
-            )
-        if not 0 <= size <= 99_999:
-            raise UserError(f"The split {split!r} was to have {size} clips; between 0 and 99999 can be drawn.")
-    if not 32 <= image_size <= 256:
-        raise UserError(f"The clips were to be {image_size} pixels wide; 32 to 256 are possible.")
-    sizes = {split: sizes[split] for split in SIZES if sizes.get(split)}  # always drawn in this order
+    root, sizes = Path(root), DRAWING.checked(sizes, image_size)
     settings = {"version": WORLD_VERSION, "seed": seed, "sizes": sizes, "image_size": image_size}
     try:
-        if drawn_with(root) != settings:
-            _make_room(root)
-            _draw(root, settings, progress)
+        if drawn_with(root) == settings:
+            return
+        DRAWING.make_room(root)
+        write_text(root / "README.txt", _readme(settings))
+        DRAWING.write(root, settings, sample_clips(seed, sizes), _save, write_captions, "clip captions", progress)
+        write_text(root / "drawn.json", json.dumps(settings) + "\n")
     except OSError as error:
         raise UserError(f"The clips cannot be drawn into {root}: {error.strerror or error}.") from error
-
-
-def recognise(root: Path) -> bool:
-    return all((root / name).is_file() for name in _MARKS)
 
 
 def read(root: Path) -> DataSet:
@@ -78,55 +69,17 @@ def read(root: Path) -> DataSet:
 
 
 def read_clips(root: Path, split: str | None = None) -> dict[str, Clip]:
-    """Image id -> what the clip shows; of one split, or of all.
-
-    Raises:
-        UserError: a clip cannot be read: a score over the rest would be another score.
-    """
-    path, clips = Path(root) / "clips.jsonl", {}
-    for line, record, problem in records(path):
-        try:
-            if problem is None and split in (None, record["split"]):
-                clips[record["image"]] = Clip.from_record(record)
-        except (KeyError, TypeError, ValueError) as error:
-            problem = why(error)
-        if problem is not None:
-            raise UserError(f"{path}:{line}: {problem} Draw the data set again.")
-    return clips
+    """Image id -> what the clip shows. Arguments and errors: `Drawing.read_shown`."""
+    return DRAWING.read_shown(root, split, Clip.from_record)
 
 
-def _make_room(root: Path) -> None:
-    root.mkdir(parents=True, exist_ok=True)
-    readme = root / "README.txt"
-    if any(root.iterdir()) and not (readme.is_file() and readme.read_bytes().startswith(_TITLE.encode("utf-8"))):
-        raise UserError(f"{root} already holds something else. Give a new folder to draw the clips into.")
-    (root / "drawn.json").unlink(missing_ok=True)
-    (root / "images").mkdir(exist_ok=True)
-    for split in SIZES:
-        for picture in (root / "images").glob(f"{split}_[0-9]*.gif"):
-            picture.unlink()
-
-
-def _draw(root: Path, settings: dict, progress: Callable[[int, int], None] | None) -> None:
-    seed, sizes = settings["seed"], settings["sizes"]
-    write_text(root / "README.txt", _readme(settings))
-    captions, clips = [], []
-    for drawn, (split, number, clip) in enumerate(sample_clips(seed, sizes), start=1):
-        place = {"image": f"images/{split}_{number:05d}.gif", "split": split}
-        save_frames(draw_clip(clip, settings["image_size"]), root / place["image"])
-        written = write_captions(Random(f"clip captions/{seed}/{split}/{number}"), clip)
-        captions.append({**place, "captions": written})
-        clips.append({**place, **clip.record()})
-        if progress:
-            progress(drawn, sum(sizes.values()))
-    write_records(root / "captions.jsonl", captions)
-    write_records(root / "clips.jsonl", clips)
-    write_text(root / "drawn.json", json.dumps(settings) + "\n")
+def _save(clip: Clip, image_size: int, path: Path) -> None:
+    save_frames(draw_clip(clip, image_size), path)
 
 
 def _readme(settings: dict) -> str:
     return (
-        f"{_TITLE}; animated GIFs, each with three captions.\n\n"
+        f"{DRAWING.title}; animated GIFs, each with three captions.\n\n"
         f"Drawn by captioner's `pipelines.datasets.clips.draw` with {json.dumps(settings)}.\n"
         "The same settings give the same pixels and words everywhere.\n\n"
         f"Licence: {LICENCE}.\n"
