@@ -13,7 +13,7 @@ from pipelines.datasets.finder import ImageFinder
 from pipelines.datasets.gather import Gathering
 from pipelines.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.datasets.table import IMAGE_FOLDERS
-from pipelines.datasets.text import is_text, shown
+from pipelines.datasets.text import NOT_TEXT, is_text, shown
 from pipelines.examples import Problem
 from pipelines.tables import unguarded
 
@@ -94,7 +94,7 @@ def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]
     rows: list[Row] = []
     for line, image, caption in _pairs(gathering, path):
         if not (is_text(image) and is_text(caption)):
-            gathering.problem(path, line, "this row is not UTF-8 text and was left out; save the file as UTF-8")
+            gathering.problem(path, line, NOT_TEXT)
             continue
         name = image.strip().replace("\\", "/")
         found = finder.find(name) if name else None

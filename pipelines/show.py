@@ -9,11 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from pipelines.terminal import printable
 from pipelines.training_log import SCORES
 
 
 class Show:
     """Writes to a terminal with bars, or to a log with a line now and then.
+
+    Texts come from data of any origin: what a terminal would obey, or a file of UTF-8 cannot hold, is written out.
 
     Args:
         console: where to; standard output by default.
@@ -28,10 +31,10 @@ class Show:
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            self.console.print(escape(text), soft_wrap=True)
+            self.console.print(_shown(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        self.console.print(f"[yellow]Warning:[/yellow] {escape(text)}", soft_wrap=True)
+        self.console.print(f"[yellow]Warning:[/yellow] {_shown(text)}", soft_wrap=True)
 
     def problems(self, problems, most: int = 5) -> None:
         """The first few of the data's problems, and how many there are."""
@@ -135,6 +138,10 @@ class _TimeLeft:
         each = (now - started) / (at - first)
         in_all = f", {_duration(each * (of - at + self.to_come))} in all" if self.to_come else ""
         return f"{_duration(each * (of - at))} left{in_all}"
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text, keep="\n\t"))
 
 
 def _tell_step(advance: Callable, steps: int, step: int, loss: float) -> None:

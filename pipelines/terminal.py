@@ -88,7 +88,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = Fa
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*map(escape, head), box=SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(*(escape(printable(name)) for name in head), box=SIMPLE_HEAD, pad_edge=False)
     if numbers:
         drawn.padding = (0, 1, 0, 0)
         drawn.columns[0].overflow = "fold"

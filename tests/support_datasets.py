@@ -21,6 +21,8 @@ def check_dataset(dataset: DataSet):
     for example in dataset.examples:
         assert example.image.is_file(), f"{example.image} is not there: training would stop at it"
         assert example.split, f"{example.id} is in no split"
+        for text in (example.id, example.split, example.source_id):
+            text.encode("utf-8")  # or it could not be written again
         splits.setdefault(example.image.resolve(), set()).add(example.split)
         if isinstance(example, CaptionExample):
             assert dataset.root / example.id == example.image, f"{example.id} does not name {example.image}"
@@ -45,6 +47,8 @@ def check_question(dataset: DataSet, example: QuestionExample):
     assert example.question.strip("? "), f"{example.id} asks nothing"
     assert example.answers or not any(one.answers for one in dataset.split(example.split)), "one without an answer"
     assert len(set(map(plain, example.choices))) == len(example.choices) != 1, f"choices {example.choices}"
+    for text in (example.type, example.answer_type):
+        text.encode("utf-8")
     for text in (example.question, *example.answers, *example.choices):
         assert text == " ".join(text.split()) != "", f"unclean text {text!r}"
         text.encode("utf-8")  # or it could not be written again

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from captioner.errors import UserError, nearest
-from pipelines.datasets.text import parse_json, read_lines
+from pipelines.datasets.text import is_text, parse_json, read_lines
 from pipelines.examples import CaptionExample, Problem
 
 LICENCE = "drawn by this program; free to use without conditions (CC0)"
@@ -154,9 +154,7 @@ def read_captions(root: Path) -> tuple[list[CaptionExample], list[Problem]]:
     for line, record, problem in records(root / "captions.jsonl"):
         try:
             if problem is None:
-                examples.append(CaptionExample(
-                    record["image"], _image(root, record), _texts(record["captions"]), str(record["split"])
-                ))  # fmt: skip
+                examples.append(_example(root, record))
         except (KeyError, TypeError, ValueError) as error:
             problem = why(error)
         if problem is not None:
@@ -180,6 +178,13 @@ def why(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"The key {error.args[0]!r} is missing."
     return str(error)
+
+
+def _example(root: Path, record: dict) -> CaptionExample:
+    image, captions, split = _image(root, record), _texts(record["captions"]), str(record["split"])
+    if not all(map(is_text, (record["image"], *captions, split))):
+        raise ValueError("It is not UTF-8 text; draw the pictures again, or save the file as UTF-8.")
+    return CaptionExample(record["image"], image, captions, split)
 
 
 def _image(root: Path, record: dict) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.datasets.finder import ImageFinder
 from pipelines.datasets.splits import SplitLists, hashed_splits
-from pipelines.datasets.text import is_text, shown
+from pipelines.datasets.text import NOT_TEXT, is_text, shown
 from pipelines.examples import CaptionExample, DataSet, Problem, canonical_split
 
 
@@ -86,9 +86,8 @@ class Gathering:
         """
         where = f"{where}: " if where else ""
         name = name.strip().replace("\\", "/")
-        if not (is_text(name) and is_text(caption)):
-            text = "this row is not UTF-8 text and was left out; save the file as UTF-8"
-            return self.problem(path, line, f"{where}{shown(name)}: {text}")
+        if not all(map(is_text, (name, caption, split or "", source_id or ""))):
+            return self.problem(path, line, f"{where}{shown(name)}: {NOT_TEXT}")
         caption = " ".join(caption.split())
         if not name:
             return self.problem(path, line, f"{where}no image is named; the row was left out")

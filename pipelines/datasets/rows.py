@@ -8,7 +8,7 @@ from pathlib import Path
 
 from captioner.errors import UserError, nearest
 from pipelines.datasets.gather import Gathering
-from pipelines.datasets.text import parse_json, read_lines, read_records, shown
+from pipelines.datasets.text import NOT_TEXT, is_text, parse_json, read_lines, read_records, shown
 from pipelines.examples import SPLITS, canonical_split
 from pipelines.shapes.scenes import NOVEL_SPLIT
 
@@ -118,10 +118,14 @@ def json_rows(gathering: Gathering, path: Path) -> Iterator[tuple[int, dict]]:
 def told_split(gathering: Gathering, image: str, split: object, path: Path, line: int) -> str | None:
     """The split that a row names; None, and a problem, where it names none.
 
-    A name that nobody knows is taken as it is, and told once: it may be meant, and may be a slip.
+    A name that nobody knows is taken as it is, and told once: it may be meant, and may be a slip. One that is no text
+    is not: it would be written into the model's files, which are UTF-8, when the first epoch is done.
     """
     if not isinstance(split, str) or not split.strip():
         gathering.problem(path, line, f"{shown(image)} has no split; the row was left out")
+        return None
+    if not is_text(split):
+        gathering.problem(path, line, f"{shown(image)}: {NOT_TEXT}")
         return None
     split = canonical_split(split)
     if split not in (*SPLITS, NOVEL_SPLIT) and split not in gathering.own_splits:

@@ -14,6 +14,7 @@ from pathlib import Path
 from captioner.errors import UserError
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+NOT_TEXT = "this row is not UTF-8 text and was left out; save the file as UTF-8"  # the row of a table
 
 
 def read_text(path: Path) -> str:

@@ -1,5 +1,7 @@
 """What is told of a training: how far it is, and how long it still takes."""
 
+import io
+
 import pytest
 from rich.console import Console
 
@@ -49,3 +51,12 @@ def test_the_last_epoch_has_nothing_to_come(clock):
         for clock.now, step in STEPS:
             tell(step, 1.5)
     assert console.export_text().endswith("2:38 left\n")
+
+
+def test_what_is_no_text_is_written_out_where_only_utf_8_is_taken():
+    """A name with a byte of another alphabet would end the training that tells of it."""
+    written = io.BytesIO()
+    told = Show(Console(file=io.TextIOWrapper(written, encoding="utf-8", errors="strict", write_through=True)))
+    told.say("caf\udce9.jpg: [red] caf\xe9\nand \x1b[31m more")
+    told.warn("caf\udce9.jpg")
+    assert written.getvalue().decode() == ("caf\\udce9.jpg: [red] café\nand \\x1b[31m more\nWarning: caf\\udce9.jpg\n")

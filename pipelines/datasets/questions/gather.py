@@ -6,7 +6,7 @@ from pathlib import Path
 
 from captioner.text.answers import answer_key, plain
 from pipelines.datasets.gather import GatheredImage, Gathering
-from pipelines.datasets.text import is_text, shown
+from pipelines.datasets.text import NOT_TEXT, is_text, shown
 from pipelines.examples import QuestionExample, canonical_split
 
 FEWEST_CHOICES = 2
@@ -26,6 +26,12 @@ class Asked:
     type: str = ""
     answer_type: str = ""
     source_id: str = ""
+
+    def texts(self) -> Iterator[str]:
+        """Everything in it that is written into files again."""
+        yield from (self.question, self.type, self.answer_type, self.source_id)
+        yield from self.answers or ()
+        yield from self.choices or ()
 
 
 class QuestionGathering(Gathering):
@@ -52,9 +58,8 @@ class QuestionGathering(Gathering):
         """
         where = f"{where}: " if where else ""
         name = name.strip().replace("\\", "/")
-        if not all(map(is_text, (name, asked.question, *(asked.answers or ()), *(asked.choices or ())))):
-            text = "this row is not UTF-8 text and was left out; save the file as UTF-8"
-            return self.problem(path, line, f"{where}{shown(name)}: {text}")
+        if not all(map(is_text, (name, split or "", *asked.texts()))):
+            return self.problem(path, line, f"{where}{shown(name)}: {NOT_TEXT}")
         question = " ".join(asked.question.split())
         answers = None if asked.answers is None else [found for given in asked.answers if (found := self._one(given))]
         if not name:

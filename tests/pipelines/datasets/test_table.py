@@ -68,6 +68,7 @@ def test_ragged_missing_repeated_and_undecodable_rows(folder):
         b"c.jpg,A boat,trian,me",
         b"d.jpg,A ship,holiday,me",
         b"d.jpg,A white ship,holiday,me",
+        b"b.jpg,A cup,Mont\xe9e,me",
     ]
     write(folder / "captions.csv", b"\r\n".join(rows))
     dataset = read_dataset(folder)
@@ -84,6 +85,7 @@ def test_ragged_missing_repeated_and_undecodable_rows(folder):
         (9, "'a.jpg' is in dev here, but in train line 3; it stays in train, and this row was left out"),
         (10, "the split 'trian' is neither train, dev nor test; it was kept as one of its own. Did you mean `train`?"),
         (11, "the split 'holiday' is neither train, dev nor test; it was kept as one of its own."),
+        (13, "'b.jpg': this row is not UTF-8 text and was left out; save the file as UTF-8"),
     ]
 
 

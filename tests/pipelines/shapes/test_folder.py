@@ -128,6 +128,18 @@ def test_damaged_lines_are_told_with_their_number(folder):
     assert len(data.examples) == sum(SIZES.values()) - 5
 
 
+@pytest.mark.parametrize("damage", [{"split": "Mont\udce9e"}, {"captions": ["a cup", "\ud83d"]}])
+def test_a_line_that_is_no_text_costs_its_picture_alone(folder, damage):
+    """Else a training ends at its first checkpoint, whose files are UTF-8."""
+    path = folder / "captions.jsonl"
+    first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([json.dumps(json.loads(first) | damage), *others]))
+    data = read_dataset(folder)
+    (problem,) = data.problems
+    assert problem.line == 1 and "not UTF-8 text" in problem.text
+    assert len(data.examples) == sum(SIZES.values()) - 1
+
+
 def test_a_damaged_scene_is_refused(folder):
     """A faithfulness over the scenes that happen to be readable would be another figure."""
     lines = (folder / "scenes.jsonl").read_text().splitlines()

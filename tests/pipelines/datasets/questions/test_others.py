@@ -65,6 +65,32 @@ def test_visual7w_is_not_taken_for_captions(tmp_path):
     assert read_dataset(tmp_path).name == "karpathy" and read_questions(tmp_path).name == "visual7w"
 
 
+@pytest.mark.parametrize("column", ["type", "answer_type", "id", "split"])
+def test_a_question_that_is_no_text_in_any_column_costs_its_row_alone(tmp_path, column):
+    """If this fails, training ends at its first checkpoint: the model's files cannot hold what is no UTF-8."""
+    draw_image(tmp_path / "a.jpg")
+    rows = f"image,question,answer,{column}\na.jpg,what is it ?,a cat,train\na.jpg,what is that ?,a dog,"
+    write(tmp_path / "questions.csv", rows.encode() + b"Mont\xe9e\n")
+    dataset = read_questions(tmp_path)
+    assert [one.question for one in dataset.examples] == ["what is it ?"]
+    assert problems(dataset) == [(3, "'a.jpg': this row is not UTF-8 text and was left out; save the file as UTF-8")]
+
+
+@pytest.mark.parametrize("field", ["type", "split"])
+def test_half_of_a_letter_in_json_is_no_text_either(tmp_path, field):
+    """If this fails, `"\\ud83d"`, the half of an emoji that cutting leaves, ends a training of Visual7W."""
+    make_visual7w(tmp_path)
+    path = tmp_path / "dataset_v7w_telling.json"
+    content = json.loads(path.read_text())
+    image = content["images"][0]
+    (image if field == "split" else image["qa_pairs"][0])[field] = "\ud83d"
+    path.write_text(json.dumps(content))
+    dataset = read_questions(tmp_path)
+    left_out = len(image["qa_pairs"]) if field == "split" else 1
+    assert [text.endswith("save the file as UTF-8") for _, text in problems(dataset)] == [True] * left_out
+    assert dataset.examples
+
+
 def test_easy_vqa_has_types_and_its_package_is_found_by_name(tmp_path, monkeypatch):
     """If this fails, `--data easy-vqa` needs a path into the installed packages."""
     make_easy_vqa(tmp_path / "easy_vqa")
