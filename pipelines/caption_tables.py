@@ -4,7 +4,7 @@
     references    COCO annotations {"images": [...], "annotations": [...]}; {"42": ["a dog", ...]}; a table
                   with several rows an image; or the folder of a data set
 
-Both name their images in the same way: by id, by path, or one by path and the other by the file's name.
+How the names of images in the two are matched: `pipelines.matching`.
 """
 
 from collections.abc import Iterator
@@ -40,8 +40,10 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
     return predictions, skipped
 
 
-def read_references(path: Path, split: str | None = None) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """`(image -> references, other name of an image -> image)`.
+def read_references(
+    path: Path, split: str | None = None
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """`(image -> references, other name -> the images that have it)`.
 
     Args:
         path: a file, or the folder of a data set.
@@ -52,57 +54,30 @@ def read_references(path: Path, split: str | None = None) -> tuple[dict[str, tup
     """
     path = Path(path)
     references: dict[str, list[str]] = {}
-    others: dict[str, str] = {}
+    others: dict[str, dict[str, None]] = {}
     if path.is_dir():
         from pipelines.datasets import read_dataset
 
         dataset = read_dataset(path)
         for example in dataset.split(split) if split else dataset.examples:
             references.setdefault(example.id, []).extend(example.captions)
-            others[example.source_id] = example.id
+            if example.source_id:
+                others.setdefault(example.source_id, {})[example.id] = None
     else:
         content = read_json(path) if path.suffix.lower() == ".json" else None
         if isinstance(content, dict) and isinstance(content.get("images"), list):
-            others = {
-                str(image.get("file_name")): str(image.get("id"))
-                for image in content["images"]
-                if isinstance(image, dict)
-            }
+            for image in content["images"]:
+                if isinstance(image, dict) and {"file_name", "id"} <= set(image):
+                    others.setdefault(str(image["file_name"]), {})[str(image["id"])] = None
         for _, image, captions in _rows(path, content):
             references.setdefault(image, []).extend(captions)
     references = {image: captions for image, captions in references.items() if captions}
     if not references:
         raise UserError(f"{path} holds no references.")
-    for image in references:
-        others.setdefault(image.rsplit("/", 1)[-1], image)
-    return {image: tuple(captions) for image, captions in references.items()}, others
-
-
-def match(
-    predictions: dict[str, str], references: dict[str, tuple[str, ...]], others: dict[str, str]
-) -> dict[str, str]:
-    """The predictions under the names that the references use.
-
-    Raises:
-        UserError: an image has no reference, or two predictions turn out to be of one image.
-    """
-    matched: dict[str, str] = {}
-    for image, caption in predictions.items():
-        known = next(
-            (name for name in (image, others.get(image), others.get(image.rsplit("/", 1)[-1])) if name in references),
-            None,
-        )
-        if known is None:
-            raise UserError(
-                f"The image {shown(image)} has a caption but no reference. Both files must name images "
-                f"alike; the references name them like {shown(next(iter(references)))}."
-            )
-        if known in matched:
-            raise UserError(
-                f"Two captions are for the image that the references call {shown(known)}; one was expected."
-            )
-        matched[known] = caption
-    return matched
+    return (
+        {image: tuple(captions) for image, captions in references.items()},
+        {name: tuple(images) for name, images in others.items()},
+    )
 
 
 def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:

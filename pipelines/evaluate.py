@@ -153,7 +153,7 @@ def evaluate_predictions(
     """Scores captions that were made by anything.
 
     Args:
-        predictions, references: files; see `pipelines.caption_tables`.
+        predictions, references: files; see `pipelines.caption_tables`, and `pipelines.matching` for the names in them.
         report: folder to write to, or None to write nothing.
         tokeniser: what makes words of both.
         scorer, format: as in `evaluate_run`.
@@ -163,7 +163,8 @@ def evaluate_predictions(
     Raises:
         UserError: a file cannot be read, or they do not name images alike.
     """
-    from pipelines.caption_tables import match, read_predictions, read_references
+    from pipelines.caption_tables import read_predictions, read_references
+    from pipelines.matching import match
 
     show = show or Show()
     given, skipped = read_predictions(predictions)

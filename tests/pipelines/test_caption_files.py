@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from captioner.errors import UserError
 from captioner.metrics.score import score_captions
-from pipelines.caption_tables import match, read_predictions, read_references
+from pipelines.caption_tables import read_predictions, read_references
 from pipelines.evaluation import Prediction, coco_result
+from pipelines.matching import match
 from pipelines.tables import write_csv
 
 KINDS = ("json", "jsonl", "csv", "tsv", "txt")
@@ -103,10 +104,13 @@ def _is_number(name):
 
 
 @RELAXED
-@given(captions=CAPTIONS, references=st.dictionaries(TEXT, st.lists(TEXT, min_size=1, max_size=3), min_size=1))
-def test_any_two_tables_are_matched_and_scored_or_a_sentence(captions, references):
+@given(
+    captions=CAPTIONS,
+    references=st.dictionaries(TEXT, st.lists(TEXT, min_size=1, max_size=3), min_size=1),
+    others=st.dictionaries(TEXT, st.lists(TEXT, min_size=1, max_size=2), max_size=2),
+)
+def test_any_two_tables_are_matched_and_scored_or_a_sentence(captions, references, others):
     expected = {image: tuple(texts) for image, texts in references.items()}
-    others = {image.rsplit("/", 1)[-1]: image for image in expected}
     try:
         matched = match(captions, expected, others)
     except UserError:

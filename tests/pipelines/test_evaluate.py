@@ -11,12 +11,13 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.metrics.score import score_captions
-from pipelines.caption_tables import match, read_predictions, read_references
+from pipelines.caption_tables import read_predictions, read_references
 from pipelines.coco_scorer import coco_scores
 from pipelines.compare import compare_pair, comparison, disagreements, grouped, read_evaluations
 from pipelines.evaluate import evaluate_predictions
 from pipelines.evaluation import Prediction, coco_result, rank
 from pipelines.intervals import combine_truth, intervals, score_intervals, truth_rows
+from pipelines.matching import match
 from pipelines.measure import METRICS
 from pipelines.show import Show
 
