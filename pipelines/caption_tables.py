@@ -12,7 +12,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.datasets.text import parse_json, read_json, read_lines, read_records, shown
-from pipelines.tables import unguarded
+from pipelines.tables import read_parquet, unguarded
 
 _IMAGE = ("image", "image_id", "file_name", "filename", "id")
 _CAPTION = ("caption", "captions", "comment", "references", "text")
@@ -94,9 +94,7 @@ def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
     elif kind in (".csv", ".tsv", ".txt"):
         yield from _table_rows(path)
     elif kind == ".parquet":
-        import pandas as pd
-
-        for number, record in enumerate(pd.read_parquet(path).to_dict("records"), start=1):
+        for number, record in enumerate(read_parquet(path), start=1):
             place = f"{path}, row {number}"
             yield (place, *_record(place, record))
     else:

@@ -63,8 +63,24 @@ def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows:
         writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
 
 
+def read_parquet(path: Path) -> list[dict]:
+    """The rows of a parquet file; what is missing in them is None.
+
+    Raises:
+        UserError: the library is not installed, or the file cannot be read.
+    """
+    _, parquet = need_parquet()
+    try:
+        return parquet.read_table(path).to_pylist()
+    except Exception as error:  # head, pages and their compression each break in their own way
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise UserError(
+            f"{path} cannot be read: a whole parquet file was expected ({reason}). Write it again."
+        ) from None
+
+
 def need_parquet():
-    """The library that writes parquet.
+    """The library that reads and writes parquet.
 
     Raises:
         UserError: it is not installed.
@@ -74,7 +90,7 @@ def need_parquet():
         import pyarrow.parquet
     except ImportError:
         raise UserError(
-            "Parquet needs a package more: pip install 'captioner[parquet]'. Or write .csv or .jsonl."
+            "Parquet needs a package more: pip install 'captioner[parquet]'. Or use .csv or .jsonl."
         ) from None
     return pyarrow, pyarrow.parquet
 

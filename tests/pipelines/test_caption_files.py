@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from captioner.metrics.score import score_captions
 from pipelines.caption_tables import read_predictions, read_references
 from pipelines.evaluation import Prediction, coco_result
 from pipelines.matching import match
-from pipelines.tables import write_csv
+from pipelines.tables import write_csv, write_parquet
 
 KINDS = ("json", "jsonl", "csv", "tsv", "txt")
 RELAXED = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -61,6 +62,43 @@ def test_arbitrary_json(tmp_path, kind, content):
     path = tmp_path / f"captions.{kind}"
     path.write_text(json.dumps(content))
     read(path)
+
+
+def cut(whole):
+    return whole[: len(whole) // 2]
+
+
+def overwritten(whole):
+    return whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :]
+
+
+@pytest.mark.parametrize("damage", [lambda whole: b"", lambda whole: b"no parquet\n" * 9, cut, overwritten])
+def test_a_damaged_parquet_file_is_a_sentence_that_names_it(tmp_path, damage):
+    """A copy that was cut off would end in a traceback of another library."""
+    path = tmp_path / "captions.parquet"
+    pytest.importorskip("pyarrow")
+    write_parquet([{"image": f"{number}.jpg", "caption": "a dog"} for number in range(99)], path, ["image", "caption"])
+    assert len(read_predictions(path)[0]) == 99
+    path.write_bytes(damage(path.read_bytes()))
+    for reader in (read_predictions, read_references):
+        with pytest.raises(UserError, match=r"captions\.parquet cannot be read: a whole parquet file was expected"):
+            reader(path)
+
+
+def test_references_of_parquet_may_be_lists(tmp_path):
+    """Programs keep all captions of an image in one row; read as something else, they would be refused."""
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({"image_id": [1, 2], "captions": [["a dog", "the dog"], ["a cat"]]})
+    pytest.importorskip("pyarrow.parquet").write_table(table, tmp_path / "r.parquet")
+    assert read_references(tmp_path / "r.parquet")[0] == {"1": ("a dog", "the dog"), "2": ("a cat",)}
+
+
+def test_without_the_library_of_parquet_its_name_is_told(tmp_path, monkeypatch):
+    """It is an extra: many have not installed it."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "captions.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"pip install 'captioner\[parquet\]'. Or use .csv or .jsonl"):
+        read_predictions(tmp_path / "captions.parquet")
 
 
 def test_json_of_great_depth_is_a_sentence(tmp_path):
