@@ -4,6 +4,9 @@
     references    COCO annotations {"images": [...], "annotations": [...]}; {"42": ["a dog", ...]}; a table
                   with several rows an image; or the folder of a data set
 
+A caption without words is a caption, and scored as one, in whatever kind of file it stands; an image that has none
+because it could not be read (its row says so in `error`) is counted and left out. A reference without words is none.
+
 How the names of images in the two are matched: `pipelines.matching`.
 """
 
@@ -70,7 +73,7 @@ def read_references(
                 if isinstance(image, dict) and {"file_name", "id"} <= set(image):
                     others.setdefault(str(image["file_name"]), {})[str(image["id"])] = None
         for _, image, captions in _rows(path, content):
-            references.setdefault(image, []).extend(captions)
+            references.setdefault(image, []).extend(filter(str.strip, captions))
     references = {image: captions for image, captions in references.items() if captions}
     if not references:
         raise UserError(f"{path} holds no references.")
@@ -96,7 +99,7 @@ def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
     elif kind == ".parquet":
         for number, record in enumerate(read_parquet(path), start=1):
             place = f"{path}, row {number}"
-            yield (place, *_record(place, record))
+            yield (place, *_record(place, {name: "" if value is None else value for name, value in record.items()}))
     else:
         raise UserError(f"{path}: a file that ends in .json, .jsonl, .csv, .tsv or .parquet was expected.")
 
@@ -114,13 +117,17 @@ def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _record(place: str, record) -> tuple[str, list[str]]:
+    """`(image, captions)`; no captions where the record says why there are none."""
     if isinstance(record, dict):
         image = next((record[name] for name in _IMAGE if name in record), None)
         captions = next((record[name] for name in _CAPTION if name in record), None)
-        if isinstance(image, (str, int)) and captions is None and "error" in record:
+        if captions is None and "error" in record:  # as it stands where a table was made into JSON
+            captions = ""
+        named = isinstance(image, (str, int)) and not _is_blank(image)
+        if named and _is_blank(captions) and not _is_blank(record.get("error") or ""):
             return str(image), []
         captions = captions if isinstance(captions, list) else [captions]
-        if isinstance(image, (str, int)) and all(isinstance(caption, str) for caption in captions):
+        if named and all(isinstance(caption, str) for caption in captions):
             return str(image), captions
     raise UserError(f"{place}: expected an image and a caption, got {shown(repr(record))}.")
 
@@ -131,12 +138,15 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     records = read_records(path, delimiter)
     line, columns = next(records, (1, None))
     columns = [name.strip().lower() for name in columns or []]
-    image = next((columns.index(name) for name in _IMAGE if name in columns), None)
-    caption = next((columns.index(name) for name in _CAPTION if name in columns), None)
-    if image is None or caption is None:
+    if not {*_IMAGE} & {*columns} or not {*_CAPTION} & {*columns}:
         raise UserError(f"{path}:{line}: columns `image` and `caption` were expected, not: {', '.join(columns)}.")
     for line, fields in records:
         if fields is None or len(fields) != len(columns):
             raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
-        text = unguarded(fields[caption])
-        yield f"{path}:{line}", unguarded(fields[image]), [text] if text.strip() else []
+        place = f"{path}:{line}"
+        # From behind, so that of two columns with one name the first counts.
+        yield (place, *_record(place, dict(zip(columns[::-1], map(unguarded, fields[::-1]), strict=True))))
+
+
+def _is_blank(value) -> bool:
+    return isinstance(value, str) and not value.strip()

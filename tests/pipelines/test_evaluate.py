@@ -130,6 +130,7 @@ def test_the_references_of_one_split_of_a_data_set_can_be_asked_for(tmp_path):
 def test_what_is_written_can_be_scored_again(tmp_path, references):
     """predictions.csv and captions.coco.json lose nothing: scored again they give the same scores."""
     rows = [{"image_id": int(image), "caption": text or "=a"} for image, text in PREDICTIONS.items()]
+    rows[4]["caption"] = ""
     first = evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", show=QUIET)
     for name in ("predictions.csv", "captions.coco.json"):
         again = evaluate_predictions(tmp_path / "out" / name, references, show=QUIET)
@@ -139,22 +140,34 @@ def test_what_is_written_can_be_scored_again(tmp_path, references):
 
 @pytest.mark.parametrize("kind", ["json", "dict", "jsonl", "csv", "tsv", "parquet"])
 def test_predictions_of_all_kinds_mean_the_same(tmp_path, kind):
-    rows = [{"image": image, "caption": text or "x"} for image, text in PREDICTIONS.items()]
+    """One of the captions is empty: left out in one kind of file and scored in another, it made other scores."""
+    rows = [{"image": image, "caption": text} for image, text in PREDICTIONS.items()]
+    failed = {"image": "9", "error": "empty file"}
     path = tmp_path / f"p.{'json' if kind == 'dict' else kind}"
     if kind == "dict":
         write(path, {row["image"]: row["caption"] for row in rows})
     elif kind == "json":
-        write(path, rows)
+        write(path, [*rows, failed])
     elif kind == "jsonl":
-        write(path, "".join(json.dumps(row) + "\n" for row in [*rows, {"image": "9", "error": "empty file"}]))
+        write(path, "".join(json.dumps(row) + "\n" for row in [*rows, failed]))
     elif kind == "parquet":
         pytest.importorskip("pyarrow")
-        pytest.importorskip("pandas").DataFrame(rows).to_parquet(path)
+        pytest.importorskip("pandas").DataFrame([*rows[:-1], {"image": "5"}, failed]).to_parquet(path)
     else:
         mark = {"csv": ",", "tsv": "\t"}[kind]
-        write(path, "\n".join([f"image{mark}caption", *(f"{row['image']}{mark}{row['caption']}" for row in rows)]))
+        lines = [mark.join(row.get(name, "") for name in ("image", "caption", "error")) for row in [*rows, failed]]
+        write(path, "\n".join([f"image{mark}caption{mark}error", *lines]))
     predictions, skipped = read_predictions(path)
-    assert predictions == {row["image"]: row["caption"] for row in rows} and skipped == (kind == "jsonl")
+    assert predictions == {row["image"]: row["caption"] for row in rows} and skipped == (kind != "dict")
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_a_reference_without_words_is_none(tmp_path, kind):
+    """An empty caption would be all that such a reference asks for. Data sets leave it out, too."""
+    rows = [{"image": "a", "caption": "a dog"}, {"image": "a", "caption": " "}, {"image": "b", "caption": ""}]
+    text = "\n".join(["image,caption", *(f"{row['image']},{row['caption']}" for row in rows)])
+    path = write(tmp_path / f"r.{kind}", rows if kind == "json" else text)
+    assert read_references(path)[0] == {"a": ("a dog",)}
 
 
 def test_images_are_matched_by_id_file_name_or_last_part_of_a_path(references):
@@ -173,6 +186,8 @@ def test_images_are_matched_by_id_file_name_or_last_part_of_a_path(references):
         ("[", "not JSON"),
         ("{}", "no captions"),
         ("[1]", "entry 1: expected an image and a caption"),
+        ('[{"image_id": " ", "caption": "a"}]', "entry 1: expected an image and a caption"),
+        ('[{"image_id": 1, "caption": null}]', "entry 1: expected an image and a caption"),
         ('[{"image_id": 1, "caption": "a"}, {"image_id": 1, "caption": "b"}]', "entry 2: the image '1' has several"),
     ],
 )
