@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from captioner.errors import UserError
+from pipelines.datasets.rows import lowered, with_lowered
 from pipelines.datasets.text import parse_json, read_json, read_lines, read_records, shown
 from pipelines.tables import read_parquet, unguarded
 
@@ -119,6 +120,7 @@ def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
 def _record(place: str, record) -> tuple[str, list[str]]:
     """`(image, captions)`; no captions where the record says why there are none."""
     if isinstance(record, dict):
+        record = with_lowered(record)
         image = next((record[name] for name in _IMAGE if name in record), None)
         captions = next((record[name] for name in _CAPTION if name in record), None)
         if captions is None and "error" in record:  # as it stands where a table was made into JSON
@@ -136,12 +138,15 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     header = next((text for _, text in read_lines(path)), "")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
     records = read_records(path, delimiter)
-    line, columns = next(records, (1, None))
-    columns = [name.strip().lower() for name in columns or []]
+    line, header = next(records, (1, []))
+    columns = lowered(header)
     if not {*_IMAGE} & {*columns} or not {*_CAPTION} & {*columns}:
-        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected, not: {', '.join(columns)}.")
+        found = ", ".join(columns) or "nothing that reads as a header"
+        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected, not: {found}.")
     for line, fields in records:
-        if fields is None or len(fields) != len(columns):
+        if isinstance(fields, str):
+            raise UserError(f"{path}:{line}: this row cannot be read: {fields}.")
+        if len(fields) != len(columns):
             raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
         place = f"{path}:{line}"
         # From behind, so that of two columns with one name the first counts.

@@ -3,7 +3,7 @@
 What is wrong with a row becomes a problem of the gathering that the rows are for, and the others are read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
@@ -58,11 +58,11 @@ def header_of(path: Path) -> list[str]:
     try:
         if is_jsonl(path):
             first = next((parse_json(text, str(path)) for _, text in read_lines(path)), None)
-            return [key.lower() for key in first] if isinstance(first, dict) else []
-        _, header = next(read_records(path, delimiter_of(path, ("image",))), (1, None))
+            return lowered(first) if isinstance(first, dict) else []
+        _, header = next(read_records(path, delimiter_of(path, ("image",))), (1, []))
     except UserError:
         return []
-    return [name.strip().lower() for name in header or []]
+    return lowered(header)
 
 
 def csv_rows(gathering: Gathering, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -72,8 +72,8 @@ def csv_rows(gathering: Gathering, path: Path, needed: Sequence[str]) -> Iterato
         UserError: the file cannot be read, or a column of `needed` is missing.
     """
     records = read_records(path, delimiter_of(path, needed))
-    header_line, header = next(records, (1, None))
-    columns = [name.strip().lower() for name in header or []]
+    header_line, header = next(records, (1, []))
+    columns = lowered(header)
     for name in needed:
         if name not in columns:
             found = ", ".join(shown(column, 30) for column in columns[:10]) or "nothing that reads as a header"
@@ -83,12 +83,12 @@ def csv_rows(gathering: Gathering, path: Path, needed: Sequence[str]) -> Iterato
             )
     places = {name: columns.index(name) for name in columns}
     for line, fields in records:
-        while fields and len(fields) > len(columns) and not fields[-1].strip():
+        if isinstance(fields, str):
+            gathering.problem(path, line, f"{fields}; the row was left out")
+            continue
+        while len(fields) > len(columns) and not fields[-1].strip():
             fields.pop()  # spreadsheets pad rows
-        if fields is None:
-            text = "a quotation mark is not closed, or text follows a closed one; the row was left out"
-            gathering.problem(path, line, text)
-        elif len(fields) != len(columns):
+        if len(fields) != len(columns):
             more = len(fields) > len(columns)
             hint = f" (a {gathering.thing} with commas needs quotation marks)" if more else ""
             text = f"{len(fields)} fields where the header has {len(columns)}{hint}; the row was left out"
@@ -98,7 +98,7 @@ def csv_rows(gathering: Gathering, path: Path, needed: Sequence[str]) -> Iterato
 
 
 def json_rows(gathering: Gathering, path: Path) -> Iterator[tuple[int, dict]]:
-    """`(line, object)` of a file with one JSON object a line.
+    """`(line, object)` of a file with one JSON object a line; keys are in lower case, as columns are.
 
     Raises:
         UserError: the file cannot be read.
@@ -110,9 +110,22 @@ def json_rows(gathering: Gathering, path: Path) -> Iterator[tuple[int, dict]]:
             gathering.problem(path, line, f"{error} The row was left out")
             continue
         if isinstance(row, dict):
-            yield line, row
+            yield line, with_lowered(row)
         else:
             gathering.problem(path, line, f"expected an object {{...}}, got {shown(text)}; the row was left out")
+
+
+def lowered(names: Iterable[str]) -> list[str]:
+    """Names of columns as they are compared; none of a header that could not be read, which is a text."""
+    return [] if isinstance(names, str) else [name.strip().lower() for name in names]
+
+
+def with_lowered(row: dict) -> dict:
+    """A JSON object with the names of its columns as they are compared; of two that are the same, the first counts."""
+    columns: dict = {}
+    for name, value in zip(lowered(row), row.values(), strict=True):
+        columns.setdefault(name, value)
+    return columns
 
 
 def told_split(gathering: Gathering, image: str, split: object, path: Path, line: int) -> str | None:

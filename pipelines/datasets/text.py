@@ -41,11 +41,11 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | None]]:
+def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
     """`(line where it starts, fields)` of every record of a delimited file with quoted fields.
 
-    A record whose quotation marks make no sense has `None` for fields, and reading goes on in the line
-    after its first, so one stray mark costs one row and not the rest of the file.
+    A record that cannot be read has a text for fields that says why, and reading goes on in the line after
+    its first, so one stray quotation mark costs one row and not the rest of the file.
 
     `csv` instead of pandas, because pandas forgets where a row came from when fields hold line breaks.
     """
@@ -60,9 +60,17 @@ def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | 
                     yield begin + 1, fields
                 begin = start + reader.line_num
             return
-        except csv.Error:
-            yield begin + 1, None
+        except csv.Error as error:
+            yield begin + 1, _why_not(error, lines=start + reader.line_num - begin)
             start = begin + 1
+
+
+def _why_not(error: csv.Error, lines: int) -> str:
+    """What is wrong with a record of so many lines, in words."""
+    if "limit" not in str(error):
+        return "a quotation mark is not closed, or text follows a closed one"
+    too_long = f"a field has more than {csv.field_size_limit():,} characters"
+    return too_long if lines == 1 else f"a quotation mark is not closed, or {too_long}"
 
 
 def read_json(path: Path, hook: Callable[[dict], object] | None = None) -> object:

@@ -101,6 +101,27 @@ def test_without_the_library_of_parquet_its_name_is_told(tmp_path, monkeypatch):
         read_predictions(tmp_path / "captions.parquet")
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "json"])
+def test_names_of_columns_may_be_in_capitals(tmp_path, kind):
+    """Spreadsheets begin them so: a csv with such a head was read, the same rows as JSON were refused."""
+    path = tmp_path / f"captions.{kind}"
+    row = json.dumps({"Image": "a.jpg", "Caption": "a dog"})
+    path.write_text({"csv": "Image,Caption\na.jpg,a dog\n", "jsonl": row, "json": f"[{row}]"}[kind])
+    assert read_predictions(path) == ({"a.jpg": "a dog"}, 0)
+
+
+def test_what_is_wrong_with_a_row_of_a_table_is_told(tmp_path):
+    """Whoever is told that fields are missing where one is too long looks for the wrong fault."""
+    path = tmp_path / "captions.csv"
+    for row, fault in [
+        (f"a.jpg,{'x' * 200_000}", "a field has more than 131,072"),
+        ('a.jpg,"x', "a quotation mark is"),
+    ]:
+        path.write_text(f"image,caption\n{row}\n")
+        with pytest.raises(UserError, match=rf"captions\.csv:2: this row cannot be read: {fault}"):
+            read_predictions(path)
+
+
 def test_json_of_great_depth_is_a_sentence(tmp_path):
     path = tmp_path / "captions.json"
     path.write_text("[" * 100_000)

@@ -89,6 +89,42 @@ def test_ragged_missing_repeated_and_undecodable_rows(folder):
     ]
 
 
+def test_a_field_that_is_too_long_is_called_so(folder):
+    """If this fails, whoever has such a field looks for a quotation mark that is not there."""
+    long = "a dog " * 30_000
+    rows = ["image,caption", f"a.jpg,{long}", f'b.jpg,"{long}"', 'c.jpg,"A boat', f"d.jpg,A {'big ' * 40_000}ship"]
+    write(folder / "captions.csv", "\n".join([*rows, "a.jpg,A cat"]))
+    dataset = read_dataset(folder)
+    assert [example.captions for example in dataset.examples] == [("A cat",)]
+    too_long = "a field has more than 131,072 characters"
+    assert problems(dataset) == [
+        (2, f"{too_long}; the row was left out"),
+        (3, f"{too_long}; the row was left out"),
+        (4, f"a quotation mark is not closed, or {too_long}; the row was left out"),
+        (5, f"{too_long}; the row was left out"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["captions.csv", "captions.jsonl"])
+def test_names_of_columns_may_be_in_capitals_in_every_kind_of_table(folder, name):
+    """If this fails, a table of JSON lines is recognised by its columns, and then none of its rows is read."""
+    row = {"Image": "a.jpg", " CAPTION": "A dog", "Split": "test"}
+    csv_text = f"{','.join(row)}\n{','.join(row.values())}\n"
+    write(folder / name, json.dumps(row) if name.endswith("l") else csv_text)
+    dataset = read_dataset(folder)
+    assert [(one.id, one.captions, one.split) for one in dataset.examples] == [("a.jpg", ("A dog",), "test")]
+    assert not dataset.problems
+
+
+def test_of_two_columns_with_one_name_the_first_counts(folder):
+    """If this fails, csv and jsonl of the same table are read as two different ones."""
+    write(folder / "captions.csv", "image,caption,Caption\na.jpg,A dog,A cat\n")
+    first = read_dataset(folder)
+    (folder / "captions.csv").unlink()
+    write(folder / "captions.jsonl", '{"image": "a.jpg", "caption": "A dog", "Caption": "A cat"}\n')
+    assert first.examples[0].captions == ("A dog",) and read_dataset(folder).examples == first.examples
+
+
 def test_a_missing_column_is_named_with_what_is_there(folder):
     """If this fails, someone whose column is called "captions" is not told so."""
     write(folder / "captions.csv", "image,captions\na.jpg,A dog\n")
