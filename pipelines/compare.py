@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
+from pipelines.datasets.text import read_json
 from pipelines.evaluation import METRICS, STATISTICS
 from pipelines.significance import DRAWS, Difference, paired_differences
 
@@ -166,22 +167,33 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> Evaluated:
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         scores = {name: float(value) for name, value in content["scores"].items()}
-        said = (str(content["title"]), scores, dict(content["intervals"]), dict(content["evaluated"]))
-        trained = dict(content.get("trained", {}))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is not an evaluation that `captioner evaluate` wrote: {error}.") from None
+        intervals = {name: [float(low), float(high)] for name, (low, high) in content["intervals"].items()}
+        said = (str(content["title"]), scores, intervals, _facts(content["evaluated"]))
+        trained = _facts(content.get("trained", {}))
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise UserError(
+            f"{path} is not an evaluation that `captioner evaluate` wrote, or it is damaged ({error}). Evaluate again."
+        ) from None
     beside = path.with_name(STATISTICS)
     beside = _statistics(beside) if beside.is_file() else ()
     return Evaluated(*said, *beside, trained=trained)
 
 
+def _facts(values: dict) -> dict[str, object]:
+    """Facts as they were written; `OverflowError` for whole numbers that are too large to be shown as others are."""
+    for value in values.values():
+        if isinstance(value, int):
+            float(value)
+    return dict(values)
+
+
 def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            images = tuple(json.loads(file["images"].tobytes()))
+            images = tuple(map(str, json.loads(file["images"].tobytes())))
             references = file["references"]
             rows = {name.removeprefix("rows_"): file[name] for name in file.files if name.startswith("rows_")}
     except Exception as error:  # zip, header and data each break in their own way

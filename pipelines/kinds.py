@@ -81,7 +81,7 @@ def _kind_of_model(folder) -> str:
 
     try:
         return str(json.loads(place(model_folder(folder), CONFIG).read_text(encoding="utf-8"))["kind"])
-    except (OSError, ValueError, TypeError, KeyError):  # a UserError is a ValueError
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # a UserError is a ValueError
         return "captioner"
 
 

@@ -175,7 +175,7 @@ def _read_json(name: Path, path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{name} is missing; the model cannot be used without it.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no JSON, a number of thousands of digits, nested too deep
         raise UserError(f"{name} is damaged: {error}.") from None
     if not isinstance(values, dict):
         raise UserError(f"{name} is damaged: it does not hold an object.")

@@ -136,6 +136,20 @@ def test_code_in_place_of_json_is_refused(preset):
         read_preset(preset, KINDS)
 
 
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, '{"format": ' + "9" * 5000 + "}", DEEP, '{"format": ' + DEEP + "}"])
+def test_json_that_python_will_not_read_is_damage_too(preset, text):
+    """Its parser refuses numbers of thousands of digits and deep nests with errors of its own."""
+    change(preset, "config.json", text)
+    with pytest.raises(UserError, match=r"config\.json is damaged"):
+        read_preset(preset, KINDS)
+    (preset / "metadata.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"metadata\.json is damaged"):
+        read_preset(preset, KINDS)
+
+
 def test_a_folder_that_is_no_preset_is_told_apart(tmp_path):
     with pytest.raises(UserError, match=r"is not a model: it has no config\.json"):
         read_preset(tmp_path, KINDS)
