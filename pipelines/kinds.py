@@ -2,9 +2,11 @@
 
 import inspect
 import json
+from collections.abc import Sequence
 
 from captioner.errors import UserError
 from captioner.registry import Registry
+from pipelines.search_options import flag
 
 # The settings of a recipe, a class of `pipelines.settings.AnyRecipe`.
 RECIPE_KINDS = Registry(
@@ -73,6 +75,22 @@ def start_evaluation(run, **options):
     return evaluate(run, **given)
 
 
+def start_scoring(predictions, references, **options):
+    """Scores captions that came as a file, and returns what that found.
+
+    Args:
+        predictions, references: the files, see `pipelines.evaluate.evaluate_predictions`.
+        options: those of the command line, None where they were not given.
+
+    Raises:
+        UserError: an option was given that means nothing to captions that are written already.
+    """
+    from pipelines.evaluate import evaluate_predictions
+
+    whose = f"the captions in {predictions}, which are written already"
+    return evaluate_predictions(predictions, references, **_fitting(evaluate_predictions, options, whose, spared=()))
+
+
 def _kind_of_model(folder) -> str:
     """What the preset in a folder says it is; the evaluator says what is wrong where it says nothing."""
     from captioner.presets.folder import CONFIG
@@ -85,11 +103,11 @@ def _kind_of_model(folder) -> str:
         return "captioner"
 
 
-def _fitting(function, options: dict, whose: str) -> dict:
-    """The options that were given and that a function takes; `cache` goes to whoever takes it."""
+def _fitting(function, options: dict, whose: str, spared: Sequence[str] = ("cache",)) -> dict:
+    """The options that were given and that a function takes; those that are `spared` go to whoever takes them."""
     taken = inspect.signature(function).parameters
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
-        if name not in taken and name != "cache":
-            raise UserError(f"--{name.replace('_', '-')} means nothing to {whose}.")
+        if name not in taken and name not in spared:
+            raise UserError(f"{flag(name)} means nothing to {whose}.")
     return {name: value for name, value in given.items() if name in taken}

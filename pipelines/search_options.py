@@ -121,6 +121,11 @@ OPTIONS = {
 }
 
 
+def flag(name: str) -> str:
+    """What an option is called on the command line: "--min-words" of "minimum_words"."""
+    return "--min-words" if name == "minimum_words" else f"--{name.replace('_', '-')}"
+
+
 def takes_search_options(command: Callable) -> Callable:
     """A function with a parameter `search: SearchOptions`, to be called with the options above in place of it."""
     signature = inspect.signature(command)
@@ -171,11 +176,9 @@ def sampling_of(sample: bool, search: SearchOptions, **chosen):
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if not sample:
         for name in chosen:
-            raise typer.BadParameter("it goes with --sample.", param_hint=f"--{name.replace('_', '-')}")
+            raise typer.BadParameter("it goes with --sample.", param_hint=flag(name))
         return None
     for name in ("beam_size", "length_penalty", "groups", "diversity", "must"):
         if getattr(search, name) not in (None, ()):
-            raise typer.BadParameter(
-                "captions that are drawn by --sample are not searched for.", param_hint=f"--{name.replace('_', '-')}"
-            )
+            raise typer.BadParameter("captions that are drawn by --sample are not searched for.", param_hint=flag(name))
     return Sampling(**chosen)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import Language, Weight, Weights
+from pipelines.commands.options import Language, Weight, Weights, language_of
 from pipelines.search_options import SearchOptions, takes_search_options
 from pipelines.terminal import SKIPPED, stop
 
@@ -48,7 +48,7 @@ def caption(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of --sample: the same seed, the same captions.")] = None,
     language_model: Language = None,
-    language_weight: Weight = 0.3,
+    language_weight: Weight = None,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
@@ -76,8 +76,8 @@ def caption(
         sidecars=tuple(dict.fromkeys(sidecar or ())),
         frames=frames,
     )
+    language = language_of(language_model, language_weight)
     try:
-        language = (language_model, language_weight) if language_model else None
         done = caption_with_model(paths, model, output, options, encoder_weights, language)
         return SKIPPED if done.faults or done.left_alone else 0
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import Cache, Data, Language, Weight, Weights
+from pipelines.commands.options import Cache, Data, Language, Weight, Weights, language_of
 from pipelines.search_options import SearchOptions, takes_search_options
 from pipelines.terminal import SKIPPED, say, table
 
@@ -21,21 +21,22 @@ def evaluate(
         typer.Option("--model", help="A preset with the same words that writes together with RUN; may be repeated."),
     ] = None,
     language_model: Language = None,
-    language_weight: Weight = 0.3,
+    language_weight: Weight = None,
     report: Annotated[
         Path | None, typer.Option(help="Folder for the report; by default evaluation-SPLIT in the run.")
     ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Score these captions instead of a run's.")] = None,
     references: Annotated[Path | None, typer.Option(help="What to score --predictions against.")] = None,
-    tokeniser: Annotated[str, typer.Option(help="Words of --predictions; see `captioner list tokenisers`.")] = "ptb",
+    tokeniser: Annotated[
+        str | None, typer.Option(help="Words of --predictions, ptb by default; see `captioner list tokenisers`.")
+    ] = None,
     scorer: Annotated[str, typer.Option(help="own, or coco to run the COCO scorer as well (needs Java).")] = "own",
     report_format: Annotated[str, typer.Option("--format", help="The report's: html, markdown or both.")] = "html",
     encoder_weights: Weights = None,
     cache: Cache = None,
 ):
     """Caption a split, or answer its questions, and write scores and a report; or score a file of captions."""
-    from pipelines.evaluate import evaluate_predictions
-    from pipelines.kinds import start_evaluation
+    from pipelines.kinds import start_evaluation, start_scoring
 
     if scorer not in ("own", "coco"):
         raise typer.BadParameter("there are two scorers: own and coco.", param_hint="--scorer")
@@ -46,31 +47,24 @@ def evaluate(
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
     if run is not None:
-        evaluation = start_evaluation(
-            run,
-            data=data,
-            split=split,
-            **search.given,
-            model=model or None,
-            language_model=language_model,
-            language_weight=language_weight if language_model else None,
-            report=report,
-            encoder_weights=encoder_weights,
-            cache=cache,
-            scorer=None if scorer == "own" else scorer,
-            format=None if report_format == "html" else report_format,
-        )
+        language_of(language_model, language_weight)
+    options = {
+        "data": data,
+        "split": split,
+        **search.given,
+        "language_model": language_model,
+        "language_weight": language_weight,
+        "report": report,
+        "encoder_weights": encoder_weights,
+        "cache": cache,
+        "tokeniser": tokeniser,
+        "scorer": None if scorer == "own" else scorer,
+        "format": None if report_format == "html" else report_format,
+    }
+    if run is not None:
+        evaluation = start_evaluation(run, model=model or None, **options)
     else:
-        evaluation = evaluate_predictions(
-            predictions,
-            references,
-            report=report,
-            tokeniser=tokeniser,
-            scorer=scorer,
-            format=report_format,
-            split=split,
-            beam_size=search.beam_size,
-        )
+        evaluation = start_scoring(predictions, references, **options)
     from pipelines.report import score_lines
 
     if lines := score_lines(evaluation):  # none where the answers are withheld

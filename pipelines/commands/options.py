@@ -14,4 +14,17 @@ Cache = Annotated[Path | None, typer.Option("--cache", help="Folder where featur
 Language = Annotated[
     Path | None, typer.Option("--language-model", help="A language model of words that has a say in the search.")
 ]
-Weight = Annotated[float, typer.Option("--language-weight", help="How much of a say; the captioner's own counts 1.")]
+Weight = Annotated[
+    float | None, typer.Option("--language-weight", help="How much of a say, 0.3 by default; the captioner's own is 1.")
+]
+
+
+def language_of(model: Path | None, weight: float | None) -> tuple[Path, float] | None:
+    """A language model and how much of a say it has, or None.
+
+    Raises:
+        typer.BadParameter: the say of no model.
+    """
+    if model is None and weight is not None:
+        raise typer.BadParameter("it goes with --language-model.", param_hint="--language-weight")
+    return None if model is None else (model, 0.3 if weight is None else weight)

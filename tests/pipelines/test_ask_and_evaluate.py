@@ -236,7 +236,9 @@ def test_unreadable_images_are_left_out_and_told(root, tmp_path):
     assert written["evaluated"]["images left out"] == 1 and written["left_out"] > 0
 
 
-@pytest.mark.parametrize(("option", "value"), [("--beam-size", 2), ("--scorer", "coco"), ("--format", "both")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--beam-size", 2), ("--min-words", 2), ("--scorer", "coco"), ("--format", "both")]
+)
 def test_an_option_of_captions_is_refused(root, option, value):
     done = run("evaluate", root / "attends", "--data", root / "data", option, value)
     assert done.exit_code == 1 and f"{option} means nothing to" in done.stderr
