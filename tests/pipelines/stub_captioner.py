@@ -19,12 +19,13 @@ class StubCaptioner:
 
     Args:
         seconds: how long a batch takes.
+        quick: batches at the beginning that take no time.
         grid: where the places of its attention lie, or None.
     """
 
-    def __init__(self, seconds: float = 0.0, grid=(2, 2)):
+    def __init__(self, seconds: float = 0.0, grid=(2, 2), quick: int = 0):
         self.encoder = SimpleNamespace(spec=ImageSpec(8, 8, "raw"), grid=grid)
-        self.seconds = seconds
+        self.seconds, self.quick = seconds, quick
         self.batches = []
 
     def encode(self, pixels, batch_size):
@@ -32,7 +33,7 @@ class StubCaptioner:
         return pixels
 
     def caption_features(self, features, *, beam_size=None, candidates=1, attention=False, batch_size=16):
-        time.sleep(self.seconds)
+        time.sleep(self.seconds if len(self.batches) >= self.quick else 0.0)
         self.batches.append(len(features))
         together = zlib.crc32(np.ascontiguousarray(features).tobytes()) % 1000 / 1000
         return [[self._caption(row, k, together, attention) for k in range(candidates)] for row in features]

@@ -25,6 +25,7 @@ from tests.pipelines.stub_captioner import StubCaptioner
 ROOT = Path(__file__).parents[2]
 OPTIONS = CaptionOptions(batch_size=4)
 PATIENCE = 900.0  # seconds after which something hangs
+MINUTE, HASTE = 60.0, 30.0  # how long a slow network computes, and how long a stop that does not wait for it may take
 
 # The command itself; only the network is a stub, which takes its time.
 COMMAND = """
@@ -32,8 +33,8 @@ COMMAND = """
     from pipelines import caption_command
     from pipelines.cli import main
     from tests.pipelines.stub_captioner import StubCaptioner
-    seconds = float(sys.argv.pop(1))
-    caption_command.load_captioner = lambda *_, loaded=lambda: None: StubCaptioner(seconds)
+    seconds, quick = float(sys.argv.pop(1)), int(sys.argv.pop(1))
+    caption_command.load_captioner = lambda *_, loaded=lambda: None: StubCaptioner(seconds, quick=quick)
     main()
 """
 
@@ -64,9 +65,9 @@ def model(tmp_path):
     return tmp_path / "model"
 
 
-def start(folder, model, output, seconds=0.03, limit=None):
-    command = [sys.executable, "-c", textwrap.dedent(COMMAND), str(seconds), "caption", str(folder), "--model",
-               str(model), "--output", str(output), "--batch-size", "4"]  # fmt: skip
+def start(folder, model, output, seconds=0.03, quick=0, limit=None):
+    command = [sys.executable, "-c", textwrap.dedent(COMMAND), str(seconds), str(quick), "caption", str(folder),
+               "--model", str(model), "--output", str(output), "--batch-size", "4"]  # fmt: skip
 
     def prepare():
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script runs in the background
@@ -148,13 +149,17 @@ def test_killed_twice_with_a_real_network_the_file_has_the_same_bytes(folder, tm
 
 
 def test_control_c_ends_it_and_says_how_to_go_on(folder, model, tmp_path):
-    """The network computes for a minute: whoever waited for it would not be done when patience ends."""
+    """The network computes for a minute: whoever waited for it would not be done in half of that."""
     output = tmp_path / "c.jsonl"
     assert start(folder, model, tmp_path / "quiet.jsonl", seconds=0).wait(PATIENCE) == 3
-    process = start(folder, model, output, seconds=0.05)
-    wait_for_more(process, output)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=PATIENCE)
+    process = start(folder, model, output, seconds=MINUTE, quick=2)
+    try:
+        wait_for_more(process, output)
+        time.sleep(1)  # then the batches that take no time are done
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=HASTE)
+    finally:
+        process.kill()
     assert process.returncode == 130 and "Traceback" not in said
     assert f"Stopped. What is done is in {output}; the same command goes on from there." in said
     assert start(folder, model, output, seconds=0).wait(PATIENCE) == 3
