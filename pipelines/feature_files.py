@@ -82,7 +82,7 @@ class FeatureCache:
         try:
             digests = json.loads(path.read_text(encoding="utf-8"))
             header = path.with_suffix(".npy").stat().st_size - len(digests) * self.bytes_per_image
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return
         if isinstance(digests, list) and header in (128, 192, 256):  # the header: a multiple of 64 bytes
             self._places.update({digest: (path.stem, row) for row, digest in enumerate(digests)})
@@ -196,7 +196,7 @@ class KnownFiles:
     def _read(self, line: str) -> None:
         try:
             name, size, changed, digest = json.loads(line)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return
         self._known[name] = [size, changed, digest]
 

@@ -186,7 +186,7 @@ class Journal:
                 f"{self.path} exists already and was not begun by this command ({self.sidecar.name} is not "
                 "beside it). Nothing was changed: give another --output, or move that file away."
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.sidecar} cannot be read: {error}. Give another --output.") from None
         differing = [
             # What an earlier version did not know of was as it is by default.
@@ -259,7 +259,7 @@ def read_journal(path: Path) -> Iterator[dict]:
             try:
                 record = json.loads(line)
                 record["image"] + ""
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 raise UserError(
                     f"{path}:{number}: this line is damaged. Remove it and repeat the command; what it "
                     "told is made again."

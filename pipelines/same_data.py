@@ -77,7 +77,7 @@ def _noted(run: Path) -> dict | None:
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
         return {"name": before["name"], "splits": before["splits"], "digest": before["digest"], **before}
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({error}). Delete it if you are sure what {run} began with.") from None
 
 

@@ -133,7 +133,7 @@ def drawn_with(root: Path) -> dict | None:
     """The settings that a folder was drawn with, or None if its drawing was not finished."""
     try:
         return json.loads((root / "drawn.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
 
 

@@ -13,6 +13,7 @@ from captioner.errors import UserError
 from captioner.models.sequences.model import WRITES, SequenceModel, log_softmax
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
+from pipelines.datasets.text import read_json
 from pipelines.disk import write_whole
 from pipelines.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.sequences.baselines import NAMES, train_without_recurrence
@@ -118,7 +119,9 @@ def _leave_out_unknown_facts(splits: dict[str, list[SequenceExample]], show: Sho
 
 def _check_data(examples: SequenceData, run: Path) -> None:
     if (run / DATA).is_file():
-        there = json.loads((run / DATA).read_text(encoding="utf-8"))
+        there = read_json(run / DATA)
+        if not isinstance(there, dict) or not {"checksum", "name"} <= there.keys():
+            raise UserError(f"{run / DATA} is damaged. Delete it if you are sure what {run} began with.")
         if there["checksum"] != examples.facts()["checksum"]:
             raise UserError(
                 f"{run} was begun with other examples ({there['name']}). Give another folder with --out, or delete "

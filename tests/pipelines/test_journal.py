@@ -87,11 +87,12 @@ def test_a_folder_where_nothing_may_be_written_is_a_sentence(tmp_path):
         Journal(tmp_path / "file" / "c.jsonl", {})
 
 
-def test_a_damaged_line_is_named(tmp_path):
+@pytest.mark.parametrize("damage", [b"garbage", b'"image": ' + b"[" * 100_000], ids=["garbage", "too deep"])
+def test_a_damaged_line_is_named(tmp_path, damage):
     path = tmp_path / "c.jsonl"
     with Journal(path, {}) as journal:
         journal.append(RECORDS)
-    path.write_bytes(path.read_bytes().replace(b'"image": "2.jpg"', b"garbage"))
+    path.write_bytes(path.read_bytes().replace(b'"image": "2.jpg"', damage))
     with pytest.raises(UserError, match=r"c\.jsonl:3: this line is damaged"):
         list(read_journal(path))
 

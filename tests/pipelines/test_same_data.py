@@ -43,8 +43,9 @@ def test_other_data_is_refused_and_told(tmp_path, change, sentence):
         check_same_data(dataset(**change), tmp_path)
 
 
-def test_a_damaged_note_is_named(tmp_path):
-    (tmp_path / DATA).write_text("[")
+@pytest.mark.parametrize("text", ["[", "[" * 100_000], ids=["cut", "too deep"])
+def test_a_damaged_note_is_named(tmp_path, text):
+    (tmp_path / DATA).write_text(text)
     with pytest.raises(UserError, match=r"data\.json is damaged"):
         check_same_data(dataset(), tmp_path)
 

@@ -172,6 +172,13 @@ def test_the_same_command_ends_with_the_same_weights_and_goes_on_after_a_stop(tr
             assert np.array_equal(whole[name], again[name]), name
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000], ids=["cut", "a list", "too deep"])
+def test_a_damaged_note_of_the_examples_is_named(tmp_path, text):
+    (tmp_path / "data.json").write_text(text)
+    with pytest.raises(UserError, match=r"data\.json is (damaged|not JSON)"):
+        run(tmp_path, "classify")
+
+
 def test_other_settings_or_other_examples_are_refused(trained, tmp_path):
     folder, _ = trained("classify")
     with pytest.raises(UserError, match="a training with other settings"):
