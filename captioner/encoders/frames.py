@@ -109,11 +109,12 @@ class FrameTop(keras.layers.Layer):
         m_tp = top(frame t)_p                               what is seen
         v_t  = max_p relu(W_v m_tp + b_v)                   the frame as one vector
         h_t  = cell([v_t; v_t - v_(t-1)], h_(t-1))          what has happened so far; v_0 = v_1
-        M_tp = m_tp + W_h h_t                               memory; 0 at all places of a frame that is padding
+        M_tp = m_tp + W_h [h_t; v_t]                        memory; 0 at all places of a frame that is padding
 
     The difference tells what changed, which a cell could find out by itself, but learns much more slowly. The cell
     knows the order of the frames, and so does each place of the memory: a decoder that takes the mean over all places
-    can still tell left from right.
+    can still tell left from right. It can tell shapes, too, because v_t is a maximum: in a mean over places a small
+    thing is a few parts in a hundred.
 
     Args:
         top: the trained part of an encoder of images, `(B, ...)` to `(B, P, D)`.
@@ -142,7 +143,7 @@ class FrameTop(keras.layers.Layer):
         self.happened = keras.layers.Dense(size, use_bias=False, name="happened")
         self.vector.build((None, size))
         self.recurrent.build((None, None, 2 * size))
-        self.happened.build((None, self.recurrent.cell.output_size))
+        self.happened.build((None, self.recurrent.cell.output_size + size))
         self.built = True
 
     def call(self, inputs, training=None):
@@ -156,7 +157,7 @@ class FrameTop(keras.layers.Layer):
         before = ops.concatenate([vectors[:, :1], vectors[:, :-1]], axis=1)
         seen = ops.reshape(seen, (-1, frames, self.places, size))
         happened, _ = self.recurrent(ops.concatenate([vectors, vectors - before], axis=-1), mask=real)
-        memory = seen + self.happened(happened)[:, :, None]
+        memory = seen + self.happened(ops.concatenate([happened, vectors], axis=-1))[:, :, None]
         memory = memory * ops.cast(real, memory.dtype)[:, :, None, None]
         return ops.reshape(memory, (-1, frames * self.places, size))
 
