@@ -62,7 +62,7 @@ def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: 
         write_whole(run / TEXT, corpus.identity() + "\n")
         vocabulary.save(run / (WORDS + ".part"))
         os.replace(run / (WORDS + ".part"), run / WORDS)
-    show.problems(corpus.problems, most=1000)
+    show.problems(corpus.problems, most=len(corpus.problems))  # no other command lists them
     loop = TrainingLoop(task, recipe.training, run, progress, show)
     show.say(task.told())
     if progress is None:
