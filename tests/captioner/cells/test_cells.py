@@ -106,7 +106,7 @@ def test_a_vanilla_network_starts_as_it_is_asked_to():
     assert_equal(np.linalg.svd(arrays(exploding.recurrent_kernel)[0])[1], np.full(5, 1.5))
 
 
-def equal_to_keras(cell, layer, weights):
+def assert_equal_to_keras(cell, layer, weights):
     """The cell, with random weights, and Keras' layer with the same ones."""
     inputs, states = numbers(2, 5, 3), [numbers(2, 4, seed=n + 1) for n in range(len(cell.state_sizes()))]
     at_start(cell)
@@ -125,18 +125,18 @@ def side_by_side(gru):
 
 def test_the_lstm_is_that_of_keras():
     theirs = keras.layers.LSTM(4, return_sequences=True, return_state=True)
-    equal_to_keras(LSTMCell(4), theirs, lambda cell: cell.get_weights())
+    assert_equal_to_keras(LSTMCell(4), theirs, lambda cell: cell.get_weights())
 
 
 def test_the_gru_is_that_of_keras():
     theirs = keras.layers.GRU(4, reset_after=False, return_sequences=True, return_state=True)
-    equal_to_keras(GRUCell(4), theirs, side_by_side)
+    assert_equal_to_keras(GRUCell(4), theirs, side_by_side)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "linear"])
 def test_the_vanilla_network_is_that_of_keras(activation):
     theirs = keras.layers.SimpleRNN(4, activation=activation, return_sequences=True, return_state=True)
-    equal_to_keras(RNNCell(4, activation=activation), theirs, lambda cell: cell.get_weights())
+    assert_equal_to_keras(RNNCell(4, activation=activation), theirs, lambda cell: cell.get_weights())
 
 
 def test_both_ways_to_write_a_vanilla_network_are_one():

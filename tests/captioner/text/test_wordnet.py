@@ -19,7 +19,7 @@ def afresh(monkeypatch):
     open_wordnet.cache_clear()
 
 
-def check(found):
+def assert_reads_as_written(found):
     dog, cat = found.synsets("dog")[0], found.synsets("cat")[0]
     # Depths: entity 1, animal 2, dog and cat 3 each: 2 * 2 / (3 + 3).
     assert dog.wup_similarity(cat) == pytest.approx(2 / 3)
@@ -30,13 +30,13 @@ def check(found):
 
 def test_a_folder_without_the_table_that_nltk_wants_is_read(tmp_path, monkeypatch):
     monkeypatch.setenv("WNSEARCHDIR", str(write_wordnet(tmp_path)))
-    check(open_wordnet())
+    assert_reads_as_written(open_wordnet())
     assert open_wordnet() is open_wordnet(), "two seconds, each time"
 
 
 def test_the_usual_places_are_looked_through(tmp_path, monkeypatch):
     monkeypatch.setattr(wordnet, "FOLDERS", (str(tmp_path / "nothing"), str(write_wordnet(tmp_path / "wordnet"))))
-    check(open_wordnet())
+    assert_reads_as_written(open_wordnet())
 
 
 def test_what_is_told_wins_and_a_folder_that_is_no_wordnet_is_passed_over(tmp_path, monkeypatch):
@@ -44,7 +44,7 @@ def test_what_is_told_wins_and_a_folder_that_is_no_wordnet_is_passed_over(tmp_pa
     monkeypatch.setenv("WNSEARCHDIR", str(tmp_path))
     monkeypatch.setenv("WNHOME", str(tmp_path / "home"))
     monkeypatch.setattr(wordnet, "_open_nltk", lambda: pytest.fail("another was opened than the one named"))
-    check(open_wordnet())
+    assert_reads_as_written(open_wordnet())
 
 
 def test_without_wordnet_there_is_none_and_a_sentence_that_helps():
