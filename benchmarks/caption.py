@@ -53,7 +53,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=Path, help="photographs, brought to the size asked for; made here if absent")
     parser.add_argument("--count", type=int, default=64, help="images a round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--size", type=int, default=224, help="what the network is fed")
+    parser.add_argument("--size", type=int, default=224, help="what the network is fed; a --model has its own")
     parser.add_argument("--beam-size", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=16, help="of the captioning")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 16, 32], help="of the bare pass")
@@ -104,10 +104,11 @@ def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) ->
     from pipelines.caption_work import CaptionOptions
 
     captioner = _captioner(options)
+    sees = captioner.settings.encoder.image_size  # a model's own size, whatever the options say
     bare = tf.function(lambda images: captioner.encoder.trunk.model(images, training=False), jit_compile=False)
     noise = np.random.default_rng(0)
     ready = {
-        size: tf.constant(noise.uniform(-120, 140, (size, options.size, options.size, 3)).astype(np.float32))
+        size: tf.constant(noise.uniform(-120, 140, (size, sees, sees, 3)).astype(np.float32))
         for size in options.batch_sizes
     }
     how = CaptionOptions(beam_size=options.beam_size, batch_size=options.batch_size)

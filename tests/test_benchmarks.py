@@ -17,6 +17,9 @@ from benchmarks import (
     reward,
     tokeniser,
 )
+from captioner.models.captioner import ImageCaptioner
+from captioner.settings import CaptionerSettings
+from captioner.text.vocabulary import Vocabulary
 from tests.support_language import running_eagerly
 
 
@@ -78,6 +81,17 @@ def test_the_diversity_benchmark_compares_searches_of_the_same_size():
 def test_the_caption_benchmark_measures_decoding():
     table = caption.main(["--decode", "--count", "2", "--rounds", "1"])
     assert set(table) == {"decode, ms", "decode without draft, ms"} and min(table.values()) > 0
+
+
+@pytest.mark.long
+def test_the_caption_benchmark_shows_a_model_images_of_its_own_size(tmp_path):
+    """Wrong if only models of 224 pixels can be measured: the installed one sees more."""
+    encoder = {"name": "vgg16", "weights": "none", "image_size": 48}
+    decoder = {"units": 4, "embedding_size": 4, "attention_size": 4}
+    settings = CaptionerSettings.model_validate({"encoder": encoder, "decoder": decoder})
+    ImageCaptioner(settings, Vocabulary(["a", "dog"])).save_preset(tmp_path)
+    table = caption.main(["--toy", "--model", str(tmp_path)])
+    assert table["bare, batch 2, images/s"] > 0 and table["ratio"] > 0
 
 
 @pytest.mark.long
