@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 
 from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
-from pipelines.examples import QuestionExample
-from pipelines.questions import evaluate_answers
+from pipelines.data.examples import QuestionExample
+from pipelines.evaluation.answer_metrics import evaluate_answers
 
 _NOUNS = (
     "table chair sofa bed lamp door window wall floor desk book paper pillow blanket curtain cabinet mirror picture "
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> float:
     count = 20 if options.toy else options.questions
     random = Random(0)
     if options.data:
-        from pipelines.datasets.questions import read_questions
+        from pipelines.data.question_datasets import read_questions
 
         asked = [one for one in read_questions(options.data).examples if one.answers][:count]
     else:

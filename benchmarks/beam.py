@@ -45,7 +45,7 @@ def _searcher(size, beams: int, compiled: bool):
 
     from captioner.cells.lstm import LSTMCell
     from captioner.decoders.attention import AttentiveDecoder
-    from captioner.models.networks import CaptionSearcher
+    from captioner.models.captioning.networks import CaptionSearcher
 
     keras.utils.set_random_seed(0)
     decoder = AttentiveDecoder(

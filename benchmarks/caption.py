@@ -84,7 +84,7 @@ def _photographs(options: argparse.Namespace, folder: Path) -> list[Path]:
 
 def _captioner(options: argparse.Namespace):
     """The captioner asked for, or one of Flickr8k's size with random weights."""
-    from captioner.models.captioner import ImageCaptioner
+    from captioner.models.captioning.image_captioner import ImageCaptioner
     from captioner.settings import CaptionerSettings
     from captioner.text.vocabulary import Vocabulary
 
@@ -100,8 +100,8 @@ def _captioner(options: argparse.Namespace):
 def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) -> dict[str, float]:
     import tensorflow as tf
 
-    from pipelines.caption import caption_images
-    from pipelines.caption_work import CaptionOptions
+    from pipelines.inference.jobs.caption_images import caption_images
+    from pipelines.inference.jobs.captioning import CaptionOptions
 
     captioner = _captioner(options)
     sees = captioner.settings.encoder.image_size  # a model's own size, whatever the options say
@@ -157,7 +157,7 @@ def _decoding(options: argparse.Namespace, paths: list[Path]) -> dict[str, float
     """Milliseconds of one thread an image: as it is done, and without JPEG's decoding at a fraction of the size."""
     from PIL.JpegImagePlugin import JpegImageFile
 
-    from captioner.images import ImageSpec, decode_image
+    from captioner.images.decode import ImageSpec, decode_image
 
     spec, kept = ImageSpec(options.size, options.size), JpegImageFile.draft
     times: dict[str, list[float]] = {}
@@ -195,11 +195,11 @@ def _memory(options: argparse.Namespace) -> dict[str, float]:
 def _peak_of_a_job(folder: Path) -> float:
     import resource  # not on Windows
 
-    from captioner.models.captioner import ImageCaptioner
+    from captioner.models.captioning.image_captioner import ImageCaptioner
     from captioner.settings import CaptionerSettings
     from captioner.text.vocabulary import Vocabulary
-    from pipelines.caption import caption_images
-    from pipelines.caption_work import CaptionOptions
+    from pipelines.inference.jobs.caption_images import caption_images
+    from pipelines.inference.jobs.captioning import CaptionOptions
 
     values = {"encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},

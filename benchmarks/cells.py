@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from pipelines.terminal import load_keras
+from pipelines.utils.console import load_keras
 
 REFERENCE = "keras.layers.LSTM"
 CHARACTERS = 65

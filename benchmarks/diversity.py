@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.terminal import load_keras
+from pipelines.utils.console import load_keras
 
 COLUMNS = ("distinct-1", "distinct-2", "different", "best of K", "first", "images/s")
 
@@ -72,10 +72,10 @@ def _options(argv) -> argparse.Namespace:
 
 def _prepared(options):
     """The captioner, what it sees of each image, and the words of each image's references."""
-    from captioner.models.captioner import ImageCaptioner
+    from captioner.models.captioning.image_captioner import ImageCaptioner
     from captioner.text.tokenisers import get_tokeniser
-    from pipelines.datasets import read_dataset
-    from pipelines.sources import open_source
+    from pipelines.data.datasets import read_dataset
+    from pipelines.data.features.sources import open_source
 
     captioner = ImageCaptioner.from_preset(options.model, options.encoder_weights)
     examples = [example for example in read_dataset(options.data).split(options.split) if example.captions]

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from pipelines.terminal import load_keras
+from pipelines.utils.console import load_keras
 
 RATE = 0.3
 

@@ -79,7 +79,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 
 def _images(options: argparse.Namespace, folder: Path) -> list[Path]:
     if options.images:
-        from captioner.images import IMAGE_EXTENSIONS
+        from captioner.images.decode import IMAGE_EXTENSIONS
 
         found = sorted(path for path in options.images.iterdir() if path.suffix.lower() in IMAGE_EXTENSIONS)
         return found[: options.count]
@@ -109,7 +109,7 @@ def _bare_speed(bare, images, count: int) -> float:
 
 def _extract(encoder, paths: list[Path], folder: Path, batch_size: int) -> float:
     """Images a second into a cache that is new each time."""
-    from pipelines.features import extract_features
+    from pipelines.data.features.extract import extract_features
 
     with tempfile.TemporaryDirectory(dir=folder) as cache:
         started = time.perf_counter()

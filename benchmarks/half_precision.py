@@ -8,7 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from pipelines.terminal import load_keras
+from pipelines.utils.console import load_keras
 
 SHOWN = ("bleu_1", "bleu_4", "cider_d")
 
@@ -41,13 +41,13 @@ def main(argv=None) -> dict[str, dict[str, float]]:
 
 
 def _scores(arguments, folder: Path, half: bool) -> dict[str, float]:
-    from captioner.models.captioner import ImageCaptioner
+    from captioner.models.captioning.image_captioner import ImageCaptioner
     from captioner.presets.folder import read_preset
     from captioner.settings import CaptionerSettings
-    from pipelines.datasets import read_dataset
-    from pipelines.decode import decode_source
-    from pipelines.scoring import score_split
-    from pipelines.sources import open_source
+    from pipelines.data.datasets import read_dataset
+    from pipelines.data.features.sources import open_source
+    from pipelines.evaluation.truth_scores import score_split
+    from pipelines.inference.batch_captioning import decode_source
 
     preset = read_preset(arguments.run, kinds={"captioner": CaptionerSettings})
     encoder = preset.settings.encoder.model_copy(update={"half_precision": half})
@@ -64,10 +64,10 @@ def _scores(arguments, folder: Path, half: bool) -> dict[str, float]:
 
 def toy(folder: Path) -> tuple[Path, Path]:
     """A model with random weights and data that was drawn for it."""
-    from captioner.models.captioner import ImageCaptioner
+    from captioner.models.captioning.image_captioner import ImageCaptioner
     from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings
     from captioner.text.vocabulary import Vocabulary
-    from pipelines.datasets import shapes
+    from pipelines.data.datasets import shapes
 
     shapes.draw(folder / "data", sizes={"train": 4, "dev": 4})
     settings = CaptionerSettings(

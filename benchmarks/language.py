@@ -92,7 +92,7 @@ def _model(size, cell):
 
 
 def _our_network(size, cell):
-    from captioner.models.language_networks import StreamNetwork
+    from captioner.models.language.networks import StreamNetwork
 
     return StreamNetwork(_model(size, cell).network, size["rows"])
 
@@ -114,8 +114,8 @@ def _keras_network(size):
 
 def _step_of(network, size, xla):
     from captioner.training.losses import MaskedCrossEntropy
-    from pipelines.loop import compile_network
-    from pipelines.settings import LoopSettings
+    from pipelines.recipes.recipe import LoopSettings
+    from pipelines.training.loop import compile_network
 
     compile_network(network, LoopSettings(clip_norm=1.0, xla=xla), MaskedCrossEntropy(), 1000)
     random = np.random.default_rng(0)

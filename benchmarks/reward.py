@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipelines.terminal import load_keras
+from pipelines.utils.console import load_keras
 
 TOY = ["decoder.units=8", "decoder.embedding_size=4", "decoder.attention_size=4", "training.images_per_batch=4",
        "encoder.image_size=32", "encoder.half_precision=false"]  # fmt: skip
@@ -26,11 +26,11 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--toy", action="store_true")
     options = parser.parse_args(argv)
     load_keras()
-    from pipelines.datasets import read_dataset, shapes
-    from pipelines.dry_run import Noise, self_critical_step
-    from pipelines.prepare import make_batches, prepare_model
-    from pipelines.settings import load_recipe
-    from pipelines.train import compile_captioner
+    from pipelines.data.datasets import read_dataset, shapes
+    from pipelines.recipes.recipe import load_recipe
+    from pipelines.tasks.captioning.build import make_batches, prepare_model
+    from pipelines.tasks.captioning.dry_run import Noise, self_critical_step
+    from pipelines.tasks.captioning.train import compile_captioner
 
     changes = ["encoder.weights=none", "text.minimum_count=1", *(TOY if options.toy else [])]
     recipe = load_recipe("flickr8k-self-critical", changes)

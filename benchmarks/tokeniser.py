@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> float:
 
 
 def _captions(data: Path | None) -> list[str]:
-    from pipelines.datasets import read_dataset, shapes
+    from pipelines.data.datasets import read_dataset, shapes
 
     if data is not None:
         return [text for example in read_dataset(data).examples for text in example.captions]

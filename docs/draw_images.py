@@ -19,9 +19,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from pipelines.datasets import shapes
-from pipelines.pictures import attention_sheet
-from pipelines.shapes.drawing import draw_scene
+from pipelines.data.datasets import shapes
+from pipelines.data.synthetic.drawing import draw_scene
+from pipelines.evaluation.reports.figures import attention_sheet
 
 IMAGES = Path(__file__).with_name("images")
 SCENES, COLUMNS, SEED = 8, 4, 2015

@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from captioner.text.answers import plain
-from pipelines.datasets import clips, shapes
-from pipelines.examples import CaptionExample, DataSet, QuestionExample
+from pipelines.data.datasets import clips, shapes
+from pipelines.data.examples import CaptionExample, DataSet, QuestionExample
 
 
 def check_dataset(dataset: DataSet):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from captioner.images import decode_image, normalise
+from captioner.images.decode import decode_image, normalise
 
 
 def narrow_vgg(depths):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from captioner.models.language import LanguageModel
+from captioner.models.language.language_model import LanguageModel
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings, LanguageTextSettings
 from captioner.text.vocabulary import Vocabulary
 

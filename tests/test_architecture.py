@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 LIGHT = [
     "captioner",
     *(f"captioner.{room}" for room in ("text", "metrics", "images", "settings")),
-    "pipelines.settings",
+    "pipelines.recipes.recipe",
 ]
 
 

@@ -17,7 +17,7 @@ from benchmarks import (
     reward,
     tokeniser,
 )
-from captioner.models.captioner import ImageCaptioner
+from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support_language import running_eagerly

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipelines.cli import app
-from pipelines.settings import load_recipe
+from pipelines.cli.app import app
+from pipelines.recipes.recipe import load_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [

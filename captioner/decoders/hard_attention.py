@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.decoders.attention import AttentiveDecoder
-from captioner.layers.chance import draw
+from captioner.layers.categorical import draw
 
 
 @keras.saving.register_keras_serializable("captioner")

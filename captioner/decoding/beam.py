@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from captioner.decoding.constraints import barred, closed_words
-from captioner.decoding.diverse import choose
+from captioner.decoding.diverse_beam import choose
 from captioner.decoding.rules import FREE, IMPOSSIBLE, Rules, bank_moves
 
 __all__ = ["IMPOSSIBLE", "Searched", "beam_search"]
@@ -57,8 +57,8 @@ def beam_search(
 
     With `groups` the beams are shared out to groups, each of which is a search of its own for `width / groups`
     captions. At each word the groups choose one after the other, and a word that earlier groups have just chosen is
-    worth less (`captioner.decoding.diverse`). The first group searches as if it were alone. The end word costs nothing,
-    since ending is tried for all captions and chosen against none. Two groups may find the same caption.
+    worth less (`captioner.decoding.diverse_beam`). The first group searches as if it were alone. The end word costs
+    nothing, since ending is tried for all captions and chosen against none. Two groups may find the same caption.
 
     Phrases that must occur multiply the beams: N = `rules.banks` banks of each group hold captions that have come
     equally far with them (`captioner.decoding.rules`), and only captions of the last bank may end.

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from captioner.decoding.draw import closed
+from captioner.decoding.logits_filters import closed
 from captioner.decoding.rules import Rules
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from captioner.decoding.constraints import barred, closed_words
-from captioner.decoding.draw import draw, narrowed
+from captioner.decoding.logits_filters import draw, narrowed
 from captioner.decoding.rules import FREE, IMPOSSIBLE, Rules
 
 

@@ -5,11 +5,11 @@ import sys
 import keras
 import numpy as np
 
+from captioner.encoders.backbone import Trunk
 from captioner.encoders.base import Encoder, grid_top, normalised
 from captioner.encoders.pretrained import build_application
-from captioner.encoders.trunk import Trunk
 from captioner.errors import UserError
-from captioner.images import PREPROCESSING, ImageSpec, normalise
+from captioner.images.decode import PREPROCESSING, ImageSpec, normalise
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -82,7 +82,7 @@ def preprocessing_of(application: str) -> str:
     """What a network wants its pixels to be, found by asking its own `preprocess_input`.
 
     Raises:
-        UserError: it is none of those that `captioner.images` knows.
+        UserError: it is none of those that `captioner.images.decode` knows.
     """
     module = sys.modules[getattr(keras.applications, application).__module__]
     probe = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3), np.uint8)

@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from captioner.dropout import Dropout
-from captioner.encoders.trunk import Trunk
+from captioner.encoders.backbone import Trunk
 from captioner.errors import UserError
-from captioner.images import ImageSpec
+from captioner.images.decode import ImageSpec
 from captioner.layers.components import PrincipalComponents
 
 
@@ -14,7 +14,7 @@ class Encoder(keras.layers.Layer):
     """Images to memory: `top(trunk(images))`.
 
     The trunk never changes, so its output may be computed once an image and kept on disk
-    (`pipelines.features`); training then starts at `encoder.top(features)`. An encoder that is trained
+    (`pipelines.data.features.extract`); training then starts at `encoder.top(features)`. An encoder that is trained
     whole has no trunk, and nothing of it may be kept.
 
     Args:
@@ -25,7 +25,7 @@ class Encoder(keras.layers.Layer):
         grid: `(h, w)`, how the P places lie in the picture, or None if they do not.
 
     Call arguments:
-        images: float32 `(B, H, W, 3)`, as `captioner.images.load_image` makes them.
+        images: float32 `(B, H, W, 3)`, as `captioner.images.decode.load_image` makes them.
 
     Returns:
         memory `(B, P, D)`.

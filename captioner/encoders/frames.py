@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from captioner.cells.build import build_cell
-from captioner.clips import PADDING, ClipSpec
 from captioner.encoders.base import Encoder
+from captioner.images.clips import PADDING, ClipSpec
 from captioner.layers.recurrent import Recurrent
 
 
@@ -16,8 +16,8 @@ class FrameEncoder(Encoder):
 
     Every frame goes through the encoder of images, and a recurrent network passes over the frames, so that each place
     of a frame also holds what has happened before it (`FrameTop` has the equations). A clip that is shorter than others
-    is filled up with frames of `captioner.clips.PADDING`; their places in the memory are zeros, which decoders skip
-    (`Decoder.padded`), so that they change nothing.
+    is filled up with frames of `captioner.images.clips.PADDING`; their places in the memory are zeros, which decoders
+    skip (`Decoder.padded`), so that they change nothing.
 
     The trunk of a frozen network sees the frames one by one, and what it makes of a whole clip can be kept on disk.
 
@@ -27,7 +27,7 @@ class FrameEncoder(Encoder):
         cell: name of the recurrent cell that passes over the frames.
 
     Call arguments:
-        images: float32 `(B, F, H, W, 3)`, as `captioner.clips.load_pixels` makes them.
+        images: float32 `(B, F, H, W, 3)`, as `captioner.images.clips.load_pixels` makes them.
 
     Returns:
         memory `(B, F x P, D)`.
@@ -56,7 +56,7 @@ class FrameEncoder(Encoder):
 
 
 class FrameTrunk:
-    """A frozen network that sees clips frame by frame. See `captioner.encoders.trunk.Trunk`, whose methods it has.
+    """A frozen network that sees clips frame by frame. See `captioner.encoders.backbone.Trunk`, whose methods it has.
 
     Args:
         trunk: the network of a single image.

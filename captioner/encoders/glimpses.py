@@ -5,7 +5,7 @@ import keras
 from captioner.cells.build import build_cell
 from captioner.encoders.base import Encoder
 from captioner.errors import UserError
-from captioner.images import ImageSpec
+from captioner.images.decode import ImageSpec
 from captioner.layers.glimpses import GlimpseCore
 
 

@@ -7,7 +7,7 @@ import h5py
 import keras
 import numpy as np
 
-from captioner.encoders.trunk import precision
+from captioner.encoders.backbone import precision
 from captioner.errors import UserError, nearest
 
 

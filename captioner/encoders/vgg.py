@@ -2,11 +2,11 @@
 
 import keras
 
+from captioner.encoders.backbone import Trunk
 from captioner.encoders.base import Encoder, grid_top, normalised, vector_top
 from captioner.encoders.pretrained import build_application
-from captioner.encoders.trunk import Trunk
 from captioner.errors import UserError
-from captioner.images import ImageSpec
+from captioner.images.decode import ImageSpec
 
 LAST_BLOCK = tuple(f"block5_conv{n}" for n in (1, 2, 3, 4))  # VGG16 has three of them
 

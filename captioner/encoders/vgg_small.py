@@ -4,7 +4,7 @@ import keras
 
 from captioner.encoders.base import Encoder, grid_top
 from captioner.errors import UserError
-from captioner.images import ImageSpec
+from captioner.images.decode import ImageSpec
 
 
 @keras.saving.register_keras_serializable("captioner")

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.fusions.base import Fusion
-from captioner.layers.questions import each_question
+from captioner.layers.repeat import each_question
 
 
 @keras.saving.register_keras_serializable("captioner")

@@ -17,7 +17,7 @@ METRICS = Registry(
 ANSWER_METRICS = Registry(
     "metric of answers",
     {
-        "exact_match": "captioner.metrics.answers:ExactMatch",
+        "exact_match": "captioner.metrics.exact_match:ExactMatch",
         "vqa_accuracy": "captioner.metrics.vqa_accuracy:VqaAccuracy",
         "wups": "captioner.metrics.wups:Wups",
     },

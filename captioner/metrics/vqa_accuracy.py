@@ -17,7 +17,7 @@ import re
 
 import numpy as np
 
-from captioner.metrics.answers import AnswerMetric
+from captioner.metrics.exact_match import AnswerMetric
 
 PEOPLE = 3  # as many make an answer wholly right
 FEWEST_ANSWERS = PEOPLE + 1  # with less, no answer can be: one is left out

@@ -19,7 +19,7 @@ and Palmer, 1994.
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics.answers import AnswerMetric
+from captioner.metrics.exact_match import AnswerMetric
 from captioner.text.answers import agreed, items
 from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
 

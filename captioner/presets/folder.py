@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
+from captioner.presets.atomic_folder import new_set, place, state
 from captioner.presets.installed import model_folder
-from captioner.presets.swap import new_set, place, state
 from captioner.settings import Settings, validate
 from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
-from captioner.presets.swap import place
+from captioner.presets.atomic_folder import place
 
 MODELS = Path(__file__).with_name("models")
 CARD, CONFIG = "MODEL_CARD.md", "config.json"

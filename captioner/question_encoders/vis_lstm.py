@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from captioner.layers.questions import each_question
+from captioner.layers.repeat import each_question
 from captioner.question_encoders.base import QuestionEncoder
 
 

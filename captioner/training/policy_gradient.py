@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner.decoding.draw import closed
+from captioner.decoding.logits_filters import closed
 
 
 @keras.saving.register_keras_serializable("captioner")

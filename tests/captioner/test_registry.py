@@ -15,7 +15,7 @@ TABLES = [
     "captioner.decoders:DECODERS",
     "captioner.metrics:METRICS",
     "captioner.text:TOKENISERS",
-    "pipelines.datasets:DATASETS",
+    "pipelines.data.datasets:DATASETS",
 ]
 EVERY = [
     (registry, name)

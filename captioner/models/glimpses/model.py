@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from captioner.errors import UserError
-from captioner.images import DEFAULT_LIMITS, ImageLimits, ImageSpec, decode_image
+from captioner.images.decode import DEFAULT_LIMITS, ImageLimits, ImageSpec, decode_image
 from captioner.models.glimpses.networks import GlimpseNetwork, build_glimpse_network
 from captioner.models.glimpses.settings import GlimpseSettings
 from captioner.presets.folder import read_preset, write_preset

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
-from captioner.clips import MOST_FRAMES, ClipSpec, decode_clip
 from captioner.errors import UserError
-from captioner.images import DEFAULT_LIMITS, ImageLimits
+from captioner.images.clips import MOST_FRAMES, ClipSpec, decode_clip
+from captioner.images.decode import DEFAULT_LIMITS, ImageLimits
 
 
 def read_clip(source, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> np.ndarray:
@@ -14,7 +14,7 @@ def read_clip(source, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> np.nda
 
     Args:
         source: a folder, an animated GIF, any other image, which is a single frame, or an array uint8 `(T, H, W, 3)`;
-            see `captioner.clips.decode_clip`.
+            see `captioner.images.clips.decode_clip`.
         size: pixels each way; frames are stretched to it.
         limits: what is refused before it is decoded.
 

@@ -9,9 +9,9 @@ from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
 from captioner.errors import UserError
-from captioner.models.build import build_decoder
-from captioner.models.captioner import ImageCaptioner
-from captioner.models.networks import CaptionReader, CaptionSearcher
+from captioner.models.captioning.build import build_decoder
+from captioner.models.captioning.image_captioner import ImageCaptioner
+from captioner.models.captioning.networks import CaptionReader, CaptionSearcher
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, validate
 from captioner.text.vocabulary import Vocabulary
 from tests.support import arrays, assert_equal, by_steps, check_decoder, numbers, randomise

@@ -10,7 +10,7 @@ from keras import ops
 
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
-from captioner.models.networks import CaptionNetwork
+from captioner.models.captioning.networks import CaptionNetwork
 from tests.support import arrays, assert_equal, numbers, randomise
 
 WORDS = np.array([[1, 4, 5], [1, 6, 4]])

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from captioner.decoding.beam import beam_search
-from captioner.decoding.draw import draw as draw_one
+from captioner.decoding.logits_filters import draw as draw_one
 from captioner.decoding.sample import sample, uniform_noise
 from tests.captioner.decoding.test_beam import END, FORBIDDEN, START, VOCABULARY, WORDS, Language
 

@@ -9,8 +9,8 @@ from keras import ops
 
 from captioner.encoders import ENCODERS, build_encoder
 from captioner.encoders.application import ApplicationEncoder, preprocessing_of
+from captioner.encoders.backbone import LARGEST, StoredPrecision, precision
 from captioner.encoders.fingerprint import fingerprint, same_weights
-from captioner.encoders.trunk import LARGEST, StoredPrecision, precision
 from captioner.encoders.vgg import VGG16Encoder
 from captioner.encoders.vgg_small import PlaceCode, SmallVGGEncoder
 from captioner.errors import UserError

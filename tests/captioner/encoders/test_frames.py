@@ -6,10 +6,10 @@ import pytest
 from keras import ops
 
 from captioner.cells.build import build_cell
-from captioner.clips import PADDING
 from captioner.decoders import DECODERS
 from captioner.encoders import build_encoder
 from captioner.encoders.frames import FrameEncoder
+from captioner.images.clips import PADDING
 from captioner.settings import CaptionerSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import arrays, assert_equal, numbers, randomise
@@ -115,7 +115,7 @@ def test_every_decoder_skips_places_that_are_padding(name):
 
 def test_a_captioner_of_clips_knows_of_padding():
     """Wrong if the encoder's zeros reach a decoder that takes them for places."""
-    from captioner.models.captioner import ImageCaptioner
+    from captioner.models.captioning.image_captioner import ImageCaptioner
 
     settings = CaptionerSettings.model_validate(
         {
@@ -137,7 +137,7 @@ def test_a_captioner_of_clips_knows_of_padding():
 
 
 def captioner_pixels(captioner, clip):
-    from captioner.clips import load_pixels
+    from captioner.images.clips import load_pixels
 
     return load_pixels(clip, captioner.encoder.spec)
 

@@ -6,7 +6,7 @@ import pytest
 from captioner.errors import UserError
 from captioner.fusions import FUSIONS
 from captioner.fusions.base import with_coordinates
-from captioner.models.visual_qa_build import build_fusion
+from captioner.models.vqa.build import build_fusion
 from captioner.settings import FusionSettings
 from tests.support import assert_equal, assert_every_weight_learns, numbers, randomise, serialised
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from captioner.cells.build import build_cell
 from captioner.layers.glimpses import GlimpseCore, crop, log_density, pyramid, retina
-from captioner.models.captioner import ImageCaptioner
+from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.glimpses.networks import GlimpseNetwork, centred
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.metrics import ANSWER_METRICS
-from captioner.metrics.answers import ExactMatch
+from captioner.metrics.exact_match import ExactMatch
 from captioner.metrics.vqa_accuracy import VqaAccuracy, normalise
 from captioner.metrics.wups import Wups
 from captioner.text import wordnet

@@ -8,12 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from captioner.errors import UserError
-from captioner.models.captioner import ImageCaptioner
+from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.presets.average import average_presets
 from captioner.presets.folder import read_preset
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
-from pipelines.cli import app
+from pipelines.cli.app import app
 from tests.support_encoders import narrow_networks
 
 DECODER = {"units": 3, "embedding_size": 3, "attention_size": 3}

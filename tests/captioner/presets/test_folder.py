@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from captioner.errors import UserError
-from captioner.models.captioner import ImageCaptioner
+from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.presets.folder import checksum, is_preset, read_preset, write_preset
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ from keras import ops
 
 from captioner.cells import CELLS
 from captioner.errors import UserError
-from captioner.models.visual_qa_build import build_question_encoder
+from captioner.models.vqa.build import build_question_encoder
 from captioner.question_encoders import QUESTION_ENCODERS
 from captioner.question_encoders.attending import AttendingQuestions
 from captioner.settings import QuestionSettings

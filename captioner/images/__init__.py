@@ -1,0 +1,1 @@
+"""Images and clips as arrays of pixels: reading, limits, augmentations. Loads without Keras."""

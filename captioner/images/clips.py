@@ -1,0 +1,184 @@
+"""Moving pictures: an animated GIF, or a folder of images -> the frames that an encoder of clips asks for.
+
+walk.gif ──decode_clip──▶ uint8 (f, height, width, 3), f <= F ──clip_batch──▶ float32 (N, F, height, width, 3)
+           frames evenly apart                                  padding behind shorter clips
+"""
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageSequence
+
+from captioner.images.decode import (
+    DEFAULT_LIMITS,
+    IMAGE_EXTENSIONS,
+    ImageError,
+    ImageLimits,
+    ImageSpec,
+    decode_image,
+    load_image,
+    normalise,
+    read_bytes,
+)
+
+MOST_FRAMES = 2000
+# What fills up a clip that has fewer frames than others. No pixel and no feature is as large (`StoredPrecision`), and
+# half precision holds it exactly.
+PADDING = 65504.0
+
+_ALL_FRAMES = 10  # times the pixels that a single image may have
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipSpec(ImageSpec):
+    """What an encoder of clips wants to be fed: some frames of each, every one as `ImageSpec` says.
+
+    Args:
+        frames: F, at most. They are taken evenly from the clip, in the order of time.
+    """
+
+    frames: int = 8
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.frames < 1:
+            raise ValueError(f"A clip needs at least one frame, but {self.frames} are asked for.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.frames, *super().shape)
+
+    @property
+    def frame(self) -> ImageSpec:
+        """What a single frame has to look like."""
+        return ImageSpec(self.height, self.width, self.preprocessing)
+
+
+def even_places(count: int, wanted: int) -> list[int]:
+    """Which `wanted` of `count` frames stand for the clip: the middles of as many parts; all, if there are no more.
+
+    >>> even_places(9, 3), even_places(8, 1), even_places(2, 4)
+    ([1, 4, 7], [4], [0, 1])
+    """
+    return list(range(count)) if count <= wanted else [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
+
+
+def load_pixels(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, name: str = "") -> np.ndarray:
+    """An image or a clip, whichever `spec` asks for: float32 `spec.shape`.
+
+    Raises:
+        ImageError: it cannot be used; the message names it and says why.
+    """
+    if not isinstance(spec, ClipSpec):
+        return load_image(source, spec, limits, name)
+    return pixel_batch([decode_clip(source, spec, limits, name)], spec)[0]
+
+
+def decode_pixels(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, name: str = "") -> np.ndarray:
+    """The uint8 pixels of an image `(H, W, 3)` or of a clip `(f, H, W, 3)`, whichever `spec` asks for."""
+    decode = decode_clip if isinstance(spec, ClipSpec) else decode_image
+    return decode(source, spec, limits, name)
+
+
+def pixel_batch(pixels: Sequence[np.ndarray], spec: ImageSpec) -> np.ndarray:
+    """Decoded images or clips as one array float32 `(N, *spec.shape)`, `PADDING` behind shorter clips."""
+    if not isinstance(spec, ClipSpec):
+        return normalise(np.stack(pixels), spec)
+    batch = np.full((len(pixels), *spec.shape), PADDING, np.float32)
+    for row, frames in zip(batch, pixels, strict=True):
+        row[: len(frames)] = normalise(frames, spec.frame)
+    return batch
+
+
+def decode_clip(source, spec: ClipSpec, limits: ImageLimits = DEFAULT_LIMITS, name: str = "") -> np.ndarray:
+    """The frames of a clip: uint8 RGB `(f, height, width, 3)`, f at most `spec.frames`, at least 1.
+
+    Args:
+        source: a folder whose images are the frames, in the order of the numbers in their names; the path or the bytes
+            of an animated GIF, of which a frame that is shown n times as long as the shortest counts n times; any
+            other image, which is a single frame; or an array uint8 `(T, H, W, 3)`.
+        spec: how many frames, and of which size; they are stretched to it.
+        limits: what is refused before it is decoded.
+        name: what to call the clip in messages; a path needs none.
+
+    Raises:
+        ImageError: there are no frames, too many, or one cannot be read.
+    """
+    if isinstance(source, np.ndarray) and source.ndim == 4:
+        name = name or "clip"
+        if source.dtype != np.uint8 or source.shape[-1] != 3 or not source.size:
+            reason = f"frames have to be an array uint8 (T, H, W, 3), but this one is {source.dtype} {source.shape}"
+            raise ImageError(name, reason)
+        return _decoded([source[place] for place in even_places(len(source), spec.frames)], spec, limits, name)
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+        return _from_folder(Path(source), spec, limits, name)
+    if isinstance(source, str | os.PathLike):
+        name = name or os.fspath(source)
+        source = read_bytes(source, limits)
+    if isinstance(source, bytes) and source.startswith(b"GIF"):
+        return _from_gif(source, spec, limits, name or "clip")
+    return _decoded([source], spec, limits, name)
+
+
+def folder_frames(folder: Path) -> list[Path]:
+    """The images of a folder as the frames of a clip: sorted by the numbers in their names, frame2 before frame10."""
+    images = [one for one in folder.iterdir() if one.suffix.lower() in IMAGE_EXTENSIONS and one.is_file()]
+    stills = [one for one in images if one.suffix.lower() != ".gif"]  # a GIF among them is a clip of its own
+    return sorted(stills or images, key=_by_number)
+
+
+def _from_folder(folder: Path, spec: ClipSpec, limits: ImageLimits, name: str) -> np.ndarray:
+    try:
+        images = folder_frames(folder)
+    except OSError as error:
+        raise ImageError(name or str(folder), f"this folder may not be read ({error.strerror})") from None
+    _check_count(len(images), name or str(folder))
+    return _decoded([images[place] for place in even_places(len(images), spec.frames)], spec, limits)
+
+
+def _from_gif(data: bytes, spec: ClipSpec, limits: ImageLimits, name: str) -> np.ndarray:
+    first = decode_image(data, spec, limits, name)  # refuses what is too large, or no image
+    frames, shown = [first], []
+    try:
+        with Image.open(BytesIO(data), formats=["GIF"]) as animation:
+            count = animation.n_frames
+            _check_count(count, name)
+            if count * animation.width * animation.height > _ALL_FRAMES * limits.max_pixels:
+                size = f"{count:,} frames of {animation.width:,} x {animation.height:,} pixels"
+                limit = f"the limit is {_ALL_FRAMES * limits.max_pixels:,} pixels in all"
+                raise ImageError(name, f"too large: {size}, {limit}")
+            for number, frame in enumerate(ImageSequence.Iterator(animation)):
+                shown.append(frame.info.get("duration") or 0)
+                if number:
+                    frames.append(decode_image(frame.convert("RGBA"), spec, limits, name))
+    except ImageError:
+        raise
+    except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
+        raise ImageError(name, f"damaged GIF at frame {len(frames) + 1}: {error}") from error
+    # Programs that write GIFs turn equal frames in a row into one that is shown longer.
+    unit = min((time for time in shown if time), default=0)
+    times = [max(round(time / unit), 1) if unit else 1 for time in shown]
+    _check_count(sum(times), name)
+    places = np.repeat(np.arange(len(frames)), times)
+    return np.stack([frames[places[place]] for place in even_places(len(places), spec.frames)])
+
+
+def _check_count(count: int, name: str) -> None:
+    if not count:
+        raise ImageError(name, "this folder holds no images that could be the frames of a clip")
+    if count > MOST_FRAMES:
+        raise ImageError(name, f"it has {count:,} frames, and a clip has at most {MOST_FRAMES:,}")
+
+
+def _decoded(frames, spec: ClipSpec, limits: ImageLimits, name: str = "") -> np.ndarray:
+    return np.stack([decode_image(frame, spec, limits, name) for frame in frames])
+
+
+def _by_number(path: Path) -> tuple:
+    parts = re.split(r"(\d+)", path.stem)
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)

@@ -1,0 +1,1 @@
+"""Image captioners: encoder, decoder and vocabulary as one model."""

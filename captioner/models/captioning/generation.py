@@ -1,0 +1,116 @@
+"""Captions of images whose features are at hand: searched for or drawn, batch by batch, as text."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioner.decoding.rules import IMPOSSIBLE
+from captioner.errors import UserError
+from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
+from captioner.models.captioning.sampling import Sampling, keys_of
+from captioner.models.captioning.search_constraints import rules_of, width_of
+from captioner.settings import SearchSettings
+from captioner.text.tokenisers import get_tokeniser
+from captioner.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A sentence about an image.
+
+    text: the sentence.
+    words: its words, as the tokeniser counts them.
+    score: mean log-probability a word, the end word included, in nats; 0 would be certainty.
+    attention: `(words, P)`, where the decoder looked before each word, if it looks and if that was asked for.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    score: float
+    attention: np.ndarray | None = None
+
+
+def write_captions(
+    captioner,
+    features: np.ndarray,
+    *,
+    beam_size: int | None,
+    candidates: int,
+    attention: bool,
+    batch_size: int,
+    search: SearchSettings,
+    sampling: Sampling | None,
+    keys: Sequence[bytes] | None,
+) -> list[list[Caption]]:
+    """See `ImageCaptioner.caption_features`; `captioner` is one."""
+    write = _writer(captioner, features, beam_size, candidates, batch_size, search, sampling, keys)
+    captions = []
+    for start in range(0, len(features), batch_size):
+        batch = np.asarray(features[start : start + batch_size], "float32")
+        found = write(fill_up(batch, batch_size), slice(start, start + batch_size))
+        found = {name: values[: len(batch), :candidates] for name, values in found.items()}
+        looked = _attention(captioner, batch, found["words"], batch_size) if attention else None
+        for row in range(len(batch)):
+            captions.append(_captions_of(captioner.vocabulary, found, row, None if looked is None else looked[row]))
+            if not captions[-1]:
+                raise UserError(
+                    f"There is no caption of {search.minimum_words} to {search.max_words} words that keeps to all that "
+                    "is asked of it. Ask for less."
+                )
+    return captions
+
+
+def _writer(captioner, features, beam_size, candidates, batch_size, search, sampling, keys) -> Callable:
+    """A function from a full batch, and its place among all features, to what a searcher or a sampler finds."""
+    rules = rules_of(search, captioner.vocabulary)
+    if sampling is None:
+        width = width_of(search, beam_size)
+        if not 1 <= candidates <= width:
+            raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
+        diverse = (search.groups, search.diversity if search.groups > 1 else 0.0)
+        options = (width, search.max_words, search.length_penalty, captioner.fusion, *diverse, rules)
+        searcher = captioner.compiled(CaptionSearcher, batch_size, *options)
+        return lambda batch, place: searcher.predict_on_batch(batch)
+    if rules.always:
+        raise UserError(
+            "Captions in which words must occur are searched for; they cannot be drawn by chance. Leave out the words, "
+            "or sampling."
+        )
+    if candidates < 1:
+        raise UserError(f"{candidates} captions are not to be had; ask for one or more.")
+    noise = sampling.noise(keys_of(features) if keys is None else keys, candidates, search.max_words)
+    options = (*sampling.narrowing, False, captioner.fusion, rules)
+    sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), *options)
+    return lambda batch, place: sampler.predict_on_batch({"image": batch, "noise": fill_up(noise[place], batch_size)})
+
+
+def _attention(captioner, features, words, batch_size):
+    edge = np.full((*words.shape[:2], 1), captioner.vocabulary.start_id, "int32")
+    return captioner.read(features, np.concatenate([edge, words, edge], axis=2), batch_size).get("attention")
+
+
+def _captions_of(vocabulary: Vocabulary, found, row: int, looked) -> list[Caption]:
+    captions = []
+    for index in range(found["words"].shape[1]):
+        length, total = int(found["lengths"][row, index]), float(found["log_probabilities"][row, index])
+        if total < IMPOSSIBLE / 2:
+            continue  # there are fewer captions than beams
+        ended = bool(found["ended"][row, index]) if "ended" in found else True
+        words = vocabulary.decode(found["words"][row, index, :length])
+        captions.append(
+            Caption(
+                text=get_tokeniser(vocabulary.tokeniser).detokenise(words),
+                words=tuple(words),
+                score=total / (length + ended),
+                attention=None if looked is None else looked[index, :length],
+            )
+        )
+    return captions
+
+
+def fill_up(values: np.ndarray, rows: int) -> np.ndarray:
+    """Repeats the last row until there are `rows`."""
+    if len(values) == rows:
+        return values
+    return np.concatenate([values, np.repeat(values[-1:], rows - len(values), axis=0)])

@@ -1,0 +1,77 @@
+"""What images may look like that captions describe, for decoders that reconstruct the image from the words."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from captioner.models.captioning.scoring import encoded, room
+from captioner.text.tokenisers import get_tokeniser
+from captioner.text.vocabulary import Vocabulary
+
+
+class CaptionImaginer(keras.Model):
+    """Images as the decoder sees them, and as it imagines them from captions alone.
+
+    Args:
+        see: layer. `image` to memory `(B, P, D)`.
+        decoder: one with `imagine`, such as `RecurrentVisualDecoder`.
+
+    Call arguments:
+        inputs: `{"image": (B, ...), "words": int (B, C, T)}`, captions with start word.
+
+    Returns:
+        dictionary `seen (B, D)` and `imagined (B, C, T, D)`, after each word.
+    """
+
+    def __init__(self, see, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.see = see
+        self.decoder = decoder
+
+    def call(self, inputs):
+        images, captions, length = inputs["words"].shape
+        memory = self.see(ops.cast(inputs["image"], "float32"))
+        imagined = self.decoder.imagine(ops.reshape(inputs["words"], (images * captions, length)))
+        return {
+            "seen": self.decoder.prepare(memory)["seen"],
+            "imagined": ops.reshape(imagined, (images, captions, length, -1)),
+        }
+
+
+def imagines(captioner) -> bool:
+    """Whether a captioner's decoder can say what an image looks like that words describe."""
+    return hasattr(captioner.decoder, "imagine")
+
+
+def images_and_captions(
+    captioner, features: np.ndarray, captions: Sequence[Sequence[str]], batch_size: int = 32
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image vectors, and the image vectors that captions describe after their last word.
+
+    Args:
+        captioner: an `ImageCaptioner` whose decoder imagines.
+        features: `(N, ...)`.
+        captions: of each image at least one, any number.
+
+    Returns:
+        `(N, D)` and `(M, D)`, the M captions in the order of their images.
+    """
+    tokenise = get_tokeniser(captioner.vocabulary.tokeniser).tokenise
+    words = [[tokenise(text) for text in given] for given in captions]
+    width = max(map(len, words))
+    length = room(max(len(each) for given in words for each in given))
+    ids = np.full((len(words), width, length), Vocabulary.pad_id, "int32")
+    for image, given in enumerate(words):
+        ids[image, : len(given)] = [encoded(captioner.vocabulary, each, length) for each in given]
+    seen, imagined = [], []
+    batch_size = min(batch_size, len(words))
+    for start in range(0, len(words), batch_size):
+        chunk = np.asarray(features[start : start + batch_size], "float32")
+        read = captioner.read(chunk, ids[start : start + batch_size], batch_size, CaptionImaginer)
+        seen.append(read["seen"])
+        for values, given in zip(read["imagined"], words[start : start + batch_size], strict=True):
+            # Where the last word has been read; the start word is at 0.
+            imagined += [values[row, len(each)] for row, each in enumerate(given)]
+    return np.concatenate(seen), np.array(imagined)

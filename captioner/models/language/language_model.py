@@ -1,0 +1,286 @@
+"""The language model: how likely texts are, and new ones."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from captioner.cells.build import build_cell
+from captioner.cells.window import WindowCell
+from captioner.errors import UserError
+from captioner.models.base.sampling_options import Joiner, checked_options
+from captioner.models.language.networks import LanguageNetwork, LanguageReader, LanguageWriter
+from captioner.models.language.numpy_lstm import QuickLSTM, QuickWriter
+from captioner.presets.folder import read_preset, write_preset
+from captioner.presets.weights import load_checked_weights
+from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
+from captioner.text.tokenisers import get_tokeniser
+from captioner.text.vocabulary import Vocabulary
+
+WRITTEN_AT_ONCE = 32  # words between two looks at what was drawn; a terminal shows them together
+READ_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class ScoredText:
+    """How likely a text is.
+
+    text: as it was given.
+    words: its words (or characters).
+    log_probabilities: of each word given those before it, in nats; that of the end follows where the model has learned
+        that texts end.
+    unknown: how many words are not in the vocabulary. They count as `<unk>`.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    log_probabilities: np.ndarray
+    unknown: int
+
+    @property
+    def log_probability(self) -> float:
+        return float(np.sum(self.log_probabilities, dtype="float64"))
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean negative log-probability: among how many equally likely words the model had to choose."""
+        return float(np.exp(-self.log_probability / max(len(self.log_probabilities), 1)))
+
+
+class LanguageModel:
+    """A recurrent network that predicts the next word or character, and the words it knows.
+
+    Args:
+        settings: how the network is built; saved in the preset.
+        vocabulary: the words, in id order.
+
+    Example:
+
+        model = LanguageModel.from_preset("runs/language-characters")
+        print(model.sample(500, temperature=0.8, prompt="def ", seed=1))
+        model.score(["the cat is small", "small the is cat"])       # [ScoredText(...), ScoredText(...)]
+    """
+
+    def __init__(self, settings: LanguageModelSettings, vocabulary: Vocabulary):
+        self.settings = settings
+        self.vocabulary = vocabulary
+        self.metadata: dict[str, Any] = {}
+        self.network = build_network(settings, len(vocabulary))
+        self._compiled: dict[tuple, Any] = {}
+
+    @classmethod
+    def from_preset(cls, folder: str | Path):
+        """Loads a model that `captioner language train` or `save_preset` wrote.
+
+        Raises:
+            UserError: a file is missing, damaged, from another preset, or of another kind of model.
+        """
+        preset = read_preset(Path(folder), kinds={"language_model": LanguageModelSettings})
+        model = cls(preset.settings, preset.vocabulary)
+        load_checked_weights(model.network, preset.weights)
+        model.metadata = preset.metadata
+        return model
+
+    def save_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
+        """Writes the model as a folder that is all one needs to use it."""
+        import keras
+
+        import captioner
+
+        facts = {
+            "captioner": captioner.__version__,
+            "keras": keras.__version__,
+            "parameters": int(self.network.count_params()),
+            "vocabulary_size": len(self.vocabulary),
+        }
+        write_preset(
+            Path(folder), self.settings, self.vocabulary, self.network.save_weights, {**facts, **(metadata or {})}
+        )
+
+    def sample(self, length: int, **options) -> str:
+        """Writes a text of `length` words or characters, the prompt before it; see `stream` for the options."""
+        return "".join(self.stream(length, **options))
+
+    def stream(
+        self,
+        length: int,
+        *,
+        prompt: str = "",
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        chunk: int = WRITTEN_AT_ONCE,
+    ) -> Iterator[str]:
+        """Writes a text piece by piece; all pieces joined are the text, the prompt first.
+
+        Where a document ends, a line break follows and another one begins.
+
+        Args:
+            length: words or characters to write after the prompt.
+            prompt: how the text begins.
+            temperature: below 1 likely words become likelier; 1 is the model's own distribution, 0 always takes the
+                likeliest word.
+            top_k, top_p: see `captioner.decoding.logits_filters.narrowed`.
+            seed: the same seed gives the same text.
+            chunk: words written before they are shown.
+
+        Raises:
+            UserError: the prompt has a character or word that the model does not know, or a number is out of range.
+        """
+        options = checked_options(temperature, top_k, top_p)
+        ids = [self.vocabulary.start_id, *self._known_ids(prompt)]
+        text = Joiner(self.vocabulary)
+        yield text.add(ids[1:])
+        random = np.random.default_rng(seed)
+        # Everything but the last word is read before; that one is what the writer begins with.
+        write, last = self._writer(ids[:-1], chunk, options), ids[-1]
+        while length > 0:
+            drawn = write(last, random.random(chunk))[:length]
+            last, length = drawn[-1], length - len(drawn)
+            yield text.add(drawn)
+
+    def _writer(self, read, chunk, options):
+        """A function from the last word and noise to the next words, after the words `read`."""
+        closed = {self.vocabulary.pad_id, self.vocabulary.start_id, self.vocabulary.unknown_id}
+        if not self.settings.ends:
+            closed.add(self.vocabulary.end_id)
+        arguments = (self.vocabulary.start_id, self.vocabulary.end_id, tuple(sorted(closed)), tuple(options.items()))
+        if QuickLSTM.fits(self.network):
+            return QuickWriter(self.network, *arguments).after(read).write
+        writer = self._compile(LanguageWriter, chunk, *arguments)
+        states = self.network.start(1)
+        for word in read:  # a prompt is short, and each length would be compiled by itself
+            _, states = self.network.step(np.array([word]), states)
+        states = [np.asarray(state) for state in states]
+
+        def write(last, noise):
+            nonlocal states
+            inputs = {"word": np.array([last], "int32"), "noise": noise[None].astype("float32"), "states": states}
+            written = writer.predict_on_batch(inputs)
+            states = written["states"]
+            return written["words"][0].tolist()
+
+        return write
+
+    def score(self, texts: Sequence[str]) -> list[ScoredText]:
+        """How likely texts are; each is read from its beginning."""
+        vocabulary = self.vocabulary
+        tokenise = get_tokeniser(vocabulary.tokeniser).tokenise
+        words = [tokenise(text) for text in texts]
+        close = [vocabulary.end_id] if self.settings.ends else []
+        ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(each), *close], "int32") for each in words]
+        read = self.read([(one[:-1], one[1:]) for one in ids])["log_probabilities"]
+        return [
+            ScoredText(text, tuple(each), values, int(np.count_nonzero(one == vocabulary.unknown_id)))
+            for text, each, values, one in zip(texts, words, read, ids, strict=True)
+        ]
+
+    def read(self, pieces, rows: int = 64, inside: np.ndarray | None = None) -> dict[str, list[np.ndarray]]:
+        """Reads pieces of text, each from a zero state, several side by side and however long they are.
+
+        Args:
+            pieces: pairs of int arrays `(N,)`: the words to read, and the words that are to come after each.
+            rows: pieces side by side.
+            inside: which numbers of all states side by side to tell after each word.
+
+        Returns:
+            dictionary of lists, one entry a piece: `log_probabilities` `(N,)` of the words to come, and `inside`
+            `(N, len(inside))`, if it was asked for, in half precision.
+        """
+        lanes = _lanes([len(read) for read, _ in pieces], min(rows, max(len(pieces), 1)))
+        length = max((sum(len(pieces[index][0]) for index in lane) for lane in lanes), default=0)
+        steps = -(-length // READ_AT_ONCE)
+        shape = (len(lanes), steps * READ_AT_ONCE)
+        words, targets, reset = np.zeros(shape, "int32"), np.zeros(shape, "int32"), np.zeros(shape, bool)
+        places = {}
+        for row, lane in enumerate(lanes):
+            at = 0
+            for index in lane:
+                read, coming = pieces[index]
+                places[index] = (row, slice(at, at + len(read)))
+                words[places[index]], targets[places[index]] = read, coming
+                reset[row, at : at + 1] = True
+                at += len(read)
+        found = self._read_lanes(words, targets, reset, inside)
+        return {name: [values[places[index]] for index in range(len(pieces))] for name, values in found.items()}
+
+    def _read_lanes(self, words, targets, reset, inside):
+        reader = self._compile(LanguageReader, len(words), inside is not None)
+        states, parts = [np.asarray(state) for state in self.network.start(len(words))], []
+        for start in range(0, words.shape[1], READ_AT_ONCE):
+            now = np.s_[:, start : start + READ_AT_ONCE]
+            inputs = {"words": words[now], "targets": targets[now], "reset": reset[now], "states": states}
+            part = reader.predict_on_batch(inputs)
+            states = part.pop("states")
+            if inside is not None:
+                part["inside"] = part["inside"][..., inside].astype("float16")
+            parts.append(part)
+        return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]} if parts else {}
+
+    def _known_ids(self, prompt: str) -> list[int]:
+        words = get_tokeniser(self.vocabulary.tokeniser).tokenise(prompt)
+        ids = self.vocabulary.encode_words(words)
+        for word, number in zip(words, ids, strict=True):
+            if number == self.vocabulary.unknown_id:
+                kind = "character" if self.vocabulary.tokeniser == "characters" else "word"
+                raise UserError(
+                    f"The prompt has the {kind} {word!r}, which the model has never seen: it knows "
+                    f"{len(self.vocabulary) - 4:,} {kind}s (see vocabulary.txt). Leave it out."
+                )
+        return ids
+
+    def _compile(self, kind, shape, *arguments):
+        """A compiled network, one for inputs of each shape."""
+        key = (kind, shape, *arguments)
+        if key not in self._compiled:
+            self._compiled[key] = kind(self.network, *arguments)
+            # XLA is quick where single words are written and slow to begin with.
+            self._compiled[key].compile(jit_compile=kind is LanguageWriter)
+        return self._compiled[key]
+
+
+def build_network(settings: LanguageModelSettings, vocabulary_size: int) -> LanguageNetwork:
+    """The network as the settings say, all weights made.
+
+    Raises:
+        UserError: settings that do not go together, or an unknown cell.
+    """
+    model = settings.model
+    size = model.embedding_size if model.embedding == "learned" else 0
+    if model.tie_embeddings and size != model.units:
+        raise UserError(
+            f"`model.tie_embeddings` needs a learned embedding as large as a layer: model.embedding_size = {size}, "
+            f"model.units = {model.units}."
+        )
+    if model.name == "window":
+        cell = WindowCell(model.units, model.window, name="cell")
+    else:
+        cell = build_cell(
+            model.cell, model.units, layers=model.layers, dropout=model.dropout, connection=model.connection,
+            options=model.cell_options,
+        )  # fmt: skip
+    return LanguageNetwork(vocabulary_size, cell, size, model.dropout, model.tie_embeddings, name="language")
+
+
+def unused_by_window(settings: LanguageNetworkSettings) -> list[str]:
+    """Settings that were chosen and that a window, which has one hidden layer and no cell, does not have."""
+    if settings.name != "window":
+        return []
+    plain = LanguageNetworkSettings()
+    chosen = ("cell", "cell_options", "layers", "connection")
+    return [name for name in chosen if getattr(settings, name) != getattr(plain, name)]
+
+
+def _lanes(lengths: Sequence[int], rows: int) -> list[list[int]]:
+    """Which pieces are read one after the other in each of `rows` lanes, so that the longest lane is short."""
+    lanes: list[list[int]] = [[] for _ in range(rows)]
+    heap = [(0, row) for row in range(rows)]
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        filled, row = heapq.heappop(heap)
+        lanes[row].append(index)
+        heapq.heappush(heap, (filled + lengths[index], row))
+    return lanes

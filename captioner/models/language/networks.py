@@ -1,0 +1,239 @@
+"""The ways a language model is put to work, as Keras models that share its weights.
+
+`LanguageNetwork` is the model itself. `StreamNetwork` learns, `LanguageReader` reads given words and `LanguageWriter`
+writes new ones.
+
+Letters: B rows, T words, V vocabulary.
+"""
+
+import itertools
+
+import keras
+from keras import ops
+
+from captioner.cells.base import RecurrentCell
+from captioner.decoding.logits_filters import closed, draw, narrowed
+from captioner.dropout import Dropout
+from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
+from captioner.layers.recurrent import Recurrent
+
+# As many words as that are projected once for all steps of a sample; of a larger vocabulary each word by itself.
+MOST_PROJECTED = 512
+
+
+class LanguageNetwork(keras.Model):
+    """Scores of each next word, given the words before it.
+
+        e_t      = embedding of word t
+        h_t, s_t = cells(e_t, s_{t-1})
+        p(word t + 1) = softmax(h_t W + b)
+
+    Dropout falls on embedded words, between layers and on h.
+
+    Args:
+        vocabulary_size: int, V.
+        cell: a recurrent cell, or a stack of them.
+        embedding_size: int; 0 for one-hot words.
+        dropout: float.
+        tie_embeddings: bool. W is the transposed embedding.
+
+    Call arguments:
+        words: int `(B, T)`.
+
+    Returns:
+        logits `(B, T, V)`.
+    """
+
+    def __init__(self, vocabulary_size, cell, embedding_size, dropout=0.0, tie_embeddings=False, **kwargs):
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        if embedding_size:
+            self.embedding = WordEmbedding(vocabulary_size, embedding_size, name="embedding")
+        else:
+            self.embedding = OneHotEmbedding(vocabulary_size, name="embedding")
+        self.recurrent = Recurrent(cell, name="recurrent")
+        self.dropout = Dropout(dropout, name="dropout")
+        self.tie_embeddings = tie_embeddings
+        self.embedding.build((None,))
+        self.recurrent.build((None, None, embedding_size or vocabulary_size))
+        if not tie_embeddings:
+            self.output_kernel = self.add_weight(
+                (cell.output_size, vocabulary_size), initializer="glorot_uniform", name="output_kernel"
+            )
+        self.output_bias = self.add_weight((vocabulary_size,), initializer="zeros", name="output_bias")
+        self.built = True
+
+    @property
+    def cell(self) -> RecurrentCell:
+        return self.recurrent.cell
+
+    def start(self, rows):
+        """The state before the first word: a list of `(B, size)`."""
+        return self.cell.get_initial_state(batch_size=rows)
+
+    def read(self, words, states=None, reset=None, training=False):
+        """Words `(B, T)` to `(logits (B, T, V), states after the last word)`; see `Recurrent` for `reset`."""
+        vectors = self.dropout(self.embedding(words), training=training)
+        outputs, states = self.recurrent(vectors, initial_state=states, reset=reset, training=training)
+        return self.logits(self.dropout(outputs, training=training)), states
+
+    def call(self, words, training=False):
+        return self.read(words, training=training)[0]
+
+    def step(self, words, states):
+        """One word `(B,)` a row to `(logits (B, V), new states)`."""
+        return self.advance(self.cell.project(self.embedding(words)), states)
+
+    def advance(self, projected, states):
+        """As `step`, from the projected inputs of the words."""
+        output, states = self.cell.advance(projected, states)
+        return self.logits(output), states
+
+    def logits(self, outputs):
+        kernel = ops.transpose(self.embedding.embeddings) if self.tie_embeddings else self.output_kernel
+        return ops.matmul(outputs, ops.cast(kernel, outputs.dtype)) + self.output_bias
+
+
+class StreamNetwork(keras.Model):
+    """Learns B streams side by side, T words at a time: truncated back-propagation through time.
+
+    The states that a batch ends with are what the next one begins with; gradients do not go back into the batch before.
+    The states are variables of this network, so that a checkpoint holds them.
+
+    Args:
+        network: a `LanguageNetwork`.
+        rows: int, B.
+        carry_state: whether the states go on. If not, each batch begins with zeros.
+
+    Call arguments:
+        inputs: `{"words": int (B, T), "reset": bool (B, T)}`; where `reset` is True the states are zeroed before the
+            word is read.
+
+    Returns:
+        logits `(B, T, V)`.
+
+    Reference: Williams & Peng 1990, the variant with h = h' = T.
+    """
+
+    def __init__(self, network, rows, carry_state=True, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        sizes = network.cell.state_sizes() if carry_state else []
+        self.carried = [
+            self.add_weight((rows, size), initializer="zeros", trainable=False, name=f"carried_{index}")
+            for index, size in enumerate(sizes)
+        ]
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not self.carried:
+            return self.network(inputs["words"], training=training)
+        states = [ops.cast(state, self.compute_dtype) for state in self.carried]
+        logits, states = self.network.read(inputs["words"], states, inputs["reset"], training=training)
+        if training:
+            for variable, state in zip(self.carried, states, strict=True):
+                variable.assign(state)
+        return logits
+
+
+class LanguageReader(keras.Model):
+    """Reads given words: how likely each was.
+
+    Args:
+        network: a `LanguageNetwork`.
+        look_inside: whether to give all states after each word, too.
+
+    Call arguments:
+        inputs: `{"words": int (B, T), "targets": int (B, T), "reset": bool (B, T), "states": list of (B, size)}`.
+
+    Returns:
+        dictionary `log_probabilities` `(B, T)` of the targets, `states` after the last word, and `inside`
+        `(B, T, sum of sizes)` if it was asked for.
+    """
+
+    def __init__(self, network, look_inside=False, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.look_inside = look_inside
+        self.recurrent = Recurrent(_Showing(network.cell)) if look_inside else None
+
+    def call(self, inputs):
+        if self.look_inside:
+            inside, states = self.recurrent(
+                self.network.embedding(inputs["words"]), initial_state=inputs["states"], reset=inputs["reset"]
+            )
+            logits = self.network.logits(self.network.cell.shown(self.recurrent.cell.apart(inside)))
+        else:
+            logits, states = self.network.read(inputs["words"], inputs["states"], inputs["reset"])
+        log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        chosen = ops.take_along_axis(log_probabilities, inputs["targets"][:, :, None], axis=-1)
+        read = {"log_probabilities": ops.squeeze(chosen, axis=-1), "states": states}
+        return {**read, "inside": inside} if self.look_inside else read
+
+
+class _Showing(RecurrentCell):
+    """A cell that puts out all its states, side by side."""
+
+    def __init__(self, cell, **kwargs):
+        super().__init__(sum(cell.state_sizes()), **kwargs)
+        self.cell, self.state_size, self.built = cell, cell.state_size, True
+
+    def project(self, inputs):
+        return self.cell.project(inputs)
+
+    def advance(self, projected, states):
+        _, states = self.cell.advance(projected, states)
+        return ops.concatenate(states, axis=-1), states
+
+    def apart(self, outputs):
+        """The states `(..., size)` that were put out side by side."""
+        ends = list(itertools.accumulate(self.cell.state_sizes()))
+        return [outputs[..., begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+class LanguageWriter(keras.Model):
+    """Free running: draws one word after the other.
+
+    A document that ends is followed by another one, which begins with zero states.
+
+    Args:
+        network: a `LanguageNetwork`.
+        start, end: ids of the words that begin and end documents.
+        forbidden: ids never drawn.
+        options: `temperature`, `top_k` and `top_p` of `captioner.decoding.logits_filters.narrowed`.
+
+    Call arguments:
+        inputs: `{"word": int (1,), "noise": (1, T) uniform in [0, 1), "states": list of (1, size)}`; `word` was drawn
+            or given last and is read first.
+
+    Returns:
+        dictionary `words` int `(1, T)` and `states` after all of them but the last were read.
+    """
+
+    def __init__(self, network, start, end, forbidden, options):
+        super().__init__()
+        self.network = network
+        self.start, self.end, self.options = start, end, dict(options)
+        self.closed = closed(network.vocabulary_size, forbidden)
+
+    def call(self, inputs):
+        network, noise = self.network, inputs["noise"]
+        steps = noise.shape[1]
+        whole = network.vocabulary_size <= MOST_PROJECTED
+        if whole:
+            table = network.cell.project(network.embedding(ops.arange(network.vocabulary_size)))
+
+        def grow(t, last, words, states):
+            ended = last == self.end
+            states = [ops.where(ended[:, None], ops.zeros_like(state), state) for state in states]
+            read = ops.where(ended, self.start, last)
+            projected = ops.take(table, read, axis=0) if whole else network.cell.project(network.embedding(read))
+            logits, states = network.advance(projected, states)
+            weights = narrowed(ops.cast(logits, "float32") + self.closed, **self.options)
+            drawn = draw(weights, ops.take(noise, t, axis=1))
+            words = ops.where(ops.arange(steps) == t, drawn[:, None], words)
+            return t + 1, drawn, words, states
+
+        loop = (ops.convert_to_tensor(0, "int32"), inputs["word"], ops.zeros((1, steps), "int32"), inputs["states"])
+        _, _, words, states = ops.while_loop(lambda t, *_: t < steps, grow, loop, maximum_iterations=steps)
+        return {"words": words, "states": states}

@@ -1,0 +1,115 @@
+"""Settings to the layers of a network that answers questions: the one place where their names are resolved."""
+
+import inspect
+
+from captioner.cells.build import build_cell
+from captioner.errors import UserError, nearest
+from captioner.fusions import FUSIONS
+from captioner.fusions.base import Fusion
+from captioner.models.captioning.build import build_decoder
+from captioner.models.sequences.reader import SequenceReader
+from captioner.models.vqa.heads import ClassHead, WordHead
+from captioner.models.vqa.networks import VisualQANetwork
+from captioner.question_encoders import QUESTION_ENCODERS
+from captioner.question_encoders.base import QuestionEncoder
+from captioner.settings import FusionSettings, QuestionSettings, VisualQASettings
+
+
+def build_visual_qa(settings: VisualQASettings, vocabulary_size: int, classes: int, encoder) -> VisualQANetwork:
+    """The network as the settings say; parts that its fusion does without are left out.
+
+    Args:
+        settings: all of the model's.
+        vocabulary_size: words of questions, and of answers where they are written.
+        classes: answers to choose from.
+        encoder: what images go through.
+
+    Raises:
+        UserError: a name or an option is unknown, or settings contradict each other.
+    """
+    if encoder.padded or hasattr(encoder.top, "look"):
+        raise UserError(
+            f"The encoder {settings.encoder.name} does not go with questions: they are asked about whole images. "
+            "Use vgg16, vgg19, vgg_small or keras_application."
+        )
+    fusion = build_fusion(settings.fusion, encoder.grid)
+    questions = build_question_encoder(settings.question, vocabulary_size) if fusion.asks else None
+    looks = fusion.looks or (questions is not None and questions.looks)
+    if settings.answer.name == "classes":
+        answer = settings.answer
+        head = ClassHead(classes, hidden=answer.hidden, activation=answer.activation, dropout=answer.dropout)
+    else:
+        if settings.text.maximum_size is not None:
+            raise UserError("text.maximum_size would leave words of answers out; it goes with answer.name = classes.")
+        head = WordHead(settings.fusion.size, build_decoder(settings.answer.decoder, vocabulary_size))
+    return VisualQANetwork(encoder.top if looks else None, questions, fusion, head, name="visual_qa")
+
+
+def build_question_encoder(settings: QuestionSettings, vocabulary_size: int) -> QuestionEncoder:
+    """The question encoder called `settings.name`.
+
+    Raises:
+        UserError: there is no such encoder or cell, or it has no such option.
+    """
+    encoder_class = QUESTION_ENCODERS.get(settings.name)
+    taken = _taken(encoder_class, QuestionEncoder)
+    own = sorted(
+        taken
+        - {"self", "kwargs", "vocabulary_size", "embedding_size", "embedding", "dropout", "reader", "cells", "units"}
+    )
+    _check_options(f"question encoder {settings.name}", settings.options, own)
+    common = {
+        "embedding_size": settings.embedding_size,
+        "embedding": settings.embedding,
+        "dropout": settings.dropout,
+        **settings.options,
+        "name": "question",
+    }
+    cell = settings.model_dump(include={"layers", "dropout", "connection"}) | {"options": settings.cell_options}
+    try:
+        if "cells" in taken:
+            names = ("forward", "backward")[: 2 if settings.bidirectional else 1]
+            common["cells"] = [build_cell(settings.cell, settings.units, **cell, name_=name) for name in names]
+        elif "units" in taken:
+            common["units"] = settings.units
+        else:
+            common["reader"] = SequenceReader(
+                cell_options=settings.cell_options,
+                **settings.model_dump(include={"cell", "units", "layers", "bidirectional", "dropout", "connection"}),
+                name="reader",
+            )
+        return encoder_class(vocabulary_size, **common)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"The question encoder {settings.name} cannot be made: {error}") from None
+
+
+def build_fusion(settings: FusionSettings, grid) -> Fusion:
+    """The fusion called `settings.name`, for places that lie in a `grid` `(h, w)`, or None.
+
+    Raises:
+        UserError: there is no such fusion, or it has no such option.
+    """
+    fusion_class = FUSIONS.get(settings.name)
+    own = sorted(_taken(fusion_class, Fusion) - {"self", "kwargs", "size", "dropout", "grid"})
+    _check_options(f"fusion {settings.name}", settings.options, own)
+    try:
+        return fusion_class(settings.size, settings.dropout, grid, **settings.options, name="fusion")
+    except (ValueError, TypeError) as error:
+        raise UserError(f"The fusion {settings.name} cannot be made: {error}") from None
+
+
+def _check_options(what: str, options: dict, own: list[str]) -> None:
+    for option in options:
+        if option not in own:
+            has = f"it has {', '.join(own)}" if own else "it has none"
+            raise UserError(f"The {what} has no option `{option}`; {has}.{nearest(option, own)}")
+
+
+def _taken(part: type, base: type) -> set[str]:
+    """The arguments of a part's constructors."""
+    return {
+        name
+        for owner in part.__mro__
+        if issubclass(owner, base) and "__init__" in vars(owner)
+        for name in inspect.signature(owner.__init__).parameters
+    }

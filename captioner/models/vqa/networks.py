@@ -1,0 +1,160 @@
+"""The ways a network that answers questions is put to work, as Keras models that share their weights.
+
+`VisualQANetwork` learns; `Seer` makes the memory of images, once for all questions; `Answerer` scores classes,
+`AnswerSearcher` writes answers, `AnswerReader` reads given ones, and `Looker` tells where was looked.
+
+Letters: B images, Q questions of each, R = B x Q rows, T words of a question, A of an answer, K classes, P places.
+"""
+
+import keras
+from keras import ops
+
+from captioner.decoding.beam import beam_search
+from captioner.models.captioning.networks import END, PAD, START, UNKNOWN, log_probabilities_of, step_of
+
+
+class VisualQANetwork(keras.Model):
+    """Scores of answers to questions about images.
+
+    Args:
+        see: layer. `image` to memory `(B, P, D)`; None if the image is never seen.
+        questions: question encoder; None if nothing is asked.
+        fusion: any fusion.
+        head: `ClassHead` or `WordHead`.
+
+    Call arguments:
+        inputs: `{"image": (B, ...), "questions": int (B, Q, T)}`, and `"words": int (B, Q, A)`, the answers without
+            their last word, where they are written.
+
+    Returns:
+        logits `(B, Q, K)`, or `(B, Q, A, V)` where answers are written.
+    """
+
+    def __init__(self, see, questions, fusion, head, **kwargs):
+        super().__init__(**kwargs)
+        self.see, self.questions, self.fusion, self.head = see, questions, fusion, head
+
+    @property
+    def writes(self):
+        """Whether answers are written word by word."""
+        return hasattr(self.head, "decoder")
+
+    @property
+    def looks_by(self):
+        """What one row of `Looker` is: a "words" of the question, a "hops" of the fusion, or None."""
+        if hasattr(self.fusion, "hops"):
+            return "hops"
+        return "words" if self.fusion.asks and hasattr(self.questions, "attention_size") else None
+
+    def join(self, memory, words, training=False):
+        """`(features (R, F), extras)` from memory `(B, P, D)`, or None, and questions `(R, T)`."""
+        asked, extras = {}, {}
+        if self.questions is not None:
+            outputs, question, extras = self.questions(words, memory=memory, training=training)
+            asked = {"question": question, "words": outputs, "real": words != PAD}
+        features, more = self.fusion(memory=memory, rows=words.shape[0], **asked, training=training)
+        return features, {**extras, **more}
+
+    def call(self, inputs, training=False):
+        memory = None if self.see is None else self.see(ops.cast(inputs["image"], "float32"), training=training)
+        images, count, length = inputs["questions"].shape
+        features, _ = self.join(memory, ops.reshape(inputs["questions"], (images * count, length)), training)
+        if not self.writes:
+            return ops.reshape(self.head(features, training=training), (images, count, -1))
+        words = ops.reshape(inputs["words"], (images * count, inputs["words"].shape[-1]))
+        logits, _ = self.head.decoder(words, self.head(features, places=memory), training=training)
+        return ops.reshape(logits, (images, count, *logits.shape[1:]))
+
+
+class Seer(keras.Model):
+    """`image` `(B, ...)` to memory `(B, P, D)`."""
+
+    def __init__(self, see):
+        super().__init__()
+        self.see = see
+
+    def call(self, image):
+        return self.see(ops.cast(image, "float32"))
+
+
+class _Using(keras.Model):
+    """A model over a network's parts; inputs hold `"questions" (B, T)` and, if it looks, `"memory" (B, P, D)`."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def join(self, inputs):
+        return self.network.join(inputs.get("memory"), inputs["questions"])
+
+
+class Answerer(_Using):
+    """Log-probabilities of all classes `(B, K)`, from their scores z.
+
+        softmax    log p_k = z_k - log sum_j exp(z_j)       one answer is right
+        sigmoid    log p_k = -log(1 + exp(-z_k))            each is right or not by itself
+
+    Both put the classes in the same order.
+
+    Args:
+        probabilities: "softmax" or "sigmoid": what the scores were trained as.
+    """
+
+    def __init__(self, network, probabilities):
+        super().__init__(network)
+        self.probabilities = probabilities
+
+    def call(self, inputs):
+        features, _ = self.join(inputs)
+        scores = ops.cast(self.network.head(features), "float32")
+        return ops.log_sigmoid(scores) if self.probabilities == "sigmoid" else ops.log_softmax(scores, axis=-1)
+
+
+class AnswerSearcher(_Using):
+    """The best written answers: `words` int `(B, K, A)`, `lengths` `(B, K)`, `log_probabilities` `(B, K)`.
+
+    Args:
+        beam_size, max_words, length_penalty: see `beam_search`.
+    """
+
+    def __init__(self, network, beam_size, max_words, length_penalty):
+        super().__init__(network)
+        self.options = {"width": beam_size, "max_words": max_words, "length_penalty": length_penalty}
+
+    def call(self, inputs):
+        features, _ = self.join(inputs)
+        head, rows = self.network.head, inputs["questions"].shape[0]
+        memory = head(features, places=inputs.get("memory"))
+        searched = beam_search(
+            step_of(head.decoder, memory),
+            head.decoder.start(memory, captions=self.options["width"]),
+            batch_size=rows,
+            start=START,
+            end=END,
+            forbidden=(PAD, UNKNOWN),
+            **self.options,
+        )
+        return searched._asdict()
+
+
+class AnswerReader(_Using):
+    """How likely given answers are: log-probabilities `(B, C, A)` of the words 1..A of `"answers" (B, C, A + 1)`, which
+    have start and end word; 0 where there is padding."""
+
+    def call(self, inputs):
+        features, _ = self.join(inputs)
+        head = self.network.head
+        rows, count, length = inputs["answers"].shape
+        words = ops.reshape(inputs["answers"], (rows * count, length))
+        logits, _ = head.decoder(words[:, :-1], head(features, places=inputs.get("memory")))
+        targets = words[:, 1:]
+        read = ops.where(targets == PAD, 0.0, log_probabilities_of(targets, logits))
+        return ops.reshape(read, (rows, count, length - 1))
+
+
+class Looker(_Using):
+    """Attention weights: `(B, hops, P)` of a fusion that attends, else `(B, T, P)` of a question encoder that does."""
+
+    def call(self, inputs):
+        _, extras = self.join(inputs)
+        return extras["looks"] if self.network.looks_by == "hops" else extras["attention"]

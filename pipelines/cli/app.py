@@ -1,0 +1,60 @@
+"""The command line. Nothing heavy is imported until a command needs it, so that `--help` answers at once.
+
+Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some inputs were skipped and are listed; 130 stopped
+by Ctrl-C.
+"""
+
+import os
+
+import typer
+
+from pipelines.cli.ask import ask
+from pipelines.cli.average import average
+from pipelines.cli.caption import caption
+from pipelines.cli.check import check
+from pipelines.cli.compare import compare
+from pipelines.cli.data import clips, shapes
+from pipelines.cli.evaluate import evaluate
+from pipelines.cli.features import features
+from pipelines.cli.language import language_app
+from pipelines.cli.list_names import list_names
+from pipelines.cli.retrieval import rank
+from pipelines.cli.score import score
+from pipelines.cli.sequence import app as sequence_app
+from pipelines.cli.train import train
+from pipelines.utils.console import command, stop
+
+# Read when TensorFlow and Keras are loaded.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+app = typer.Typer(
+    name="captioner",
+    help="Recurrent networks that look at pictures and write about them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Make the data that comes with the program.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(language_app, name="language")
+app.add_typer(sequence_app, name="sequence")
+
+for function in (train, caption, ask, evaluate, score, rank, average, compare, features, check):
+    command(app)(function)
+command(app, "list")(list_names)
+for function in (shapes, clips):
+    command(data_app)(function)
+
+
+def main():
+    """What the console script `captioner` runs."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        stop("Stopped.")
+
+
+if __name__ == "__main__":
+    main()

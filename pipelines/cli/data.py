@@ -1,0 +1,48 @@
+"""`captioner data ...`: the data that comes with the program."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option(help="A new folder.")]
+Seed = Annotated[int, typer.Option(help="The same seed draws the same pixels and words.")]
+Size = Annotated[list[str] | None, typer.Option(help="Pictures of a split, like train=1000; may be repeated.")]
+ImageSize = Annotated[int, typer.Option(help="Pixels each way.")]
+
+
+def shapes(out: Out, seed: Seed = 0, size: Size = None, image_size: ImageSize = 64):
+    """Draw scenes of coloured shapes with captions and questions."""
+    from pipelines.data.datasets.shapes import SIZES, draw
+
+    _draw("shapes", draw, out, seed, size, SIZES, image_size)
+
+
+def clips(out: Out, seed: Seed = 0, size: Size = None, image_size: ImageSize = 64):
+    """Draw clips, animated GIFs in which a shape moves, with captions that say in which direction."""
+    from pipelines.data.datasets.clips import SIZES, draw
+
+    _draw("clips", draw, out, seed, size, SIZES, image_size)
+
+
+def _draw(
+    what: str, draw: Callable, out: Path, seed: int, size: list[str] | None, usual: Mapping[str, int], image_size: int
+) -> None:
+    from pipelines.utils.progress import Show
+
+    sizes = _sizes(size) or usual
+    show = Show()
+    with show.progress(what.capitalize()) as advance:
+        draw(out, seed, sizes, image_size, advance)
+    show.say(f"The {what} are in {out}")
+
+
+def _sizes(given: list[str] | None) -> dict[str, int]:
+    sizes = {}
+    for one in given or []:
+        split, _, number = one.partition("=")
+        if not number.isdigit():
+            raise typer.BadParameter(f"{one!r} is not understood; write it like train=1000.", param_hint="--size")
+        sizes[split] = int(number)
+    return sizes

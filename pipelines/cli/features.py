@@ -1,0 +1,42 @@
+"""`captioner features`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import Cache, Weights
+from pipelines.utils.console import SKIPPED, load_keras
+
+
+def features(
+    data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    encoder: Annotated[str, typer.Option(help="See `captioner list encoders`.")] = "vgg16",
+    kind: Annotated[str, typer.Option("--features", help="grid or fc7.")] = "grid",
+    pool: Annotated[int, typer.Option(help="As encoder.pool of the recipe: 2 halves the grid, 1 leaves it.")] = 1,
+    application: Annotated[
+        str, typer.Option(help="Of the encoder keras_application: which network, such as EfficientNetB0.")
+    ] = "",
+    image_size: Annotated[int, typer.Option(min=1, help="Height and width at which images are seen.")] = 224,
+    encoder_weights: Weights = None,
+    cache: Cache = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+):
+    """Compute and keep what a frozen network sees in the images of a data set, where `train` looks for it."""
+    load_keras()
+    from captioner.encoders import build_encoder
+    from captioner.settings import EncoderSettings, validate
+    from pipelines.data.datasets import read_dataset
+    from pipelines.data.features.extract import extract_features
+    from pipelines.utils.progress import Show
+
+    show = Show()
+    images = list(dict.fromkeys(example.image for example in read_dataset(data).examples))
+    options = {"name": encoder, "features": kind, "pool": pool, "application": application, "image_size": image_size}
+    network = build_encoder(validate(EncoderSettings, options, "the options"), encoder_weights)
+    with show.images("Features") as advance:
+        store = extract_features(
+            network, images, cache or Path("runs") / "cache", batch_size, advance, lambda plan: show.say(str(plan))
+        )
+    show.problems(store.problems, most=1000)
+    return SKIPPED if store.problems else 0

@@ -1,0 +1,96 @@
+"""`captioner language ...`. As in `pipelines.cli.app`, nothing heavy is imported until a command needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.probes import gradients, tasks
+from pipelines.utils.console import command, load_keras
+
+language_app = typer.Typer(help="Language models: train, sample, score, and look inside.", no_args_is_help=True)
+
+Run = Annotated[Path, typer.Argument(help="Folder of the run, or any preset of a language model.")]
+Texts = Annotated[list[str] | None, typer.Option("--text", help="A text; may be repeated.")]
+File = Annotated[Path | None, typer.Option("--file", help="A text file.")]
+
+
+@command(language_app)
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe of kind language (`captioner list recipes`), or a TOML file.")
+    ],
+    data: Annotated[Path | None, typer.Option(help="A text file, or a folder of text files.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, like model.cell=gru; may be repeated.")
+    ] = None,
+):
+    """Train a language model. Stopped at any moment, the same command goes on."""
+    from pipelines.recipes.recipe import load_recipe
+
+    chosen = load_recipe(recipe, settings or [], kind="language")
+    load_keras()
+    from pipelines.tasks.language.train import train as train_language
+
+    train_language(chosen, out or Path("runs") / chosen.name, data=data)
+
+
+@command(language_app)
+def sample(
+    run: Run,
+    length: Annotated[int, typer.Option(min=1, help="Characters or words to write.")] = 500,
+    prompt: Annotated[str, typer.Option(help="How the text begins.")] = "",
+    temperature: Annotated[float, typer.Option(help="Below 1: safer; 1: as learned; 0: always the likeliest.")] = 0.8,
+    top_k: Annotated[int, typer.Option(help="Draw from the likeliest words only; 0: from all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Draw from the fewest words with this probability; 1: from all.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 0,
+):
+    """Let a model write; the text appears as it is drawn."""
+    load_keras()
+    from pipelines.tasks.language.sample import stream_sample
+
+    stream_sample(run, length, prompt, temperature, top_k, top_p, seed, sys.stdout)
+
+
+@command(language_app)
+def score(
+    run: Run,
+    text: Texts = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file with a text on each line.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="scores.jsonl or .csv, with each word's share; else a table.")
+    ] = None,
+):
+    """Tell how likely texts are: log-probability and perplexity."""
+    if not text and file is None:
+        raise typer.BadParameter('give texts with --text "...", or a file with --file.')
+    load_keras()
+    from pipelines.tasks.language.score import score_texts
+
+    score_texts(run, text or [], file, output)
+
+
+@command(language_app, "inspect")
+def look_inside(
+    run: Run,
+    text: Texts = None,
+    file: File = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("cells.html"),
+    cell: Annotated[
+        str | None, typer.Option(help="The cell to show, as LAYER:UNIT; by default the best one for each signal.")
+    ] = None,
+    characters: Annotated[int, typer.Option(min=200, help="At most that much of the text is read.")] = 60_000,
+):
+    """Colour a text by what single cells remember, and find the cells that follow something readable."""
+    if text and file:
+        raise typer.BadParameter("give either --text or --file.")
+    load_keras()
+    from pipelines.tasks.language.analysis.cell_inspection import inspect_run
+
+    inspect_run(run, text or [], file, output, cell, characters)
+
+
+command(language_app)(gradients)
+command(language_app)(tasks)

@@ -1,0 +1,66 @@
+"""`captioner rank`: recall at 1, 5 and 10 of captions for images and of images for captions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import Cache, Data, Weights
+from pipelines.utils.console import SKIPPED, say, table
+
+
+def rank(
+    run: Annotated[Path, typer.Argument(help="Folder of the run, or any model.")],
+    data: Data = None,
+    split: Annotated[str | None, typer.Option(help="The split to rank; test by default.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="likelihood, reconstruction or both; reconstruction by default where the model can do it."),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(min=2, help="Images of the pool; 200 by likelihood, else all by default.")
+    ] = None,
+    captions: Annotated[
+        int | None, typer.Option(min=1, help="Captions of each; 1 by likelihood, else all by default.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for what was found.")] = None,
+    encoder_weights: Weights = None,
+    cache: Cache = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
+):
+    """Find the caption of an image among those of others, and the image of a caption: recall at 1, 5 and 10."""
+    from pipelines.tasks.captioning.retrieval import WAYS, rank_run
+
+    ways = {None: (), "both": WAYS, **{way: (way,) for way in WAYS}}
+    if by not in ways:
+        raise typer.BadParameter("there are three: likelihood, reconstruction and both.", param_hint="--by")
+    ranking = rank_run(
+        run, data, split, by=ways[by], images=images, captions=captions, output=output,
+        encoder_weights=encoder_weights, cache=cache, batch_size=batch_size,
+    )  # fmt: skip
+    tell(ranking)
+    if output is not None:
+        say(f"Written to {output}", error=True)
+    return SKIPPED if ranking.left_out else 0
+
+
+def tell(ranking) -> None:
+    """Prints the pool, and a table for each of the two questions."""
+    facts = ranking.facts
+    say(f"The pool, {facts['split']}: {facts['pool']}.")
+    if ranking.left_out:
+        say(f"{ranking.left_out:,} of these images could not be read and are left out.", error=True)
+    for what, ways in ranking.found.items():
+        guessed = ranking.chance[what]
+        of = facts["captions"] if what.startswith("the caption") else facts["images"]
+        rows = [[by, *_cells(one, guessed), f"{one.median_rank:g}"] for by, one in ways.items()]
+        rows.append(["chance", *(f"{100 * share:.2f}" for share in guessed.at.values()), f"{guessed.median_rank:g}"])
+        table([f"find {what}, of {of:,}, by", *(f"R@{depth}" for depth in guessed.at), "median rank"], rows)
+    say(
+        "R@K: how many times of 100 a right one is among the first K; in brackets, how many times as often as by "
+        "chance."
+    )
+
+
+def _cells(one, guessed) -> list[str]:
+    return [f"{100 * share:.1f} ({share / guessed.at[depth]:.1f} x)" for depth, share in one.at.items()]

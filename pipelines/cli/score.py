@@ -1,0 +1,113 @@
+"""`captioner score`: how likely given captions are for their images."""
+
+from functools import partial
+from math import exp
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import Weights
+from pipelines.utils.console import SKIPPED, load_keras, printable, say, table
+
+SHOWN = 50  # characters of a caption in the table
+MOST = 10  # problems that are told one by one
+
+
+def score(
+    captions: Annotated[
+        list[str],
+        typer.Argument(
+            help="A csv, tsv or jsonl file with image and caption; a data set's folder; or an image and its captions."
+        ),
+    ],
+    model: Annotated[Path, typer.Option(help="Folder of the run, or any model.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="scores.jsonl or .csv; else they are printed.")
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Tell each word's share as well.")] = False,
+    split: Annotated[str | None, typer.Option(help="Of a data set's folder; all of it by default.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Where a file's images are; by default beside it, or in images/ there.")
+    ] = None,
+    encoder_weights: Weights = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+):
+    """Tell how likely given captions are: log-probability and perplexity. Stopped, the same command goes on."""
+    from captioner.presets.folder import read_preset
+    from captioner.settings import CaptionerSettings
+    from pipelines.inference.jobs.caption_rows import given_rows, read_rows
+    from pipelines.inference.jobs.scoring import checked_output, identity, score_rows
+    from pipelines.utils.progress import Show
+
+    first, *texts = captions
+    if split and (texts or not Path(first).is_dir()):
+        raise typer.BadParameter("it is for a data set's folder.", param_hint="--split")
+    output = checked_output(output)
+    rows, problems = (given_rows(Path(first), texts), []) if texts else read_rows(Path(first), split, images)
+    preset = read_preset(model, kinds={"captioner": CaptionerSettings})
+    found, faults = [], list(map(str, problems))
+
+    def keep(record, row):
+        if "error" in record:
+            faults.append(f"{row.place or row.image}: {record['error']}")
+        elif output is None:
+            found.append(record)
+
+    with Show(quiet=output is None).progress("Captions") as advance:
+        summary = score_rows(
+            rows, partial(_load, model, encoder_weights), output, model=identity(preset),
+            each_word=words, batch_size=batch_size, progress=advance, show=keep,
+        )  # fmt: skip
+    for fault in faults[:MOST]:
+        say(printable(fault), error=True)
+    if len(faults) > MOST:
+        more = f'; the lines with "error" in {output} tell them all' if output else ""
+        say(f"... and {len(faults) - MOST:,} more{more}", error=True)
+    if output is None:
+        (_tell_words if words else _tell)(found, alone=bool(texts))
+        say(str(summary))
+    else:
+        say(f"{summary} {output}", error=True)
+        if summary.faults:
+            say(f'{summary.faults:,} could not be scored (the lines with "error")', error=True)
+    return SKIPPED if summary.faults or problems else 0
+
+
+def _load(model: Path, encoder_weights: Path | None):
+    load_keras()
+    from captioner.models.captioning.image_captioner import ImageCaptioner
+
+    return ImageCaptioner.from_preset(model, encoder_weights)
+
+
+def _tell(records: list[dict], alone: bool) -> None:
+    rows = [
+        [
+            *([] if alone else [record["image"]]),
+            _shortened(record["caption"]),
+            f"{record['log_probability']:.2f}",
+            f"{record['score']:.2f}",
+            f"{record['perplexity']:.1f}",
+            ", ".join(record["unknown"]),
+        ]
+        for record in records
+    ]
+    if rows:
+        table([*([] if alone else ["image"]), "caption", "log p (nats)", "a word", "perplexity", "unknown words"], rows)
+
+
+def _tell_words(records: list[dict], alone: bool) -> None:
+    for record in records:
+        say("" if alone else record["image"])
+        each = zip([*record["each_word"], "(end)"], record["each_log_probability"], strict=True)
+        unknown = set(record["unknown"])
+        rows = [
+            [word, f"{value:.2f}", f"{exp(value):.4f}", "unknown" if word in unknown else ""] for word, value in each
+        ]
+        total = f"{record['log_probability']:.2f}"
+        table(["word", "log p (nats)", "p", ""], [*rows, ["all", total, f"{exp(record['log_probability']):.2g}", ""]])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."

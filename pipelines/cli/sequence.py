@@ -1,0 +1,45 @@
+"""`captioner sequence`: use a network over sequences, and see what sharing weights over time buys."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.utils.console import command, load_keras, say, table
+
+app = typer.Typer(help="Label, classify, translate and describe with a trained model.", no_args_is_help=True)
+
+
+@command(app)
+def predict(
+    texts: Annotated[
+        list[str], typer.Argument(help="Texts; facts such as count=1; clips (folders of numbered images, GIFs).")
+    ],
+    model: Annotated[Path, typer.Option(help="Folder of the run, or any preset.")],
+    beam_size: Annotated[int | None, typer.Option("--beam-size", min=1, help="Where a sentence is written.")] = None,
+    scores: Annotated[bool, typer.Option("--scores", help="Also the mean log-probability, first.")] = False,
+):
+    """Print what a model makes of each text: a label, a tag for each word, a translation, a sentence."""
+    load_keras()
+    from captioner.models.sequences.model import SequenceModel
+
+    for made in SequenceModel.from_preset(model).predict(texts, beam_size=beam_size):
+        say(f"{made.score:.4f}\t{made.text}" if scores else made.text)
+
+
+@command(app)
+def sharing(
+    cell: Annotated[str, typer.Option(help="See `captioner list cells`.")] = "lstm",
+    units: Annotated[int, typer.Option(min=1)] = 32,
+    most_words: Annotated[int, typer.Option(min=5, max=20, help="Longest caption to learn from.")] = 10,
+    captions: Annotated[int, typer.Option(min=50, help="Captions to learn from.")] = 400,
+    epochs: Annotated[int, typer.Option(min=1)] = 40,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+):
+    """Learn from short sentences, test on longer ones: weights shared over time, or one set for each position."""
+    load_keras()
+    from pipelines.tasks.sequences.sharing import compare_sharing, table_of
+
+    found = compare_sharing(cell, units, most_words, captions, epochs, seed, say)
+    say(f"Words tagged rightly (x 100) after learning from {found.captions:,} captions of at most {most_words} words:")
+    table(*table_of(found))

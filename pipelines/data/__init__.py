@@ -1,0 +1,1 @@
+"""Data sets, their checks, and cached features."""

@@ -1,0 +1,89 @@
+"""Folders on disk -> examples: one file a data set, and `read_dataset`, which finds out which one a folder
+is.
+
+A reader is a module with `recognise(root) -> bool`, `read(root) -> DataSet` and `EXPECTS`, a line that says
+which files it looks for.
+"""
+
+from pathlib import Path
+
+from captioner.errors import UserError
+from captioner.registry import Registry
+from pipelines.data.examples import DataSet
+
+DATASETS = Registry(
+    "data set layout",
+    {
+        "shapes": "pipelines.data.datasets.shapes",
+        "clips": "pipelines.data.datasets.clips",
+        "flickr8k": "pipelines.data.datasets.flickr8k",
+        "flickr30k": "pipelines.data.datasets.flickr30k",
+        "coco": "pipelines.data.datasets.coco",
+        "karpathy": "pipelines.data.datasets.karpathy",
+        "table": "pipelines.data.datasets.table",
+    },
+)
+
+
+def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
+    """Reads the data set of captions in the folder `root`. Images are looked up, never opened.
+
+    Args:
+        root: the folder.
+        name: a layout of `DATASETS`; by default the one that recognises the folder. A plain table is the most
+            general layout, so it counts only where no other layout fits.
+
+    Raises:
+        UserError: there is no such folder, no layout or several fit, or nothing in it could be read.
+    """
+    return read_layout(DATASETS, root, name, "captions")
+
+
+def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str) -> DataSet:
+    """Reads the folder `root` in the layout called `name`, or in the one of `layouts` that recognises it.
+
+    Args:
+        what: what the annotations are, in messages.
+
+    Raises:
+        UserError: as `read_dataset` does.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        is_there = "is a file" if root.exists() else "does not exist"
+        raise UserError(f"{root} {is_there}. Give the folder that holds the {what} and the images.")
+    try:
+        return layouts.get(name or _one_layout(layouts, root)).read(root)
+    except OSError as error:  # a folder that may not be listed, a disk that went away
+        raise UserError(f"{error.filename or root} cannot be read: {error.strerror or error}.") from error
+
+
+def fitting_layouts(layouts: Registry, root: Path) -> list[str]:
+    """The names of the layouts that the folder fits; `table` only where no other does."""
+    fitting = [name for name in layouts.names() if name != "table" and layouts.get(name).recognise(root)]
+    if not fitting and layouts.get("table").recognise(root):
+        return ["table"]
+    return fitting
+
+
+def _one_layout(layouts: Registry, root: Path) -> str:
+    fitting = fitting_layouts(layouts, root)
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        found = "; ".join(f"{name} ({_expects(layouts, name)})" for name in fitting)
+        raise UserError(
+            f"{root} looks like several data sets at once: {found}. "
+            "Name the one that is meant, or keep them in separate folders."
+        )
+    raise layouts_known(root, layouts)
+
+
+def layouts_known(root: Path, *registries: Registry) -> UserError:
+    """The error that a folder is in none of the layouts, with a list of them."""
+    listed = "\n".join(f"  {name}: {_expects(layouts, name)}" for layouts in registries for name in layouts.names())
+    return UserError(f"{root} is not a data set in a layout that is known here. These are:\n{listed}")
+
+
+def _expects(layouts: Registry, name: str) -> str:
+    return getattr(layouts.get(name), "EXPECTS", None) or layouts.summary(name)

@@ -1,0 +1,106 @@
+"""COCO captions: `captions_train2014.json` and the like (Lin et al., 2014; Chen et al., 2015).
+
+Annotation files are in `annotations/` or in the folder itself, images in `train2014/`, `val2014/` (or 2017,
+or `images/train2014/`, or all in `images/`). `captions_val*.json` is the split dev. Where both years are
+there, the newer one is read whose images are there too: 2017 deals out the images of 2014 in another way.
+"""
+
+import re
+import reprlib
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.text import read_json, shown
+from pipelines.data.examples import DataSet, canonical_split
+
+EXPECTS = "annotations/captions_train2014.json and captions_val2014.json, or 2017; images in train2014/, val2014/"
+LICENCE = "COCO: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
+_NAME = re.compile(r"captions_(?P<split>[a-zA-Z]\w*?)(?P<year>\d{4})?\.json")
+
+
+def recognise(root: Path) -> bool:
+    """Whether `root` holds a `captions_*.json`."""
+    return bool(_files(root))
+
+
+def read(root: Path) -> DataSet:
+    """Reads COCO captions from `root`.
+
+    Raises:
+        UserError: a file is not JSON or has not COCO's form, or none of the images is there.
+    """
+    years = _files(root)
+    if not years:
+        raise UserError(f"There is no captions_*.json in {root} or {root / 'annotations'}.")
+    year = next((year for year in sorted(years, reverse=True) if _has_images(root, years[year], year)), max(years))
+    gathering = Gathering("coco", root, [*(f for s in years[year] for f in _folders(s, year)), "images", "."])
+    if len(years) > 1:
+        gathering.notes.append(f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read.")
+    for name, path in years[year].items():
+        _add(gathering, path, canonical_split(name))
+    return gathering.finish(LICENCE)
+
+
+def _files(root: Path) -> dict[str, dict[str, Path]]:
+    """Year ("" if none) -> the split as its file names it -> the file; dev before train, see `SplitLists`."""
+    years = {}
+    for folder in (root / "annotations", root):
+        for path in sorted(folder.glob("captions_*.json"), reverse=True):
+            match = _NAME.fullmatch(path.name)
+            if match:
+                years.setdefault(match["year"] or "", {}).setdefault(match["split"], path)
+    return years
+
+
+def _folders(split: str, year: str) -> tuple[str, str]:
+    return f"{split}{year}", f"images/{split}{year}"
+
+
+def _has_images(root: Path, files: dict[str, Path], year: str) -> bool:
+    return any((root / folder).is_dir() for split in files for folder in _folders(split, year))
+
+
+def _add(gathering: Gathering, path: Path, split: str):
+    content = read_json(path)
+    images = content.get("images") if isinstance(content, dict) else None
+    annotations = content.get("annotations") if isinstance(content, dict) else None
+    if not isinstance(images, list) or not isinstance(annotations, list):
+        raise UserError(f"{path} is not a COCO caption file: it needs the lists `images` and `annotations`.")
+    names = {}
+    for index, image in enumerate(images):
+        name, image_id = (image.get("file_name"), image.get("id")) if isinstance(image, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(image_id, int | str):
+            text = f"images[{index}]: expected a file_name and an id, got {reprlib.repr(image)}"
+            gathering.problem(path, None, text)
+        elif image_id in names:
+            gathering.problem(path, None, f"images[{index}]: the id {shown(str(image_id))} is there already; left out")
+        else:
+            names[image_id] = name
+    captioned = set()
+    for index, row in enumerate(annotations):
+        where = f"annotations[{index}]"
+        image_id, caption = (row.get("image_id"), row.get("caption")) if isinstance(row, dict) else (None, None)
+        if not isinstance(caption, str) or not isinstance(image_id, int | str):
+            text = f"{where}: expected an image_id and a caption, got {reprlib.repr(row)}; left out"
+            gathering.problem(path, None, text)
+        elif image_id not in names:
+            text = f"{where}: there is no image with the id {shown(str(image_id))} in `images`; left out"
+            gathering.problem(path, None, text)
+        else:
+            captioned.add(image_id)
+            number, source = row.get("id"), str(image_id)
+            number = number if isinstance(number, int | str) else index
+            gathering.add(
+                names[image_id],
+                caption,
+                path,
+                None,
+                number=number,
+                split=split,
+                source_id=source,
+                where=where,
+            )
+    for image_id, name in names.items():
+        if image_id not in captioned:
+            gathering.problem(path, None, f"the image {shown(name)} (id {shown(str(image_id))}) has no caption")

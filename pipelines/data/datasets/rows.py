@@ -1,0 +1,161 @@
+"""The rows of plain tables (csv, tsv, jsonl), whatever they hold: captions or questions.
+
+What is wrong with a row becomes a problem of the gathering that the rows are for, and the others are read.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from captioner.errors import UserError, nearest
+from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_lines, read_records, shown
+from pipelines.data.examples import SPLITS, canonical_split
+from pipelines.data.synthetic.scenes import NOVEL_SPLIT
+
+_KINDS = (".csv", ".tsv", ".jsonl")
+_DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": ",;\t"}
+
+
+def find_tables(root: Path) -> list[Path]:
+    """The csv, tsv and jsonl files of a folder."""
+    return sorted(path for path in root.iterdir() if path.suffix.lower() in _KINDS and path.is_file())
+
+
+def is_jsonl(path: Path) -> bool:
+    return path.suffix.lower() == ".jsonl"
+
+
+def choose_tables(root: Path, tables: list[Path], stem: str) -> list[tuple[str | None, Path]]:
+    """Which tables to read, and the split that a table's name stands for: test first, see `SplitLists`.
+
+    Args:
+        root: the folder, for the message.
+        tables: those that could be meant.
+        stem: what the table is called where there are several: "captions".
+
+    Raises:
+        UserError: there is none, or it is not clear which is meant.
+    """
+    named = [path for path in tables if path.stem.lower() == stem]
+    if len(named) == 1 or len(tables) == 1:
+        path = (named or tables)[0]
+        split = canonical_split(path.stem)
+        return [(split if split in SPLITS[1:] else None, path)]  # train.csv alone still has to be split
+    splits = [(canonical_split(path.stem), path) for path in tables]
+    splits = [(split, path) for split, path in splits if split in SPLITS]
+    if splits and not named and len({split for split, _ in splits}) == len(splits):
+        return sorted(splits, key=lambda item: ("test", "dev", "train").index(item[0]))
+    names = ", ".join(path.name for path in tables) or "none"
+    raise UserError(
+        f"{root} must hold one table of {stem}, or one a split (train.csv, val.csv, test.csv). "
+        f"It holds: {names}. Call the one that is meant {stem}.csv, {stem}.tsv or {stem}.jsonl, "
+        "and keep only one of that name."
+    )
+
+
+def header_of(path: Path) -> list[str]:
+    """The column names of a delimited file, in lower case; of a jsonl file, the keys of its first object."""
+    try:
+        if is_jsonl(path):
+            first = next((parse_json(text, str(path)) for _, text in read_lines(path)), None)
+            return lowered(first) if isinstance(first, dict) else []
+        _, header = next(read_records(path, delimiter_of(path, ("image",))), (1, []))
+    except UserError:
+        return []
+    return lowered(header)
+
+
+def csv_rows(gathering: Gathering, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """`(line, column -> field)` of a delimited file with a header; columns are in lower case.
+
+    Raises:
+        UserError: the file cannot be read, or a column of `needed` is missing.
+    """
+    records = read_records(path, delimiter_of(path, needed))
+    header_line, header = next(records, (1, []))
+    columns = lowered(header)
+    for name in needed:
+        if name not in columns:
+            found = ", ".join(shown(column, 30) for column in columns[:10]) or "nothing that reads as a header"
+            raise UserError(
+                f"{path}:{header_line}: the column `{name}` is missing. The first row must name the columns, "
+                f"at least {_listed(needed)}; it has: {found}.{nearest(name, columns)}"
+            )
+    places = {name: columns.index(name) for name in columns}
+    for line, fields in records:
+        if isinstance(fields, str):
+            gathering.problem(path, line, f"{fields}; the row was left out")
+            continue
+        while len(fields) > len(columns) and not fields[-1].strip():
+            fields.pop()  # spreadsheets pad rows
+        if len(fields) != len(columns):
+            more = len(fields) > len(columns)
+            hint = f" (a {gathering.thing} with commas needs quotation marks)" if more else ""
+            text = f"{len(fields)} fields where the header has {len(columns)}{hint}; the row was left out"
+            gathering.problem(path, line, text)
+        else:
+            yield line, {name: fields[place] for name, place in places.items()}
+
+
+def json_rows(gathering: Gathering, path: Path) -> Iterator[tuple[int, dict]]:
+    """`(line, object)` of a file with one JSON object a line; keys are in lower case, as columns are.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    for line, text in read_lines(path):
+        try:
+            row = parse_json(text, "this line")
+        except UserError as error:
+            gathering.problem(path, line, f"{error} The row was left out")
+            continue
+        if isinstance(row, dict):
+            yield line, with_lowered(row)
+        else:
+            gathering.problem(path, line, f"expected an object {{...}}, got {shown(text)}; the row was left out")
+
+
+def lowered(names: Iterable[str]) -> list[str]:
+    """Names of columns as they are compared; none of a header that could not be read, which is a text."""
+    return [] if isinstance(names, str) else [name.strip().lower() for name in names]
+
+
+def with_lowered(row: dict) -> dict:
+    """A JSON object with the names of its columns as they are compared; of two that are the same, the first counts."""
+    columns: dict = {}
+    for name, value in zip(lowered(row), row.values(), strict=True):
+        columns.setdefault(name, value)
+    return columns
+
+
+def told_split(gathering: Gathering, image: str, split: object, path: Path, line: int) -> str | None:
+    """The split that a row names; None, and a problem, where it names none.
+
+    A name that nobody knows is taken as it is, and told once: it may be meant, and may be a slip. One that is no text
+    is not: it would be written into the model's files, which are UTF-8, when the first epoch is done.
+    """
+    if not isinstance(split, str) or not split.strip():
+        gathering.problem(path, line, f"{shown(image)} has no split; the row was left out")
+        return None
+    if not is_text(split):
+        gathering.problem(path, line, f"{shown(image)}: {NOT_TEXT}")
+        return None
+    split = canonical_split(split)
+    if split not in (*SPLITS, NOVEL_SPLIT) and split not in gathering.own_splits:
+        gathering.own_splits.add(split)
+        hint = nearest(split.lower(), SPLITS)
+        gathering.problem(
+            path, line, f"the split {shown(split)} is neither train, dev nor test; it was kept as one of its own.{hint}"
+        )
+    return split
+
+
+def delimiter_of(path: Path, columns: Sequence[str]) -> str:
+    """The delimiter of the header: spreadsheets of many countries write ";" and call it csv."""
+    header = next((text for _, text in read_lines(path)), "").lower()
+    candidates = _DELIMITERS.get(path.suffix.lower(), ",")
+    return max(candidates, key=lambda mark: len({*columns} & {name.strip(' "') for name in header.split(mark)}))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

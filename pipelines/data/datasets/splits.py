@@ -1,0 +1,104 @@
+"""Which image belongs to which split: by lists of image names, or by a hash where nobody says."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.data.datasets.text import is_text, read_lines, shown
+from pipelines.data.examples import DataSet, Problem
+
+
+def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
+    """Splits images by their names alone: the same image goes to the same split everywhere and always.
+
+    With u = (first 8 bytes of SHA-256 of the name in UTF-8) / 2^64: u < `share` is test, u < 2 x `share` is
+    dev, the rest is train. So adding images moves none of those that were there. Only where that leaves a
+    split empty, as in small data sets, the largest split gives it one image: the one with the smallest u to
+    test or dev, with the largest u to train. One or two images are all for training.
+
+    Args:
+        names: image names; repeated names count once.
+        share: of the images for dev, and as many for test.
+    """
+    order = sorted({name: _uniform(name) for name in names}.items(), key=lambda item: item[1])
+    if len(order) < 3:
+        return {name: "train" for name, _ in order}
+    splits = {name: "test" if u < share else "dev" if u < 2 * share else "train" for name, u in order}
+    for missing in ("train", "test", "dev"):
+        counts = Counter(splits.values())
+        if missing not in counts:
+            largest = counts.most_common(1)[0][0]
+            candidates = [name for name, _ in order if splits[name] == largest]
+            splits[candidates[-1 if missing == "train" else 0]] = missing
+    return splits
+
+
+def set_aside(dataset: DataSet, share: float = 0.1, split: str = "dev") -> DataSet:
+    """The data set with some of its training images set aside for development, where it has no such split.
+
+    Those with the smallest u go (see `hashed_splits`; here of the file's name without folder and ending), one at
+    least: the same images everywhere and always, with all that belongs to them. Other splits stay as
+    they are, and a data set that has the split is returned unchanged.
+
+    Args:
+        dataset: of captions or of questions.
+        share: of the training images, rounded.
+        split: what the new split is called.
+    """
+    images = {example.image for example in dataset.examples if example.split == "train"}
+    if split in dataset.splits() or len(images) < 2:
+        return dataset
+    order = sorted(images, key=lambda image: (_uniform(image.stem), image))
+    aside = set(order[: max(1, round(share * len(images)))])
+    examples = tuple(
+        replace(example, split=split) if example.split == "train" and example.image in aside else example
+        for example in dataset.examples
+    )
+    note = f"There is no split {split}: {len(aside):,} of {len(images):,} training images were set aside as such."
+    return replace(dataset, examples=examples, notes=(*dataset.notes, note))
+
+
+def _uniform(name: str) -> float:
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") / 2**64
+
+
+class SplitLists:
+    """Text files that name the images of a split, one a line.
+
+    Args:
+        lists: split -> file. An image in several lists stays in test rather than dev, and in dev rather than
+            train: what is scored on must not be trained on, and published test sets stay whole.
+    """
+
+    def __init__(self, lists: dict[str, Path]):
+        self.problems: list[Problem] = []
+        self.rows: dict[str, tuple[str, Path, int]] = {}  # image name -> its split, and where that is said
+        for split in sorted(lists, key=_evaluation_first):
+            self._read(split, lists[split])
+
+    def _read(self, split: str, path: Path):
+        try:
+            lines = list(read_lines(path))
+        except UserError as error:
+            self.problems.append(Problem(path, None, str(error)))
+            return
+        for line, text in lines:
+            name = text.strip()
+            if not is_text(name):
+                self.problems.append(Problem(path, line, f"{shown(name)} is not UTF-8 text"))
+            elif name not in self.rows:
+                self.rows[name] = (split, path, line)
+            else:
+                there, other, first = self.rows[name]
+                again = f"repeats line {first}"
+                if there != split:
+                    again = f"is in {there} as well ({other.name}:{first}); it stays in {there} only"
+                self.problems.append(Problem(path, line, f"{shown(name)} {again}"))
+
+
+def _evaluation_first(split: str) -> tuple[int, str]:
+    order = ("test", "dev", "train")
+    return (order.index(split) if split in order else 0, split)

@@ -1,0 +1,294 @@
+"""Photographs -> the frozen trunk's features, computed once and kept on disk.
+
+    files ──read, hash, decode──▶ batches ──trunk──▶ shards ──▶ FeatureStore.read(indices)
+          └── threads, ahead of the network ──┘       └── whole or absent ──┘
+
+What is stored is found again by the content of an image, so renamed and copied files are not computed
+again, and a changed one is. A run that was killed loses at most one shard; the same command goes on.
+"""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from captioner.errors import UserError
+from captioner.images.augment import PLAIN, see
+from captioner.images.clips import load_pixels
+from captioner.images.decode import DEFAULT_LIMITS, ImageError, ImageLimits, read_bytes
+from pipelines.data.examples import Problem
+from pipelines.data.features.cache import FeatureCache, FeatureRows, KnownFiles
+from pipelines.utils.threads import in_order
+
+SHARD_IMAGES = 256  # 13 MB of 7 x 7 x 512, and some twenty seconds of work on two cores
+
+Progress = Callable[[int, int, float], None]  # images done, images to do, images a second
+
+
+class FeatureStore:
+    """The features of a list of images, image i at index i.
+
+    Attributes:
+        shape: of one image's features.
+        problems: the images that could not be read, and why.
+        readable: bool `(N,)`; False where an image has no features.
+    """
+
+    def __init__(self, cache: FeatureCache, digests: Sequence[str | None], problems: Sequence[Problem] = ()):
+        self.shape = cache.shape
+        self.problems = tuple(problems)
+        self.readable = np.array([digest is not None for digest in digests], bool)
+        places = [cache.place(digest) if digest else ("", -1) for digest in digests]
+        self._shards = sorted({shard for shard, _ in places})
+        numbers = {shard: number for number, shard in enumerate(self._shards)}
+        self._places = np.array([(numbers[shard], row) for shard, row in places], np.int32).reshape(-1, 2)
+        self._rows = FeatureRows(cache)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def read(self, indices: Sequence[int]) -> np.ndarray:
+        """float16 `(len(indices), *shape)`, in the order asked for. Several threads may read at once.
+
+        Raises:
+            UserError: one of the images could not be read (see `readable`), or a shard was damaged.
+        """
+        features = np.empty((len(indices), *self.shape), np.float16)
+        for position, index in enumerate(indices):
+            shard, row = self._places[index]
+            if row < 0:
+                raise UserError(f"Image {index} has no features because it could not be read; see `problems`.")
+            self._rows.read_into(features[position], self._shards[shard], int(row))
+        return features
+
+
+@dataclasses.dataclass(frozen=True)
+class FeaturePlan:
+    """What an extraction will take.
+
+    images: that were asked for.
+    new: to encode. Files never seen count, so the truth may be less: they may be copies.
+    at_most: whether pictures that are kept here already may be among those files.
+    """
+
+    images: int
+    new: int
+    bytes_needed: int
+    bytes_free: int
+    folder: Path
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        if not self.new:
+            return f"The features of all {self.images:,} images are in {self.folder}."
+        most = "at most " if self.at_most else ""
+        known = " Files that are new or newer only by name or date are not encoded again." if self.at_most else ""
+        return (
+            f"{most.capitalize()}{self.new:,} of {self.images:,} images are to be encoded: {most}"
+            f"{_size(self.bytes_needed)} in {self.folder}, where {_size(self.bytes_free)} are free.{known}"
+        )
+
+
+def plan_features(encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN) -> FeaturePlan:
+    """What `extract_features` would do; reads no image and writes nothing.
+
+    Raises:
+        UserError: the encoder is trained whole, so that its features change and cannot be kept.
+    """
+    cache, _, digests = _known_digests(encoder, images, cache_root, view)
+    return _plan(cache, digests)
+
+
+def extract_features(
+    encoder,
+    images: Sequence[Path],
+    cache_root: Path,
+    batch_size: int = 16,
+    progress: Progress | None = None,
+    announce: Callable[[FeaturePlan], None] | None = None,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    threads: int | None = None,
+    view: str = PLAIN,
+) -> FeatureStore:
+    """Encodes the images whose features are not yet in the cache, and opens the cache for all of them.
+
+    Args:
+        encoder: a `captioner.encoders.base.Encoder` that is cacheable.
+        images: paths; unreadable ones are listed in the store's `problems` and left out.
+        cache_root: folder of all caches.
+        batch_size: images the network sees at once.
+        progress: called after each batch with images done, images to do and images a second.
+        announce: called once, before anything is computed, with the plan: it tells the size on disk.
+        limits: what a single image may ask for.
+        threads: for reading and decoding; by default one a core.
+        view: how the images are seen, one of `captioner.images.augment`; each view has a cache of its own.
+
+    Raises:
+        UserError: the encoder cannot be cached, the disk is too small or full, or the folder cannot be
+            written to.
+    """
+    cache, files, digests = _known_digests(encoder, images, cache_root, view)
+    plan = _plan(cache, digests)
+    if announce:
+        announce(plan)
+    problems: list[Problem] = []
+    if plan.new:
+        check_room(plan)
+        cache.prepare()
+        todo = [index for index, digest in enumerate(digests) if digest not in cache]
+        writer = _Writer(encoder, cache, files, batch_size)
+        reader = _Reader(encoder.spec, limits, cache, view)
+        results = in_order(reader, (Path(images[index]) for index in todo), 3 * batch_size, threads)
+        started = time.monotonic()
+        try:
+            for position, (index, result) in enumerate(zip(todo, results, strict=True), start=1):
+                if isinstance(result, Problem):
+                    problems.append(result)
+                    digests[index] = None
+                    continue
+                digests[index] = result.digest
+                if result.status:
+                    files.remember(result.path, result.status, result.digest)
+                if writer.add(result) and progress:
+                    progress(position, len(todo), writer.encoded / (time.monotonic() - started))
+            writer.finish()
+        except KeyboardInterrupt:
+            writer.write()  # takes a moment, and nothing that was computed is lost
+            raise
+        finally:
+            results.close()
+        if progress:
+            progress(len(todo), len(todo), writer.encoded / (time.monotonic() - started))
+    return FeatureStore(cache, digests, problems)
+
+
+def _known_digests(encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN):
+    if not encoder.cacheable:
+        raise UserError(
+            f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot "
+            "be kept. Train it on the images themselves."
+        )
+    identity = encoder.identity() if view == PLAIN else {**encoder.identity(), "view": view}
+    cache = FeatureCache(cache_root, identity, encoder.trunk_shape)
+    files = KnownFiles(cache.root / "files.jsonl")
+    return cache, files, [files.lookup(path) for path in images]
+
+
+def _plan(cache: FeatureCache, digests: Sequence[str | None]) -> FeaturePlan:
+    unknown = digests.count(None)
+    new = unknown + len({digest for digest in digests if digest is not None and digest not in cache})
+    existing = next(folder for folder in (cache.root.absolute(), *cache.root.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    at_most = unknown > 0 and len(cache) > 0
+    return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder, at_most)
+
+
+def check_room(plan: FeaturePlan) -> None:
+    """
+    Raises:
+        UserError: the disk is too small.
+    """
+    if plan.bytes_needed > plan.bytes_free:
+        raise UserError(
+            f"The features of {plan.new:,} images need {_size(plan.bytes_needed)}, but only "
+            f"{_size(plan.bytes_free)} are free for {plan.folder}. Make room, choose another folder, or set "
+            "encoder.pool to 2, which needs a quarter."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Image:
+    path: Path
+    status: os.stat_result | None  # from before it was read: a file that changes meanwhile is not taken for known
+    digest: str
+    pixels: np.ndarray | None  # None: the cache has its features already
+
+
+class _Reader:
+    """What the threads do: a path to its content's hash and, if they are needed, its pixels."""
+
+    def __init__(self, spec, limits: ImageLimits, cache: FeatureCache, view: str):
+        self._spec, self._limits, self._cache, self._view = spec, limits, cache, view
+
+    def __call__(self, path: Path) -> "_Image | Problem":
+        status = _status(path)
+        try:
+            data = read_bytes(path, self._limits)
+            digest = hashlib.sha256(data).hexdigest()
+            if digest in self._cache:
+                return _Image(path, status, digest, None)
+            pixels = see(load_pixels(data, self._spec, self._limits, str(path)), self._view)
+            return _Image(path, status, digest, pixels)
+        except ImageError as error:
+            return Problem(path, None, error.reason)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None  # `read_bytes` says it in words
+
+
+class _Writer:
+    """Collects images to batches, sends these through the trunk, and collects the features to shards."""
+
+    def __init__(self, encoder, cache: FeatureCache, files: KnownFiles, batch_size: int):
+        self._trunk, self._cache, self._files = encoder.trunk, cache, files
+        self._pixels = np.zeros((batch_size, *encoder.spec.shape), np.float32)
+        self._batch: list[str] = []
+        self._taken: set[str] = set()
+        self._digests: list[str] = []
+        self._features: list[np.ndarray] = []
+        self.encoded = 0
+
+    def add(self, image: _Image) -> bool:
+        """Takes an image; True if that filled a batch, which then went through the trunk."""
+        if image.pixels is None or image.digest in self._taken:
+            return False
+        self._taken.add(image.digest)
+        self._pixels[len(self._batch)] = image.pixels
+        self._batch.append(image.digest)
+        if len(self._batch) < len(self._pixels):
+            return False
+        self._encode()
+        return True
+
+    def finish(self) -> None:
+        if self._batch:
+            self._encode()
+        self.write()
+
+    def write(self) -> None:
+        """Writes what is encoded as one shard."""
+        if self._digests:
+            self._cache.add(self._digests, np.concatenate(self._features))
+            self._digests, self._features = [], []
+        self._files.save()
+
+    def _encode(self) -> None:
+        # Always a whole batch, with old images at its end if need be: one size is compiled, and an image's
+        # features do not depend on how many others came with it.
+        features = self._trunk.predict(self._pixels)[: len(self._batch)]
+        self._digests += self._batch
+        self._features.append(np.asarray(features, np.float16))
+        self.encoded += len(self._batch)
+        self._batch = []
+        if len(self._digests) >= SHARD_IMAGES:
+            self.write()
+
+
+def _size(count: int) -> str:
+    """
+    >>> _size(351_232_000)
+    '351 MB'
+    """
+    power = min((len(str(count)) - 1) // 3, 4)
+    unit = ("bytes", "kB", "MB", "GB", "TB")[power]
+    value = count / 1000**power
+    return f"{value:.0f} {unit}" if value >= 100 or not power else f"{value:.1f} {unit}"

@@ -1,0 +1,114 @@
+"""What the trained part of a model takes, for a list of images: cached features, or pixels.
+
+Both are read by index, so that batches, decoding and evaluation need not know which of the two they get.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from captioner.encoders.base import Encoder
+from captioner.images.augment import PLAIN, see
+from captioner.images.clips import load_pixels
+from captioner.images.decode import ImageError
+from captioner.models.captioning.ensemble import join_features
+from pipelines.data.examples import Problem
+from pipelines.data.features.extract import Progress, extract_features
+
+
+class Source(Protocol):
+    """Arrays of images by index; images that cannot be read are not among them.
+
+    `readable[i]` tells whether image i can be read, and `read(indices)` gives `(N, ...)`.
+    """
+
+    readable: np.ndarray
+
+    def read(self, indices: Sequence[int]) -> np.ndarray: ...
+
+
+class PixelSource:
+    """Pixels, decoded whenever they are asked for: for encoders that are trained whole.
+
+    Args:
+        encoder: tells what the pixels must look like.
+        images: files.
+        threads: files decoded at once.
+        view: how they are seen; see `captioner.images.augment`.
+    """
+
+    def __init__(self, encoder: Encoder, images: Sequence[Path], threads: int = 4, view: str = PLAIN):
+        self.view = view
+        self.spec = encoder.spec
+        self.images = list(images)
+        self.readable = np.ones(len(self.images), bool)
+        self.problems: list[Problem] = []
+        self._pool = ThreadPoolExecutor(threads)
+        self._check()
+
+    def _check(self):
+        for index, problem in enumerate(self._pool.map(self._fault, self.images)):
+            if problem:
+                self.readable[index] = False
+                self.problems.append(problem)
+
+    def _fault(self, path: Path) -> Problem | None:
+        try:
+            load_pixels(path, self.spec)
+        except ImageError as error:
+            return Problem(path, None, error.reason)
+        return None
+
+    def read(self, indices: Sequence[int]) -> np.ndarray:
+        load = lambda index: see(load_pixels(self.images[index], self.spec), self.view)  # noqa: E731
+        return np.stack(list(self._pool.map(load, indices)))
+
+
+class JoinedSource:
+    """What several frozen networks see of the same images, as an `Ensemble` takes it.
+
+    Args:
+        sources: of the same images in the same order.
+    """
+
+    def __init__(self, sources: Sequence[Source]):
+        self.sources = list(sources)
+        self.readable = np.all([source.readable for source in self.sources], axis=0)
+
+    def read(self, indices: Sequence[int]) -> np.ndarray:
+        return join_features([source.read(indices) for source in self.sources])
+
+
+def open_sources(
+    encoders: Sequence[Encoder], images: Sequence[Path], cache: Path, progress: Progress | None = None
+) -> tuple[Source, list[Problem]]:
+    """The source of some images for all encoders of a captioner; arguments and results as of `open_source`."""
+    opened = [open_source(encoder, images, cache, progress) for encoder in encoders]
+    if len(opened) == 1:
+        return opened[0]
+    problems = {problem.path: problem for _, found in opened for problem in found}
+    return JoinedSource([source for source, _ in opened]), list(problems.values())
+
+
+def open_source(
+    encoder: Encoder,
+    images: Sequence[Path],
+    cache: Path,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    view: str = PLAIN,
+) -> tuple[Source, list[Problem]]:
+    """The source of some images: their features on disk, computed first where they are missing, or their pixels.
+
+    Returns:
+        the source, and what was wrong with the images that cannot be read.
+    """
+    if not encoder.cacheable:
+        source = PixelSource(encoder, images, view=view)
+        return source, source.problems
+    announce = (lambda plan: say(str(plan))) if say else None
+    store = extract_features(encoder, images, cache, progress=progress, announce=announce, view=view)
+    return store, list(store.problems)

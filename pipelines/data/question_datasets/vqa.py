@@ -1,0 +1,227 @@
+"""VQA v1 (Antol et al., 2015) and v2 (Goyal et al., 2017): three questions an image of COCO, ten answers a question.
+
+    OpenEnded_mscoco_train2014_questions.json        v2_OpenEnded_mscoco_train2014_questions.json
+    MultipleChoice_mscoco_train2014_questions.json   (v1 only: the same questions with 18 choices)
+    mscoco_train2014_annotations.json                v2_mscoco_train2014_annotations.json
+
+The files are in the folder itself or in `questions/` and `annotations/`, images in `train2014/`, `val2014/`,
+`test2015/` (or below `images/`). `val` is the split dev. The test split comes without answers: its questions are read,
+for answers to be sent in (`pipelines.evaluation.submission`). Where both versions are there, v2 is read.
+"""
+
+import re
+import reprlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.data.datasets.text import read_json, shown
+from pipelines.data.examples import DataSet, canonical_split
+from pipelines.data.question_datasets.gather import Asked, QuestionGathering
+
+EXPECTS = "*_questions.json and *_annotations.json of VQA v1 or v2; images in train2014/, val2014/, test2015/"
+LICENCE = "VQA: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
+_FOLDERS = (".", "questions", "annotations", "Questions", "Annotations")
+_QUESTIONS = re.compile(r"(?P<version>v\d+_)?(?:(?P<task>OpenEnded|MultipleChoice)_)?(?P<key>.+)_questions\.json")
+_ANNOTATIONS = re.compile(r"(?P<version>v\d+_)?(?P<key>.+)_annotations\.json")
+_ORDER = ("test", "test-dev", "val", "train")  # an image in several subsets stays in the one that is scored on
+_SUBSET = re.compile(r"(?:(?P<source>.+)_)?(?P<split>train|val|test-dev|test)(?P<year>\d{4})?")
+
+
+@dataclass
+class _Files:
+    """The files of one subset, such as `mscoco_train2014`."""
+
+    questions: dict[str, Path] = field(default_factory=dict)  # task -> file
+    annotations: Path | None = None
+
+
+def recognise(root: Path) -> bool:
+    return bool(_find(root))
+
+
+def read(root: Path) -> DataSet:
+    """Reads VQA from `root`.
+
+    Raises:
+        UserError: a file is not JSON or has not this form, or none of the images is there.
+    """
+    versions = _find(root)
+    if not versions:
+        raise UserError(f"There is no *_questions.json of VQA in {root}, {root / 'questions'} or the like.")
+    version = max(versions)
+    subsets = versions[version]
+    gathering = QuestionGathering("vqa", root, [*_image_folders(subsets), "images", "."])
+    if len(versions) > 1:
+        gathering.notes.append("Both versions are there; v2 was read.")
+    for key in sorted(subsets, key=lambda key: (_ORDER.index(_SUBSET.fullmatch(key)["split"]), key)):
+        if "test-dev" in key and key.replace("test-dev", "test") in subsets:
+            gathering.notes.append(f"{key} is a part of {key.replace('test-dev', 'test')} and was not read.")
+            continue
+        _Subset(gathering, key, subsets[key]).add()
+    return gathering.finish(LICENCE)
+
+
+def _find(root: Path) -> dict[str, dict[str, _Files]]:
+    """Version ("" for v1) -> subset -> its files."""
+    versions: dict[str, dict[str, _Files]] = {}
+    paths = [path for folder in _FOLDERS for path in sorted((root / folder).glob("*.json")) if path.is_file()]
+    for path in paths:
+        match = _QUESTIONS.fullmatch(path.name)
+        if match and _SUBSET.fullmatch(match["key"]):
+            files = versions.setdefault(match["version"] or "", {}).setdefault(match["key"], _Files())
+            files.questions.setdefault(match["task"] or "OpenEnded", path)
+    for path in paths:
+        match = _ANNOTATIONS.fullmatch(path.name)
+        files = versions.get(match["version"] or "", {}).get(match["key"]) if match else None
+        if files is not None and files.annotations is None:
+            files.annotations = path
+    return versions
+
+
+def _image_folders(subsets: dict[str, _Files]) -> Iterator[str]:
+    for key in subsets:
+        match = _SUBSET.fullmatch(key)
+        folder = match["split"].replace("test-dev", "test") + (match["year"] or "")
+        yield from (folder, f"images/{folder}", f"{folder}/{folder}")
+
+
+class _Subset:
+    """Reads the files of one subset into a gathering."""
+
+    def __init__(self, gathering: QuestionGathering, key: str, files: _Files):
+        match = _SUBSET.fullmatch(key)
+        self.gathering, self.files = gathering, files
+        self.split = canonical_split(match["split"])
+        self.folder = match["split"].replace("test-dev", "test") + (match["year"] or "")
+        self.source = match["source"] or "mscoco"
+        self._names: dict[object, str] = {}
+
+    def add(self):
+        path = self.files.questions.get("OpenEnded", self.files.questions.get("MultipleChoice"))
+        choices = self._choices()
+        annotations = self._annotations()
+        if annotations is None:
+            text = f"The questions of {path.name} have no annotations beside them: their answers are not known."
+            self.gathering.notes.append(text)
+        asked = set()
+        for index, row in enumerate(_list(path, "questions")):
+            where = f"questions[{index}]"
+            question, image, number = _get(row, "question"), _get(row, "image_id"), _get(row, "question_id")
+            if not isinstance(question, str) or not _is_id(image) or not _is_id(number):
+                text = f"expected question, image_id and question_id, got {reprlib.repr(row)}"
+                self.gathering.problem(path, None, f"{where}: {text}; left out")
+                continue
+            if number in asked:
+                text = f"{where}: the question_id {shown(str(number))} is there already; left out"
+                self.gathering.problem(path, None, text)
+                continue
+            asked.add(number)
+            answered = {} if annotations is None else annotations.get(number, (0, None))[1]
+            if answered is None:
+                text = f"{where}: the question {shown(str(number))} has no annotation; left out"
+                self.gathering.problem(path, None, text)
+            elif _is_id(_get(answered, "image_id")) and answered["image_id"] != image:
+                text = f"{where}: its annotation is of another image, {shown(str(answered['image_id']))}; left out"
+                self.gathering.problem(path, None, text)
+            else:
+                self._ask(path, where, row, answered if annotations is not None else None, choices)
+        for number, (index, _) in (annotations or {}).items():
+            if number not in asked:
+                text = f"annotations[{index}]: there is no question {shown(str(number))}; left out"
+                self.gathering.problem(self.files.annotations, None, text)
+
+    def _ask(self, path: Path, where: str, row: dict, answered: dict | None, choices: dict):
+        number = row["question_id"]
+        asked = Asked(
+            row["question"],
+            None if answered is None else _answers(answered),
+            choices.get(number, row.get("multiple_choices") if _are_texts(row.get("multiple_choices")) else None),
+            type=_text(answered, "question_type"),
+            answer_type=_text(answered, "answer_type"),
+            source_id=str(number),
+        )
+        self.gathering.ask(self._name(row["image_id"]), asked, path, None, split=self.split, where=where)
+
+    def _name(self, image: int | str) -> str:
+        """The file of an image: `COCO_train2014_000000000009.jpg`; newer copies leave the prefix out."""
+        if image not in self._names:
+            prefix = "COCO" if self.source == "mscoco" else self.source
+            number = f"{image:012}" if isinstance(image, int) else image
+            names = [f"{prefix}_{self.folder}_{number}", number]
+            found = (f"{name}.{kind}" for name in names for kind in ("jpg", "png", "jpeg"))
+            known = next((name for name in found if self.gathering.find(name) is not None), f"{names[0]}.jpg")
+            self._names[image] = known
+        return self._names[image]
+
+    def _choices(self) -> dict:
+        """question_id -> its choices, from the file of multiple choices if there is one."""
+        path = self.files.questions.get("MultipleChoice")
+        choices = {}
+        for index, row in enumerate(_list(path, "questions") if path else ()):
+            number, found = _get(row, "question_id"), _get(row, "multiple_choices")
+            if _is_id(number) and _are_texts(found):
+                choices.setdefault(number, found)
+            else:
+                text = f"questions[{index}]: expected question_id and multiple_choices, got {reprlib.repr(row)}"
+                self.gathering.problem(path, None, f"{text}; asked without")
+        return choices
+
+    def _annotations(self) -> dict | None:
+        """question_id -> (index, annotation); None where there is no such file."""
+        path = self.files.annotations
+        if path is None:
+            return None
+        found = {}
+        for index, row in enumerate(_list(path, "annotations", _lighter)):
+            number = _get(row, "question_id")
+            if not isinstance(row, dict) or not _is_id(number) or _answers(row) is None:
+                text = f"annotations[{index}]: expected question_id and answers, got {reprlib.repr(row)}; left out"
+                self.gathering.problem(path, None, text)
+            elif number in found:
+                text = f"annotations[{index}]: the question {shown(str(number))} is answered already; left out"
+                self.gathering.problem(path, None, text)
+            else:
+                found[number] = index, row
+        return found
+
+
+def _list(path: Path, name: str, hook=None) -> list:
+    content = read_json(path, hook)
+    rows = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(rows, list):
+        raise UserError(f"{path} is not a file of VQA: it needs a list `{name}`.")
+    return rows
+
+
+def _lighter(row: dict) -> object:
+    """Of one person's answer its text alone: there are millions, and a dict takes several times the memory."""
+    answer = row.get("answer")
+    return answer if isinstance(answer, str) and "answer_id" in row else row
+
+
+def _answers(annotation: dict) -> list[str] | None:
+    one = _get(annotation, "multiple_choice_answer")
+    given = annotation.get("answers", [one] if isinstance(one, str) else None)
+    if not isinstance(given, list):
+        return None
+    texts = [answer if isinstance(answer, str) else _get(answer, "answer") for answer in given]
+    return texts if _are_texts(texts) else None
+
+
+def _get(row: object, key: str) -> object:
+    return row.get(key) if isinstance(row, dict) else None
+
+
+def _text(row: dict | None, key: str) -> str:
+    value = _get(row, key)
+    return value if isinstance(value, str) else ""
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)

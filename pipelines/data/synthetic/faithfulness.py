@@ -1,0 +1,234 @@
+"""Whether captions are true: faithfulness, coverage, and unseen objects.
+ The things a caption describes ("two red circles" are two) are matched one to one with the things of the
+scene, in the way that makes the most of the caption true. Then these are its statements:
+
+    shape, colour, size   one for each attribute told of each described thing: true if its match has it
+    count                 one for each noun phrase, "a" meaning one: true if the caption describes as many
+                          things that fit the phrase as the scene has ("a red circle" is false of two)
+    relation, place       one for each pair of phrases, or phrase, of which it is told: true if it holds of
+                          all the matches (relations.py says when) and these are wholly as described
+    total                 "three shapes": true if the scene has that many
+    unread                one for each run of words that says nothing in the grammar: always false
+
+    faithfulness = true statements / statements, over all captions (an empty caption is one false statement)
+    coverage     = things described, at most those that are there / things that are there
+ A reference always names every thing of its scene, so "things that are there" is also what the references
+name. A wrongly described thing is covered: faithfulness pays for it. Saying little is an easy way to say
+nothing false, so faithfulness *counts* only at a coverage of at least 0.9 over the whole corpus: below it
+`faithfulness_valid` is 0.0 and a target on faithfulness is missed, whatever its value.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from itertools import permutations
+
+from captioner.errors import UserError
+from pipelines.data.synthetic.parsing import Mention, Relation, Statements, parse
+from pipelines.data.synthetic.relations import between_holds, place_holds, relation_holds
+from pipelines.data.synthetic.scenes import NOVEL_PAIRS, Scene, Thing
+
+ENOUGH_COVERAGE = 0.9
+KINDS = ("shape", "colour", "size", "count", "relation", "place", "total", "unread")
+_MATCHED = 8  # described things that may have a match; a scene has at most four
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """One thing that a caption says: its kind (see KINDS), its words, and whether it is true."""
+
+    kind: str
+    text: str
+    true: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckedCaption:
+    """All statements of one caption, and how many of the scene's things it names."""
+
+    statements: tuple[Statement, ...]
+    named: int
+    there: int
+
+    @property
+    def faithfulness(self) -> float:
+        return sum(statement.true for statement in self.statements) / len(self.statements)
+
+    @property
+    def coverage(self) -> float:
+        return self.named / self.there
+
+
+def faithfulness(captions: Mapping[str, str], scenes: Mapping[str, Scene]) -> dict[str, float]:
+    """How true `captions` (image id -> caption) are of `scenes` (image id -> Scene).
+
+    Returns:
+        `faithfulness`, `coverage` and `faithfulness_valid` (1.0 or 0.0, see above), `true_captions` (the
+        share of captions without a false statement), `statements` a caption, and the share that is true by
+        kind, as `faithfulness_colour`, for the kinds that occur.
+
+    Raises:
+        UserError: there is no caption, or one for an image without a scene.
+    """
+    checked = [check_caption(caption, _scene(scenes, image)) for image, caption in captions.items()]
+    if not checked:
+        raise UserError("There are no captions to check against the scenes.")
+    statements = [statement for caption in checked for statement in caption.statements]
+    coverage = sum(caption.named for caption in checked) / sum(caption.there for caption in checked)
+    scores = {
+        "faithfulness": _share(statements),
+        "coverage": coverage,
+        "faithfulness_valid": float(coverage >= ENOUGH_COVERAGE),
+        "true_captions": sum(caption.faithfulness == 1 for caption in checked) / len(checked),
+        "statements": len(statements) / len(checked),
+    }
+    for kind in KINDS:
+        if of_kind := [statement for statement in statements if statement.kind == kind]:
+            scores[f"faithfulness_{kind}"] = _share(of_kind)
+    return scores
+
+
+def novel_object_right(captions: Mapping[str, str], scenes: Mapping[str, Scene]) -> float:
+    """The share of novel scenes whose caption names the unseen thing itself, its colour and its shape in one
+    phrase.
+
+    `captions` of scenes without an unseen pair are left out. What else the caption says does not matter here.
+
+    Raises:
+        UserError: none of the captions is for a novel scene, or one is for an image without a scene.
+    """
+    right = []
+    for image, caption in captions.items():
+        if wanted := _scene(scenes, image).novel_pairs:
+            named = {(mention.colour, mention.shape) for mention in parse(caption).mentions}
+            # Naming all six would be right every time; only what is there may be named.
+            right.append(named & set(NOVEL_PAIRS) == set(wanted))
+    if not right:
+        raise UserError("None of these captions is for a scene of the split 'novel'.")
+    return sum(right) / len(right)
+
+
+def check_caption(caption: str, scene: Scene) -> CheckedCaption:
+    """Every statement of `caption`, true or false of `scene`."""
+    said = parse(caption)
+    owners = [number for number, mention in enumerate(said.mentions) for _ in range(mention.count)]
+    matches = _best_match(said, owners, scene)
+    statements = [
+        Statement(
+            kind,
+            f"{value} {said.mentions[owner].shape or 'thing'}",
+            thing is not None and _has(thing, kind, value),
+        )
+        for owner, thing in zip(owners, matches, strict=True)
+        for kind, value in said.mentions[owner].told().items()
+    ]
+    for mention in said.mentions:
+        described = sum(other.count for other in said.mentions if other.fits(mention))
+        there = sum(_wrong(mention, thing) == 0 for thing in scene.things)
+        statements.append(
+            Statement("count", f"{mention.count} {' '.join(mention.told().values())}", described == there)
+        )
+    by_mention = _by_mention(said, owners, matches)
+    statements += [
+        Statement("relation", relation.kind, _relation_true(relation, said, by_mention)) for relation in said.relations
+    ]
+    statements += [
+        Statement("place", place, all(
+            _fits(said.mentions[number], thing) and place_holds(place, thing) for thing in by_mention[number]
+        ))
+        for number, place in said.places
+    ]  # fmt: skip
+    statements += [Statement("total", str(number), number == len(scene.things)) for number in said.totals]
+    statements += [Statement("unread", text, False) for text in said.unread]
+    if not statements:
+        statements = [Statement("unread", "", False)]
+    return CheckedCaption(tuple(statements), min(len(owners), len(scene.things)), len(scene.things))
+
+
+def _scene(scenes: Mapping[str, Scene], image: str) -> Scene:
+    if image not in scenes:
+        raise UserError(f"There is a caption for {image!r}, but no scene of that name to check it against.")
+    return scenes[image]
+
+
+def worth(scores: Mapping[str, float]) -> float:
+    """What chooses between models: faithfulness, and below 0 where it does not count.
+
+    Else a model that says little, but nothing false, would be kept in place of one that describes the scene.
+    """
+    return scores["faithfulness"] - (0.0 if scores["faithfulness_valid"] else 1.0)
+
+
+def _share(statements: list[Statement]) -> float:
+    return sum(statement.true for statement in statements) / len(statements)
+
+
+def _has(thing: Thing, attribute: str, value: str) -> bool:
+    return getattr(thing, attribute) == value
+
+
+def _wrong(mention: Mention, thing: Thing) -> int:
+    """How many of the attributes told are not those of `thing`."""
+    return sum(not _has(thing, attribute, value) for attribute, value in mention.told().items())
+
+
+def _fits(mention: Mention, thing: Thing | None) -> bool:
+    return thing is not None and _wrong(mention, thing) == 0
+
+
+def _best_match(said: Statements, owners: list[int], scene: Scene) -> list[Thing | None]:
+    """A thing, or None, for each described thing: most attributes right, then most relations and places."""
+    described = range(min(len(owners), _MATCHED))
+    things: list[Thing | None] = [*scene.things, *[None] * (len(described) - len(scene.things))]
+    rest = [None] * (len(owners) - len(described))
+    wrong = [
+        [len(said.mentions[owners[i]].told()) if thing is None else _wrong(said.mentions[owners[i]], thing)
+         for thing in things]
+        for i in described
+    ]  # fmt: skip
+    orders = _orders(len(things), len(described), len(scene.things))
+    costs = [sum(wrong[i][place] for i, place in enumerate(order)) for order in orders]
+    least = min(costs)
+    best = [order for order, cost in zip(orders, costs, strict=True) if cost == least]
+    candidates = [[*(things[place] for place in order), *rest] for order in best]
+    if len(candidates) == 1 or not (said.relations or said.places):
+        return candidates[0]
+    return max(candidates, key=lambda matches: _located(said, _by_mention(said, owners, matches)))
+
+
+def _orders(places: int, described: int, real: int) -> list[tuple[int, ...]]:
+    """All ways to give `described` things different places; those from `real` on are empty and all alike."""
+    if described <= real:
+        return list(permutations(range(places), described))
+    orders = []
+    for chosen in permutations(range(described), real):  # which described thing each real place gets
+        order = [-1] * described
+        for place, i in enumerate(chosen):
+            order[i] = place
+        orders.append(tuple(order))
+    return orders
+
+
+def _by_mention(said: Statements, owners: list[int], matches: list[Thing | None]) -> list[list[Thing | None]]:
+    things: list[list[Thing | None]] = [[] for _ in said.mentions]
+    for owner, thing in zip(owners, matches, strict=True):
+        things[owner].append(thing)
+    return things
+
+
+def _located(said: Statements, by_mention: list[list[Thing | None]]) -> int:
+    """How many relations and places are true of these matches."""
+    return sum(_relation_true(relation, said, by_mention) for relation in said.relations) + sum(
+        all(thing is not None and place_holds(place, thing) for thing in by_mention[number])
+        for number, place in said.places
+    )
+
+
+def _relation_true(relation: Relation, said: Statements, by_mention: list[list[Thing | None]]) -> bool:
+    involved = (relation.subject, *relation.objects)
+    if not all(_fits(said.mentions[number], thing) for number in involved for thing in by_mention[number]):
+        return False
+    subjects = by_mention[relation.subject]
+    if relation.kind == "between":
+        first, second = (by_mention[number] for number in relation.objects)
+        return all(between_holds(a, b, c) for a in subjects for b in first for c in second)
+    return all(relation_holds(relation.kind, a, b) for a in subjects for b in by_mention[relation.objects[0]])

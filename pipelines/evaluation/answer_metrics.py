@@ -1,0 +1,205 @@
+"""Predicted answers against the answers of a data set: scores, by type too, and what is mistaken for what.
+
+All that comes out is plain data: `AnswerEvaluation.summary` is what metrics.json holds, `rows` what a table of the
+single questions holds.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioner.errors import UserError
+from captioner.metrics import ANSWER_METRICS
+from captioner.metrics.exact_match import AnswerMetric
+from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS
+from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, one_word, plain
+from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
+from pipelines.data.examples import QuestionExample
+from pipelines.evaluation.bootstrap import intervals
+
+ALL, SINGLE = "all questions", "questions with a one-word answer"
+OTHER = "(other)"
+_LABELS = 20  # answers in the confusion table
+
+
+@dataclass(frozen=True)
+class AnswerEvaluation:
+    """What an evaluation of answers found.
+
+    Attributes:
+        summary: plain data, see `evaluate_answers`.
+        rows: for each question id, image, question, prediction, answer (the agreed one), its types and its scores.
+    """
+
+    summary: dict
+    rows: list[dict]
+
+
+def evaluate_answers(
+    questions: Sequence[QuestionExample],
+    predictions: Mapping[str, str],
+    answer_list: AnswerList | None = None,
+    baselines: Mapping[str, Mapping[str, str]] | None = None,
+    labels: int = _LABELS,
+) -> AnswerEvaluation:
+    """Scores one answer a question.
+
+    The summary has these keys:
+
+        questions, left_out   how many were scored, and how many had no prediction or no known answer
+        scores, intervals     of all questions: exact_match; vqa_accuracy where several people answered; wups_0.9 and
+                              wups_0.0 where WordNet is installed; and their 95 % intervals
+        protocols             where there are longer answers: {"all questions": ..., "questions with a one-word
+                              answer": ...}, the two ways in which single-word scores of DAQUAR are published
+        by_question_type, by_answer_type        {type: {"questions": N, score: value ...}}
+        confusion             {"answers": names, "counts": [true][predicted], "questions": N}; the most frequent true
+                              answers, and "(other)" for the rest
+        ceiling               what can be reached with `answer_list`, where it is given
+        baselines             {name: {score: value}} of `baselines`
+        notes                 sentences that a reader must know
+
+    Args:
+        questions: of one split.
+        predictions: id of a question -> answer. Others are left out and counted.
+        answer_list: what the model chooses from, if it does.
+        baselines: name -> id of a question -> answer, to be scored on the same questions.
+        labels: how many answers the confusion table names.
+
+    Raises:
+        UserError: there is nothing to score.
+    """
+    scored = [one for one in questions if one.answers and one.id in predictions]
+    if not scored:
+        raise UserError(
+            f"None of the {len(questions):,} questions has both an answer that is known and a prediction. Check that "
+            "the predictions belong to this split of this data set."
+        )
+    metrics, notes = _metrics(scored)
+    given = [predictions[one.id] for one in scored]
+    true = [agreed(one.answers) for one in scored]
+    columns = {name: metric.rows(given, [one.answers for one in scored]) for name, metric in metrics.items()}
+    left_out = len(questions) - len(scored)
+    if left_out:
+        notes.append(f"{left_out:,} questions were left out: they have no prediction, or no answer that is known.")
+
+    def scores(numbers: np.ndarray | slice) -> dict[str, float]:
+        return {n: v for name, metric in metrics.items() for n, v in metric.combine(columns[name][numbers]).items()}
+
+    summary = {
+        "questions": len(scored),
+        "left_out": left_out,
+        "scores": scores(slice(None)),
+        "intervals": {
+            score: list(ends)
+            for name, metric in metrics.items()
+            for score, ends in intervals(columns[name], metric.combine).items()
+        },
+        "by_question_type": _by([one.type for one in scored], scores),
+        "by_answer_type": _by([_answer_type(one, answer) for one, answer in zip(scored, true, strict=True)], scores),
+        "confusion": confusion(true, given, labels),
+    }
+    single = np.flatnonzero([one_word(answer) for answer in true])
+    if 0 < len(single) < len(scored):
+        everything = {"questions": len(scored), **summary["scores"]}
+        summary["protocols"] = {ALL: everything, SINGLE: {"questions": len(single), **scores(single)}}
+    if answer_list is not None:
+        summary["ceiling"] = ceiling(answer_list, scored)
+    if baselines:
+        known = [one.answers for one in scored]
+        guessed = {name: [answers[one.id] for one in scored] for name, answers in baselines.items()}
+        summary["baselines"] = {name: _scores_of(metrics, answers, known) for name, answers in guessed.items()}
+    summary["notes"] = notes
+    return AnswerEvaluation(summary, _rows(scored, given, true, metrics, columns))
+
+
+def _metrics(questions: Sequence[QuestionExample]) -> tuple[dict[str, AnswerMetric], list[str]]:
+    """The metrics that fit these questions, and sentences about those that are left out."""
+    notes = []
+    names = ANSWER_METRICS.names()
+    if min(len(one.answers) for one in questions) < FEWEST_ANSWERS:
+        names.remove("vqa_accuracy")
+        if max(len(one.answers) for one in questions) >= FEWEST_ANSWERS:
+            notes.append(
+                f"VQA accuracy is left out: it needs at least {FEWEST_ANSWERS} people's answers to each question."
+            )
+    if open_wordnet() is None:
+        names.remove("wups")
+        notes.append(f"WUPS is left out. {WORDNET_MISSING}")
+    return {name: ANSWER_METRICS.get(name)() for name in names}, notes
+
+
+def _scores_of(metrics: dict[str, AnswerMetric], given: Sequence[str], answers: Sequence) -> dict[str, float]:
+    return {n: v for metric in metrics.values() for n, v in metric.combine(metric.rows(given, answers)).items()}
+
+
+def _by(names: Sequence[str], scores: Callable[[np.ndarray], dict[str, float]]) -> dict[str, dict]:
+    """The scores of each group, the largest first; nothing where no question has a name."""
+    groups = Counter(name or "(none)" for name in names)
+    if set(groups) == {"(none)"}:
+        return {}
+    column = np.array([name or "(none)" for name in names])
+    return {
+        name: {"questions": count, **scores(np.flatnonzero(column == name))} for name, count in groups.most_common()
+    }
+
+
+def _answer_type(question: QuestionExample, answer: str) -> str:
+    return question.answer_type or answer_type(answer)
+
+
+def confusion(true: Sequence[str], given: Sequence[str], labels: int = _LABELS) -> dict:
+    """What was answered instead of what.
+
+    Args:
+        true, given: the true answer and the prediction, question by question.
+        labels: how many answers to name at most: the most frequent true ones.
+
+    Returns:
+        `answers`: their names and, if there are more, "(other)"; `counts[t][p]`: how often the true answer t got the
+        prediction p; `questions`: the sum of all counts.
+    """
+    spelled = {answer_key(answer): plain(answer) for answer in reversed(true)}
+    keys = [key for key, _ in Counter(map(answer_key, true)).most_common(labels)]
+    numbers = {key: number for number, key in enumerate(keys)}
+    pairs = [(numbers.get(answer_key(t), len(keys)), numbers.get(answer_key(p), len(keys)))
+             for t, p in zip(true, given, strict=True)]  # fmt: skip
+    counts = np.zeros((len(keys) + 1, len(keys) + 1), int)
+    np.add.at(counts, tuple(np.array(pairs).T), 1)
+    names = [spelled[key] for key in keys]
+    if counts[-1].any() or counts[:, -1].any():
+        names.append(OTHER)
+    return {"answers": names, "counts": counts[: len(names), : len(names)].tolist(), "questions": len(true)}
+
+
+def ceiling(answer_list: AnswerList, questions: Iterable[QuestionExample]) -> dict[str, float]:
+    """What a model can reach at most that chooses from `answer_list`.
+
+    Returns:
+        `exact_match`, and `vqa_accuracy` where every question has enough answers: the best answer of the list that
+        anybody gave, for each question.
+    """
+    answered = [one for one in questions if one.answers]
+    found = {"exact_match": answer_list.ceiling(one.answers for one in answered)}
+    if answered and min(len(one.answers) for one in answered) >= FEWEST_ANSWERS:
+        metric = ANSWER_METRICS.get("vqa_accuracy")()
+        best = [
+            max((metric.statistics(answer, one.answers)[0] for answer in set(one.answers) if answer in answer_list),
+                default=0.0)
+            for one in answered
+        ]  # fmt: skip
+        found["vqa_accuracy"] = float(np.mean(best))
+    return found
+
+
+def _rows(questions, given, true, metrics, columns) -> list[dict]:
+    values = {}
+    for name, metric in metrics.items():
+        values |= {column: found.tolist() for column, found in metric.per_question(columns[name]).items()}
+    return [
+        {"id": one.id, "image": str(one.image), "question": one.question, "prediction": prediction, "answer": answer,
+         "type": one.type, "answer_type": _answer_type(one, answer),
+         **{column: found[number] for column, found in values.items()}}
+        for number, (one, prediction, answer) in enumerate(zip(questions, given, true, strict=True))
+    ]  # fmt: skip

@@ -1,0 +1,157 @@
+"""Captions and references made by anything: COCO's JSON files, tables, and what this program writes.
+
+    predictions   [{"image_id": 42, "caption": "a dog"}]; a table with `image` and `caption`
+    references    COCO annotations {"images": [...], "annotations": [...]}; {"42": ["a dog", ...]}; a table
+                  with several rows an image; or the folder of a data set
+
+A caption without words is a caption, and scored as one, in whatever kind of file it stands; an image that has none
+because it could not be read (its row says so in `error`) is counted and left out. A reference without words is none.
+
+How the names of images in the two are matched: `pipelines.evaluation.matching`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.data.datasets.rows import lowered, with_lowered
+from pipelines.data.datasets.text import parse_json, read_json, read_lines, read_records, shown
+from pipelines.utils.tables import read_parquet, unguarded
+
+_IMAGE = ("image", "image_id", "file_name", "filename", "id")
+_CAPTION = ("caption", "captions", "comment", "references", "text")
+
+
+def read_predictions(path: Path) -> tuple[dict[str, str], int]:
+    """`(image -> caption, lines without a caption)`.
+
+    Raises:
+        UserError: the file cannot be read, or an image has two captions.
+    """
+    predictions: dict[str, str] = {}
+    skipped = 0
+    for place, image, captions in _rows(Path(path)):
+        if not captions:
+            skipped += 1
+            continue
+        if image in predictions or len(captions) > 1:
+            raise UserError(
+                f"{place}: the image {shown(image)} has several captions; one caption an image can be scored."
+            )
+        predictions[image] = captions[0]
+    if not predictions:
+        raise UserError(f"{path} holds no captions.")
+    return predictions, skipped
+
+
+def read_references(
+    path: Path, split: str | None = None
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """`(image -> references, other name -> the images that have it)`.
+
+    Args:
+        path: a file, or the folder of a data set.
+        split: which split of a data set; all of it by default.
+
+    Raises:
+        UserError: the file cannot be read, or holds no references.
+    """
+    path = Path(path)
+    references: dict[str, list[str]] = {}
+    others: dict[str, dict[str, None]] = {}
+    if path.is_dir():
+        from pipelines.data.datasets import read_dataset
+
+        dataset = read_dataset(path)
+        for example in dataset.split(split) if split else dataset.examples:
+            references.setdefault(example.id, []).extend(example.captions)
+            if example.source_id:
+                others.setdefault(example.source_id, {})[example.id] = None
+    else:
+        content = read_json(path) if path.suffix.lower() == ".json" else None
+        if isinstance(content, dict) and isinstance(content.get("images"), list):
+            for image in content["images"]:
+                if isinstance(image, dict) and {"file_name", "id"} <= set(image):
+                    others.setdefault(str(image["file_name"]), {})[str(image["id"])] = None
+        for _, image, captions in _rows(path, content):
+            references.setdefault(image, []).extend(filter(str.strip, captions))
+    references = {image: captions for image, captions in references.items() if captions}
+    if not references:
+        raise UserError(f"{path} holds no references.")
+    return (
+        {image: tuple(captions) for image, captions in references.items()},
+        {name: tuple(images) for name, images in others.items()},
+    )
+
+
+def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
+    """`(place in the file, image, captions)`."""
+    kind = path.suffix.lower()
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    if kind == ".json":
+        yield from _json_rows(path, read_json(path) if content is None else content)
+    elif kind == ".jsonl":
+        for line, text in read_lines(path):
+            place = f"{path}:{line}"
+            yield (place, *_record(place, parse_json(text, place)))
+    elif kind in (".csv", ".tsv", ".txt"):
+        yield from _table_rows(path)
+    elif kind == ".parquet":
+        for number, record in enumerate(read_parquet(path), start=1):
+            place = f"{path}, row {number}"
+            yield (place, *_record(place, {name: "" if value is None else value for name, value in record.items()}))
+    else:
+        raise UserError(f"{path}: a file that ends in .json, .jsonl, .csv, .tsv or .parquet was expected.")
+
+
+def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
+    if isinstance(content, dict) and "annotations" in content:
+        content = content["annotations"]
+    if isinstance(content, dict):
+        content = [{"image": image, "caption": caption} for image, caption in content.items()]
+    if not isinstance(content, list):
+        raise UserError(f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {shown(repr(content))}.')
+    for number, record in enumerate(content, start=1):
+        place = f"{path}, entry {number}"
+        yield (place, *_record(place, record))
+
+
+def _record(place: str, record) -> tuple[str, list[str]]:
+    """`(image, captions)`; no captions where the record says why there are none."""
+    if isinstance(record, dict):
+        record = with_lowered(record)
+        image = next((record[name] for name in _IMAGE if name in record), None)
+        captions = next((record[name] for name in _CAPTION if name in record), None)
+        if captions is None and "error" in record:  # as it stands where a table was made into JSON
+            captions = ""
+        named = isinstance(image, (str, int)) and not _is_blank(image)
+        if named and _is_blank(captions) and not _is_blank(record.get("error") or ""):
+            return str(image), []
+        captions = captions if isinstance(captions, list) else [captions]
+        if named and all(isinstance(caption, str) for caption in captions):
+            return str(image), captions
+    raise UserError(f"{place}: expected an image and a caption, got {shown(repr(record))}.")
+
+
+def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+    header = next((text for _, text in read_lines(path)), "")
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+    records = read_records(path, delimiter)
+    line, header = next(records, (1, []))
+    columns = lowered(header)
+    if not {*_IMAGE} & {*columns} or not {*_CAPTION} & {*columns}:
+        found = ", ".join(columns) or "nothing that reads as a header"
+        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected, not: {found}.")
+    for line, fields in records:
+        if isinstance(fields, str):
+            raise UserError(f"{path}:{line}: this row cannot be read: {fields}.")
+        if len(fields) != len(columns):
+            raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
+        place = f"{path}:{line}"
+        # From behind, so that of two columns with one name the first counts.
+        yield (place, *_record(place, dict(zip(columns[::-1], map(unguarded, fields[::-1]), strict=True))))
+
+
+def _is_blank(value) -> bool:
+    return isinstance(value, str) and not value.strip()

@@ -1,0 +1,91 @@
+"""Which image of the references a caption is of, where two files name their images in two ways.
+
+Names mean the same image where they are equal; where they are other whole names of it (the id and the file name in
+COCO's files); and where one is the end of the other, folder by folder:
+
+    /home/me/data/a/1.jpg       a/1.jpg         the same
+    1.jpg                       a/1.jpg         the same, unless there is a b/1.jpg as well: then it is refused
+    c/1.jpg                     a/1.jpg         another image
+"""
+
+from collections.abc import Mapping, Sequence
+
+from captioner.errors import UserError
+from pipelines.data.datasets.text import shown
+
+MOST = 3  # images that are named where a name could mean several
+
+
+def match(
+    predictions: dict[str, str], references: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """The predictions under the names that the references use.
+
+    Args:
+        predictions: image -> caption.
+        references: image -> references.
+        others: other name -> the images that have it.
+
+    Raises:
+        UserError: an image has no reference, its name could mean several, or two predictions turn out to be of one
+            image.
+    """
+    names = _Names(references, others)
+    matched: dict[str, str] = {}
+    for image, caption in predictions.items():
+        meant = names.meant(image)
+        if len(meant) > 1:
+            listed = ", ".join(map(shown, meant[:MOST])) + (", ..." if len(meant) > MOST else "")
+            raise UserError(
+                f"The image {shown(image)} has a caption, but its name could mean {len(meant)} images of the "
+                f"references: {listed}. Name it as they do."
+            )
+        known = next((name for name in meant if name in references), None)
+        if known is None:
+            raise UserError(
+                f"The image {shown(image)} has a caption but no reference. Both files must name images "
+                f"alike; the references name them like {shown(names.like(image))}."
+            )
+        if known in matched:
+            raise UserError(
+                f"Two captions are for the image that the references call {shown(known)}; one was expected."
+            )
+        matched[known] = caption
+    return matched
+
+
+class _Names:
+    """All names of the images that have references, and the ends of these names."""
+
+    def __init__(self, references: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]):
+        self._exact = {**others, **{image: (image,) for image in references}}
+        self._references = references
+        self._whole: dict[tuple[str, ...], dict[str, None]] = {}  # parts of a name -> the images, in order
+        self._ends: dict[tuple[str, ...], dict[str, None]] = {}  # those of its last parts alone
+        for name, images in self._exact.items():
+            for start, end in enumerate(_ends(name)):
+                (self._ends if start else self._whole).setdefault(end, {}).update(dict.fromkeys(images))
+
+    def meant(self, name: str) -> list[str]:
+        """The images that `name` may mean: those whose names have the most in common with it."""
+        if name in self._exact:
+            return list(self._exact[name])
+        ends = _ends(name)
+        if ends and ends[0] not in self._whole and ends[0] in self._ends:
+            return list(self._ends[ends[0]])
+        return list(next((self._whole[end] for end in ends if end in self._whole), ()))
+
+    def like(self, name: str) -> str:
+        """How the references name an image: one whose file is called alike, if there is one."""
+        alike = next((self._ends[end] for end in _ends(name)[-1:] if end in self._ends), ())
+        return next(iter([*(image for image in alike if image in self._references), *self._references]))
+
+
+def _ends(name: str) -> list[tuple[str, ...]]:
+    """The parts of a path, then those without the first, and so on.
+
+    >>> _ends("./a/1.jpg")
+    [('a', '1.jpg'), ('1.jpg',)]
+    """
+    parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
+    return [parts[start:] for start in range(len(parts))]

@@ -1,0 +1,42 @@
+"""Answers to questions whose own answers a data set withholds: nothing to score, but a file to send to who holds them.
+
+results.json    [{"question_id": 262144000, "answer": "yes"}, ...]: VQA's result format, one entry a question
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipelines.data.examples import QuestionExample
+from pipelines.evaluation.results import result_ids
+from pipelines.utils.atomic_files import told, write_whole
+
+RESULTS = "results.json"
+
+
+def withheld(examples: Sequence[QuestionExample]) -> bool:
+    """Whether no answer at all is known; where some are, they can be scored."""
+    return not any(one.answers for one in examples)
+
+
+def write_results(examples: Sequence[QuestionExample], given: Mapping[str, str], folder: Path) -> Path:
+    """Writes `results.json` and returns its path.
+
+    Whoever scores it wants an answer to each question of the split: those about images that could not be read get an
+    empty one. Questions are named as the data set names them, by numbers where all are numbers.
+
+    Args:
+        examples: all questions of a split.
+        given: id of a question -> answer.
+        folder: made if it does not exist.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    ids = result_ids([one.source_id for one in examples], [one.id for one in examples])
+    rows = [{"question_id": number, "answer": given.get(one.id, "")} for number, one in zip(ids, examples, strict=True)]
+    path = Path(folder) / RESULTS
+    with told(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(rows) + "\n")
+    return path

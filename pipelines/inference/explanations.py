@@ -1,0 +1,74 @@
+"""Where a model looked before it answered; and for one that does not look at places, what its answer hangs on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.inference.occlusion import GRID, occlusion_maps
+
+HANGS, HANGS_NOT = "what it hangs on", "on no place alone"
+_NOISE = 0.01  # a smaller drop of the probability says nothing
+
+
+@dataclass(frozen=True)
+class Look:
+    """Maps of an image.
+
+    labels: one a map: the question's words, "hop 1", "hop 2" ..., or what an answer hangs on.
+    weights: `(maps, P)`. grid: `(h, w)`, how the P places lie.
+    """
+
+    labels: tuple[str, ...]
+    weights: np.ndarray
+    grid: tuple[int, int]
+
+
+def attends(model) -> bool:
+    """Whether a `VisualQA` weighs several places of the image."""
+    return model.looks_by is not None and model.encoder.grid is not None and min(model.encoder.grid) > 1
+
+
+def looks_by_attention(model, features: np.ndarray, questions: Sequence[str], images: Sequence[int]) -> list[Look]:
+    """Where a model that attends looked.
+
+    Args:
+        model: a `VisualQA` with attention.
+        features: `(N, ...)`, as it takes them.
+        questions: M of them.
+        images: for each question its row of `features`.
+    """
+    weights = np.asarray(model.look(features, questions, images=images), np.float32)
+    found = []
+    for question, maps in zip(questions, weights, strict=True):
+        labels = tuple(model.question_words(question)) if model.looks_by == "words" else _hops(len(maps))
+        found.append(Look(labels, maps[: len(labels)], model.encoder.grid))
+    return found
+
+
+def _hops(number: int) -> tuple[str, ...]:
+    return tuple(f"hop {hop}" for hop in range(1, number + 1))
+
+
+def looks_by_occlusion(
+    model,
+    pixels: np.ndarray,
+    questions: Sequence[str],
+    found: Sequence[Sequence],
+    choices: Sequence[Sequence[str] | None] | None = None,
+    batch_size: int = 16,
+) -> list[Look]:
+    """What the answers to some questions about one image hang on; see `pipelines.inference.occlusion`.
+
+    Args:
+        model: a `VisualQA`.
+        pixels: uint8 `(H, W, 3)`.
+        questions: about this image.
+        found: the answers to each.
+        choices: for each question its choices, or None.
+    """
+    maps = occlusion_maps(model, pixels, questions, found, choices=choices, batch_size=batch_size)
+    return [
+        Look((HANGS,), one[None], GRID) if one.max() >= _NOISE else Look((HANGS_NOT,), 0 * one[None], GRID)
+        for one in maps
+    ]

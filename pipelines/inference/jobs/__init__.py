@@ -1,0 +1,1 @@
+"""Jobs that write one record an item and resume after a kill."""

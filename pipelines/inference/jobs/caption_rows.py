@@ -1,0 +1,128 @@
+"""Captions to be scored: rows of a table, or the captions of a data set, each with the place where it stands."""
+
+import hashlib
+import json
+import os
+import reprlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.data.datasets.finder import ImageFinder
+from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
+from pipelines.data.datasets.table import IMAGE_FOLDERS
+from pipelines.data.datasets.text import NOT_TEXT, is_text, shown
+from pipelines.data.examples import Problem
+from pipelines.utils.tables import unguarded
+
+ENDINGS = (".csv", ".tsv", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A caption of an image.
+
+    number: of the captions that can be read, from 1. place: file and line. image: as the row names it. path: its file,
+    or None where there is none.
+    """
+
+    number: int
+    place: str
+    image: str
+    path: Path | None
+    caption: str
+
+
+def read_rows(captions: Path, split: str | None = None, images: Path | None = None) -> tuple[list[Row], list[Problem]]:
+    """The captions of a file or of a data set's folder, and the rows that cannot be read.
+
+    Args:
+        captions: a csv, tsv or jsonl file with `image` and `caption`, or a folder in any layout of data sets.
+        split: of a folder; all of it by default.
+        images: where a file's images are; by default beside it, or in `images/` there.
+
+    Raises:
+        UserError: there is no such file, it is of another kind, a column is missing, or it holds no captions.
+    """
+    if captions.is_dir():
+        rows, problems = _of_dataset(captions, split), []
+    elif captions.suffix.lower() not in ENDINGS:
+        raise UserError(
+            f"{captions} is no file of captions: one that ends in .csv, .tsv or .jsonl was expected, with the columns "
+            'image and caption. To score captions of one image, give them behind it: captioner score photo.jpg "a dog".'
+        )
+    elif not captions.is_file():
+        raise UserError(f"There is no file {captions}.")
+    else:
+        rows, problems = _of_table(captions, images)
+    if not rows:
+        first = f" {problems[0]}" if problems else ""
+        raise UserError(f"{captions} holds no caption that can be scored.{first}")
+    return rows, problems
+
+
+def given_rows(image: Path, captions: Sequence[str]) -> list[Row]:
+    """Captions of one image that were given on the command line."""
+    return [Row(number, "", str(image), image, text) for number, text in enumerate(captions, start=1)]
+
+
+def digest(rows: Sequence[Row]) -> str:
+    """What tells these captions from others."""
+    found = hashlib.sha256()
+    for row in rows:
+        found.update(json.dumps([row.image, row.caption]).encode() + b"\n")
+    return found.hexdigest()
+
+
+def _of_dataset(folder: Path, split: str | None) -> list[Row]:
+    from pipelines.data.datasets import read_dataset
+
+    dataset = read_dataset(folder)
+    examples = dataset.split(split) if split else dataset.examples
+    pairs = ((example, text) for example in examples for text in example.captions)
+    return [Row(number, one.id, one.id, one.image, text) for number, (one, text) in enumerate(pairs, start=1)]
+
+
+def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]]:
+    root = images or path.parent
+    if images is not None and not images.is_dir():
+        raise UserError(f"{images} is no folder. Give the one that the names of images in {path} begin in.")
+    gathering = Gathering("table", root, IMAGE_FOLDERS)  # takes the problems of rows
+    finder = ImageFinder(root, IMAGE_FOLDERS)
+    rows: list[Row] = []
+    for line, image, caption in _pairs(gathering, path):
+        if not (is_text(image) and is_text(caption)):
+            gathering.problem(path, line, NOT_TEXT)
+            continue
+        name = image.strip().replace("\\", "/")
+        found = finder.find(name) if name else None
+        file = None if found is None else Path(os.path.join(root, found))
+        rows.append(Row(len(rows) + 1, f"{path}:{line}", name, file, " ".join(caption.split())))
+    return rows, gathering.problems
+
+
+def _pairs(gathering: Gathering, path: Path) -> Iterator[tuple[int, str, str]]:
+    """`(line, image, caption)`."""
+    if not is_jsonl(path):
+        for line, row in csv_rows(gathering, path, ("image", "caption")):
+            yield line, unguarded(row["image"]), unguarded(row["caption"])
+        return
+    for line, row in json_rows(gathering, path):
+        captions = row.get("caption", row.get("captions"))
+        captions = captions if isinstance(captions, list) else [captions]
+        if isinstance(row.get("image"), str) and captions and all(isinstance(text, str) for text in captions):
+            yield from ((line, row["image"], text) for text in captions)
+        else:
+            text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
+            gathering.problem(path, line, text)
+
+
+def why_not(row: Row) -> str:
+    """Why a row cannot be scored, as far as that is known before its image is opened."""
+    if not row.image:
+        return "no image is named"
+    if row.path is None:
+        return f"there is no image {shown(row.image)}"
+    return "" if row.caption else "the caption is empty"

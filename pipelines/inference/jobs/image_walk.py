@@ -1,0 +1,183 @@
+"""Which images a command line's paths stand for: a walk that a million files do not stop.
+
+The walk is a generator in sorted order, so the same folder gives the same images in the same order. Of a folder only
+the next `HELD` names are kept: a larger one is listed several times, so that memory does not grow with it. No file is
+opened unless its name says nothing.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.errors import UserError
+from captioner.images.decode import IMAGE_EXTENSIONS, sniff_image
+
+HELD = 50_000  # names: some megabytes
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image file: what it is called in results, where it is, and why it cannot be read, if known."""
+
+    name: str
+    path: str
+    problem: str = ""
+
+
+def find_images(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) -> Iterator[Found]:
+    """All images that `paths` stand for: files as they are, folders with everything below them.
+
+    In a folder a file counts as an image if its name ends like one's or if it begins like one. Links to files
+    are followed; links to folders too, unless that folder is walked anyway, so no circle goes round twice.
+
+    Names are relative to the folder if there is but one path and it is a folder. Otherwise they begin with
+    the path as it was given, so that equal names in two folders stay apart. Paths inside others are left out.
+
+    Args:
+        paths: files and folders.
+        without: folders to leave out, such as one that pictures are written to.
+
+    Raises:
+        UserError: there is no path, or none of them exists.
+    """
+    given = distinct_paths(paths)
+    if not any(os.path.lexists(path) for path in given):
+        missing = " or ".join(given[:3]) or "(no path was given)"
+        raise UserError(f"There is no file or folder {missing}. Give images, or folders with images.")
+    left_out = {os.path.realpath(path) for path in without}
+    walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
+    alone = len(given) == 1
+    return _find(given, walked, left_out, alone)
+
+
+def find_clips(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) -> Iterator[Found]:
+    """All clips that `paths` stand for: animated GIFs, and folders whose images are the frames of one clip each.
+
+    Below a folder every GIF is a clip, and the other images that lie in one folder are the frames of another, which has
+    the folder's name. A single image that is named itself is a clip of one frame. Names begin with the path as it was
+    given.
+
+    Args:
+        paths, without: as in `find_images`.
+
+    Raises:
+        UserError: there is no path, or none of them exists.
+    """
+    find_images(paths, without)  # raises
+    given = distinct_paths(paths)
+    walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
+    return _clips(_find(given, walked, {os.path.realpath(path) for path in without}, False), set(given))
+
+
+def _clips(images: Iterator[Found], given: set[str]) -> Iterator[Found]:
+    folders = set()
+    for image in images:
+        ending = os.path.splitext(image.path)[1].lower()
+        if image.path in given or image.problem or ending == ".gif" or ending not in IMAGE_EXTENSIONS:
+            yield image
+            continue
+        folder = os.path.dirname(image.path)
+        if folder not in folders:
+            folders.add(folder)
+            yield Found(os.path.dirname(image.name) or image.name, folder)
+
+
+def _find(given: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[Found]:
+    for path in given:
+        if os.path.isdir(path):
+            yield from _walk(path, "" if alone else _as_name(path), walked, left_out)
+        else:
+            yield Found(_as_name(path), path)
+
+
+def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
+    """The paths in their order, without those that are inside others or the same."""
+    real = [(os.path.realpath(path), os.fspath(path)) for path in paths]
+    kept: dict[str, str] = {}
+    for resolved, path in sorted(real, key=lambda pair: len(pair[0])):
+        # A link to a file is an image of its own name: only the folder it is in counts.
+        place = (
+            resolved
+            if os.path.isdir(path)
+            else os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        )
+        if place not in kept and not any(_inside(place, other) for other in kept):
+            kept[place] = path
+    return [path for path in dict.fromkeys(path for _, path in real) if path in set(kept.values())]
+
+
+def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iterator[Found]:
+    """Everything below `folder`, which is called `name` in results; a stack: folders may be nested deeply."""
+    stack = [(folder, name, _names(folder))]
+    while stack:
+        folder, name, names = stack[-1]
+        try:
+            entry = next(names, None)
+        except PermissionError:
+            yield Found(name or folder, folder, "this folder may not be read (permission denied)")
+            entry = None
+        except OSError:  # it vanished
+            entry = None
+        if entry is None:
+            stack.pop()
+            continue
+        path, entry_name = os.path.join(folder, entry), f"{name}/{entry}" if name else entry
+        if entry.endswith("/"):
+            below = path.rstrip("/")
+            if _to_walk(below, walked, left_out):
+                stack.append((below, entry_name.rstrip("/"), _names(below)))
+        elif os.path.splitext(entry)[1].lower() in IMAGE_EXTENSIONS or sniff_image(path):
+            yield Found(entry_name, path)
+
+
+def _names(folder: str) -> Iterator[str]:
+    """The names in a folder in sorted order, those of folders with a "/" at the end."""
+    after = ""
+    while True:
+        with os.scandir(folder) as entries:
+            chosen = _next_names(entries, after)
+        for name, kind in (text.rsplit("\0", 1) for text in chosen):
+            is_folder = kind == "d" or (kind == "l" and os.path.isdir(os.path.join(folder, name)))
+            yield name + "/" * is_folder
+        if len(chosen) < HELD:
+            return
+        after = chosen[-1].rsplit("\0", 1)[0]
+
+
+def _next_names(entries: Iterable[os.DirEntry], after: str) -> list[str]:
+    """The next `HELD` names in sorted order, each with its kind behind a zero, which no name holds.
+
+    What is to be asked of the disk (where a link leads) is asked later, and of few.
+    """
+    chosen: list[str] = []
+    bound = None
+    for entry in entries:
+        name = entry.name
+        if name > after and (bound is None or name < bound):
+            kind = "l" if entry.is_symlink() else "d" if entry.is_dir(follow_symlinks=False) else "f"
+            chosen.append(f"{name}\0{kind}")
+            if len(chosen) >= 2 * HELD:
+                chosen = sorted(chosen)[:HELD]
+                bound = chosen[-1].rsplit("\0", 1)[0]
+    return sorted(chosen)[:HELD]
+
+
+def _to_walk(folder: str, walked: list[str], left_out: set[str]) -> bool:
+    """Whether to go down into a folder; a linked one is added to `walked`."""
+    real = os.path.realpath(folder)
+    if real in left_out:
+        return False
+    if os.path.islink(folder):
+        if any(real == other or _inside(real, other) for other in walked):
+            return False
+        walked.append(real)
+    return True
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _as_name(path: str) -> str:
+    return os.path.normpath(path).replace(os.sep, "/")

@@ -1,0 +1,191 @@
+"""Files of questions to be answered: a csv, tsv or jsonl table with the columns `image` and `question`.
+
+Further columns, if you like: `choices` (a list in jsonl, separated by "|" in the others) and `id`. Images are looked
+for beside the file and in images/ beside it. Columns of other names are left alone, so the table of a data set will do.
+"""
+
+import json
+import os
+import reprlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from captioner.errors import UserError
+from captioner.text.answers import answer_key
+from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
+from pipelines.data.datasets.text import is_text, shown
+from pipelines.data.question_datasets.gather import FEWEST_CHOICES
+
+_KINDS = (".csv", ".tsv", ".jsonl")
+_FOLDERS = ("", "images")
+_LEFT_OUT = "; the row was left out"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about an image, as it was asked.
+
+    image: its name in results. path: its file. choices: what to choose from; none: anything may be the answer.
+    id: whatever name the asker has for the question. line: in the file, for a row that could not be read.
+    problem: why it cannot be asked, if it cannot.
+    """
+
+    image: str
+    path: str
+    question: str
+    choices: tuple[str, ...] = ()
+    id: str = ""
+    line: int = 0
+    problem: str = ""
+
+    def record(self) -> dict:
+        """What a result tells of the question itself."""
+        told = {"id": self.id, "image": self.image, "question": self.question, "choices": list(self.choices),
+                "line": self.line}  # fmt: skip
+        return {name: value for name, value in told.items() if value or name in ("image", "question")}
+
+
+def question_key(record: dict) -> str:
+    """What tells the record of a question from all others.
+
+    >>> question_key({"image": "a.jpg", "question": "What?", "answer": "red"})
+    '[null, "a.jpg", "What?", null, null]'
+    """
+    return json.dumps([record.get(name) for name in ("id", "image", "question", "choices", "line")])
+
+
+def asked(image: str, path: str, question: str, choices: Sequence[str] = (), id: str = "") -> Question:
+    """A question with what is wrong with it, if anything is.
+
+    >>> asked("a.jpg", "a.jpg", " what   colour ?").question
+    'what colour ?'
+    >>> asked("a.jpg", "a.jpg", "what ?", ["red"]).problem
+    'there must be at least 2 choices, and here is 1'
+    """
+    if not all(map(is_text, (question, id, *choices))):
+        question, id, *choices = (_escaped(text) for text in (question, id, *choices))
+        problem = "this is not UTF-8 text"
+    else:
+        problem = question_problem(question) or choices_problem(choices)
+    if not image:
+        problem = "no image is named"
+    clean = tuple(" ".join(choice.split()) for choice in choices)
+    return Question(image, path, " ".join(question.split()), clean, id, problem=problem)
+
+
+def question_problem(question: str) -> str:
+    """What is wrong with a question, if anything is."""
+    return "" if question.strip().strip("? ") else "the question is empty"
+
+
+def choices_problem(choices: Sequence[str]) -> str:
+    """What is wrong with the choices of a question, if it has any.
+
+    >>> choices_problem(["red", "Red."])
+    "the choices repeat 'Red.'"
+    """
+    if not choices:
+        return ""
+    seen: set[str] = set()
+    for choice in choices:
+        key = answer_key(choice)
+        if not key:
+            return "one of the choices is empty"
+        if key in seen:
+            return f"the choices repeat {shown(choice)}"
+        seen.add(key)
+    if len(choices) < FEWEST_CHOICES:
+        return f"there must be at least {FEWEST_CHOICES} choices, and here is {len(choices)}"
+    return ""
+
+
+def read_questions_file(path: Path) -> tuple[list[Question], int]:
+    """The questions of a file, those of an image together, images in the order of their first question.
+
+    Rows that cannot be used are among them, with a problem each.
+
+    Returns:
+        the questions, each once; and how many rows repeated one.
+
+    Raises:
+        UserError: the file cannot be read or holds no question, or a column is missing.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _KINDS:
+        raise UserError(f"{path}: a file that ends in {', '.join(_KINDS[:-1])} or {_KINDS[-1]} was expected.")
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    faults = _Faults()
+    finder = _Finder(path.parent)
+    rows = list(_json(faults, path, finder) if is_jsonl(path) else _delimited(faults, path, finder))
+    rows += [(line, Question("", "", "", line=line, problem=text)) for line, text in faults.found]
+    if not rows:
+        raise UserError(f"{path} holds no questions.")
+    of_image: dict[str, dict[str, Question]] = {}
+    for _, question in sorted(rows, key=lambda row: row[0]):
+        of_image.setdefault(question.image, {}).setdefault(question_key(question.record()), question)
+    questions = [question for found in of_image.values() for question in found.values()]
+    return questions, len(rows) - len(questions)
+
+
+class _Faults:
+    """Takes the place of a data set that rows are gathered for: notes what is wrong with them."""
+
+    thing = "question"
+
+    def __init__(self):
+        self.found: list[tuple[int, str]] = []
+
+    def problem(self, path: Path, line: int, text: str) -> None:
+        self.found.append((line, f"line {line}: {text.removesuffix(_LEFT_OUT).removesuffix(' The row was left out')}"))
+
+
+class _Finder:
+    """Where the images of a table are."""
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._found: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        if name not in self._found:
+            places = [os.path.join(self._root, folder, name) for folder in _FOLDERS]
+            self._found[name] = next((place for place in places if os.path.isfile(place)), places[0])
+        return self._found[name]
+
+
+def _delimited(faults: _Faults, path: Path, finder: _Finder) -> Iterator[tuple[int, Question]]:
+    for line, row in csv_rows(faults, path, ("image", "question")):
+        listed = row.get("choices", "")
+        choices = listed.split("|") if listed.strip() else []
+        yield line, _question(row["image"], row["question"], choices, row.get("id", ""), line, finder)
+
+
+def _json(faults: _Faults, path: Path, finder: _Finder) -> Iterator[tuple[int, Question]]:
+    for line, row in json_rows(faults, path):
+        image, question, choices, id = (row.get(name) for name in ("image", "question", "choices", "id"))
+        choices = [] if choices is None else choices
+        if not isinstance(image, str) or not isinstance(question, str):
+            faults.problem(path, line, f"expected image and question, both text, got {reprlib.repr(row)}")
+        elif not isinstance(choices, list) or not all(map(_is_word, choices)):
+            faults.problem(path, line, f"the choices should be a list of texts, got {reprlib.repr(choices)}")
+        else:
+            id = str(id) if _is_word(id) else ""
+            yield line, _question(image, question, list(map(str, choices)), id, line, finder)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _question(image: str, question: str, choices: list[str], id: str, line: int, finder: _Finder) -> Question:
+    image = image.strip(" \t\r\n")  # other blanks may be meant
+    found = asked(image, finder(image), question, choices, id.strip())
+    if found.image:
+        return found
+    return Question("", "", found.question, found.choices, found.id, line, found.problem)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

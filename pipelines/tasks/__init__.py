@@ -1,0 +1,1 @@
+"""The tasks: each has its settings, data, training and evaluation."""

@@ -1,0 +1,118 @@
+"""Examples to batches: which images in which order, which captions of each, as a `tf.data` pipeline.
+
+The order of an epoch depends on the seed and the epoch alone, so a run that was stopped goes on in the middle of an
+epoch with exactly the batches that are left.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from captioner.text.vocabulary import Vocabulary
+from pipelines.data.epoch_order import epoch_order, shown
+from pipelines.data.features.augmented import read_in
+from pipelines.data.features.sources import Source
+
+
+class CaptionBatches:
+    """The training batches of a data set.
+
+    A batch holds `images_per_batch` images with `captions_per_image` captions each: an image is encoded once for all
+    its captions. An image with more captions gives others each epoch; one with fewer has rows of padding, which count
+    nothing. The last batch of an epoch is filled up with other images of the epoch, which have only such rows, so that
+    all have one shape.
+
+    Args:
+        source: the images.
+        captions: the captions of each image, in the source's order.
+        vocabulary: turns captions into ids.
+        max_length: ids of a caption: start, words, end.
+        images_per_batch, captions_per_image: B and C.
+        seed: of the order.
+        own_words: for scheduled sampling, the number of steps done -> share of words that the decoder reads of its
+            own. Which words, and the chance that draws them, depend on seed, epoch and step alone.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        captions: Sequence[Sequence[str]],
+        vocabulary: Vocabulary,
+        max_length: int,
+        images_per_batch: int,
+        captions_per_image: int,
+        seed: int,
+        own_words: Callable[[int], float] | None = None,
+    ):
+        self.source = source
+        self.images_per_batch = images_per_batch
+        self.captions_per_image = captions_per_image
+        self.max_length = max_length
+        self.seed = seed
+        self.own_words = own_words
+        self.pad_id = vocabulary.pad_id
+        self.indices = np.flatnonzero(
+            [readable and bool(given) for readable, given in zip(source.readable, captions, strict=True)]
+        )
+        self.ids = [
+            np.array([vocabulary.encode(caption, max_length) for caption in given], "int32").reshape(-1, max_length)
+            for given in captions
+        ]
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.indices) // self.images_per_batch)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The images of an epoch in order, `(steps, B)`; those that fill up the last batch are less than 0."""
+        return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
+
+    def words(self, images: np.ndarray, epoch: int) -> np.ndarray:
+        """Caption ids `(B, C, max_length)` of a batch's images in an epoch."""
+        words = np.full((len(images), self.captions_per_image, self.max_length), self.pad_id, "int32")
+        for row, image in enumerate(images):
+            if image < 0:
+                continue
+            ids = self.ids[image]
+            if len(ids) > self.captions_per_image:
+                ids = np.random.default_rng([self.seed, epoch, image]).permutation(ids)[: self.captions_per_image]
+            words[row, : len(ids)] = ids
+        return words
+
+    def chances(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of a step of an epoch: where the decoder reads its own words, bool `(B, C, T)`, and chance in [0, 1)."""
+        shape = (2, self.images_per_batch, self.captions_per_image, self.max_length - 1)
+        choice, chance = np.random.default_rng([self.seed, epoch, step, 1]).random(shape, dtype="float32")
+        return choice < self.own_words(epoch * self.steps + step), chance
+
+    def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
+        """The batches of an epoch from step `skip` on.
+
+        Each is `({"image": (B, ...), "words": (B, C, T), "targets": (B, C, T)}, targets (B, C, T))`: decoders that
+        learn from more than cross-entropy need to see the targets themselves. With `own_words` the inputs also hold
+        `"own" (B, C, T)` and `"chance" (B, C, T)`.
+        """
+        order = self.order(epoch)
+        sample = self.source.read([int(self.indices[0])])
+        shape, dtype = sample.shape[1:], sample.dtype
+
+        def read(step):
+            images = order[step]
+            image = read_in(self.source, epoch, shown(images).tolist())
+            words = self.words(images, epoch)
+            chances = self.chances(epoch, int(step)) if self.own_words else ()
+            return image, words[:, :, :-1], words[:, :, 1:], *chances
+
+        def load(step):
+            types = (dtype, tf.int32, tf.int32, *([tf.bool, tf.float32] if self.own_words else []))
+            image, *rows = tf.numpy_function(read, [step], types, stateful=False)
+            image.set_shape((self.images_per_batch, *shape))
+            for values in rows:
+                values.set_shape((self.images_per_batch, self.captions_per_image, self.max_length - 1))
+            given = dict(zip(("words", "targets", "own", "chance"), rows, strict=False))
+            return {"image": image, **given}, given["targets"]
+
+        steps = tf.data.Dataset.range(skip, len(order))
+        return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

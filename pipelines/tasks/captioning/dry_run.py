@@ -1,0 +1,142 @@
+"""What a training would cost, told before anything of it starts."""
+
+import itertools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from captioner.images.augment import views_of
+from pipelines.data.features.augmented import plan_views
+from pipelines.data.features.extract import plan_features
+from pipelines.recipes.recipe import Recipe
+from pipelines.tasks.captioning.build import adopt_model, make_batches, open_data, prepare_model
+from pipelines.tasks.captioning.train import compile_captioner
+from pipelines.utils.progress import Show
+
+MEASURED_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The price of a training.
+
+    parameters: numbers that are learned or kept, without a frozen network's.
+    steps: of an epoch.
+    features: what computing and keeping features takes, in words; empty where nothing is kept.
+    model_bytes, checkpoint_bytes: on disk.
+    memory_bytes: of this process after a few real steps.
+    epoch_seconds: from the same steps, without decoding.
+    """
+
+    parameters: int
+    vocabulary_size: int
+    steps: int
+    epochs: int
+    features: str
+    model_bytes: int
+    checkpoint_bytes: int
+    memory_bytes: int
+    epoch_seconds: float
+
+    def lines(self) -> list[str]:
+        return [
+            f"Parameters      {self.parameters:,}, with {self.vocabulary_size:,} words",
+            f"Features        {self.features}"
+            if self.features
+            else "Features        none are kept: the encoder is trained",
+            f"Disk, run       {_megabytes(self.model_bytes)} model, {_megabytes(self.checkpoint_bytes)} checkpoint",
+            f"Memory          {_megabytes(self.memory_bytes)}",
+            f"Time an epoch   {self.epoch_seconds:,.0f} s for {self.steps:,} steps, without decoding",
+            f"Time in all     {self.epoch_seconds * self.epochs / 60:,.0f} min for {self.epochs} epochs",
+        ]
+
+
+def dry_run(
+    recipe: Recipe,
+    *,
+    data: Path | None = None,
+    cache: Path = Path("cache"),
+    init_from: Path | None = None,
+    encoder_weights: Path | None = None,
+    show: Show | None = None,
+) -> Cost:
+    """Builds the model and takes a few training steps on noise, so that time and memory are measured, not guessed.
+
+    Nothing is written, except that the embedded data is drawn where it is missing.
+    """
+    show = show or Show()
+    if init_from:
+        recipe = adopt_model(recipe, init_from)
+    dataset = open_data(recipe, data, show.say)
+    prepared = prepare_model(recipe, dataset, init_from, encoder_weights)
+    encoder, training = prepared.captioner.encoder, prepared.recipe.training
+    images = [example.image for example in (*prepared.train_examples, *prepared.dev_examples)]
+    features = str(plan_features(encoder, images, cache)) if encoder.cacheable else ""
+    if features and training.views:
+        seen = [example.image for example in prepared.train_examples]
+        features += f" Other views: {plan_views(encoder, seen, cache, views_of(training.views)[1:])}"
+    steps = -(-len(prepared.train_examples) // training.images_per_batch)
+    network = compile_captioner(prepared, steps)
+    seconds = _seconds_a_step(network, prepared)
+    weights = 4 * network.count_params()
+    state = sum(int(np.prod(variable.shape)) for variable in network.optimizer.variables)
+    cost = Cost(
+        parameters=network.count_params(),
+        vocabulary_size=len(prepared.captioner.vocabulary),
+        steps=steps,
+        epochs=training.epochs,
+        features=features,
+        model_bytes=weights,
+        checkpoint_bytes=weights + 4 * state,
+        memory_bytes=psutil.Process().memory_info().rss,
+        epoch_seconds=seconds * steps,
+    )
+    for line in cost.lines():
+        show.say(line)
+    return cost
+
+
+def _seconds_a_step(network, prepared) -> float:
+    """What a step takes on noise in place of images, with all that belongs to it."""
+    training, examples = prepared.recipe.training, prepared.train_examples
+    batches = make_batches(prepared, Noise(prepared.captioner.encoder.trunk_shape, len(examples)))
+    step = self_critical_step if training.objective == "self_critical" else _given_step
+    steps = (batch for epoch in itertools.count() for batch in batches.epoch(epoch))  # an epoch may be a single step
+    step(network, next(steps))  # compiles
+    started = time.perf_counter()
+    for batch in itertools.islice(steps, MEASURED_STEPS):
+        step(network, batch)
+    return (time.perf_counter() - started) / MEASURED_STEPS
+
+
+def _given_step(network, batch) -> None:
+    inputs, targets = batch
+    network.train_on_batch(inputs, targets)
+
+
+def self_critical_step(network, batch) -> None:
+    """A training step on what `SelfCriticalBatches` gives."""
+    inputs, targets, advantages = batch
+    network.train_on_batch(inputs, targets, sample_weight=advantages)
+
+
+class Noise:
+    """A source of images that nobody took: all of them the same, since drawing noise takes longer than reading."""
+
+    def __init__(self, shape, count):
+        self.shape, self.readable = shape, np.ones(count, bool)
+        self.image = np.random.default_rng(0).normal(size=shape).astype("float16")
+
+    def read(self, indices):
+        return np.broadcast_to(self.image, (len(indices), *self.shape))
+
+
+def _megabytes(size: int) -> str:
+    """
+    >>> _megabytes(25_000_000)
+    '25 MB'
+    """
+    return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"

@@ -1,0 +1,1 @@
+"""What recurrent cells have learned."""

@@ -1,0 +1,197 @@
+"""`captioner language gradients`: |dL/dh(t)| against t, for each cell and depth, as a table and a picture."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from captioner.cells import CELLS
+from captioner.cells.build import build_cell
+from captioner.errors import UserError
+from pipelines.training.gradients import state_gradients
+from pipelines.utils.atomic_files import told, write_whole
+
+TABLE, PICTURE = "gradients.csv", "gradients.png"
+COLUMNS = ("cell", "layers", "layer", "state", "t", "gradient")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured: networks as they are before they learn, and a loss at their last step.
+
+    cells: names of `CELLS`.
+    layers: depths.
+    length: T, steps.
+    units: of each layer; the inputs have as many features.
+    rows: sequences whose gradients are averaged.
+    inputs: standard deviation of the inputs, which are noise. Large inputs saturate tanh, whose derivative then adds
+        to the vanishing, so that even a singular value above 1 does not explode.
+    singular_values: those of the matrix U of `rnn`, one network each; it starts as a multiple of an orthogonal matrix.
+    seed: of weights and inputs.
+    """
+
+    cells: Sequence[str] = field(default_factory=CELLS.names)
+    layers: Sequence[int] = (1, 2)
+    length: int = 100
+    units: int = 64
+    rows: int = 16
+    inputs: float = 0.1
+    singular_values: Sequence[float] = (0.5, 1.0, 1.5)
+    seed: int = 0
+
+
+class Curve(NamedTuple):
+    """One line of the picture: `gradients[t - 1]` is |dL/ds(t)|, the mean over rows, for a state s of a layer."""
+
+    cell: str
+    layers: int
+    layer: int
+    state: int
+    gradients: np.ndarray
+
+    def a_step(self) -> float:
+        """What the gradient is multiplied by on its way back through one step, on the geometric mean."""
+        first, last = self.gradients[0], self.gradients[-1]
+        return float((first / last) ** (1 / (len(self.gradients) - 1))) if last > 0 else math.nan
+
+
+def measure(what: Measurement, tell=lambda done, total, what: None) -> list[Curve]:
+    """Measures every cell at every depth.
+
+    The loss is the product of the last step's output with a random direction of length 1, so that the gradient at the
+    output of the last step has length 1, and curves of different cells can be compared.
+
+    Args:
+        what: sizes and names.
+        tell: called with how many networks are done, of how many, and which is next.
+
+    Raises:
+        UserError: an unknown cell, or fewer than two steps.
+    """
+    if what.length < 2:
+        raise UserError(f"A gradient flows over two steps or more; the length is {what.length}.")
+    networks = [network for name in what.cells for network in _networks(name, what)]
+    random = np.random.default_rng(what.seed)
+    inputs = random.normal(0, what.inputs, (what.rows, what.length, what.units)).astype("float32")
+    direction = random.normal(size=(what.rows, what.units)).astype("float32")
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    curves, done = [], 0
+    for layers in what.layers:
+        for label, name, options in networks:
+            tell(done, len(networks) * len(what.layers), f"{label}, {layers} layers")
+            done += 1
+            keras.utils.set_random_seed(what.seed)
+            cell = build_cell(name, what.units, layers, options=options)
+            cell.build((None, what.units))
+            for layer, states in enumerate(state_gradients(cell, inputs, direction), start=1):
+                for state, gradients in enumerate(states, start=1):
+                    lengths = np.linalg.norm(gradients.astype("float64"), axis=-1).mean(axis=1)
+                    curves.append(Curve(label, layers, layer, state, lengths))
+    return curves
+
+
+def _networks(name: str, what: Measurement) -> list[tuple[str, str, dict]]:
+    """The networks that stand for a cell: label, name and options.
+
+    An LSTM stands there twice: as it is, keeping 0.73 of its memory a step at first, and with forget gates that begin
+    by keeping it for about as many steps as there are.
+    """
+    CELLS.path(name)
+    if name == "rnn":
+        return [(f"rnn, σ = {value:g}", name, {"recurrent_gain": value}) for value in what.singular_values]
+    if name == "lstm":
+        return [(name, name, {}), ("lstm, gates open", name, {"forget_bias": math.log(what.length - 1)})]
+    return [(name, name, {})]
+
+
+def head_and_rows(curves: list[Curve]) -> tuple[list[str], list[list[str]]]:
+    """The table for people: h of every layer, at some steps."""
+    steps = len(curves[0].gradients)
+    shown = sorted({1, *(round(steps * share) for share in (0.25, 0.5, 0.75, 1.0))} - {0})
+    head = ["cell", "layer", *(f"t = {t}" for t in shown), "a step"]
+    return head, [
+        [
+            curve.cell,
+            f"{curve.layer}/{curve.layers}",
+            *(f"{curve.gradients[t - 1]:.0e}" for t in shown),
+            f"{curve.a_step():.3f}",
+        ]
+        for curve in curves
+        if curve.state == 1
+    ]
+
+
+def write_flow(curves: list[Curve], folder: Path) -> None:
+    """Writes every number to gradients.csv, and the picture to gradients.png.
+
+    `state` 1 is h (for `rnn_linear_memory`, c), 2 the c of cells that have one.
+    """
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for curve in curves:
+        for t, gradient in enumerate(curve.gradients, start=1):
+            table.writerow([*curve[:4], t, f"{gradient:.6g}"])
+    write_whole(folder / TABLE, text.getvalue())
+    picture = io.BytesIO()
+    draw_flow(curves).savefig(picture, dpi=130, format="png")
+    write_whole(folder / PICTURE, picture.getvalue())
+
+
+# Families by colour: vanilla networks, LSTMs, and those with one state and gates.
+_FAMILIES = (("rnn", "YlOrRd"), ("output", "YlOrRd"), ("lstm", "Blues"), ("", "Greens"))
+_FLOOR, _CEILING = 1e-20, 1e8
+
+
+def draw_flow(curves: list[Curve]):
+    """|dL/dh(t)| against t, one panel a layer of each depth, as a matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    curves = [curve for curve in curves if curve.state == 1]
+    panels = sorted({(curve.layers, curve.layer) for curve in curves})
+    columns = min(3, len(panels))
+    lines = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(1.8 + 3.6 * columns, 0.6 + 3.6 * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+    colours = _colours(list(dict.fromkeys(curve.cell for curve in curves)))
+    for panel, axes in zip(panels, grid.flat, strict=False):
+        for curve in curves:
+            if (curve.layers, curve.layer) == panel:
+                shown = np.where((curve.gradients > _FLOOR) & (curve.gradients < _CEILING), curve.gradients, np.nan)
+                times = np.arange(1, len(shown) + 1)
+                colour, dashes = colours[curve.cell]
+                axes.plot(times, shown, color=colour, linestyle=dashes, linewidth=1.5, label=curve.cell)
+        layers, layer = panel
+        axes.set_title("1 layer" if layers == 1 else f"{layers} layers: h of layer {layer}", fontsize=10, loc="left")
+        axes.set_yscale("log")
+        axes.grid(linewidth=0.3, alpha=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_xlabel("t  (the loss is at the last step only)", fontsize=9)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("|dL/dh(t)|")
+    figure.legend(*grid.flat[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
+    return figure
+
+
+def _colours(names: list[str]) -> dict[str, tuple]:
+    """Colour and dashes of each line: shades of a colour within a family."""
+    from matplotlib import colormaps
+
+    families: dict[str, list[str]] = {}
+    for name in names:
+        families.setdefault(next(shades for start, shades in _FAMILIES if name.startswith(start)), []).append(name)
+    return {
+        name: (colormaps[shades](0.4 + 0.55 * place / max(len(members) - 1, 1)), ("-", "--", ":")[place % 3])
+        for shades, members in families.items()
+        for place, name in enumerate(members)
+    }

@@ -1,0 +1,248 @@
+"""Three small tasks that tell whether a recurrent cell can remember: adding, copying and counting."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from captioner.cells.build import build_cell
+from captioner.layers.recurrent import Recurrent
+from pipelines.training.gradients import penalised_gradients
+
+LETTERS, WAIT, MOST = 8, 20, 20
+LOOKED_AT, TESTED = 500, 2000  # sequences
+
+
+class Sequences(NamedTuple):
+    """inputs `(B, T, features)` float32; targets `(B, T, outputs)` float32, at every step or (T = 1) the last only."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task.
+
+    draw: `draw(random, rows)` gives new `Sequences`.
+    outputs: numbers, or classes (one-hot), at each step.
+    classes: whether outputs are classes; the score is then the accuracy at the last step, else the squared error.
+    chance: the score of always giving the same best answer.
+    solved: the score from which on it counts as solved.
+    enough: the score on development data at which training stops; a little better than `solved`.
+    learning_rate: one at which vanilla cells learn as well as gated ones.
+    """
+
+    name: str
+    draw: Callable[[np.random.Generator, int], Sequences]
+    outputs: int
+    classes: bool
+    chance: float
+    solved: float
+    enough: float
+    learning_rate: float
+
+    def is_solved(self, score: float, bar: float | None = None) -> bool:
+        bar = self.solved if bar is None else bar
+        return score >= bar if self.classes else score < bar
+
+
+def draw_adding(random: np.random.Generator, rows: int, length: int = 50) -> Sequences:
+    """Numbers between 0 and 1, two of them marked, one in each half; wanted is the sum of the two.
+
+    Always answering 1 has a squared error of 1/6 = 0.167. Hochreiter & Schmidhuber 1997, experiment 4, in the form of
+    Le, Jaitly & Hinton 2015, section 4.1.
+    """
+    numbers, marks = random.uniform(size=(rows, length)), np.zeros((rows, length))
+    half, row = length // 2, np.arange(rows)
+    marks[row, random.integers(0, half, rows)] = 1
+    marks[row, random.integers(half, length, rows)] = 1
+    inputs = np.stack([numbers, marks], axis=-1)
+    targets = (numbers * marks).sum(axis=1)[:, None, None]
+    return Sequences(inputs.astype("float32"), targets.astype("float32"))
+
+
+def draw_copy(random: np.random.Generator, rows: int, wait: int = WAIT) -> Sequences:
+    """A letter, `wait` blanks, then a sign to say the letter. Wanted is a blank at every step but the last."""
+    letters = random.integers(0, LETTERS, rows)
+    blank, sign = LETTERS, LETTERS + 1
+    seen, said = np.full((rows, wait + 2), blank), np.full((rows, wait + 2), blank)
+    seen[:, 0], seen[:, -1], said[:, -1] = letters, sign, letters
+    return Sequences(np.eye(LETTERS + 2, dtype="float32")[seen], np.eye(LETTERS + 1, dtype="float32")[said])
+
+
+def draw_count(random: np.random.Generator, rows: int, most: int = MOST) -> Sequences:
+    """A stream of zeros and ones; wanted at every step is how many ones there were so far.
+
+    Each stream has its own share of ones, so that all counts from 0 to `most` are equally likely at the end.
+    """
+    ones = random.uniform(size=(rows, most)) < random.uniform(size=(rows, 1))
+    inputs = np.eye(2, dtype="float32")[ones.astype(int)]
+    return Sequences(inputs, np.eye(most + 1, dtype="float32")[np.cumsum(ones, axis=1)])
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("adding", draw_adding, 1, False, chance=1 / 6, solved=0.01, enough=0.008, learning_rate=3e-3),
+        Task("copy", draw_copy, LETTERS + 1, True, chance=1 / LETTERS, solved=0.99, enough=0.995, learning_rate=1e-3),
+        Task("count", draw_count, MOST + 1, True, chance=1 / (MOST + 1), solved=0.99, enough=0.995, learning_rate=3e-3),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every cell is given.
+
+    learning_rate: of Adam; None for the task's own.
+    gradient_penalty: strength of the regulariser of `pipelines.training.gradients.gradient_penalty`.
+    check_every: steps between two looks at the development data.
+    """
+
+    units: int = 64
+    steps: int = 4000
+    batch: int = 64
+    learning_rate: float | None = None
+    clip_norm: float = 1.0
+    gradient_penalty: float = 0.0
+    seed: int = 0
+    check_every: int = 100
+
+    def settings(self) -> str:
+        """All of it in one line; results with other settings are not the same experiment."""
+        return " ".join(f"{name}={value}" for name, value in asdict(self).items())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell did: the score on test data, after how many steps, in how many seconds."""
+
+    task: str
+    cell: str
+    score: float
+    solved: bool
+    steps: int
+    parameters: int
+    seconds: float
+
+
+@keras.saving.register_keras_serializable("captioner")
+class TaskNetwork(keras.Model):
+    """A cell over a sequence, and a dense layer that reads it.
+
+    `output_rnn` has no dense layer: its memory is what it says, so what it says must be the answer itself. Its hidden
+    layer has the units that other cells have.
+
+    Args:
+        cell: name of a cell.
+        units: int.
+        outputs: int.
+    """
+
+    def __init__(self, cell: str, units: int, outputs: int, **kwargs):
+        super().__init__(**kwargs)
+        self.says_its_memory = cell == "output_rnn"
+        if self.says_its_memory:
+            self.recurrent = Recurrent(build_cell(cell, outputs, options={"hidden_units": units}))
+            self.read = None
+        else:
+            self.recurrent, self.read = Recurrent(build_cell(cell, units)), keras.layers.Dense(outputs, name="read")
+
+    def call(self, inputs, steps=None):
+        """Inputs `(B, T, features)` to what is said at the last `steps` steps, `(B, steps, outputs)`; at all of them
+        if not given."""
+        outputs, _ = self.recurrent(inputs)
+        outputs = outputs if steps is None else outputs[:, -steps:]
+        return outputs if self.read is None else self.read(outputs)
+
+
+def loss_of(network: TaskNetwork, task: Task, inputs, targets):
+    """Cross-entropy of classes, squared error of numbers; the mean over rows and the steps that have targets.
+
+    What `output_rnn` says is fed back to it, so it has to be the target and not its logits: squared error. Where there
+    is a target at each step it learns with teacher forcing, all steps at once.
+    """
+    steps = targets.shape[1]
+    if network.says_its_memory and steps == inputs.shape[1]:
+        said = network.recurrent.cell.parallel(inputs, targets)
+    else:
+        said = network(inputs, steps=steps)
+    if task.classes and not network.says_its_memory:
+        return ops.mean(keras.losses.categorical_crossentropy(targets, said, from_logits=True))
+    return ops.mean(ops.sum(ops.square(said - targets), axis=-1))
+
+
+def score_of(network: TaskNetwork, task: Task, sequences: Sequences) -> float:
+    """Accuracy or squared error at the last step, running free: no network is told what it should have said."""
+    parts = np.split(sequences.inputs, range(LOOKED_AT, len(sequences.inputs), LOOKED_AT))  # compiled for one size
+    said = np.concatenate([np.asarray(network.predict_on_batch(part))[:, -1] for part in parts])
+    wanted = sequences.targets[:, -1]
+    if task.classes:
+        return float((said.argmax(axis=-1) == wanted.argmax(axis=-1)).mean())
+    return float(np.square(said - wanted).mean())
+
+
+def learn(
+    task: Task, cell: str, budget: Budget, tell=lambda step, score: None, xla: bool = True
+) -> tuple[Outcome, TaskNetwork]:
+    """Trains a cell on new sequences at every step until it solves the task or the budget is spent.
+
+    Every cell sees the same sequences in the same order.
+
+    Args:
+        tell: called with the step and the score on development data.
+        xla: compile the step with XLA.
+
+    Returns:
+        how it did, and the trained network.
+    """
+    started = time.monotonic()
+    keras.utils.set_random_seed(budget.seed)
+    training, development, test = (np.random.default_rng([budget.seed, part]) for part in range(3))
+    network = TaskNetwork(cell, budget.units, task.outputs)
+    held_out = task.draw(development, LOOKED_AT)
+    network(held_out.inputs[:1])
+    network.compile(jit_compile=xla)
+    step = _training_step(network, task, budget, xla)
+    done, solved = 0, False
+    while done < budget.steps and not solved:
+        loss = step(*task.draw(training, budget.batch))
+        done += 1
+        if done % budget.check_every == 0 or done == budget.steps:
+            score = score_of(network, task, held_out)
+            tell(done, score)
+            solved = task.is_solved(score, task.enough)
+            if not np.isfinite(float(loss)):
+                break
+    score = score_of(network, task, task.draw(test, TESTED))
+    seconds = time.monotonic() - started
+    return Outcome(task.name, cell, score, task.is_solved(score), done, network.count_params(), seconds), network
+
+
+def _training_step(network: TaskNetwork, task: Task, budget: Budget, xla: bool) -> Callable:
+    weights = network.trainable_variables
+    rate = budget.learning_rate or task.learning_rate
+    optimiser = keras.optimizers.Adam(rate, global_clipnorm=budget.clip_norm or None)
+    optimiser.build(weights)
+
+    @tf.function(jit_compile=xla, autograph=False)
+    def step(inputs, targets):
+        def forward():
+            return loss_of(network, task, inputs, targets)
+
+        if budget.gradient_penalty:
+            loss, _, gradients = penalised_gradients(forward, weights, budget.gradient_penalty)
+        else:
+            with tf.GradientTape() as tape:
+                loss = forward()
+            gradients = tape.gradient(loss, [weight.value for weight in weights])
+        optimiser.apply(gradients, weights)
+        return loss
+
+    return step

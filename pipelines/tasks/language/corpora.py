@@ -1,0 +1,198 @@
+"""Texts to learn from: any file or folder of text, the captions of a data set, and what comes with the program.
+
+A corpus is made of documents. The state of a network begins anew with each, and where a document has an end, the end
+is learned, too.
+"""
+
+import hashlib
+import os
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from captioner.errors import UserError
+from pipelines.data.examples import Problem
+from pipelines.tasks.language.settings import LanguageDataSettings
+
+# Those parts of the standard library that people read and that every installation has.
+LIBRARY_FOLDERS = (
+    "", "asyncio", "collections", "concurrent/futures", "curses", "dbm", "email", "html", "http", "importlib", "json",
+    "logging", "multiprocessing", "re", "sqlite3", "tomllib", "unittest", "urllib", "wsgiref", "xml/dom", "xml/etree",
+    "xml/sax", "zoneinfo",
+)  # fmt: skip
+SHAPES = {"train": 4000, "dev": 500}  # scenes, as `captioner train shapes` draws them
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents to learn from, and others to see what was learned.
+
+    name: what it is, for people.
+    train, dev: documents.
+    ends: whether documents end where their text does. A text that was cut in two, one part for each split, has no end.
+    licence: of the texts, where it is known.
+    problems: files that were left out, and why.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    ends: bool
+    licence: str = "not known"
+    problems: tuple[Problem | str, ...] = ()
+
+    def identity(self) -> str:
+        """A hash of all documents: a training goes on only with the text that it began with."""
+        found = hashlib.sha256()
+        for split in (self.train, self.dev):
+            for document in (*split, ""):
+                found.update(document.encode("utf-8", "surrogatepass") + b"\xff")
+        return found.hexdigest()
+
+
+def open_corpus(settings: LanguageDataSettings, data: Path | None = None) -> Corpus:
+    """The corpus that a recipe names, or the one in `data`.
+
+    Raises:
+        UserError: it does not exist, or holds no text to learn from.
+    """
+    given = data or settings.directory
+    path = Path(given) if given else None
+    if settings.source == "captions" and (path is None or path.is_dir()):
+        return _caption_corpus(path, settings)
+    if path is None:
+        files = library_files()
+        return _split_files([(file.name, read_text(file)) for file in files], "the standard library", settings,
+                            "Python Software Foundation License")  # fmt: skip
+    if not path.exists():
+        raise UserError(f"{path} does not exist. Give a text file, or a folder of text files, with --data.")
+    if path.is_dir():
+        return _folder_corpus(path, settings)
+    return _split_text(read_text(path), path.name, settings)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, with line breaks as `\\n`.
+
+    Raises:
+        UserError: it cannot be read, is empty, or is no UTF-8 text.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if b"\0" in raw:
+        raise UserError(
+            f"{path} is no text: it holds a zero byte at {raw.index(0):,}. Give UTF-8 text (a file in UTF-16 can be "
+            "saved as UTF-8 by any editor)."
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}:{line}: this is no UTF-8 text ({error.reason}). Save the file as UTF-8.") from None
+    if not text.strip():
+        raise UserError(f"{path} is empty. There is nothing to learn from.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def library_files() -> list[Path]:
+    """Python files of the standard library in an order that is the same everywhere, and mixed."""
+    root = Path(sysconfig.get_paths()["stdlib"])
+    files = [path for folder in LIBRARY_FOLDERS for path in (root / folder).glob("*.py") if path.stat().st_size]
+    if not files:
+        raise UserError(f"This Python has no sources in {root}. Give a text file with --data.")
+    return _mixed(files, key=lambda path: path.relative_to(root).as_posix())
+
+
+def _mixed(values: Sequence, key: Callable) -> list:
+    """In the order of a hash of their names, so that a prefix of it is a fair sample and adding one moves no other."""
+    return sorted(values, key=lambda value: hashlib.sha256(key(value).encode("utf-8", "surrogatepass")).digest())
+
+
+def _folder_corpus(root: Path, settings: LanguageDataSettings) -> Corpus:
+    read, problems = [], []
+    for path in _mixed(list(_files_below(root)), key=lambda path: path.relative_to(root).as_posix()):
+        try:
+            read.append((path.name, read_text(path)))
+        except UserError as error:
+            problems.append(str(error))
+    if not read:
+        raise UserError(f"{root} holds no text file" + (f": {problems[0]}" if problems else "."))
+    return _split_files(read, root.name or str(root), settings, problems=problems)
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _split_files(files: list, name: str, settings: LanguageDataSettings, licence="not known", problems=()) -> Corpus:
+    """Whole files for each split; a single file is cut in two."""
+    if len(files) == 1:
+        return _split_text(files[0][1], name, settings, licence, problems)
+    texts, room = [], settings.max_characters or np.inf
+    for _, text in files:
+        if len(text) <= room:
+            texts.append(text)
+            room -= len(text)
+    if len(texts) < 2:
+        return _split_text((texts or [files[0][1]])[0], name, settings, licence, problems)
+    total, dev = sum(map(len, texts)), []
+    while len(texts) > 1 and sum(map(len, dev)) < settings.validation * total:
+        dev.append(texts.pop())
+    split = [tuple(line for text in part for line in _documents(text, settings)) for part in (texts, reversed(dev))]
+    return Corpus(name, *split, True, licence, tuple(problems))
+
+
+def _split_text(text: str, name: str, settings: LanguageDataSettings, licence="not known", problems=()) -> Corpus:
+    """The first part of a text to learn from, the last one to see what was learned."""
+    text = text[: settings.max_characters]
+    if settings.documents == "line":
+        lines = _documents(text, settings)
+        cut = round((1 - settings.validation) * len(lines))
+        if not 0 < cut < len(lines):
+            raise UserError(f"{name} has {len(lines):,} lines: too few to keep some of them for validation.")
+        return Corpus(name, lines[:cut], lines[cut:], True, licence, tuple(problems))
+    cut = int((1 - settings.validation) * len(text) + 1e-6)
+    if not 0 < cut < len(text):
+        raise UserError(f"{name} has {len(text):,} characters: too few to keep some of them for validation.")
+    return Corpus(name, (text[:cut],), (text[cut:],), False, licence, tuple(problems))
+
+
+def _documents(text: str, settings: LanguageDataSettings) -> tuple[str, ...]:
+    if settings.documents == "file":
+        return (text,)
+    return tuple(line for line in text.split("\n") if line.strip())
+
+
+def _caption_corpus(root: Path | None, settings: LanguageDataSettings) -> Corpus:
+    """Each caption is a document; the splits are those of the data set."""
+    if root is None:
+        from pipelines.data.datasets import shapes
+        from pipelines.data.synthetic.captions import write_captions
+        from pipelines.data.synthetic.scenes import sample_scenes
+
+        name, licence, problems, captions = "the shapes captions", shapes.LICENCE, (), {"train": [], "dev": []}
+        for split, number, scene in sample_scenes(0, SHAPES):
+            captions[split] += write_captions(Random(f"captions/0/{split}/{number}"), scene)
+    else:
+        from pipelines.data.datasets import read_dataset
+
+        dataset = read_dataset(root)
+        name, licence, problems = f"the captions of {dataset.name}", dataset.licence, dataset.problems
+        captions = {
+            split: [caption for example in dataset.split(split) for caption in example.captions]
+            for split in ("train", "dev")
+            if split in dataset.splits()
+        }
+    train, dev = captions.get("train", []), captions.get("dev", [])
+    if not train or not dev:
+        missing = "training" if not train else "development"
+        raise UserError(f"{name} have no {missing} split, which a language model needs.")
+    return Corpus(name, tuple(train), tuple(dev), True, licence, tuple(problems))

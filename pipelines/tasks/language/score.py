@@ -1,0 +1,70 @@
+"""`captioner language score`: how likely texts are, side by side or in a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from captioner.errors import UserError
+from captioner.models.language.language_model import LanguageModel, ScoredText
+from pipelines.inference.jobs.journal import to_line
+from pipelines.tasks.language.corpora import read_text
+from pipelines.utils.atomic_files import write_whole
+from pipelines.utils.console import say, table
+from pipelines.utils.tables import write_csv
+
+COLUMNS = ("text", "log_probability", "perplexity", "words", "unknown")
+AT_ONCE = 1000  # texts whose scores are computed together
+SHOWN = 60  # characters of a text in the table
+
+
+def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path | None) -> list[ScoredText]:
+    """Scores texts and the lines of a file, and prints a table or writes `.jsonl` or `.csv`.
+
+    Raises:
+        UserError: see `LanguageModel.from_preset`; a file that cannot be read or written, or is of another format.
+    """
+    if output is not None and output.suffix.lower() not in (".jsonl", ".csv"):
+        raise UserError(f"{output} would have to end in .jsonl or .csv.")
+    texts = [*texts, *(line for line in (read_text(file).split("\n") if file else []) if line.strip())]
+    model = LanguageModel.from_preset(run)
+    scored = []
+    for start in range(0, len(texts), AT_ONCE):
+        scored += model.score(texts[start : start + AT_ONCE])
+    if output is None:
+        tell(model, scored)
+    elif output.suffix.lower() == ".csv":
+        write_csv(map(_record, scored), output, list(COLUMNS))
+    else:
+        write_whole(output, b"".join(map(to_line, map(_whole_record, scored))))
+    if output is not None:
+        say(f"{len(scored):,} texts scored: {output}", error=True)
+    return scored
+
+
+def tell(model: LanguageModel, scored: Sequence[ScoredText]) -> None:
+    unit = "characters" if model.vocabulary.tokeniser == "characters" else "words"
+    rows = [
+        [
+            text.text if len(text.text) <= SHOWN else text.text[: SHOWN - 3] + "...",
+            f"{text.log_probability:.2f}",
+            f"{text.perplexity:.2f}",
+            str(len(text.words)),
+            str(text.unknown) if text.unknown else "",
+        ]
+        for text in scored
+    ]
+    table(["text", "log p (nats)", "perplexity", unit, "unknown"], rows)
+
+
+def _record(text: ScoredText) -> dict:
+    return {
+        "text": text.text,
+        "log_probability": round(text.log_probability, 4),
+        "perplexity": round(text.perplexity, 4),
+        "words": len(text.words),
+        "unknown": text.unknown,
+    }
+
+
+def _whole_record(text: ScoredText) -> dict:
+    each = [round(float(value), 4) for value in text.log_probabilities]
+    return {**_record(text), "each_word": list(text.words), "each_log_probability": each}

@@ -1,0 +1,174 @@
+"""Training a language model: from text to a run folder with a preset, a checkpoint and a table of epochs."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from captioner.errors import UserError
+from captioner.models.language.language_model import LanguageModel, unused_by_window
+from captioner.models.language.networks import StreamNetwork
+from captioner.settings import LanguageModelSettings
+from captioner.text.vocabulary import Vocabulary
+from captioner.training.losses import MaskedCrossEntropy
+from pipelines.tasks.language.chunks import DocumentBatches, Documents, StreamBatches, parts_of
+from pipelines.tasks.language.corpora import Corpus, open_corpus
+from pipelines.tasks.language.settings import LanguageRecipe
+from pipelines.training.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.pretrained_embeddings import begin_with_vectors
+from pipelines.utils.atomic_files import write_whole
+from pipelines.utils.progress import Show
+
+WORDS, TEXT = "words.txt", "text.sha256"
+WARM_UP = 128  # words that a stream of the validation text reads before its own part, so that its state is warm
+
+
+def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: Show | None = None) -> Path:
+    """Trains a language model into a run folder, or goes on with the training that is there.
+
+    After each epoch the validation text is read with its state carried, and the preset in the run folder is always that
+    of the epoch with the lowest loss so far.
+
+    Args:
+        recipe: what to train.
+        run: folder of the run.
+        data: text file, folder of text files or, where the recipe says `source = "captions"`, a data set.
+        show: where progress is told.
+
+    Raises:
+        UserError: the run folder holds another experiment or another text, the text cannot be used, or the loss is no
+            number any more.
+    """
+    show = show or Show()
+    run = Path(run)
+    corpus = open_corpus(recipe.data, data)
+    progress = begin_run(recipe, run)
+    for name in unused_by_window(recipe.model):
+        show.warn(f"model.{name} means nothing to a window, which has one hidden layer and no cell; it is left out.")
+    known = _known_words(recipe, corpus, run)
+    text = recipe.text
+    vocabulary = known or Vocabulary.from_captions(corpus.train, text.tokeniser, text.minimum_count, text.maximum_size)
+    keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
+    settings = LanguageModelSettings(model=recipe.model, text=recipe.text, ends=corpus.ends)
+    task = LanguageTask(recipe, corpus, LanguageModel(settings, vocabulary), show)
+    if recipe.data.vectors and progress is None:
+        embedding = task.model.network.embedding
+        show.say(begin_with_vectors(embedding, vocabulary.words, recipe.data.vectors, "model.embedding_size"))
+    if known is None:  # nothing is written before all settings are known to fit
+        keep_recipe(recipe, run)
+        write_whole(run / TEXT, corpus.identity() + "\n")
+        vocabulary.save(run / (WORDS + ".part"))
+        os.replace(run / (WORDS + ".part"), run / WORDS)
+    show.problems(corpus.problems, most=len(corpus.problems))  # no other command lists them
+    loop = TrainingLoop(task, recipe.training, run, progress, show)
+    show.say(task.told())
+    if progress is None:
+        task.show_sample("Before training")
+    loop.run_epochs()
+    return run
+
+
+def _known_words(recipe: LanguageRecipe, corpus: Corpus, run: Path) -> Vocabulary | None:
+    """The words of a run that goes on; it must be the same text, of which a hash is kept beside them."""
+    if not (run / WORDS).is_file():
+        return None
+    if (run / TEXT).read_text().strip() != corpus.identity():
+        raise UserError(
+            f"{run} was begun with another text than {corpus.name} as it is now. Give that text, or another folder "
+            "with --out."
+        )
+    return Vocabulary.load(run / WORDS, recipe.text.tokeniser)
+
+
+class LanguageTask:
+    """Learns the training documents; is judged by how well it predicts the others.
+
+    Args:
+        recipe: how.
+        corpus: the documents.
+        model: what learns.
+        show: where samples are told.
+    """
+
+    def __init__(self, recipe: LanguageRecipe, corpus: Corpus, model: LanguageModel, show: Show):
+        self.recipe, self.corpus, self.model, self.show = recipe, corpus, model, show
+        training, vocabulary = recipe.training, model.vocabulary
+        self.documents = Documents(corpus.train, vocabulary, corpus.ends)
+        self.dev = Documents(corpus.dev, vocabulary, corpus.ends)
+        size = (self.documents, training.rows, training.chunk, training.seed)
+        if training.carry_state:
+            self.batches = StreamBatches(*size, vocabulary.start_id)
+        else:
+            self.batches = DocumentBatches(*size, vocabulary.pad_id)
+        network_class = StreamNetwork
+        if training.gradient_penalty:
+            from pipelines.tasks.language.penalised import PenalisedStreamNetwork as network_class
+        network = network_class(model.network, training.rows, training.carry_state, name="stream")
+        if training.gradient_penalty:
+            network.gradient_penalty = training.gradient_penalty
+        self.network = compile_network(network, training, MaskedCrossEntropy(), self.batches.steps)
+
+    @property
+    def unit(self) -> str:
+        return "character" if self.model.vocabulary.tokeniser == "characters" else "word"
+
+    def told(self) -> str:
+        """What is trained on what, in a few lines."""
+        documents, dev, unit = self.documents, self.dev, self.unit
+        lines = [
+            f"{self.corpus.name}: {documents.words:,} {unit}s to learn from, {dev.words:,} to check with; "
+            f"{len(self.model.vocabulary):,} in the vocabulary, {dev.unknown / max(dev.words, 1):.2%} of the latter "
+            "are not in it",
+            f"{self.model.network.count_params():,} parameters, {self.batches.steps:,} steps an epoch",
+        ]
+        cut = getattr(self.batches, "cut", 0)
+        if cut:
+            lines.append(f"{cut:,} documents are longer than training.chunk = {self.recipe.training.chunk} and are cut")
+        return "\n".join(lines)
+
+    def judge(self, epoch: int, loss: float) -> Judgement:
+        """Reads the validation text with its state carried from word to word, and shows a sample."""
+        nats = validation_loss(self.model, self.dev)
+        scores = {"dev_loss": nats, "perplexity": math.exp(min(nats, 700.0))}
+        told = f"{nats:.4f} nats a {self.unit}, perplexity {scores['perplexity']:.2f}"
+        if self.unit == "character":
+            scores["bits_per_character"] = nats / math.log(2)
+            told += f", {scores['bits_per_character']:.4f} bits a character"
+        self.show.say(f"Validation text: {told}")
+        self.show_sample(f"After epoch {epoch + 1}")
+        return Judgement(scores, "dev_loss", -nats)
+
+    def show_sample(self, title: str) -> None:
+        """Lets the network write, always with the same random numbers."""
+        if self.recipe.training.sample_length:
+            text = self.model.sample(self.recipe.training.sample_length, temperature=0.8, seed=0)
+            self.show.say(f"{title} it writes:\n" + "".join(f"    {line}\n" for line in text.splitlines()))
+
+    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+        corpus, training = self.corpus, self.recipe.training
+        split = {"train": self.documents.words, "dev": self.dev.words, "unit": self.unit}
+        self.model.save_preset(
+            folder,
+            {
+                "recipe": self.recipe.name,
+                "data_set": {"name": corpus.name, "splits": split, "licence": corpus.licence},
+                "carried": training.carry_state,
+                **facts,
+            },
+        )
+
+
+def validation_loss(model: LanguageModel, documents: Documents, rows: int = 64) -> float:
+    """Mean negative log-probability of the documents' words, in nats, each given all words of its document before it.
+
+    Long documents are cut into parts that are read side by side; each part but the first reads `WARM_UP` words before
+    it, which do not count, so that it begins with a state that knows what came before.
+    """
+    length = max(-(-documents.words // rows), 8 * WARM_UP)
+    parts = [part for ids in documents.ids for part in parts_of(ids, length, WARM_UP)]
+    read = model.read([(part.ids[:-1], part.ids[1:]) for part in parts], rows)["log_probabilities"]
+    total = sum(np.sum(values[part.before :], dtype="float64") for values, part in zip(read, parts, strict=True))
+    return -float(total) / max(documents.words, 1)

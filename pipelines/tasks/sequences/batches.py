@@ -1,0 +1,91 @@
+"""Examples to arrays, and arrays to the batches of an epoch."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from captioner.models.sequences.model import IN_STEP, WRITES, SequenceModel
+from pipelines.tasks.sequences.examples import SequenceExample
+
+NONE = -1  # the label of what is not to be labelled
+
+
+def encode_examples(model: SequenceModel, examples: Sequence[SequenceExample], length: int | None = None):
+    """Examples as arrays.
+
+    Args:
+        model: knows the words and the labels.
+        length: steps of a sequence, see `SequenceModel.encode`.
+
+    Returns:
+        `(inputs, targets)`: what the network takes, and what its logits are compared with: ids of words `(N, T)`, or
+        labels `(N,)` or `(N, T)`, where `NONE` stands for padding and for labels that the model does not know.
+    """
+    sources = model.encode([example.source for example in examples], length)
+    if model.settings.task in WRITES:
+        words = np.array(
+            [model.vocabulary.encode(example.target, model.settings.text.max_length) for example in examples], "int32"
+        )
+        return {"source": sources, "words": words[:, :-1]}, words[:, 1:]
+    numbers = {label: number for number, label in enumerate(model.settings.labels)}
+    if model.settings.task not in IN_STEP:
+        return sources, np.array([numbers.get(example.target[0], NONE) for example in examples], "int32")
+    labels = np.full(sources.shape[:2], NONE, "int32")
+    for row, example in zip(labels, examples, strict=True):
+        target = example.target[: len(row)]
+        row[: len(target)] = [numbers.get(label, NONE) for label in target]
+    return sources, labels
+
+
+class SequenceBatches:
+    """The training batches of examples that are already arrays.
+
+    The order of an epoch depends on the seed and the epoch alone. The last batch is filled up with rows that count
+    nothing, so that all have one shape.
+
+    Args:
+        inputs: nest of arrays `(N, ...)`.
+        targets: array `(N, ...)`.
+        nothing: the target that counts nothing.
+        batch_size: int, B.
+        seed: of the order.
+    """
+
+    def __init__(self, inputs, targets: np.ndarray, nothing: int, batch_size: int, seed: int):
+        self.rows, self.batch_size, self.seed = len(targets), batch_size, seed
+        # One row more, of zeros and without a target: what fills up the last batch.
+        self.inputs = keras.tree.map_structure(lambda values: _with_one_more(values, 0), inputs)
+        self.targets = _with_one_more(targets, nothing)
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-self.rows // self.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The rows of an epoch in order, `(steps, B)`."""
+        filled = np.full(self.steps * self.batch_size, self.rows)
+        filled[: self.rows] = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+        return filled.reshape(self.steps, self.batch_size)
+
+    def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
+        """The batches `(inputs, targets)` of an epoch from step `skip` on."""
+        order = self.order(epoch)[skip:]
+        flat = [*keras.tree.flatten(self.inputs), self.targets]
+
+        def read(rows):
+            return [values[rows] for values in flat]
+
+        def load(rows):
+            made = tf.numpy_function(read, [rows], [values.dtype for values in flat], stateful=False)
+            for tensor, values in zip(made, flat, strict=True):
+                tensor.set_shape((self.batch_size, *values.shape[1:]))
+            return keras.tree.pack_sequence_as(self.inputs, made[:-1]), made[-1]
+
+        return tf.data.Dataset.from_tensor_slices(order).map(load).prefetch(2)
+
+
+def _with_one_more(values: np.ndarray, fill) -> np.ndarray:
+    return np.concatenate([values, np.full((1, *values.shape[1:]), fill, values.dtype)])

@@ -1,0 +1,56 @@
+"""How good predictions about sequences are."""
+
+from collections.abc import Sequence
+
+from captioner.metrics.score import score_captions
+from captioner.models.sequences.model import IN_STEP, Prediction
+from captioner.text.tokenisers import get_tokeniser
+from pipelines.tasks.sequences.examples import SequenceExample
+from pipelines.tasks.sequences.facts import facts_told
+
+# The score that chooses the best epoch.
+CHOOSES = {"tag": "accuracy", "classify": "accuracy", "frames": "accuracy", "translate": "bleu_4"}
+
+
+def score(
+    task: str, examples: Sequence[SequenceExample], predictions: Sequence[Prediction], tokeniser: str = "unicode"
+) -> dict[str, float]:
+    """Scores of predictions, as shares of one.
+
+    - tag, frames: `accuracy` of labels, over all words or frames; `exact_match`, sequences without a fault.
+    - classify: `accuracy`.
+    - translate: `exact_match`, `bleu_1` to `bleu_4` (words as the tokeniser counts them).
+    - describe: `faithfulness`, the sentences that tell exactly the facts, read by a grammar, if the facts are those of
+      pipelines/tasks/sequences/facts.py; else as translate.
+    """
+    pairs = list(zip(examples, predictions, strict=True))
+    if task == "classify" or task in IN_STEP:
+        right = [
+            [told == true for told, true in zip(made.labels, example.target, strict=True)] for example, made in pairs
+        ]
+        scores = {"accuracy": sum(map(sum, right)) / sum(map(len, right))}
+        if task in IN_STEP:
+            scores["exact_match"] = sum(map(all, right)) / len(right)
+        return scores
+    if task == "describe" and tells_facts(examples):
+        told = sum(facts_told(made.text) == example.source for example, made in pairs)
+        return {"faithfulness": told / len(pairs)}
+    words = get_tokeniser(tokeniser).tokenise
+    report = score_captions(
+        {str(number): made.text for number, (_, made) in enumerate(pairs)},
+        {str(number): [example.target] for number, (example, _) in enumerate(pairs)},
+        tokeniser,
+        metrics=("bleu",),
+    )
+    exact = sum(list(made.words) == words(example.target) for example, made in pairs) / len(pairs)
+    return {"exact_match": exact, **{f"bleu_{n}": report.scores[f"bleu_{n}"] for n in (1, 2, 3, 4)}}
+
+
+def chooses(task: str, examples: Sequence[SequenceExample]) -> str:
+    """The name of the score that chooses the best epoch."""
+    return CHOOSES.get(task) or ("faithfulness" if tells_facts(examples) else "bleu_4")
+
+
+def tells_facts(examples: Sequence[SequenceExample]) -> bool:
+    """Whether the sentences of `describe` are such that their facts can be read from them."""
+    return all(facts_told(example.target) == example.source for example in examples)

@@ -1,0 +1,112 @@
+"""Questions to batches: which images in which order, which questions of each, as a `tf.data` pipeline.
+
+The order of an epoch depends on the seed and the epoch alone, so a run that was stopped goes on in the middle of an
+epoch with exactly the batches that are left.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.data.epoch_order import epoch_order, shown
+from pipelines.tasks.vqa.images import AskedImages
+
+
+class QuestionBatches:
+    """The training batches of a data set.
+
+    A batch holds `images_per_batch` images with `questions_per_image` questions each: an image is encoded once for all
+    its questions. An image with more questions gives others each epoch; one with fewer is asked its own again, and the
+    last batch of an epoch is filled up with other images of the epoch, so that all have one shape. What fills up has no
+    target, so it weighs nothing in the loss. Batch normalisation counts it all the same, in the statistics of images
+    and in those of what questions find in them; that is why it is of the same kind as what is learned from.
+
+    Args:
+        asked: the images and which questions belong to them.
+        words: question ids `(N, T)`.
+        targets: what is to be answered: `(N,)` classes, `(N, K)` shares of each class, or `(N, A)` word ids with start
+            and end.
+        nothing: the target that counts nothing.
+        known: bool `(N,)`, questions with a target; others are not asked.
+        writes: whether targets are words; the network then is given them up to the last but one.
+        images_per_batch, questions_per_image: B and Q.
+        seed: of the order.
+    """
+
+    def __init__(
+        self,
+        asked: AskedImages,
+        words: np.ndarray,
+        targets: np.ndarray,
+        nothing: int,
+        known: np.ndarray,
+        writes: bool,
+        images_per_batch: int,
+        questions_per_image: int,
+        seed: int,
+    ):
+        self.source, self.writes, self.seed, self.nothing = asked.source, writes, seed, nothing
+        self.images_per_batch, self.questions_per_image = images_per_batch, questions_per_image
+        self.words = words
+        # One row more, which counts nothing: the target of what fills up.
+        self.targets = np.concatenate([targets, np.full_like(targets[:1], nothing)])
+        self.filler = len(words)
+        self.questions = [np.array([n for n in numbers if known[n]], int) for numbers in asked.questions]
+        self.indices = np.flatnonzero(
+            [readable and len(own) > 0 for readable, own in zip(self.source.readable, self.questions, strict=True)]
+        )
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.indices) // self.images_per_batch)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The images of an epoch in order, `(steps, B)`; those that fill up the last batch are less than 0."""
+        return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
+
+    def rows(self, images: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The questions of a batch's images in an epoch, and the targets that they are learned with; both `(B, Q)`.
+
+        With Q = 4 and an image that is asked 7 and 8:
+            counts      -> [7, 8, 7, 8], [7, 8, filler, filler]
+            fills up    -> [7, 8, 7, 8], [filler, filler, filler, filler]
+        """
+        asked = np.empty((len(images), self.questions_per_image), int)
+        answered = np.full_like(asked, self.filler)
+        for row, (image, counts) in enumerate(zip(shown(images), images >= 0, strict=True)):
+            own = self.questions[image]
+            if len(own) > self.questions_per_image:
+                own = np.random.default_rng([self.seed, epoch, image]).permutation(own)[: self.questions_per_image]
+            asked[row] = np.resize(own, self.questions_per_image)
+            if counts:
+                answered[row, : len(own)] = own
+        return asked, answered
+
+    def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
+        """The batches of an epoch from step `skip` on: `(inputs, targets)` of `VisualQANetwork`."""
+        order = self.order(epoch)
+        sample = self.source.read([int(self.indices[0])])
+        shapes = {
+            "image": (self.images_per_batch, *sample.shape[1:]),
+            "questions": (self.images_per_batch, self.questions_per_image, self.words.shape[1]),
+            "targets": (self.images_per_batch, self.questions_per_image, *self.targets.shape[1:]),
+        }
+        types = (sample.dtype, self.words.dtype, self.targets.dtype)
+
+        def read(step):
+            images = order[step]
+            asked, answered = self.rows(images, epoch)
+            return self.source.read(shown(images).tolist()), self.words[asked], self.targets[answered]
+
+        def load(step):
+            made = tf.numpy_function(read, [step], types, stateful=False)
+            for values, shape in zip(made, shapes.values(), strict=True):
+                values.set_shape(shape)
+            image, words, targets = made
+            inputs = {"image": image, "questions": words}
+            if self.writes:
+                inputs["words"], targets = targets[:, :, :-1], targets[:, :, 1:]
+            return inputs, targets
+
+        steps = tf.data.Dataset.range(skip, len(order))
+        return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

@@ -1,0 +1,59 @@
+"""Questions by image, so that each image is read and encoded once for all that is asked about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from captioner.encoders.base import Encoder
+from pipelines.data.examples import Problem, QuestionExample
+from pipelines.data.features.extract import Progress
+from pipelines.data.features.sources import Source, open_source
+
+
+@dataclass
+class AskedImages:
+    """The images of a split, and what is asked about each.
+
+    images: each once, in the order of the questions.
+    questions: for each image the numbers of its questions in `examples`.
+    source: reads the images; None until `open` was called.
+    """
+
+    examples: tuple[QuestionExample, ...]
+    images: list[Path]
+    questions: list[list[int]]
+    source: Source | None = None
+
+    @classmethod
+    def of(cls, examples: Sequence[QuestionExample]) -> "AskedImages":
+        asked: dict[Path, list[int]] = {}
+        for number, example in enumerate(examples):
+            asked.setdefault(example.image, []).append(number)
+        return cls(tuple(examples), list(asked), list(asked.values()))
+
+    def open(self, encoder: Encoder, cache: Path, looks: bool, progress: Progress | None = None, say=None):
+        """Opens the source; features are computed where they are missing.
+
+        Args:
+            looks: whether the network sees images at all; if not, none is read.
+
+        Returns:
+            what was wrong with images that cannot be read, as problems.
+        """
+        if not looks:
+            self.source = NoImages(len(self.images))
+            return []
+        self.source, problems = open_source(encoder, self.images, cache, progress, say)
+        return list[Problem](problems)
+
+
+class NoImages:
+    """A source for networks that never look: one number an image."""
+
+    def __init__(self, count: int):
+        self.readable = np.ones(count, bool)
+
+    def read(self, indices: Sequence[int]) -> np.ndarray:
+        return np.zeros((len(indices), 1), "float32")

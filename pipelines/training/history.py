@@ -1,0 +1,56 @@
+"""What a training run leaves for people to read: a table of epochs and a picture of its curves."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from pipelines.utils.atomic_files import put_in_place
+
+
+def write_history(path: Path, history: list[dict[str, Any]]) -> None:
+    """Writes `metrics.csv`, one row an epoch, in place of the one before."""
+    columns = list(dict.fromkeys(name for row in history for name in row))
+    with put_in_place(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, columns)
+        table.writeheader()
+        for row in history:
+            table.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+
+
+# The scores that people are shown while they wait, as shares of one, and losses in nats.
+SCORES = {
+    "bleu_1": "BLEU-1",
+    "bleu_4": "BLEU-4",
+    "cider_d": "CIDEr-D",
+    "faithfulness": "faithfulness",
+    "direction_right": "direction right",
+    "accuracy": "accuracy",
+    "exact_match": "exact match",
+    "vqa_accuracy": "VQA accuracy",
+}
+LOSSES = {"loss": "training", "dev_loss": "development"}
+
+
+def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
+    """Draws the losses and the scores on the development split against the epochs."""
+    from matplotlib.figure import Figure
+
+    shown = [name for name in SCORES if name in history[0]]
+    figure = Figure(figsize=(9 if shown else 5, 3.4), layout="constrained")
+    left, *right = figure.subplots(1, 2 if shown else 1, squeeze=False)[0]
+    epochs = [row["epoch"] for row in history]
+    for name, label in LOSSES.items():
+        if name in history[0]:
+            left.plot(epochs, [row.get(name) for row in history], marker=".", label=label)
+    left.set(title="Loss, nats", xlabel="epoch")
+    for axes in right:
+        for name in shown:
+            axes.plot(epochs, [row.get(name) for row in history], marker=".", label=SCORES[name])
+        axes.set(title="Development split", xlabel="epoch")
+    for axes in (left, *right):
+        if len(axes.lines) > 1 or axes is not left:
+            axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    with put_in_place(path) as beside:
+        figure.savefig(beside, dpi=120, format="png")

@@ -1,0 +1,268 @@
+"""The loop over epochs that all trainings share: it goes on where it was stopped, and keeps the best model."""
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from captioner.errors import UserError
+from captioner.training.optimisers import build_optimiser
+from pipelines.data.tf_options import as_written
+from pipelines.recipes.recipe import AnyRecipe, LoopSettings, as_toml, load_recipe
+from pipelines.training.checkpoint import read_progress, restore_checkpoint, save_checkpoint
+from pipelines.training.history import draw_curves, write_history
+from pipelines.utils.atomic_files import told, write_whole
+from pipelines.utils.progress import Show
+
+RECIPE, HISTORY, CURVES = "recipe.toml", "metrics.csv", "curves.png"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the model of an epoch is worth.
+
+    scores: all that was measured, for the table of epochs.
+    name: the score that chooses the best epoch.
+    value: that score, or its negative where less is better.
+    """
+
+    scores: dict[str, Any]
+    name: str
+    value: float
+
+
+class Batches(Protocol):
+    """The batches of an epoch, in an order that depends on the seed and the epoch alone.
+
+    What they count in the course of an epoch, if anything, is `state`, a dictionary that JSON can hold: it is kept in
+    the checkpoint, too.
+    """
+
+    steps: int
+
+    def epoch(self, epoch: int, skip: int = 0):
+        """A `tf.data.Dataset` of `(inputs, targets)` from step `skip` on."""
+
+
+class Task(Protocol):
+    """What one kind of training adds to the loop.
+
+    network: compiled by `compile_network`, all variables made. Its metrics, states and seeds are part of the
+        checkpoint if they are Keras variables of the network.
+    batches: those to learn from.
+    """
+
+    network: keras.Model
+    batches: Batches
+
+    def judge(self, epoch: int, loss: float) -> Judgement:
+        """Measures the network as it is now, on data that it does not learn from; `loss` is the epoch's own."""
+
+    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+        """Writes the model; `facts` go into its metadata."""
+
+
+def compile_network(network: keras.Model, settings: LoopSettings, loss, steps_per_epoch: int) -> keras.Model:
+    """Gives a built network its loss and its optimiser, all variables made."""
+    optimiser = build_optimiser(
+        settings.optimizer,
+        settings.learning_rate,
+        steps=steps_per_epoch * settings.epochs,
+        schedule=settings.schedule,
+        warmup_steps=settings.warmup_steps,
+        final_learning_rate=settings.final_learning_rate,
+        weight_decay=settings.weight_decay,
+        clip_norm=settings.clip_norm,
+        clip_value=settings.clip_value,
+        average_weights=settings.average_weights,
+    )
+    network.compile(optimizer=optimiser, loss=loss, jit_compile=settings.xla)
+    optimiser.build(network.trainable_variables)
+    return network
+
+
+def begin_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
+    """Makes the run folder, or checks that the one there is of the same experiment.
+
+    Returns:
+        where the run stands, or None if it has no checkpoint yet.
+
+    Raises:
+        UserError: the folder holds a training with other settings.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    if (run / RECIPE).is_file():
+        there = load_recipe(str(run / RECIPE))
+        if there != recipe and _settings_that_matter(there) != _settings_that_matter(recipe):
+            raise UserError(
+                f"{run} holds a training with other settings ({run / RECIPE}). Give another folder with --out, or "
+                "delete that one."
+            )
+    return read_progress(run)
+
+
+def keep_recipe(recipe: AnyRecipe, run: Path) -> None:
+    """Writes down what must not change when the run goes on."""
+    write_whole(run / RECIPE, as_toml(recipe))
+
+
+def _settings_that_matter(recipe: AnyRecipe) -> dict:
+    values = recipe.model_dump()
+    values.pop("description")
+    values["data"].pop("directory", None)
+    values["training"].pop("checkpoint_minutes")
+    return values
+
+
+class TrainingLoop:
+    """The epochs of one run.
+
+    Args:
+        task: what is trained.
+        settings: the recipe's `training`.
+        run: the run's folder.
+        progress: what `begin_run` gave.
+        show: where progress is told.
+    """
+
+    def __init__(self, task: Task, settings: LoopSettings, run: Path, progress: dict[str, Any] | None, show: Show):
+        self.task, self.settings, self.run, self.show = task, settings, run, show
+        self.network, self.batches = task.network, task.batches
+        self.at = progress or {"epoch": 0, "step": 0, "seconds": 0.0, "best": None, "history": []}
+        if progress:
+            restore_checkpoint(run, self.network)
+            getattr(self.batches, "state", {}).update(progress.get("batches", {}))
+            self.show.say(f"Going on at epoch {self.at['epoch'] + 1}, step {self.at['step'] + 1:,}")
+
+    def run_epochs(self) -> None:
+        """Trains to the last epoch, or to the one after which nothing got better."""
+        while self.at["epoch"] < self.settings.epochs and not self._out_of_patience():
+            loss = self._fit_epoch()
+            self._judge_epoch(loss)
+            self.at.update(epoch=self.at["epoch"] + 1, step=0)
+            self.save()
+        best = self.at["best"]
+        if best:
+            self.show.say(f"Best epoch {best['epoch']}: {best['name']} {best['score']:.4f}. The model is in {self.run}")
+
+    def save(self) -> None:
+        """Writes the checkpoint.
+
+        Raises:
+            UserError: the weights are no numbers any more: nothing could go on from there.
+        """
+        if not all(np.isfinite(np.asarray(variable)).all() for variable in self.network.trainable_variables):
+            raise self.diverged("The weights are no finite numbers")
+        if state := getattr(self.batches, "state", None):
+            self.at["batches"] = dict(state)
+        save_checkpoint(self.run, self.network, self.at)
+
+    def diverged(self, what: str) -> UserError:
+        best = self.at["best"]
+        kept = (
+            f"The best model so far, of epoch {best['epoch']}, is kept in {self.run}." if best else "No model is kept."
+        )
+        return UserError(
+            f"{what} at epoch {self.at['epoch'] + 1}, step {self.at['step']:,}. {kept} Begin again in another folder "
+            "(--out) with a lower training.learning_rate or training.clip_norm."
+        )
+
+    def _fit_epoch(self) -> float:
+        epoch = self.at["epoch"]
+        with self.show.epoch(epoch + 1, self.settings.epochs, self.batches.steps, self.at["step"]) as tell:
+            keeper = _Keeper(self, tell)
+            if self.at["step"] < self.batches.steps:
+                dataset = as_written(self.batches.epoch(epoch, skip=self.at["step"]))
+                self.network.fit(
+                    dataset, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0, callbacks=[keeper]
+                )
+        loss = float(self.network.get_metrics_result()["loss"])
+        self.save()  # so that a run stopped while the epoch is judged need not train it again
+        return loss
+
+    def _out_of_patience(self) -> bool:
+        best, patience = self.at["best"], self.settings.patience
+        return bool(best and patience and self.at["epoch"] - best["epoch"] >= patience)
+
+    def _judge_epoch(self, loss: float) -> None:
+        """Measures the epoch's model, and keeps it if it is the best so far."""
+        epoch = self.at["epoch"] + 1
+        row = {"epoch": epoch, "steps": epoch * self.batches.steps, "loss": loss}
+        started = time.monotonic()
+        with averaged(self.network):
+            judged = self.task.judge(self.at["epoch"], loss)
+        if not np.isfinite(judged.value):  # no later epoch would ever be better than "not a number"
+            raise self.diverged(f"The score that chooses the best epoch, {judged.name}, is {judged.value}")
+        row.update(judged.scores, judging_seconds=round(time.monotonic() - started, 1))
+        row["seconds"] = round(self.at["seconds"], 1)
+        self.at["history"].append(row)
+        if self.at["best"] is None or judged.value > self.at["best"]["value"]:
+            score = judged.scores.get(judged.name, loss)
+            self.at["best"] = {"epoch": epoch, "name": judged.name, "score": score, "value": judged.value}
+            facts = {
+                "scores": {"split": "dev", **row},
+                "trained": {"epochs": epoch, "steps": row["steps"], "seconds": row["seconds"]},
+            }
+            with averaged(self.network), told(self.run):
+                self.task.save_preset(self.run, facts)
+        write_history(self.run / HISTORY, self.at["history"])
+        draw_curves(self.run / CURVES, self.at["history"])
+        self.show.scores(row, best=self.at["best"]["epoch"] == epoch)
+
+
+class _Keeper(keras.callbacks.Callback):
+    """Counts steps and seconds, saves checkpoints, and stops where the loss is no number."""
+
+    def __init__(self, loop: TrainingLoop, tell):
+        super().__init__()
+        self.loop, self.tell = loop, tell
+        self.saved = self.before = time.monotonic()
+        # `fit` clears the metrics at the beginning of an epoch, also of one that goes on.
+        self.metrics = [np.asarray(value) for value in loop.network.metrics_variables]
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 0 and self.loop.at["step"]:
+            for variable, value in zip(self.loop.network.metrics_variables, self.metrics, strict=True):
+                variable.assign(value)
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.monotonic()
+        at = self.loop.at
+        at["step"] += 1
+        at["seconds"] += now - self.before
+        self.before = now
+        loss = float(logs["loss"])
+        if not np.isfinite(loss):
+            raise self.loop.diverged(f"The loss is {loss}")
+        self.tell(at["step"], loss)
+        if now - self.saved > 60 * self.loop.settings.checkpoint_minutes:
+            self.loop.save()
+            self.saved = now
+
+    # `fit` ends by putting the moving averages in place of the weights. Training goes on with the weights.
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights = [np.asarray(variable) for variable in self.loop.network.trainable_variables]
+
+    def on_train_end(self, logs=None):
+        for variable, value in zip(self.loop.network.trainable_variables, self.weights, strict=True):
+            variable.assign(value)
+
+
+@contextmanager
+def averaged(network: keras.Model):
+    """Within it the network has the moving average of its weights, where its optimiser keeps one."""
+    optimiser, variables = network.optimizer, network.trainable_variables
+    if not optimiser.use_ema:
+        yield
+        return
+    kept = [np.asarray(variable) for variable in variables]
+    optimiser.finalize_variable_values(variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, kept, strict=True):
+            variable.assign(value)

@@ -1,0 +1,158 @@
+"""What training tells the person who waits for it."""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from pipelines.training.history import SCORES
+from pipelines.utils.console import printable
+
+
+class Show:
+    """Writes to a terminal with bars, or to a log with a line now and then.
+
+    Texts come from data of any origin: what a terminal would obey, or a file of UTF-8 cannot hold, is written out.
+
+    Args:
+        console: where to; standard output by default.
+        quiet: say nothing but warnings.
+        every: seconds between two lines where the output is no terminal.
+    """
+
+    def __init__(self, console: Console | None = None, quiet: bool = False, every: float = 30.0):
+        self.console = console or Console(highlight=False)
+        self.quiet = quiet
+        self.every = every
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            self.console.print(_shown(text), soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self.console.print(f"[yellow]Warning:[/yellow] {_shown(text)}", soft_wrap=True)
+
+    def problems(self, problems, most: int = 5) -> None:
+        """The first few of the data's problems, and how many there are."""
+        for problem in problems[:most]:
+            self.warn(str(problem))
+        if len(problems) > most:
+            self.warn(f"... and {len(problems) - most:,} more; `captioner check DATA` lists them all.")
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable]:
+        """A bar, or lines, for work whose length is told as it goes: `advance(done, total)`."""
+        yield from self._bar(title, 0, 0)
+
+    @contextmanager
+    def images(self, title: str) -> Iterator[Callable]:
+        """The same for work on images that knows its own speed: `advance(done, total, images_a_second)`."""
+        with self.progress(title) as advance:
+            yield lambda done, total, rate: advance(done, total, f"{rate:.1f} images/s")
+
+    @contextmanager
+    def epoch(self, number: int, epochs: int, steps: int, done: int) -> Iterator[Callable]:
+        """A bar, or lines, for the steps of an epoch: `tell(step, loss)`."""
+        for advance in self._bar(f"Epoch {number}/{epochs}", steps, done, (epochs - number) * steps):
+            yield functools.partial(_tell_step, advance, steps)
+
+    def _bar(self, title: str, total: int, done: int, to_come: int = 0) -> Iterator[Callable]:
+        left = _TimeLeft(to_come)
+        if self.quiet:
+            yield lambda *_: None
+        elif self.console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            with Progress(*columns, console=self.console, transient=True) as bar:
+                task = bar.add_task(title, total=total or None, completed=done, left="")
+                yield lambda at, of, note="": bar.update(
+                    task, completed=at, total=of, description=f"{title}  {note}".rstrip(), left=left(at, of)
+                )
+        else:
+            yield self._lines(title, left)
+
+    def _lines(self, title: str, left: "_TimeLeft") -> Callable:
+        last = None
+
+        def advance(at, of, note=""):
+            nonlocal last
+            now = time.monotonic()
+            told = left(at, of)
+            if last is None:
+                last = now
+            elif now - last >= self.every and told:
+                last = now
+                self.say(f"{title}  {at:,}/{of:,}  {note}  {told}")
+
+        return advance
+
+    def scores(self, row: dict, best: bool) -> None:
+        """One line about an epoch: its losses and its scores."""
+        told = [f"loss {row['loss']:.3f}"]
+        if "dev_loss" in row:
+            told.append(f"development {row['dev_loss']:.4f}")
+        told += [f"{label} {100 * row[name]:.1f}" for name, label in SCORES.items() if name in row]
+        if "distinct_captions" in row:
+            told.append(f"distinct {row['distinct_captions']:.0%}")
+        mark = "  best so far" if best else ""
+        self.say(f"Epoch {row['epoch']}: {'  '.join(told)}  ({_duration(row['seconds'])}){mark}")
+
+    def samples(self, examples, predictions: dict[str, str], at: int, count: int = 3) -> None:
+        """A few decoded captions with a reference each; others every epoch."""
+        known = [example for example in examples if example.id in predictions and example.captions]
+        for offset in range(min(count, len(known))):
+            example = known[(at * count + offset) * 7919 % len(known)]
+            self.say(f"    {example.id}: {predictions[example.id]}")
+            for reference in example.captions[:2]:
+                self.say(f"        reference: {reference}")
+
+
+class _TimeLeft:
+    """How long the rest takes, in words.
+
+    The clock begins with the first step told: that one compiles, and counted in, it would promise hours.
+
+    Args:
+        to_come: steps that follow after those of the bar, as those of later epochs do.
+    """
+
+    def __init__(self, to_come: int):
+        self.to_come = to_come
+        self.first: tuple[float, int] | None = None
+
+    def __call__(self, at: int, of: int) -> str:
+        now = time.monotonic()
+        if self.first is None:
+            self.first = (now, at)
+        started, first = self.first
+        if at <= first:
+            return ""
+        each = (now - started) / (at - first)
+        in_all = f", {_duration(each * (of - at + self.to_come))} in all" if self.to_come else ""
+        return f"{_duration(each * (of - at))} left{in_all}"
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text, keep="\n\t"))
+
+
+def _tell_step(advance: Callable, steps: int, step: int, loss: float) -> None:
+    advance(step, steps, f"loss {loss:.3f}")
+
+
+def _duration(seconds: float) -> str:
+    """
+    >>> _duration(75), _duration(7322)
+    ('1:15', '2:02:02')
+    """
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

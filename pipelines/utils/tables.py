@@ -1,0 +1,123 @@
+"""Records as csv and parquet."""
+
+import csv
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from captioner.errors import UserError
+from pipelines.utils.atomic_files import put_in_place
+
+# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): at the beginning of a cell, and behind
+# what ends a cell where the list separator is another (in many countries it is the semicolon). In front of it
+# apostrophes may stand already: each of those is kept, and one is added.
+_SIGNS = "=+\\-@＝＋－＠"
+_FORMULA = re.compile(rf"""(?:\A(?=['\s"]*[{_SIGNS}]|'*[\t\r\n])|(?<=[;\t\r\n])(?=['\s"]*[{_SIGNS}]))""")
+_NUMBERS = ("score", "probability")
+
+
+def guarded(text: str) -> str:
+    """Text that no spreadsheet runs as a formula: an apostrophe stands before whatever begins like one.
+
+    >>> guarded("=1+1"), guarded("a; =1+1"), guarded("'=1"), guarded("a dog - and a cat")
+    ("'=1+1", "a;' =1+1", "''=1", 'a dog - and a cat')
+    """
+    return _FORMULA.sub("'", text)
+
+
+def unguarded(text: str) -> str:
+    """What `guarded` was given: its apostrophes are taken away again, and no other."""
+    return re.sub(_FORMULA.pattern + "'", "", text)
+
+
+def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
+    """Writes records as csv (UTF-8), in a way that spreadsheets open without running anything.
+
+    Texts are `guarded`; lists of captions or answers are joined by " | ".
+    """
+    with (
+        put_in_place(path) as beside,
+        open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for record in records:
+            writer.writerow([_cell(record.get(column)) for column in columns])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows: int = 10_000) -> None:
+    """Writes records as parquet, `rows` at a time; scores are numbers, `unsure` is true or false, all else is text."""
+    pyarrow, parquet = need_parquet()
+    kinds = {**dict.fromkeys(_NUMBERS, pyarrow.float64()), "unsure": pyarrow.bool_()}
+    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in columns])
+    with put_in_place(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
+        chunk: list[dict] = []
+        for record in records:
+            chunk.append({name: _parquet_value(name, record.get(name)) for name in columns})
+            if len(chunk) == rows:
+                writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
+                chunk = []
+        writer.write_table(pyarrow.Table.from_pylist(chunk, schema=schema))
+
+
+def read_parquet(path: Path) -> list[dict]:
+    """The rows of a parquet file; what is missing in them is None.
+
+    Raises:
+        UserError: the library is not installed, or the file cannot be read.
+    """
+    _, parquet = need_parquet()
+    try:
+        return parquet.read_table(path).to_pylist()
+    except Exception as error:  # head, pages and their compression each break in their own way
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise UserError(
+            f"{path} cannot be read: a whole parquet file was expected ({reason}). Write it again."
+        ) from None
+
+
+def need_parquet():
+    """The library that reads and writes parquet.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise UserError(
+            "Parquet needs a package more: pip install 'captioner[parquet]'. Or use .csv or .jsonl."
+        ) from None
+    return pyarrow, pyarrow.parquet
+
+
+def _cell(value) -> str | float | int:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, (int, float)):
+        return value
+    return guarded(_flat(value))
+
+
+def _flat(value) -> str:
+    if isinstance(value, (list, tuple)):
+        return " | ".join(_told(item) if isinstance(item, dict) else str(item) for item in value)
+    return str(value)
+
+
+def _told(item: dict) -> str:
+    return item["caption"] if "caption" in item else f"{item['answer']} ({item['probability']:.4f})"
+
+
+def _parquet_value(name: str, value):
+    if name == "unsure":
+        return bool(value)
+    if value is None or name in _NUMBERS:
+        return value
+    return _flat(value).encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,182 @@
+"""The captioner as people use it: the same caption however an image comes, and after saving and loading."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner.errors import UserError
+from captioner.images.decode import ImageError
+from captioner.models.captioning.image_captioner import Caption, ImageCaptioner, fill_up
+from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
+from captioner.text.vocabulary import UNKNOWN, Vocabulary
+from tests.support import numbers, randomise
+
+WORDS = ["a", "red", "blue", "dog", "runs", "sleeps"]
+SETTINGS = CaptionerSettings(
+    encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+    decoder=DecoderSettings(units=6, embedding_size=5, attention_size=7),
+    text=TextSettings(max_length=7),
+    search=SearchSettings(beam_size=2, max_words=5),
+)
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    made = ImageCaptioner(SETTINGS, Vocabulary(WORDS))
+    for seed, variable in enumerate(made.network.trainable_variables):
+        variable.assign(np.random.default_rng(400 + seed).normal(0, 1, variable.shape))
+    return made
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (16, 16, 3), np.uint8) // (1 + n % 3) for n in range(10)]
+
+
+def texts(found):
+    return [captions[0].text for captions in found]
+
+
+def test_ten_images_get_ten_captions_of_their_own(captioner, pictures):
+    """One image in a batch of ten gives ten captions elsewhere; and each must be the one it gets alone."""
+    together = captioner.caption(pictures)
+    assert len(together) == 10 and all(len(captions) == 1 for captions in together)
+    assert len(set(texts(together))) > 1, "pictures that are alike prove nothing"
+    for picture, captions in list(zip(pictures, together, strict=True))[:4]:
+        alone = captioner.caption(picture)
+        assert [caption.text for caption in alone] == [caption.text for caption in captions]
+        assert alone[0].score == pytest.approx(captions[0].score, abs=1e-4)
+    # In three batches, the last one filled up.
+    thirds = captioner.caption(pictures, batch_size=4)
+    assert texts(thirds) == texts(together)
+    assert [c[0].score for c in thirds] == pytest.approx([c[0].score for c in together], abs=1e-4)
+
+
+def test_a_path_bytes_an_array_and_a_picture_are_one_image(captioner, pictures, tmp_path):
+    picture = Image.fromarray(pictures[0])
+    picture.save(tmp_path / "a.png")
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    sources = [tmp_path / "a.png", str(tmp_path / "a.png"), file.getvalue(), picture, pictures[0]]
+    found = [captioner.caption(source)[0] for source in sources]
+    assert len({(caption.text, caption.score) for caption in found}) == 1
+
+
+def test_candidates_differ_and_come_best_first(captioner, pictures):
+    for captions in captioner.caption(pictures[:3], beam_size=3, candidates=3):
+        assert len({caption.text for caption in captions}) == 3
+        assert [c.score for c in captions] == sorted((c.score for c in captions), reverse=True)
+        assert all(UNKNOWN not in caption.words and caption.score < 0 for caption in captions)
+        assert all(caption.attention is None for caption in captions)
+    with pytest.raises(UserError, match="3 candidates of 2 beams are not to be had; ask for 1 to 2"):
+        captioner.caption(pictures[0], beam_size=2, candidates=3)
+
+
+def test_attention_has_a_row_a_word_and_rows_sum_to_one(captioner, pictures):
+    for captions in captioner.caption(pictures[:3], candidates=2, attention=True):
+        for caption in captions:
+            assert caption.attention.shape == (len(caption.words), np.prod(captioner.encoder.grid))
+            assert caption.attention.sum(axis=-1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_captions_score_is_its_mean_log_probability_a_word(captioner, pictures):
+    """Searching and scoring must agree, the end word counted; other captions are less likely than those found."""
+    features = captioner.encode(np.stack([p.astype("float32") / 127.5 - 1 for p in pictures[:3]]))
+    found = captioner.caption_features(features, candidates=2)
+    assert texts(found) == texts(captioner.caption(pictures[:3]))
+    scores = captioner.score_features(features, [[c.text for c in captions] for captions in found])
+    for captions, given in zip(found, scores, strict=True):
+        for caption, words in zip(captions, given, strict=True):
+            assert len(words) == len(caption.words) + 1
+            assert words.mean() == pytest.approx(caption.score, abs=1e-4)
+
+
+def test_a_preset_captions_as_the_model_did(captioner, pictures, tmp_path):
+    captioner.save_preset(tmp_path / "preset", {"recipe": "tiny"})
+    assert sorted(path.name for path in (tmp_path / "preset").iterdir()) == [
+        "config.json", "metadata.json", "model.weights.h5", "vocabulary.txt",
+    ]  # fmt: skip
+    back = ImageCaptioner.from_preset(tmp_path / "preset")
+    assert back.settings == captioner.settings and back.vocabulary == captioner.vocabulary
+    assert back.metadata["recipe"] == "tiny" and back.metadata["parameters"] == captioner.network.count_params()
+    assert str(tmp_path) not in (tmp_path / "preset" / "metadata.json").read_text(), "a path of this machine"
+    before, after = captioner.caption(pictures), back.caption(pictures)
+    assert [(c[0].text, c[0].score) for c in after] == [(c[0].text, c[0].score) for c in before]
+
+
+def test_weights_of_other_words_are_refused(captioner, tmp_path):
+    """A preset whose vocabulary has grown by hand would say the wrong words."""
+    captioner.save_preset(tmp_path)
+    other = ImageCaptioner(SETTINGS, Vocabulary([*WORDS, "cat"]))
+    other.save_preset(tmp_path / "other")
+    import json
+
+    from captioner.presets.folder import _own_checksum, checksum
+
+    (tmp_path / "vocabulary.txt").write_bytes((tmp_path / "other" / "vocabulary.txt").read_bytes())
+    metadata = json.loads((tmp_path / "metadata.json").read_text())
+    metadata["checksums"]["vocabulary.txt"] = checksum(tmp_path / "vocabulary.txt")
+    metadata["checksums"]["metadata.json"] = _own_checksum(metadata)
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match=r"model\.weights\.h5 does not fit .*config\.json"):
+        ImageCaptioner.from_preset(tmp_path)
+
+
+def test_a_bad_image_is_named(captioner, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"bad\.jpg"):
+        captioner.caption([tmp_path / "bad.jpg"])
+
+
+def test_no_images_give_no_captions(captioner):
+    assert captioner.caption([]) == []
+
+
+def test_batches_are_filled_with_their_last_row():
+    assert fill_up(np.array([[1], [2]]), 4).tolist() == [[1], [2], [2], [2]]
+    assert Caption("a", ("a",), -0.5).attention is None
+
+
+def test_frozen_features_give_the_caption_of_the_picture():
+    """Captions from cached features and from photographs must not differ: the cache is only a short cut."""
+    settings = SETTINGS.model_copy(
+        update={"encoder": EncoderSettings(name="vgg16", weights="none", image_size=32, half_precision=False, pool=1)}
+    )
+    captioner = ImageCaptioner(settings, Vocabulary(WORDS))
+    randomise(captioner.decoder)
+    pixels = [np.uint8(255 * np.abs(numbers(32, 32, 3, seed=n)) % 256) for n in range(2)]
+    from captioner.images.decode import load_image
+
+    features = captioner.encode(np.stack([load_image(p, captioner.encoder.spec) for p in pixels]))
+    assert features.dtype == np.float16 and features.shape == (2, 2, 2, 512)
+    assert texts(captioner.caption_features(features, batch_size=2)) == texts(captioner.caption(pixels))
+
+
+def test_half_precision_takes_half_the_space_and_keeps_the_captions(tmp_path):
+    """Weights that were rounded too much, or not read back as single precision, would change what is written."""
+    import h5py
+    import numpy as np
+
+    from captioner import ImageCaptioner, Vocabulary
+    from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings
+
+    settings = CaptionerSettings(
+        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=16, pool=1),
+        decoder=DecoderSettings(units=8, embedding_size=8, attention_size=8),
+        search=SearchSettings(max_words=3),
+    )
+    whole = ImageCaptioner(settings, Vocabulary(list("abcdef")))
+    whole.save_preset(tmp_path / "half", half_precision=True)
+    kinds = set()
+    with h5py.File(tmp_path / "half" / "model.weights.h5") as file:
+        file.visititems(lambda _, item: kinds.add(str(item.dtype)) if isinstance(item, h5py.Dataset) else None)
+    assert "float16" in kinds and "float32" not in kinds
+    half = ImageCaptioner.from_preset(tmp_path / "half")
+    for ours, theirs in zip(whole.network.weights, half.network.weights, strict=True):
+        assert theirs.dtype == "float32"
+        np.testing.assert_allclose(np.asarray(theirs), np.asarray(ours), atol=1e-3)
+    image = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype("uint8")
+    assert half.caption(image, beam_size=1)[0].text == whole.caption(image, beam_size=1)[0].text

@@ -1,0 +1,145 @@
+"""The page of answers: it needs nothing else, and runs nothing that came in a name, a question or an answer."""
+
+import html.parser
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.evaluation.answers_evaluation import AnsweredQuestion, AnswersEvaluation
+from pipelines.evaluation.reports.answer_sections import chosen_questions, render_answers_report
+from pipelines.inference.explanations import HANGS, Look
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7*7 }}"
+SCORES = {"exact_match": 0.5, "wups_0.9": 0.625}
+
+
+def question(tmp_path, number, text="what colour is it?", answer="red", right=True):
+    path = tmp_path / f"{number % 7}.png"
+    if not path.exists():
+        Image.fromarray(np.full((40, 60, 3), 30 * (number % 7), np.uint8)).save(path)
+    found = ((answer, 0.5 + number / 200), ("blue", 0.2), ("two", 0.1))
+    agreed = answer if right else "green"
+    return AnsweredQuestion(f"{path.name}#{number}", path.name, path, text, (agreed,), agreed, found,
+                            {"exact_match": float(right), "wups_0.9": 0.6}, "attribute", "other")  # fmt: skip
+
+
+def evaluation(tmp_path, number=40, text="what colour is it?", answer="red", **changes):
+    questions = tuple(question(tmp_path, n, text, answer, n % 2 == 0) for n in range(number))
+    group = {"questions": number, **SCORES}
+    summary = {
+        "questions": number, "left_out": 0, "scores": SCORES, "intervals": {"exact_match": [0.4, 0.6]},
+        "by_question_type": {text: group}, "by_answer_type": {"other": group},
+        "confusion": {"answers": [answer, "green"], "counts": [[20, 0], [20, 0]], "questions": number},
+        "protocols": {"all questions": group, "questions with a one-word answer": {**group, "exact_match": 0.25}},
+        "ceiling": {"exact_match": 0.875}, "baselines": {"the most frequent answer": {**SCORES, "exact_match": 0.125}},
+        "notes": [text],
+    }  # fmt: skip
+    values = {"title": "run on table, test", "summary": summary, "questions": questions,
+              "evaluated": {"images": 7, "answers": "one of 12"}, **changes}  # fmt: skip
+    return AnswersEvaluation(**values)
+
+
+class Page(html.parser.HTMLParser):
+    """Collects tags with their attributes, texts, and what stands in scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.text, self.inside = [], [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.inside = tag
+
+    def handle_endtag(self, tag):
+        self.inside = None
+
+    def handle_data(self, data):
+        (self.scripts if self.inside == "script" else self.text).append(data)
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+def test_the_page_needs_nothing_else(tmp_path):
+    page = render_answers_report(evaluation(tmp_path))
+    for tag, attributes in Page(page).tags:
+        for name in ("src", "href", "srcset", "data", "action"):
+            address = attributes.get(name) or ""
+            assert not address or address.startswith(("data:", "#")), f"<{tag} {name}={address[:60]}> is not in it"
+    assert "@import" not in page and not re.search(r"url\((?!#|data:)", page)
+
+
+def test_names_questions_and_answers_are_text_wherever_they_stand(tmp_path):
+    hostile = {"text": HOSTILE, "answer": HOSTILE, "title": HOSTILE, "settings": {HOSTILE: {HOSTILE: HOSTILE}}}
+    looked = {evaluation(tmp_path).questions[0].id: Look((HOSTILE,), np.eye(1, 4), (2, 2))}
+    page = Page(render_answers_report(evaluation(tmp_path, looked=looked, **hostile)))
+    scripts = [attributes for tag, attributes in page.tags if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "data"}, {}], "a script came in with a question or an answer"
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert not any(attributes.get("src") == "x" for _, attributes in page.tags)
+    assert "49" not in page.words, "a template in a question was run"
+    row = json.loads(page.scripts[0])["rows"][0]
+    assert row[1] == HOSTILE and row[3][0][0] == HOSTILE, "the table shows another question or answer"
+
+
+def test_what_people_answer_is_marked_or_told(tmp_path):
+    words = Page(render_answers_report(evaluation(tmp_path, 2))).words
+    assert words.count("✓") == 2, "of the right answer, and in the sentence that explains the mark"
+    assert "true: green" in words and "red ✓" in words
+
+
+def test_all_that_is_known_stands_in_the_page(tmp_path):
+    words = Page(render_answers_report(evaluation(tmp_path))).words
+    for told in ("Exact match 50.0 40.0 – 60.0", "WUPS at 0.9 62.5", "questions with a one-word answer 40 25.0 62.5",
+                 "the most frequent answer 12.5", "the best choice from its list of answers 87.5",
+                 "Type of question", "Type of answer", "What is taken for what"):  # fmt: skip
+        assert told in words, told
+    bare = evaluation(tmp_path)
+    for name in ("protocols", "ceiling", "baselines"):
+        del bare.summary[name]
+    words = Page(render_answers_report(bare)).words
+    assert "Two protocols" not in words and "Guessing" not in words
+
+
+def test_where_it_looked_is_told_for_what_it_is(tmp_path):
+    found = evaluation(tmp_path)
+    id = found.questions[3].id
+    page = render_answers_report(evaluation(tmp_path, looked={id: Look(("hop 1", "hop 2"), np.eye(2, 4), (2, 2))}))
+    assert page.count("<figcaption") == 3 and "hop by hop" in page and "grey patch" not in page
+    page = render_answers_report(evaluation(tmp_path, looked={id: Look((HANGS,), np.eye(1, 49), (7, 7))}))
+    assert page.count("<figcaption") == 2 and "grey patch" in page
+
+
+@pytest.mark.parametrize("number", [1, 15, 16, 60])
+def test_any_number_of_questions_makes_a_page(tmp_path, number):
+    page = render_answers_report(evaluation(tmp_path, number))
+    assert page.count('<article class="card">') >= min(number, 8)
+
+
+def test_cards_are_what_they_are_called_and_none_is_shown_twice(tmp_path):
+    groups = dict(chosen_questions(evaluation(tmp_path, 60).questions))
+    assert all(one.right for one in groups["Right, and surest"])
+    assert not any(one.right for one in groups["Wrong, and surest"])
+    shown = [one.id for chosen in groups.values() for one in chosen]
+    assert len(shown) == len(set(shown))
+    left = [
+        one for one in evaluation(tmp_path, 60).questions if one.id not in {o.id for o in groups["Picked at random"]}
+    ]
+    assert groups["Right, and surest"][0].probability == max(one.probability for one in left if one.right)
+
+
+def test_images_that_are_gone_leave_a_gap_only(tmp_path):
+    found = evaluation(tmp_path, 3)
+    found.questions[0].path.unlink()
+    found.questions[1].path.write_bytes(b"broken")
+    assert render_answers_report(found).count("no picture") == 2
+
+
+def test_a_picture_is_in_the_table_once_however_many_questions_it_has(tmp_path):
+    data = json.loads(Page(render_answers_report(evaluation(tmp_path, 60))).scripts[0])
+    assert len(data["pictures"]) == 7 and {row[2] for row in data["rows"]} == set(range(7))

@@ -1,0 +1,186 @@
+"""The report: one page that needs nothing else and runs nothing that came in a name or a caption."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner.metrics.score import score_captions
+from pipelines.evaluation.error_analysis import diagnose
+from pipelines.evaluation.reports.caption_sections import render_report, score_lines, write_report
+from pipelines.evaluation.reports.figures import attention_sheet, looked_at, thumbnail
+from pipelines.evaluation.results import Evaluation, Looked, Prediction
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7*7 }}"
+SCORES = {"bleu_1": 0.6, "bleu_4": 0.2123, "cider_d": 0.5, "brevity_penalty": 0.9, "prediction_words": 90.0,
+          "reference_words": 100.0, "distinct_captions": 0.4}  # fmt: skip
+
+
+def evaluation(tmp_path, number=20, text="a dog", **changes):
+    predictions = []
+    for index in range(number):
+        path = tmp_path / f"{index}.png"
+        Image.fromarray(np.full((40, 60, 3), index * 7 % 255, np.uint8)).save(path)
+        scores = {"words": 2.0, "bleu_4": 0.3, "cider_d": index / number}
+        predictions.append(Prediction(f"{index}.png", text, ("a dog runs", text), scores, -0.5, path))
+    values = {"title": "run on shapes, test", "scores": SCORES, "intervals": {"bleu_4": (0.19, 0.23)},
+              "evaluated": {"images": number, "references an image": "2", "tokeniser": "ptb", "beam size": 3},
+              "predictions": tuple(predictions), **changes}  # fmt: skip
+    return Evaluation(**values)
+
+
+class Page(html.parser.HTMLParser):
+    """Collects tags with their attributes, and what stands in scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scripts, self.text = [], [], []
+        self.inside = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self.inside = tag
+
+    def handle_endtag(self, tag):
+        self.inside = None
+
+    def handle_data(self, data):
+        (self.scripts if self.inside == "script" else self.text).append(data)
+
+
+def test_the_page_needs_nothing_else(tmp_path):
+    page = render_report(evaluation(tmp_path))
+    for tag, attributes in Page(page).tags:
+        for name in ("src", "href", "srcset", "data", "action"):
+            address = attributes.get(name) or ""
+            assert not address or address.startswith(("data:", "#")), (
+                f"<{tag} {name}={address[:60]}> is not in the page"
+            )
+    assert "@import" not in page and not re.search(r"url\((?!#|data:)", page)
+
+
+def test_names_and_captions_are_text_wherever_they_stand(tmp_path):
+    found = evaluation(tmp_path, text=HOSTILE)
+    hostile = [Prediction(HOSTILE, HOSTILE, (HOSTILE,), one.scores, None, one.path) for one in found.predictions[:1]]
+    found = evaluation(tmp_path, text=HOSTILE, title=HOSTILE, predictions=(*hostile, *found.predictions),
+                       settings={HOSTILE: {HOSTILE: HOSTILE}}, notes=(HOSTILE,), history=None)  # fmt: skip
+    page = Page(render_report(found))
+    scripts = [attributes for tag, attributes in page.tags if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "data"}, {}], "a script came in with a name or a caption"
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert not any(attributes.get("src") == "x" for _, attributes in page.tags)
+    assert "49" not in "".join(page.text).replace("0.49", ""), "a template in a caption was run"
+    assert json.loads(page.scripts[0])["rows"][0][0] == HOSTILE, "the table shows another name"
+
+
+def test_only_the_pages_own_script_may_run(tmp_path):
+    page = Page(render_report(evaluation(tmp_path)))
+    policy = next(attributes["content"] for _, attributes in page.tags if attributes.get("http-equiv"))
+    allowed = base64.b64encode(hashlib.sha256(page.scripts[-1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{allowed}'" in policy, "the page's script does not fit the policy, so it would not run"
+    assert "default-src 'none'" in policy
+
+
+def test_names_of_any_bytes_can_be_written(tmp_path):
+    found = evaluation(tmp_path, number=3, title=os.fsdecode(b"caf\xe9"))
+    write_report(tmp_path / "report.html", found)
+    assert "caf\\udce9" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("number", [1, 2, 11, 12, 30])
+def test_any_number_of_images_makes_a_page(tmp_path, number):
+    page = render_report(evaluation(tmp_path, number))
+    assert page.count('<article class="card">') == (12 if number >= 12 else number)
+
+
+def test_images_that_are_gone_leave_a_gap_only(tmp_path):
+    found = evaluation(tmp_path, 3)
+    found.predictions[0].path.unlink()
+    found.predictions[1].path.write_bytes(b"broken")
+    assert render_report(found).count("no picture") == 2
+
+
+def test_best_and_worst_are_what_they_are_called(tmp_path):
+    page = render_report(evaluation(tmp_path, 30))
+    best = page[page.index("<h3>Best") : page.index("<h3>In the middle")]
+    worst = page[page.index("<h3>Worst") : page.index("<h2>All scores")]
+    assert re.findall(r"(\d+)\.png", best) == ["29", "28", "27", "26"]
+    assert re.findall(r"(\d+)\.png", worst) == ["3", "2", "1", "0"]
+
+
+def test_scores_are_printed_as_papers_print_them(tmp_path):
+    lines = {line.name: line for line in score_lines(evaluation(tmp_path, 1))}
+    assert lines["bleu_4"].value == "21.2" and lines["bleu_4"].interval == "19.0 – 23.0"
+    assert lines["brevity_penalty"].value == "0.900"
+
+
+def test_attention_and_curves_are_shown_where_there_are_any(tmp_path):
+    history = tmp_path / "metrics.csv"
+    history.write_text("epoch,loss,bleu_4,seconds\n1,3.2,0.1,60\n2,2.9,,60\n3,2.5,0.2,60\n")
+    looked = (Looked("0.png", ("a", "dog"), np.random.default_rng(0).random((2, 4)), (2, 2)),)
+    page = render_report(evaluation(tmp_path, 12, looked=looked, history=history))
+    assert page.count("<figcaption") == 3 and "<h2>Training" in page and page.count("<svg") >= 4
+    without = render_report(evaluation(tmp_path, 12, history=tmp_path / "nothing.csv"))
+    assert "<h2>Training" not in without and "<h2>Where it looked" not in without
+
+
+def test_where_bleu_is_lost_and_which_words_are_wrong_is_shown(tmp_path):
+    captions = {f"{n}.png": HOSTILE if n % 2 else "a dog" for n in range(12)}
+    references = dict.fromkeys(captions, ("a dog runs fast", HOSTILE))
+    rows = score_captions(captions, references).rows["bleu"]
+    diagnosis = diagnose(captions, references, rows, known={"a"})
+    found = evaluation(tmp_path, 12, diagnosis=diagnosis, trained={"recipe": "shapes", "parameters": 779057})
+    text = " ".join("".join(Page(render_report(found)).text).split())
+    assert "Where BLEU is lost" in text and "a word of the references unknown" in text and "a dog, 6 times" in text
+    assert "Said less often, or never" in text and "779,057" in text
+    assert Page(render_report(found)).tags.count(("script", {})) == 1, "a caption became a script"
+
+
+def test_every_column_can_be_sorted_by(tmp_path):
+    page = Page(render_report(evaluation(tmp_path, 12)))
+    columns = [
+        attributes["data-column"] for tag, attributes in page.tags if tag == "th" and "data-column" in attributes
+    ]
+    choices = {attributes["value"] for tag, attributes in page.tags if tag == "option"}
+    assert columns == ["1", "4", "3", "5"]
+    assert all(f"{column} {way}" in choices for column in columns for way in (1, -1)), "a head would show nothing"
+
+
+def test_a_pipe_among_the_images_stops_nothing(tmp_path):
+    """Wrong if a report waits for ever for a file that never comes."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert thumbnail(tmp_path / "pipe.jpg", 50) is None
+
+
+def test_a_thousand_images_stay_small(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)  # the worst case: it hardly compresses
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    found = evaluation(tmp_path, 12)
+    many = [Prediction(f"{n}.png", "a dog", ("a dog",) * 5, found.predictions[0].scores, -1.0, tmp_path / "noise.png")
+            for n in range(40)]  # fmt: skip
+    size = len(render_report(evaluation(tmp_path, 12, predictions=tuple(many))))
+    cards = 12 * 110_000
+    assert (size - cards) / 40 * 1000 < 30e6
+
+
+def test_a_picture_is_upright_and_keeps_its_shape(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (200, 100)).save(tmp_path / "turned.jpg", exif=exif)
+    assert thumbnail(tmp_path / "turned.jpg", 50).size == (25, 50)
+    assert thumbnail(tmp_path / "gone.jpg", 50) is None
+
+
+def test_attention_leaves_colour_where_the_decoder_looked():
+    picture = Image.new("RGB", (80, 80), "black")
+    seen = np.asarray(looked_at(picture, np.array([0, 1, 0, 0.0]), (2, 2)))
+    assert seen[5, 75].max() < 60 < 180 < seen[75, 5].min(), "the wrong corner kept its colour"
+    sheet = attention_sheet(np.zeros((8, 8, 3), np.uint8), ["ein", "犬", "x" * 99] * 3, np.ones((9, 4)), (2, 2))
+    assert sheet.width > sheet.height

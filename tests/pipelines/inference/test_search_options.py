@@ -1,0 +1,183 @@
+"""What a command is asked of its search: from the command line to the captions, the journal and the report."""
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from captioner.errors import UserError
+from captioner.models.captioning.image_captioner import ImageCaptioner
+from captioner.models.captioning.sampling import Sampling
+from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
+from captioner.text.vocabulary import Vocabulary
+from pipelines.cli.app import app
+from pipelines.cli.caption_command import caption_with_model
+from pipelines.data.datasets import shapes
+from pipelines.evaluation.reports import beam_tree as tree
+from pipelines.inference.jobs.caption_images import caption_images
+from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.search_options import OPTIONS, SearchOptions
+from pipelines.tasks.captioning.evaluate import evaluate_run
+from pipelines.utils.progress import Show
+from tests.support_language import running_eagerly, tiny_model
+
+WORDS = ["a", "red", "blue", "circle"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eagerly():
+    with running_eagerly():
+        yield
+
+
+def made(folder, seed=0, words=WORDS):
+    settings = CaptionerSettings(
+        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        decoder=DecoderSettings(name="inject", units=4, embedding_size=3),
+        text=TextSettings(max_length=6),
+        search=SearchSettings(beam_size=2, max_words=4),
+    )
+    captioner = ImageCaptioner(settings, Vocabulary(words))
+    for number, variable in enumerate(captioner.network.trainable_variables):
+        variable.assign(np.random.default_rng([seed, number]).normal(0, 1, variable.shape))
+    captioner.save_preset(folder)
+    return captioner
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with two models, one with other words, a language model, pictures and data."""
+    root = tmp_path_factory.mktemp("search")
+    for seed, (name, words) in enumerate({"a": WORDS, "b": WORDS, "other": [*WORDS, "dog"]}.items()):
+        made(root / name, seed, words)
+    tiny_model(WORDS, tokeniser="ptb", cell="lstm", layers=1).save_preset(root / "language")
+    shapes.draw(root / "data", sizes={"train": 2, "dev": 2}, image_size=32)
+    (root / "in").mkdir()
+    for number in range(6):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)
+        Image.fromarray(pixels).save(root / "in" / f"{number}.png")
+    return root
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_each_field_has_an_option_and_is_a_setting():
+    """A field without an option cannot be asked for; one that is no setting of a model would be refused."""
+    names = {field.name for field in fields(SearchOptions)}
+    assert names == set(OPTIONS) and names <= set(SearchSettings.model_fields)
+
+
+def test_what_is_not_asked_for_is_as_the_model_says():
+    own = SearchSettings(beam_size=4, groups=2, must=("a",))
+    assert SearchOptions(beam_size=8).settings(own) == own
+    changed = SearchOptions(diversity=0.0, must_not=("red",)).settings(own)
+    assert changed == own.model_copy(update={"diversity": 0.0, "must_not": ("red",)})
+    with pytest.raises(UserError, match="`groups` = 0 does not fit"):
+        SearchOptions(groups=0).settings(own)
+
+
+@pytest.mark.parametrize(
+    "options", [("--temperature", "2"), ("--seed", "1"), ("--sample", "--groups", "2"), ("--sample", "--must", "a")]
+)
+def test_options_that_do_not_go_together_are_wrong_usage(place, options):
+    done = CliRunner().invoke(app, ["caption", str(place / "in"), "--model", str(place / "a"), *options])
+    assert done.exit_code == 2 and "--" in done.output
+
+
+def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path):
+    """And a file that was begun with other options, or by one of the two alone, is not gone on with."""
+    output = tmp_path / "c.jsonl"
+    arguments = ["caption", place / "in", "--model", place / "a", "--model", place / "b", "--output", output,
+                 "--language-model", place / "language", "--beam-size", 4, "--groups", 2, "--diversity", 3,
+                 "--candidates", 4, "--must", "Circle", "--must-not", "a red", "--no-repeat-ngram", 1,
+                 "--min-words", 2, "--batch-size", 4]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    captions = [[each["caption"] for each in line["candidates"]] for line in lines(output)]
+    assert all(len(set(found)) == len(found) for found in captions), "the same caption twice, which groups may find"
+    captions = [text.split() for found in captions for text in found]
+    assert len(captions) > 12 and len(set(map(tuple, captions))) > 5
+    for words in captions:
+        assert "circle" in words and "a red" not in " ".join(words) and len(set(words)) == len(words) >= 2
+    done = CliRunner().invoke(app, [*map(str, arguments), "--must-not", "blue"])
+    assert done.exit_code == 1 and "another list of words that must not occur" in done.output
+    alone = arguments[:4] + arguments[6:]
+    done = CliRunner().invoke(app, list(map(str, alone)))
+    assert done.exit_code == 1 and "another model" in done.output
+
+
+@pytest.mark.parametrize("models", [["a"], ["a", "b"]], ids=["alone", "ensemble"])
+@pytest.mark.parametrize("options", [{}, {"groups": 2, "diversity": 3.0}], ids=["beams", "groups"])
+def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_path, monkeypatch, models, options):
+    """Diversity only chooses: a tree with its penalty in it, or of one model of two, would show other numbers."""
+    shown = {}
+    written = tree.write_page
+
+    def watch(path, name, file, pixels, captions, log_probabilities):
+        shown[name] = (captions, log_probabilities)
+        written(path, name, file, pixels, captions, log_probabilities)
+
+    monkeypatch.setattr(tree, "write_page", watch)
+    asked = CaptionOptions(beam_size=4, candidates=4, tree=tmp_path / "trees", batch_size=4, **options)
+    models = [place / model for model in models]
+    caption_with_model([place / "in"], models, tmp_path / "c.jsonl", asked, None)
+    assert len(shown) == 6
+    for line in lines(tmp_path / "c.jsonl"):
+        captions, log_probabilities = shown[line["image"]]
+        assert list(dict.fromkeys(each.text for each in captions)) == [each["caption"] for each in line["candidates"]]
+        for caption, values in zip(captions, log_probabilities, strict=True):
+            assert np.mean(values) == pytest.approx(caption.score, abs=1e-4)
+        assert captions[0].text in (tmp_path / "trees" / (line["image"] + ".html")).read_text()
+
+
+def test_what_cannot_be_is_said_before_anything_is_written(place, tmp_path):
+    for models, options, said in (
+        (["a", "other"], {}, "have different words"),
+        (["a"], {"must": ("rde",)}, "Did you mean `red`"),
+        (["a"], {"groups": 2, "beam_size": 3}, "shared out to 2 groups"),
+    ):
+        with pytest.raises(UserError, match=said):
+            models = [place / model for model in models]
+            caption_with_model([place / "in"], models, tmp_path / "c.jsonl", CaptionOptions(**options), None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_drawn_captions_are_the_same_after_a_stop_and_in_other_batches(place, tmp_path):
+    """A folder that was gone on with must not be another one than a folder that was never stopped."""
+    captioner = ImageCaptioner.from_preset(place / "a")
+
+    def draw(name, batch_size, seed=5):
+        options = CaptionOptions(batch_size=batch_size, candidates=2, sampling=Sampling(temperature=2.0, seed=seed))
+        caption_images([place / "in"], captioner, tmp_path / name, options=options)
+        return tmp_path / name
+
+    whole, stopped = draw("whole.jsonl", 4), draw("stopped.jsonl", 4)
+    stopped.write_bytes(b"".join(stopped.read_bytes().splitlines(keepends=True)[:3]))
+    assert draw("stopped.jsonl", 4).read_bytes() == whole.read_bytes()
+    drawn = [[each["caption"] for each in line["candidates"]] for line in lines(whole)]
+    assert [[each["caption"] for each in line["candidates"]] for line in lines(draw("b.jsonl", 1))] == drawn
+    assert [[each["caption"] for each in line["candidates"]] for line in lines(draw("c.jsonl", 4, 6))] != drawn
+    with pytest.raises(UserError, match="another way of drawing words"):
+        draw("whole.jsonl", 4, seed=6)
+
+
+def test_an_evaluation_searches_as_it_is_asked_and_says_so(place):
+    quiet = {"data": place / "data", "split": "dev", "show": Show(quiet=True)}
+    alone = evaluate_run(place / "a", **quiet)
+    found = evaluate_run(
+        place / "a", model=[place / "b"], language_model=place / "language", language_weight=0.5, beam_size=4, groups=2,
+        must=["blue"], minimum_words=3, **quiet,
+    )  # fmt: skip
+    assert all("blue" in one.caption and len(one.caption.split()) >= 3 for one in found.predictions)
+    assert [one.caption for one in alone.predictions] != [one.caption for one in found.predictions]
+    said = {
+        "model": "a and b", "beam size": 4, "groups": 2, "strength of diversity": 0.5, "words that must occur": "blue",
+        "smallest number of words": 3, "language model": "language, weight 0.5",
+    }  # fmt: skip
+    assert said.items() <= found.evaluated.items() and not said.keys() & alone.evaluated.keys() - {"model", "beam size"}
+    assert (place / "a" / "evaluation-dev").is_dir() and (place / "a" / "evaluation-dev-ensemble").is_dir()

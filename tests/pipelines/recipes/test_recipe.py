@@ -1,0 +1,126 @@
+"""Recipes: all of them load, a misspelled setting is answered, and what is written reads the same."""
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from captioner.cells import CELLS
+from captioner.decoders import DECODERS
+from captioner.encoders import ENCODERS
+from captioner.errors import UserError
+from captioner.settings import validate
+from captioner.text import TOKENISERS
+from pipelines.data.datasets import DATASETS
+from pipelines.recipes.recipe import (
+    DataSettings,
+    Recipe,
+    TrainingSettings,
+    as_toml,
+    load_recipe,
+    recipe_names,
+    recipe_summary,
+)
+
+# Everything a UTF-8 file can hold.
+TEXTS = st.text(st.characters(codec="utf-8"))
+
+
+@pytest.mark.parametrize("name", recipe_names("captioner"))
+def test_every_recipe_loads_and_names_things_that_exist(name):
+    recipe = load_recipe(name)
+    assert recipe.name == name and recipe.description and recipe_summary(name) == recipe.description
+    assert recipe.encoder.name in ENCODERS and recipe.decoder.name in DECODERS and recipe.decoder.cell in CELLS
+    assert recipe.text.tokeniser in TOKENISERS and recipe.data.dataset in ("", *DATASETS.names())
+    # A model that was never shown longer captions cannot write them: start and end take two of the ids.
+    assert recipe.search.max_words <= recipe.text.max_length - 2
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_that_was_written_reads_the_same(name, tmp_path):
+    """A run goes on only where the recipe in its folder equals the one asked for."""
+    recipe = load_recipe(name)
+    (tmp_path / "recipe.toml").write_text(as_toml(recipe), encoding="utf-8")
+    assert load_recipe(str(tmp_path / "recipe.toml")) == recipe
+
+
+@given(
+    texts=st.tuples(TEXTS, TEXTS, TEXTS),
+    sizes=st.dictionaries(TEXTS, st.integers(1, 2**62), max_size=3),
+    rate=st.floats(0, exclude_min=True),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_text_and_number_comes_back(texts, sizes, rate, seed):
+    """Folders have names with quotes and emoji; a run whose own recipe cannot be read never goes on."""
+    recipe = Recipe(
+        name=texts[0],
+        description=texts[1],
+        data=DataSettings(directory=texts[2], sizes=sizes),
+        training=TrainingSettings(learning_rate=rate, seed=seed, patience=3),
+    )
+    assert validate(Recipe, tomllib.loads(as_toml(recipe)), "") == recipe
+
+
+def test_everything_that_can_be_switched_off_can_be_switched_off_in_toml():
+    """`None` cannot be written in TOML; where it is not the default, nobody could ask for it."""
+    for settings in (Recipe(name=""), *(getattr(Recipe(name=""), part) for part in Recipe.model_fields)):
+        for name, field in getattr(type(settings), "model_fields", {}).items():
+            assert "None" not in str(field.annotation) or field.default is None, f"{name} cannot be switched off"
+
+
+def test_overrides_are_read_as_toml_and_else_as_text():
+    recipe = load_recipe(
+        "shapes",
+        [
+            "decoder.units=7",
+            "decoder.cell=lstm",
+            "training.learning_rate = 1e-4",
+            "decoder.tie_embeddings=true",
+            'data.directory="my data"',
+            "data.directory=C:\\data",
+            "data.sizes.train=12",
+        ],
+    )
+    assert (recipe.decoder.units, recipe.decoder.cell, recipe.decoder.tie_embeddings) == (7, "lstm", True)
+    assert recipe.training.learning_rate == 1e-4 and recipe.data.directory == "C:\\data"
+    assert recipe.data.sizes["train"] == 12
+    assert load_recipe("shapes").decoder.units != 7, "an override must not change the recipe itself"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("decoder.unit=3", r"`decoder\.unit` is not a setting\. Did you mean `units`\?"),
+        ("decodr.units=3", r"`decodr` is not a setting\. Did you mean `decoder`\?"),
+        ("decoder.units=many", r"`decoder\.units` = 'many' does not fit"),
+        ("training.optimizer=adm", r"`training\.optimizer` = 'adm' does not fit"),
+        ("decoder.units", r"write it like --set decoder\.units=256"),
+        ("=3", r"write it like --set decoder\.units=256"),
+        ("decoder.units.more=3", r"`units` is a single setting, not a group"),
+        ("decoder=3", r"`decoder` = 3 does not fit"),
+    ],
+)
+def test_an_override_that_is_wrong_is_answered(override, message):
+    with pytest.raises(UserError, match=message):
+        load_recipe("shapes", [override])
+
+
+def test_an_unknown_recipe_is_answered_with_the_nearest():
+    with pytest.raises(UserError, match=r"no recipe called 'shape'.*Recipes: .*shapes.*Did you mean `shapes`\?"):
+        load_recipe("shape")
+
+
+@pytest.mark.parametrize("text", ["a = ", "[decoder\nunits = 3", "\x00"])
+def test_a_file_that_is_no_toml_is_named(tmp_path, text):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(UserError, match=r"mine\.toml is not a readable recipe"):
+        load_recipe(str(tmp_path / "mine.toml"))
+
+
+def test_a_recipe_of_ones_own_is_called_after_its_file(tmp_path):
+    (tmp_path / "mine.toml").write_text("[training]\nepochs = 2\n")
+    assert load_recipe(str(tmp_path / "mine.toml")).name == "mine"
+    (tmp_path / "mine.toml").write_text("[training]\nepoch = 2\n")
+    with pytest.raises(UserError, match=r"mine\.toml: `training\.epoch` is not a setting\. Did you mean `epochs`\?"):
+        load_recipe(str(tmp_path / "mine.toml"))

@@ -1,0 +1,343 @@
+"""Evaluation: scores of freely decoded captions, intervals, and files that other tools can read."""
+
+import csv
+import json
+import os
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from captioner.errors import UserError
+from captioner.metrics.score import score_captions
+from pipelines.evaluation.bootstrap import combine_truth, intervals, score_intervals, truth_rows
+from pipelines.evaluation.caption_files import read_predictions, read_references
+from pipelines.evaluation.caption_metrics import METRICS
+from pipelines.evaluation.coco_scorer import coco_scores
+from pipelines.evaluation.compare import compare_pair, comparison, disagreements, grouped, read_evaluations
+from pipelines.evaluation.matching import match
+from pipelines.evaluation.results import Prediction, coco_result, rank
+from pipelines.tasks.captioning.evaluate import evaluate_predictions
+from pipelines.utils.progress import Show
+
+REFERENCES = {f"{n}": [f"a {colour} dog runs", f"the {colour} dog is running fast"] for n, colour in
+              enumerate(["red", "blue", "green", "brown", "white", "black"])}  # fmt: skip
+PREDICTIONS = {
+    "0": "a red dog runs",
+    "1": "a blue cat",
+    "2": "the green dog is running",
+    "3": "a dog",
+    "4": "dog",
+    "5": "",
+}
+QUIET = Show(quiet=True)
+
+
+@pytest.fixture(autouse=True)
+def small_wordnet(tmp_path_factory, monkeypatch):
+    """The same WordNet wherever the tests run: a small one."""
+    from captioner.text.wordnet import open_wordnet
+    from tests.support_wordnet import write_wordnet
+
+    monkeypatch.setenv("WNSEARCHDIR", str(write_wordnet(tmp_path_factory.getbasetemp() / "wordnet")))
+    open_wordnet.cache_clear()
+    yield
+    open_wordnet.cache_clear()
+
+
+def write(path, content):
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def references(tmp_path):
+    rows = [
+        {"image_id": int(i), "caption": text, "id": n}
+        for n, (i, texts) in enumerate(REFERENCES.items())
+        for text in texts
+    ]
+    images = [{"id": int(image), "file_name": f"{image}.jpg"} for image in REFERENCES]
+    return write(tmp_path / "references.json", {"images": images, "annotations": rows})
+
+
+def test_scores_are_those_of_the_metrics_room(tmp_path, references):
+    rows = [{"image_id": int(image), "caption": text} for image, text in PREDICTIONS.items()]
+    found = evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", show=QUIET)
+    expected = score_captions(PREDICTIONS, REFERENCES, metrics=METRICS).scores
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert written["scores"] == pytest.approx(expected) and found.scores == pytest.approx(expected)
+    assert written["scores"]["bleu_4_without_penalty"] > written["scores"]["bleu_4"] > 0
+    assert {"meteor_wordnet", "cider", "self_bleu_4"} <= set(written["scores"])
+
+
+def test_every_report_states_how_its_scores_were_come_by(tmp_path, references):
+    """Numbers without these compare with nothing."""
+    path = write(tmp_path / "p.json", [{"image_id": image, "caption": "a red dog"} for image in range(6)])
+    found = evaluate_predictions(path, references, report=tmp_path / "out", format="both", show=QUIET)
+    said = {
+        "tokeniser": "ptb", "references an image": "2", "split": "not stated: the captions came as a file",
+        "beam size": "not stated: the captions came as a file",
+        "brevity penalty": round(found.scores["brevity_penalty"], 4),
+        "intervals": "95 %, bootstrap over images, 1,000 draws", "images": 6,
+    }  # fmt: skip
+    assert {name: found.evaluated[name] for name in said} == said
+    told = evaluate_predictions(path, references, split="test", beam_size=5, show=QUIET)
+    assert (told.evaluated["split"], told.evaluated["beam size"]) == ("test", 5)
+    for page in ("report.html", "report.md", "metrics.json"):
+        text = (tmp_path / "out" / page).read_text("utf-8")
+        assert all(name in text.lower() for name in said), page
+
+
+def test_the_report_is_written_as_asked(tmp_path, references):
+    path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
+    pages = {"html": {"report.html"}, "markdown": {"report.md"}, "both": {"report.html", "report.md"}}
+    for kind, expected in pages.items():
+        evaluate_predictions(path, references, report=tmp_path / kind, format=kind, show=QUIET)
+        assert {page.name for page in (tmp_path / kind).glob("report.*")} == expected
+
+
+def test_values_of_single_captions_stand_in_the_table(tmp_path, references):
+    path = write(
+        tmp_path / "p.json", [{"image_id": int(image), "caption": text or "x"} for image, text in PREDICTIONS.items()]
+    )
+    found = evaluate_predictions(path, references, report=tmp_path / "out", show=QUIET)
+    with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    for one in found.predictions:
+        for name in ("words", "bleu_4", "rouge_l", "cider_d", "cider", "meteor_wordnet"):
+            assert float(rows[one.image][name]) == pytest.approx(one.scores[name], abs=1e-6)
+
+
+def test_without_wordnet_the_other_scores_are_written_and_one_sentence_said(tmp_path, references, monkeypatch):
+    monkeypatch.setattr("pipelines.evaluation.caption_metrics.open_wordnet", lambda: None)
+    path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
+    found = evaluate_predictions(path, references, report=tmp_path / "out", show=QUIET)
+    assert "meteor_wordnet" not in found.scores and found.scores["bleu_1"] > 0
+    assert [note for note in found.notes if "METEOR with WordNet was left out" in note and "wordnet-base" in note]
+
+
+def test_the_references_of_one_split_of_a_data_set_can_be_asked_for(tmp_path):
+    from pipelines.data.datasets import shapes
+
+    shapes.draw(tmp_path / "data", sizes={"train": 4, "test": 3}, image_size=32)
+    everything, _ = read_references(tmp_path / "data")
+    test, _ = read_references(tmp_path / "data", "test")
+    assert len(everything) == 7 and len(test) == 3 and set(test) < set(everything)
+
+
+def test_what_is_written_can_be_scored_again(tmp_path, references):
+    """predictions.csv and captions.coco.json lose nothing: scored again they give the same scores."""
+    rows = [{"image_id": int(image), "caption": text or "=a"} for image, text in PREDICTIONS.items()]
+    rows[4]["caption"] = ""
+    first = evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", show=QUIET)
+    for name in ("predictions.csv", "captions.coco.json"):
+        again = evaluate_predictions(tmp_path / "out" / name, references, show=QUIET)
+        assert again.scores == pytest.approx(first.scores), name
+    assert json.loads((tmp_path / "out" / "captions.coco.json").read_text()) == rows
+
+
+@pytest.mark.parametrize("kind", ["json", "dict", "jsonl", "csv", "tsv", "parquet"])
+def test_predictions_of_all_kinds_mean_the_same(tmp_path, kind):
+    """One of the captions is empty: left out in one kind of file and scored in another, it made other scores."""
+    rows = [{"image": image, "caption": text} for image, text in PREDICTIONS.items()]
+    failed = {"image": "9", "error": "empty file"}
+    path = tmp_path / f"p.{'json' if kind == 'dict' else kind}"
+    if kind == "dict":
+        write(path, {row["image"]: row["caption"] for row in rows})
+    elif kind == "json":
+        write(path, [*rows, failed])
+    elif kind == "jsonl":
+        write(path, "".join(json.dumps(row) + "\n" for row in [*rows, failed]))
+    elif kind == "parquet":
+        pytest.importorskip("pyarrow")
+        pytest.importorskip("pandas").DataFrame([*rows[:-1], {"image": "5"}, failed]).to_parquet(path)
+    else:
+        mark = {"csv": ",", "tsv": "\t"}[kind]
+        lines = [mark.join(row.get(name, "") for name in ("image", "caption", "error")) for row in [*rows, failed]]
+        write(path, "\n".join([f"image{mark}caption{mark}error", *lines]))
+    predictions, skipped = read_predictions(path)
+    assert predictions == {row["image"]: row["caption"] for row in rows} and skipped == (kind != "dict")
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_a_reference_without_words_is_none(tmp_path, kind):
+    """An empty caption would be all that such a reference asks for. Data sets leave it out, too."""
+    rows = [{"image": "a", "caption": "a dog"}, {"image": "a", "caption": " "}, {"image": "b", "caption": ""}]
+    text = "\n".join(["image,caption", *(f"{row['image']},{row['caption']}" for row in rows)])
+    path = write(tmp_path / f"r.{kind}", rows if kind == "json" else text)
+    assert read_references(path)[0] == {"a": ("a dog",)}
+
+
+def test_images_are_matched_by_id_file_name_or_last_part_of_a_path(references):
+    expected, others = read_references(references)
+    for name in ("3", "3.jpg", "somewhere/3.jpg"):
+        assert match({name: "a dog"}, expected, others) == {"3": "a dog"}
+    with pytest.raises(UserError, match=r"'7' has a caption but no reference.*like '0'"):
+        match({"7": "a dog"}, expected, others)
+    with pytest.raises(UserError, match="Two captions"):
+        match({"3": "a dog", "3.jpg": "a cat"}, expected, others)
+
+
+@pytest.mark.parametrize(
+    "content, sentence",
+    [
+        ("[", "not JSON"),
+        ("{}", "no captions"),
+        ("[1]", "entry 1: expected an image and a caption"),
+        ('[{"image_id": " ", "caption": "a"}]', "entry 1: expected an image and a caption"),
+        ('[{"image_id": 1, "caption": null}]', "entry 1: expected an image and a caption"),
+        ('[{"image_id": 1, "caption": "a"}, {"image_id": 1, "caption": "b"}]', "entry 2: the image '1' has several"),
+    ],
+)
+def test_wrong_predictions_are_named(tmp_path, content, sentence):
+    with pytest.raises(UserError, match=sentence):
+        read_predictions(write(tmp_path / "p.json", content))
+
+
+def test_images_without_a_caption_are_told_not_hidden(tmp_path, references):
+    rows = [{"image_id": 0, "caption": "a dog"}]
+    found = evaluate_predictions(write(tmp_path / "p.json", rows), references, show=QUIET)
+    assert found.evaluated["images left out"] == 5 and "5 of 6 images are not scored" in found.notes[0]
+
+
+def test_intervals_hold_the_score_and_shrink_with_the_square_root_of_images():
+    generator = np.random.default_rng(0)
+    wide, narrow = (
+        intervals(generator.normal(0.5, 0.2, (n, 1)), lambda rows: {"mean": rows.mean()})["mean"] for n in (50, 5000)
+    )
+    assert narrow[0] < 0.5 < narrow[1]
+    assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(10, rel=0.35)
+    # The interval of a mean is known: 1.96 standard errors each way.
+    assert narrow[1] - narrow[0] == pytest.approx(2 * 1.96 * 0.2 / 5000**0.5, rel=0.15)
+
+
+def test_every_score_but_diversity_and_lengths_has_an_interval():
+    report = score_captions(PREDICTIONS, REFERENCES)
+    ends = score_intervals(report)
+    assert set(report.scores) - set(ends) == {
+        name for name in report.scores if "distinct" in name or "self_bleu" in name or name.endswith("_words")
+    }
+    assert all(low <= high for low, high in ends.values())
+    assert ends == score_intervals(report), "the same captions gave other intervals"
+
+
+def test_truth_of_drawn_scenes_is_combined_as_the_corpus_is(tmp_path):
+    from pipelines.data.datasets import shapes
+    from pipelines.data.synthetic.faithfulness import faithfulness
+
+    shapes.draw(tmp_path, sizes={"test": 12})
+    scenes = shapes.read_scenes(tmp_path)
+    captions = {example.id: example.captions[0] for example in shapes.read(tmp_path).examples}
+    names = list(captions)
+    captions[names[0]] = captions[names[1]]  # most likely wrong
+    whole = faithfulness(captions, scenes)
+    combined = combine_truth(truth_rows(captions, scenes))
+    assert combined == pytest.approx({name: whole[name] for name in combined})
+
+
+def test_coco_results_use_numbers_only_where_all_ids_are_numbers():
+    def one(image, source):
+        return Prediction(image, "a", ("b",), {}, source_id=source)
+
+    assert [row["image_id"] for row in coco_result([one("a.jpg", "7"), one("b.jpg", "42")])] == [7, 42]
+    assert [row["image_id"] for row in coco_result([one("a.jpg", "x"), one("b.jpg", "42")])] == ["x", "42"]
+    assert [row["image_id"] for row in coco_result([one("a.jpg", "1"), one("b.jpg", "1")])] == ["a.jpg", "b.jpg"]
+
+
+def test_the_best_come_first():
+    made = [Prediction(str(value), "", (), {"cider_d": value, "bleu_4": 0.0}) for value in (0.1, 2.0, 1.0)]
+    assert [one.image for one in rank(made)] == ["2.0", "1.0", "0.1"]
+
+
+def test_without_java_the_other_scores_are_written_and_one_sentence_said(tmp_path, references, monkeypatch):
+    monkeypatch.setattr("pipelines.evaluation.coco_scorer.shutil.which", lambda _: None)
+    rows = [{"image_id": 0, "caption": "a dog"}]
+    found = evaluate_predictions(write(tmp_path / "p.json", rows), references, scorer="coco", show=QUIET)
+    assert found.scores["bleu_1"] > 0
+    assert any("Java" in note for note in found.notes) or any("not installed" in note for note in found.notes)
+
+
+def test_without_the_package_too(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("pycocoevalcap")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pycocoevalcap", None)
+    scores, sentences = coco_scores(PREDICTIONS, REFERENCES)
+    assert scores == {} and "pip install 'captioner[coco]'" in sentences[0]
+
+
+def test_a_scorer_that_dies_is_one_sentence(monkeypatch):
+    pytest.importorskip("pycocoevalcap")
+    from pycocoevalcap.meteor import meteor
+    from pycocoevalcap.tokenizer import ptbtokenizer
+
+    class Dies:
+        def compute_score(self, *_):
+            raise BrokenPipeError("Broken pipe")
+
+    class Splits:
+        def tokenize(self, captions):
+            return {image: [one["caption"].lower() for one in listed] for image, listed in captions.items()}
+
+    monkeypatch.setattr("pipelines.evaluation.coco_scorer.shutil.which", lambda _: "java")
+    monkeypatch.setattr(meteor, "Meteor", Dies)
+    monkeypatch.setattr(ptbtokenizer, "PTBTokenizer", Splits)
+    scores, sentences = coco_scores(PREDICTIONS, REFERENCES)
+    assert scores["coco_bleu_1"] == pytest.approx(score_captions(PREDICTIONS, REFERENCES).scores["bleu_1"], abs=1e-6)
+    assert "coco_meteor" not in scores and "died (Broken pipe)" in sentences[0] and len(sentences) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+@pytest.mark.parametrize(
+    "java, sentence",
+    [
+        ("exit 1", "tokeniser died (it wrote less than it was given)"),
+        ("cat > /dev/null; exit 1", "tokeniser died (it wrote less than it was given)"),
+        # Words as they are; the scorer itself dies, or never answers.
+        ('case "$*" in *meteor*) exit 3;; *) for file; do :; done; cat "$file";; esac', "Meteor died ("),
+        ('case "$*" in *meteor*) exec sleep 60;; *) for file; do :; done; cat "$file";; esac', "Meteor died ("),
+    ],
+)
+def test_a_java_that_dies_or_hangs_is_one_sentence(tmp_path, monkeypatch, java, sentence):
+    """Wrong if an evaluation of hours waits for ever at its end."""
+    pytest.importorskip("pycocoevalcap")
+    (tmp_path / "java").write_text(f"#!/bin/sh\n{java}\n")
+    (tmp_path / "java").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr("pipelines.evaluation.coco_scorer._PATIENCE", (1, 0))
+    scores, sentences = coco_scores({"0": "a dog runs on"}, {"0": ["a dog runs on", "the dog"]})
+    assert len(sentences) == 1 and sentence in sentences[0] and "The other scores are complete." in sentences[0]
+    assert ("coco_bleu_1" in scores) == ("Meteor" in sentence) and "coco_meteor" not in scores
+
+
+def test_evaluations_are_compared_score_by_score(tmp_path, references):
+    for name, text in (("a", "a red dog runs"), ("b", "a dog")):
+        rows = [{"image_id": image, "caption": text} for image in range(6)]
+        path = write(tmp_path / f"{name}.json", rows)
+        evaluate_predictions(path, references, report=tmp_path / name / "evaluation-test", show=QUIET)
+    evaluations = read_evaluations([tmp_path / "a", tmp_path / "b" / "evaluation-test"])
+    head, rows = comparison(evaluations)
+    assert head == ["score", "a.json against references.json", "b.json against references.json"]
+    bleu = next(row for row in rows if row[0] == "bleu_1")
+    assert " to " in bleu[1] and bleu[1] != bleu[2]
+    assert disagreements(evaluations) == []
+    assert [len(group) for group in grouped(evaluations)] == [2]
+    told = {row[0]: row for row in compare_pair(*evaluations, draws=100).rows()}
+    # "a dog" is no worse than "a red dog runs" where the dog is not red, but much too short.
+    expected = 100 * (evaluations[1].scores["bleu_1"] - evaluations[0].scores["bleu_1"])
+    assert told["bleu_1"][1] == f"{expected:+.1f}" and told["brevity_penalty"][4] == "lower"
+    (tmp_path / "a" / "evaluation-test" / "statistics.npz").write_bytes(b"damaged")
+    with pytest.raises(UserError, match=r"statistics\.npz is damaged"):
+        read_evaluations([tmp_path / "a"])
+    other = SimpleNamespace(**{**vars(evaluations[0]), "evaluated": {**evaluations[0].evaluated, "split": "dev"}})
+    assert disagreements([evaluations[1], other]) == ["split: not stated: the captions came as a file, dev"]
+    with pytest.raises(UserError, match="holds no evaluation"):
+        read_evaluations([tmp_path])
+
+
+def test_no_formula_runs_from_predictions(tmp_path, references):
+    rows = [{"image_id": 0, "caption": "=cmd|' /C calc'!A0"}]
+    evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", show=QUIET)
+    with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
+        assert next(csv.DictReader(file))["caption"].startswith("'=")

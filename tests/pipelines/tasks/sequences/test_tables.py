@@ -1,0 +1,143 @@
+"""Examples from people's own tables: read whatever the format, and every fault named with file and line."""
+
+import json
+
+import pytest
+
+from captioner.errors import UserError
+from pipelines.tasks.sequences.tables import read_examples
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(path, task="classify", tokeniser="unicode"):
+    splits, problems = read_examples(path, task, tokeniser)
+    told = {split: [(example.source, example.target) for example in examples] for split, examples in splits.items()}
+    return told, [str(problem).replace(str(path.parent), ".") for problem in problems]
+
+
+def test_a_csv_with_splits(tmp_path):
+    told, problems = read(
+        write(tmp_path / "mine.csv", 'split,label,text\ntrain,good,"fine, really"\nval,bad,  no   way\n')
+    )
+    assert told == {"train": [("fine, really", ("good",))], "dev": [("no way", ("bad",))], "test": []}
+    assert problems == []
+
+
+def test_semicolons_tabs_and_json_lines_say_the_same(tmp_path):
+    rows = [("train", "the dog", "DET NOUN"), ("dev", "a cat", "DET NOUN")]
+    files = [
+        write(tmp_path / "a.csv", "split;text;tags\n" + "".join(f"{';'.join(row)}\n" for row in rows)),
+        write(tmp_path / "a.tsv", "split\ttext\ttags\n" + "".join("\t".join(row) + "\n" for row in rows)),
+        write(
+            tmp_path / "a.jsonl",
+            "".join(json.dumps(dict(zip(("split", "text", "tags"), row, strict=True))) + "\n" for row in rows),
+        ),
+        write(
+            tmp_path / "b.jsonl",
+            "".join(json.dumps({"split": s, "text": text, "tags": tags.split()}) + "\n" for s, text, tags in rows),
+        ),
+    ]
+    told = [read(path, "tag", "spaces") for path in files]
+    assert all(one == told[0] for one in told)
+    assert told[0][0]["train"] == [("the dog", ("DET", "NOUN"))] and told[0][1] == []
+
+
+def test_a_folder_with_a_table_a_split(tmp_path):
+    write(tmp_path / "train.csv", "source,target\na b,b a\n")
+    write(tmp_path / "valid.csv", "source,target\nc,d\n")
+    told, _ = read(tmp_path, "translate")
+    assert told == {"train": [("a b", "b a")], "dev": [("c", "d")], "test": []}
+
+
+def test_without_splits_the_text_decides_and_the_same_text_stays_together(tmp_path):
+    rows = [f"text {n % 60},label{n % 2}" for n in range(180)]
+    path = write(tmp_path / "a.csv", "text,label\n" + "\n".join(rows))
+    told, _ = read(path)
+    sources = {split: {source for source, _ in examples} for split, examples in told.items()}
+    assert all(sources.values()) and sum(map(len, sources.values())) == 60, "a text is in two splits"
+    assert sum(map(len, told.values())) == 180
+    assert told == read(path)[0]
+
+
+def test_a_text_of_dev_is_not_learned(tmp_path):
+    path = write(tmp_path / "a.csv", "text,label,split\nyes,a,train\nno,b,train\nno,b,dev\n")
+    told, problems = read(path)
+    assert told["train"] == [("yes", ("a",))] and told["dev"] == [("no", ("b",))]
+    assert problems == ["./a.csv:3: 'no' is in dev as well (a.csv:4); it stays in dev only"]
+
+
+GOOD = "text,label,split\nfine,a,train\nbad,b,dev\n"
+
+
+@pytest.mark.parametrize(
+    "task, text, fault",
+    [
+        ("classify", GOOD + "!!!,a,train\n", "./a.csv:4: '!!!' holds no words; the row was left out"),
+        ("classify", GOOD + "word,,train\n", "./a.csv:4: 'word' has no label; the row was left out"),
+        ("classify", GOOD + "word,a,\n", "./a.csv:4: 'word' has no split; the row was left out"),
+        ("classify", GOOD + "a,b\n", "./a.csv:4: 2 fields where the header has 3; the row was left out"),
+        (
+            "classify", GOOD + "word,a,other\n",
+            "./a.csv:4: the split 'other' is neither train, dev nor test; the row was left out",
+        ),
+        (
+            "tag", "text,tags,split\na b,X Y,train\nc,Z,dev\na b c,X Y,train\n",
+            "./a.csv:4: 2 tags for 3 words ('a b c'); the row was left out",
+        ),
+        (
+            "translate", "source,target,split\na,b,train\nc,d,dev\ne,...,train\n",
+            "./a.csv:4: '...' holds no words; the row was left out",
+        ),
+    ],
+)  # fmt: skip
+def test_a_faulty_row_is_named_and_the_others_are_read(tmp_path, task, text, fault):
+    told, problems = read(write(tmp_path / "a.csv", text), task)
+    assert fault in problems
+    assert len(told["train"]) == len(told["dev"]) == 1
+
+
+def test_bytes_that_are_no_text_cost_their_row_alone(tmp_path):
+    (tmp_path / "a.csv").write_bytes(GOOD.encode() + b"\xff\xfe,a,train\n")
+    told, problems = read(tmp_path / "a.csv")
+    assert len(told["train"]) == 1 and problems == ["./a.csv:4: the row is not UTF-8 text; it was left out"]
+
+
+def test_json_lines_that_are_none(tmp_path):
+    path = write(
+        tmp_path / "a.jsonl",
+        '{"text": "a", "label": "x", "split": "train"}\n{"text": "b", "label": "y", "split": "dev"}\n'
+        '{"text": 3, "label": "x", "split": "train"}\n[1]\n{"text\n',
+    )
+    told, problems = read(path)
+    assert len(told["train"]) == 1
+    assert "./a.jsonl:3: expected text and label, both text; the row was left out" in problems
+    assert any(problem.startswith("./a.jsonl:4: expected an object") for problem in problems)
+    assert any(problem.startswith("./a.jsonl:5: ") for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "name, text, sentence",
+    [
+        ("a.csv", "text,lable\na,b\n", r"a\.csv:1: the column `label` is missing.*Did you mean `lable`"),
+        ("a.csv", "", r"a\.csv:1: the column `text` is missing"),
+        ("a.csv", "text,label,split\na,b,dev\n", "leaves no rows for train"),
+        ("a.csv", "text,label,split\n!,b,train\na,c,dev\n", r"leaves no rows for train.*a\.csv:2: '!' holds no words"),
+        ("a.txt", "text,label\n", r"a\.txt is no table: expected a file that ends in \.csv, \.tsv, \.jsonl"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path, name, text, sentence):
+    with pytest.raises(UserError, match=f"(?s){sentence}"):
+        read(write(tmp_path / name, text))
+
+
+def test_places_where_there_is_no_table(tmp_path):
+    with pytest.raises(UserError, match="There is no file or folder"):
+        read(tmp_path / "nowhere.csv")
+    with pytest.raises(UserError, match="must hold one table of examples"):
+        read(tmp_path)
+    with pytest.raises(UserError, match="cannot be read from a table"):
+        read(tmp_path, "frames")

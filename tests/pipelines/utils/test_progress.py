@@ -1,0 +1,62 @@
+"""What is told of a training: how far it is, and how long it still takes."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pipelines.utils import progress as show
+from pipelines.utils.progress import Show
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands where it is set."""
+
+    class Clock:
+        now = 0.0
+
+    clock = Clock()
+    monkeypatch.setattr(show.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+# The first step compiles: with its minute counted in, hours would be promised. Steps 2 to 21 take 40 seconds: then 79
+# steps of this epoch take 2:38, and 200 more 6:40.
+STEPS = [(0.0, 1), (2.0, 2), (40.0, 21), (41.0, 22)]
+
+
+def test_a_log_tells_the_time_left_of_the_epoch_and_of_all_to_come(clock):
+    console = Console(record=True, width=200)
+    with Show(console).epoch(2, 4, 100, 0) as tell:
+        for clock.now, step in STEPS:
+            tell(step, 1.5)
+    (line,) = console.export_text().splitlines()  # the next line comes after 30 seconds
+    assert line == "Epoch 2/4  21/100  loss 1.500  2:38 left, 9:18 in all"
+
+
+def test_a_terminal_tells_the_same_beside_its_bar(clock):
+    console = Console(record=True, width=200, force_terminal=True)
+    with Show(console).epoch(2, 4, 100, 0) as tell:
+        for clock.now, step in STEPS[:3]:
+            tell(step, 1.5)
+    shown = console.export_text()
+    assert "Epoch 2/4  loss 1.500" in shown
+    assert "21/100 2:38 left, 9:18 in all" in shown
+
+
+def test_the_last_epoch_has_nothing_to_come(clock):
+    console = Console(record=True, width=200)
+    with Show(console).epoch(4, 4, 100, 0) as tell:
+        for clock.now, step in STEPS:
+            tell(step, 1.5)
+    assert console.export_text().endswith("2:38 left\n")
+
+
+def test_what_is_no_text_is_written_out_where_only_utf_8_is_taken():
+    """A name with a byte of another alphabet would end the training that tells of it."""
+    written = io.BytesIO()
+    told = Show(Console(file=io.TextIOWrapper(written, encoding="utf-8", errors="strict", write_through=True)))
+    told.say("caf\udce9.jpg: [red] caf\xe9\nand \x1b[31m more")
+    told.warn("caf\udce9.jpg")
+    assert written.getvalue().decode() == ("caf\\udce9.jpg: [red] café\nand \\x1b[31m more\nWarning: caf\\udce9.jpg\n")
