@@ -13,8 +13,8 @@ OPTIONS ?=
 TESTS ?=
 JOBS ?= auto
 EXTRAS ?= cpu,dev
-# half_precision needs a trained model and its data, tokeniser needs Java; they are run by hand.
-BENCH ?= $(filter-out __init__ half_precision tokeniser,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
+# half_precision needs a trained model and its data, tokenizer needs Java; they are run by hand.
+BENCH ?= $(filter-out __init__ half_precision tokenizer,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
 
 # The first Python that the pinned versions are made for.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \

@@ -54,7 +54,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=64, help="images a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=224, help="what the network is fed; a --model has its own")
-    parser.add_argument("--beam-size", type=int, default=3)
+    parser.add_argument("--num-beams", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=16, help="of the captioning")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 16, 32], help="of the bare pass")
     parser.add_argument("--decode", action="store_true")
@@ -105,13 +105,13 @@ def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) ->
 
     captioner = _captioner(options)
     sees = captioner.settings.encoder.image_size  # a model's own size, whatever the options say
-    bare = tf.function(lambda images: captioner.encoder.trunk.model(images, training=False), jit_compile=False)
+    bare = tf.function(lambda images: captioner.encoder.backbone.model(images, training=False), jit_compile=False)
     noise = np.random.default_rng(0)
     ready = {
         size: tf.constant(noise.uniform(-120, 140, (size, sees, sees, 3)).astype(np.float32))
         for size in options.batch_sizes
     }
-    how = CaptionOptions(beam_size=options.beam_size, batch_size=options.batch_size)
+    how = CaptionOptions(num_beams=options.num_beams, batch_size=options.batch_size)
 
     def caption(number) -> tuple[float, float]:
         watch = _Watch()
@@ -203,7 +203,7 @@ def _peak_of_a_job(folder: Path) -> float:
 
     values = {"encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
-              "search": {"beam_size": 1, "max_words": 4}}  # fmt: skip
+              "search": {"num_beams": 1, "max_words": 4}}  # fmt: skip
     captioner = ImageCaptioner(CaptionerSettings.model_validate(values), Vocabulary(["a", "dog"]))
     caption_images([folder], captioner, folder.with_suffix(".jsonl"), options=CaptionOptions(batch_size=64))
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -45,7 +45,7 @@ def main(argv=None) -> dict[str, dict[str, float]]:
             search = captioner.settings.search.model_copy(update=changes)
             began = time.perf_counter()
             captions = captioner.caption_features(
-                features, beam_size=beams, candidates=beams, batch_size=min(options.batch_size, len(features)),
+                features, num_beams=beams, candidates=beams, batch_size=min(options.batch_size, len(features)),
                 search=search,
             )  # fmt: skip
             rate = len(features) / (time.perf_counter() - began)
@@ -73,7 +73,7 @@ def _options(argv) -> argparse.Namespace:
 def _prepared(options):
     """The captioner, what it sees of each image, and the words of each image's references."""
     from captioner.models.captioning.image_captioner import ImageCaptioner
-    from captioner.text.tokenisers import get_tokeniser
+    from captioner.text.tokenizers import get_tokenizer
     from pipelines.data.datasets import read_dataset
     from pipelines.data.features.sources import open_source
 
@@ -82,21 +82,21 @@ def _prepared(options):
     if options.limit and options.limit < len(examples):
         examples = [examples[int(place)] for place in np.linspace(0, len(examples) - 1, options.limit)]
     source, _ = open_source(captioner.encoder, [example.image for example in examples], options.cache)
-    tokenise = get_tokeniser(captioner.settings.text.tokeniser).tokenise
+    tokenize = get_tokenizer(captioner.settings.text.tokenizer).tokenize
     readable = np.flatnonzero(source.readable).tolist()
-    references = [[tokenise(caption) for caption in examples[place].captions] for place in readable]
+    references = [[tokenize(caption) for caption in examples[place].captions] for place in readable]
     return captioner, source.read(readable), references
 
 
 def _searches(options):
     """`(name, K, settings that are others)` of each row."""
     for beams in options.beams:
-        yield f"beam search, K = {beams}", beams, {"groups": 1}
+        yield f"beam search, K = {beams}", beams, {"num_beam_groups": 1}
         for groups in options.groups:
             if 1 < groups <= beams and beams % groups == 0:
                 for diversity in options.diversity:
                     name = f"diverse, K = {beams}, {groups} groups, {diversity:g}"
-                    yield name, beams, {"groups": groups, "diversity": diversity}
+                    yield name, beams, {"num_beam_groups": groups, "diversity_penalty": diversity}
 
 
 def _measured(captions, references) -> dict[str, float]:

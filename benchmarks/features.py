@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> float:
         half_precision=not options.full_precision,
     )
     encoder = build_encoder(settings, options.weights)
-    bare = tf.function(lambda images: encoder.trunk.model(images, training=False), jit_compile=False)
+    bare = tf.function(lambda images: encoder.backbone.model(images, training=False), jit_compile=False)
     with tempfile.TemporaryDirectory() as folder:
         paths = _images(options, Path(folder))
         photographs = _describe(paths)
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> float:
             speeds["features"].append(_extract(encoder, paths, Path(folder), options.batch_size))
     total = {name: len(values) / np.sum(1 / np.array(values)) for name, values in speeds.items()}
     best = max(speed for name, speed in total.items() if name.startswith("bare"))
-    print(f"{settings.name}, {encoder.trunk.precision}, {options.rounds} rounds of {photographs}")
+    print(f"{settings.name}, {encoder.backbone.precision}, {options.rounds} rounds of {photographs}")
     print(f"{'':<16}{'images/s':>10}{'lowest':>10}{'highest':>10}{'ratio':>8}")
     for name, values in speeds.items():
         print(f"{name:<16}{total[name]:>10.2f}{min(values):>10.2f}{max(values):>10.2f}{total[name] / best:>8.3f}")

@@ -19,7 +19,7 @@ def main(argv=None) -> dict[str, dict[str, float]]:
     parser.add_argument("run", nargs="?", type=Path, help="a trained model with a frozen encoder")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--split", default="dev")
-    parser.add_argument("--beam-size", type=int, default=3)
+    parser.add_argument("--num-beams", type=int, default=3)
     parser.add_argument("--encoder-weights", type=Path)
     parser.add_argument("--toy", action="store_true", help="tiny sizes, to see that it runs")
     arguments = parser.parse_args(argv)
@@ -57,9 +57,9 @@ def _scores(arguments, folder: Path, half: bool) -> dict[str, float]:
     dataset = read_dataset(arguments.data)
     examples = dataset.split(arguments.split)
     source, _ = open_source(captioner.encoder, [example.image for example in examples], folder / "cache")
-    written = decode_source(captioner, source, beam_size=arguments.beam_size)
+    written = decode_source(captioner, source, num_beams=arguments.num_beams)
     predictions = {examples[index].id: captions[0].text for index, captions in written.items()}
-    return score_split(dataset, examples, predictions, settings.text.tokeniser).scores
+    return score_split(dataset, examples, predictions, settings.text.tokenizer).scores
 
 
 def toy(folder: Path) -> tuple[Path, Path]:
@@ -75,7 +75,7 @@ def toy(folder: Path) -> tuple[Path, Path]:
         decoder=DecoderSettings(units=4, embedding_size=4, attention_size=4),
         search=SearchSettings(max_words=3),
     )
-    ImageCaptioner(settings, Vocabulary(["a", "red", "circle"])).save_preset(folder / "run")
+    ImageCaptioner(settings, Vocabulary(["a", "red", "circle"])).save_to_preset(folder / "run")
     return folder / "run", folder / "data"
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.metrics                       5,000 captions, 25,000 references, made here
     python -m benchmarks.metrics --captions FILE.csv   a table with the columns `image` and `caption`
 
-Both get the same ready words. "all of it" is `score_captions` on text: tokenising and every metric in `METRICS` (METEOR
+Both get the same ready words. "all of it" is `score_captions` on text: tokenizing and every metric in `METRICS` (METEOR
 of nltk where WordNet is installed), no Java.
 Targets: BLEU + ROUGE-L + CIDEr-D at least 3 times as fast as pycocoevalcap; all of it within 15 seconds.
 CIDEr-D is also timed as a reward: a batch of 320 captions against references that were counted before.
@@ -20,7 +20,7 @@ from captioner.metrics.cider import CiderD
 from captioner.metrics.ngrams import References
 from captioner.metrics.rouge import RougeL
 from captioner.metrics.score import score_captions
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.wordnet import open_wordnet
 
 
@@ -39,9 +39,9 @@ def main(argv: list[str] | None = None) -> float | None:
     names = list(references)
     # The caption of each image is a reference of the next one: as long as real captions, right in parts.
     predictions = {name: references[names[n - 1]][0] for n, name in enumerate(names)}
-    tokenise = get_tokeniser("ptb").tokenise
-    words = [tokenise(text) for text in predictions.values()]
-    expected = [[tokenise(text) for text in texts] for texts in references.values()]
+    tokenize = get_tokenizer("ptb").tokenize
+    words = [tokenize(text) for text in predictions.values()]
+    expected = [[tokenize(text) for text in texts] for texts in references.values()]
 
     metrics, without = METRICS.names(), ""
     if open_wordnet() is None:  # else it is opened outside the clock, as it is once a process

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         shapes.draw(Path(folder) / "data", sizes={"train": 8 if options.toy else 200, "dev": 2}, image_size=32)
         prepared = prepare_model(recipe, read_dataset(Path(folder) / "data"))
-    batches = make_batches(prepared, Noise(prepared.captioner.encoder.trunk_shape, len(prepared.train_examples)))
+    batches = make_batches(prepared, Noise(prepared.captioner.encoder.backbone_shape, len(prepared.train_examples)))
     network = compile_captioner(prepared, batches.steps)
     reward, spent = batches.reward, []
 

@@ -33,8 +33,8 @@ class EncoderSettings(Settings):
     channels: PositiveInt = 128  # for `vgg_small`: channels of its last block; for `glimpses`: units
     dropout: Share = 0.0  # on the memory, after it was normalised; for frozen networks
     # Of frozen networks: how many principal components of the training images' features tell a place; 0: all numbers.
-    components: Annotated[int, Field(ge=0)] = 0
-    half_precision: bool = True  # run the frozen trunk in bfloat16 where the processor is faster at it
+    pca_components: Annotated[int, Field(ge=0)] = 0
+    half_precision: bool = True  # run the frozen backbone in bfloat16 where the processor is faster at it
     frames: Annotated[int, Field(ge=0)] = 0  # of a clip that are looked at, evenly apart; 0: it sees single images
     frames_cell: str = "lstm"  # the cell that passes over the frames
     glimpses: Annotated[int, Field(ge=2)] = 6  # for `glimpses`: how many there are
@@ -66,7 +66,7 @@ class DecoderSettings(Settings):
 class TextSettings(Settings):
     """How captions become word ids."""
 
-    tokeniser: str = "ptb"
+    tokenizer: str = "ptb"
     minimum_count: PositiveInt = 5  # rarer words of the training split become <unk>
     maximum_size: PositiveInt | None = None
     max_length: PositiveInt = 24  # ids of a caption: start, words, end
@@ -75,7 +75,7 @@ class TextSettings(Settings):
 class BeamSettings(Settings):
     """How a sentence is searched for."""
 
-    beam_size: PositiveInt = 3
+    num_beams: PositiveInt = 3
     length_penalty: float = 1.0  # a caption is ranked by log p / length ** length_penalty
     max_words: PositiveInt = 22
 
@@ -83,12 +83,12 @@ class BeamSettings(Settings):
 class SearchSettings(BeamSettings):
     """How captions are searched for, and what they keep to."""
 
-    groups: PositiveInt = 1  # that share the beams, and are to say different things; divides beam_size
-    diversity: Annotated[float, Field(ge=0)] = 0.5  # what a word loses each time an earlier group has just chosen it
-    minimum_words: PositiveInt = 1
-    no_repeat_ngram: Annotated[int, Field(ge=0)] = 0  # so many words do not follow one another twice; 0: they may
-    must: tuple[str, ...] = ()  # words, or phrases, that all occur in every caption
-    must_not: tuple[str, ...] = ()  # words, or phrases, that never occur
+    num_beam_groups: PositiveInt = 1  # that share the beams, and are to say different things; divides num_beams
+    diversity_penalty: Annotated[float, Field(ge=0)] = 0.5  # what a word loses where an earlier group chose it
+    min_words: PositiveInt = 1
+    no_repeat_ngram_size: Annotated[int, Field(ge=0)] = 0  # so many words do not follow one another twice; 0: they may
+    force_words: tuple[str, ...] = ()  # words, or phrases, that all occur in every caption
+    bad_words: tuple[str, ...] = ()  # words, or phrases, that never occur
 
 
 class CaptionerSettings(Settings):
@@ -104,7 +104,7 @@ class CaptionerSettings(Settings):
 class LanguageTextSettings(Settings):
     """How text becomes symbols, which a language model calls words even where they are characters."""
 
-    tokeniser: str = "characters"
+    tokenizer: str = "characters"
     minimum_count: PositiveInt = 1  # rarer words of the training text become <unk>
     maximum_size: PositiveInt | None = None
 
@@ -137,7 +137,7 @@ class LanguageModelSettings(Settings):
 class QuestionTextSettings(Settings):
     """How questions become word ids."""
 
-    tokeniser: str = "unicode"
+    tokenizer: str = "unicode"
     minimum_count: PositiveInt = 1  # rarer words of the training questions become <unk>
     maximum_size: PositiveInt | None = None
     max_words: PositiveInt = 24  # longer questions are cut
@@ -195,6 +195,21 @@ class VisualQASettings(Settings):
     probabilities: Literal["softmax", "sigmoid"] = "softmax"
 
 
+# Settings of recipes and presets that had another name, so that a message can say the new one.
+RENAMED = {
+    "beam_size": "num_beams",
+    "groups": "num_beam_groups",
+    "diversity": "diversity_penalty",
+    "minimum_words": "min_words",
+    "no_repeat_ngram": "no_repeat_ngram_size",
+    "must": "force_words",
+    "must_not": "bad_words",
+    "tokeniser": "tokenizer",
+    "components": "pca_components",
+    "views": "augmentations",
+    "evaluate_beam_size": "evaluate_num_beams",
+}
+
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
@@ -218,6 +233,9 @@ def validate(model: type[AnySettings], values: dict[str, Any], source: str) -> A
 def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
     path = [str(part) for part in fault["loc"]]
     name = ".".join(path)
+    if fault["type"] == "extra_forbidden" and path[-1] in RENAMED:
+        new = ".".join([*path[:-1], RENAMED[path[-1]]])
+        return f"`{name}` was renamed: it is called `{new}` now."
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])
         hint = nearest(path[-1], known) or f" Known here: {', '.join(known)}."

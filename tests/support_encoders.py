@@ -55,10 +55,10 @@ def check_encoder(encoder):
     _check_config(encoder)
     _check_training(encoder, images)
     if encoder.cacheable:
-        _check_trunk(encoder, images, memory)
+        _check_backbone(encoder, images, memory)
     else:
-        assert encoder.trunk is None
-        assert encoder.trunk_shape == images.shape[1:]
+        assert encoder.backbone is None
+        assert encoder.backbone_shape == images.shape[1:]
 
 
 def _check_shapes(encoder, images):
@@ -88,13 +88,13 @@ def _check_config(encoder):
 
 
 def _check_training(encoder, images):
-    """One step of `fit`: every trained weight moves, the trunk does not."""
-    frozen = [np.array(weight) for weight in encoder.trunk.model.get_weights()] if encoder.trunk else []
+    """One step of `fit`: every trained weight moves, the backbone does not."""
+    frozen = [np.array(weight) for weight in encoder.backbone.model.get_weights()] if encoder.backbone else []
     before = [ops.convert_to_numpy(weight).copy() for weight in encoder.trainable_weights]
     inputs = keras.Input(images.shape[1:])
     model = keras.Model(inputs, encoder(inputs))
-    assert len(model.weights) == len(encoder.weights), "the trunk is counted, and would be saved, with the model"
-    if hasattr(encoder.top, "look"):
+    assert len(model.weights) == len(encoder.weights), "the backbone is counted, and would be saved, with the model"
+    if hasattr(encoder.head, "look"):
         model = RewardedEncoder(encoder)
     model.compile("sgd", "mse", jit_compile=False)
     wanted = np.random.default_rng(1).normal(0, 5, (len(images), *encoder.memory_shape))
@@ -102,9 +102,9 @@ def _check_training(encoder, images):
         model.fit(images, wanted, verbose=0)
     for old, weight in zip(before, encoder.trainable_weights, strict=True):
         assert not np.array_equal(old, ops.convert_to_numpy(weight)), f"{weight.path} was not trained"
-    if encoder.trunk:
-        for old, new in zip(frozen, encoder.trunk.model.get_weights(), strict=True):
-            assert np.array_equal(old, new), "a weight of the frozen trunk was trained: cached features are wrong"
+    if encoder.backbone:
+        for old, new in zip(frozen, encoder.backbone.model.get_weights(), strict=True):
+            assert np.array_equal(old, new), "a weight of the frozen backbone was trained: cached features are wrong"
 
 
 class RewardedEncoder(keras.Model):
@@ -115,21 +115,21 @@ class RewardedEncoder(keras.Model):
         self.encoder = encoder
 
     def call(self, images, training=False):
-        memory, chances = self.encoder.top.look(images, training=training)
+        memory, chances = self.encoder.head.look(images, training=training)
         if training:
-            self.add_loss(self.encoder.top.learn_where(chances, ops.eye(ops.shape(images)[0])[0]))
+            self.add_loss(self.encoder.head.learn_where(chances, ops.eye(ops.shape(images)[0])[0]))
         return memory
 
 
-def _check_trunk(encoder, images, memory):
-    features = encoder.trunk.predict(images)
+def _check_backbone(encoder, images, memory):
+    features = encoder.backbone.predict(images)
     assert features.dtype == np.float16
-    assert features.shape == (len(images), *encoder.trunk_shape)
-    assert not encoder.trunk.model.trainable_weights
+    assert features.shape == (len(images), *encoder.backbone_shape)
+    assert not encoder.backbone.model.trainable_weights
     ours = {id(weight) for weight in encoder.weights}
-    assert not ours & {id(weight) for weight in encoder.trunk.model.weights}, "a cached feature passed a trained layer"
+    assert not ours & {id(weight) for weight in encoder.backbone.model.weights}, "features passed a trained layer"
     if not encoder.trainable_weights:  # else `memory` is from before the training step
-        through_disk = ops.convert_to_numpy(encoder.top(features))
+        through_disk = ops.convert_to_numpy(encoder.head(features))
         assert np.abs(through_disk - memory).max() <= 0.05 * np.abs(memory).max()
     identity = json.loads(json.dumps(encoder.identity()))
     assert identity == encoder.identity()

@@ -26,14 +26,14 @@ def running_eagerly():
         yield
 
 
-def tiny_model(words=LETTERS, tokeniser="characters", ends=True, scale=1.0, seed=0, **network):
+def tiny_model(words=LETTERS, tokenizer="characters", ends=True, scale=1.0, seed=0, **network):
     """A model of a few units with weights large enough that every word matters."""
     settings = LanguageModelSettings(
         model=LanguageNetworkSettings(**{"units": 4, "embedding_size": 3, **network}),
-        text=LanguageTextSettings(tokeniser=tokeniser),
+        text=LanguageTextSettings(tokenizer=tokenizer),
         ends=ends,
     )
-    model = LanguageModel(settings, Vocabulary(words, tokeniser))
+    model = LanguageModel(settings, Vocabulary(words, tokenizer))
     random = np.random.default_rng(seed)
     for variable in model.network.trainable_variables:
         variable.assign(random.normal(0, scale, variable.shape))

@@ -15,7 +15,7 @@ from benchmarks import (
     language,
     metrics,
     reward,
-    tokeniser,
+    tokenizer,
 )
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.settings import CaptionerSettings
@@ -40,11 +40,11 @@ def test_the_metrics_benchmark_runs():
     assert metrics.main(["--toy"]) > 0
 
 
-@pytest.mark.skipif(not shutil.which("java"), reason="the COCO scorer's tokeniser is written in Java")
+@pytest.mark.skipif(not shutil.which("java"), reason="the COCO scorer's tokenizer is written in Java")
 def test_the_tokeniser_benchmark_counts_captions_with_other_words(monkeypatch):
     pytest.importorskip("pycocoevalcap")
-    monkeypatch.setattr(tokeniser, "_captions", lambda _: ["A dog's ball.", "two dogs", "y'all run", "a cat (sits)"])
-    assert tokeniser.main([]) == 0.75, "y'all is known to differ"
+    monkeypatch.setattr(tokenizer, "_captions", lambda _: ["A dog's ball.", "two dogs", "y'all run", "a cat (sits)"])
+    assert tokenizer.main([]) == 0.75, "y'all is known to differ"
 
 
 def test_the_answers_benchmark_runs(capsys):
@@ -89,7 +89,7 @@ def test_the_caption_benchmark_shows_a_model_images_of_its_own_size(tmp_path):
     encoder = {"name": "vgg16", "weights": "none", "image_size": 48}
     decoder = {"units": 4, "embedding_size": 4, "attention_size": 4}
     settings = CaptionerSettings.model_validate({"encoder": encoder, "decoder": decoder})
-    ImageCaptioner(settings, Vocabulary(["a", "dog"])).save_preset(tmp_path)
+    ImageCaptioner(settings, Vocabulary(["a", "dog"])).save_to_preset(tmp_path)
     table = caption.main(["--toy", "--model", str(tmp_path)])
     assert table["bare, batch 2, images/s"] > 0 and table["ratio"] > 0
 

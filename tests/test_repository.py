@@ -31,7 +31,7 @@ def plain(name):
 
 
 def test_trained_models_are_small():
-    """A model is committed in half precision and without an optimiser, or it does not belong here."""
+    """A model is committed in half precision and without an optimizer, or it does not belong here."""
     assert sum(path.stat().st_size for path in tracked() if MODELS in path.parents) < 40_000_000
 
 

@@ -41,8 +41,8 @@ def beam_search(
     length_penalty=0.0,
     forbidden=(),
     early_stop=True,
-    groups=1,
-    diversity=0.0,
+    num_beam_groups=1,
+    diversity_penalty=0.0,
     rules: Rules = FREE,
 ):
     """Looks for the captions with the highest `log p / (words + 1) ** length_penalty`.
@@ -55,10 +55,11 @@ def beam_search(
 
     Each image stops by itself: what is still searched for others in its batch changes nothing for it.
 
-    With `groups` the beams are shared out to groups, each of which is a search of its own for `width / groups`
-    captions. At each word the groups choose one after the other, and a word that earlier groups have just chosen is
-    worth less (`captioner.decoding.diverse_beam`). The first group searches as if it were alone. The end word costs
-    nothing, since ending is tried for all captions and chosen against none. Two groups may find the same caption.
+    With `num_beam_groups` the beams are shared out to num_beam_groups, each of which is a search of its own for `width
+    / num_beam_groups` captions. At each word the groups choose one after the other, and a word that earlier groups have
+    just chosen is worth less (`captioner.decoding.diverse_beam`). The first group searches as if it were alone. The end
+    word costs nothing, since ending is tried for all captions and chosen against none. Two groups may find the same
+    caption.
 
     Phrases that must occur multiply the beams: N = `rules.banks` banks of each group hold captions that have come
     equally far with them (`captioner.decoding.rules`), and only captions of the last bank may end.
@@ -70,25 +71,28 @@ def beam_search(
         state: nest of tensors `(R, ...)`: the state before the first word, the same for all beams of an image.
         batch_size: int, B.
         start, end: int. Ids of the words that open and close a caption.
-        width: int, K. Captions an image; a multiple of `groups`.
+        width: int, K. Captions an image; a multiple of `num_beam_groups`.
         max_words: int, T. Longest caption, without its end word.
         length_penalty: float. 0 ranks by log p, 1 by its mean over words and end word.
         forbidden: ids of words never written, such as padding and the unknown word.
         early_stop: bool. Stop an image when none of its live captions scores better at its present length than the
             worst finished one kept. Without a length penalty that is exact; with one a caption might still have
             caught up, and `False` searches on to the longest caption.
-        groups: int, G.
-        diversity: float, lambda. What a word loses for each time that an earlier group has chosen it at this step.
+        num_beam_groups: int, G.
+        diversity_penalty: float, lambda. What a word loses for each time that an earlier group has chosen it at this
+        step.
         rules: what all captions keep to.
 
     Returns:
         `Searched`. Where fewer than K captions exist the rest have a log-probability of about `IMPOSSIBLE`.
     """
-    if width % groups:
-        raise ValueError(f"`width` beams are shared out to `groups`, but {width} is no multiple of {groups}.")
-    if not 1 <= rules.minimum_words <= max_words:
-        raise ValueError(f"No caption has at least {rules.minimum_words} and at most {max_words} words.")
-    banks, beams_a_bank, searches = rules.banks, width // groups, batch_size * groups
+    if width % num_beam_groups:
+        raise ValueError(
+            f"`width` beams are shared out to `num_beam_groups`, but {width} is no multiple of {num_beam_groups}."
+        )
+    if not 1 <= rules.min_words <= max_words:
+        raise ValueError(f"No caption has at least {rules.min_words} and at most {max_words} words.")
+    banks, beams_a_bank, searches = rules.banks, width // num_beam_groups, batch_size * num_beam_groups
     slots, rows = width * banks, batch_size * width * banks
     greedy = slots == 1
 
@@ -102,7 +106,11 @@ def beam_search(
         return ops.reshape(values, (rows, *values.shape[2:]))
 
     def apart(values):  # (B, S, ...) -> (B x G, S / G, ...): each group is a search of its own
-        return values if groups == 1 else ops.reshape(values, (searches, slots // groups, *values.shape[2:]))
+        return (
+            values
+            if num_beam_groups == 1
+            else ops.reshape(values, (searches, slots // num_beam_groups, *values.shape[2:]))
+        )
 
     def able(values):  # (B, S, ...) -> (B x G, W, ...): of captions that have all that must occur
         values = apart(values)
@@ -130,11 +138,11 @@ def beam_search(
 
         # Every live caption with every next word.
         moves = None if banks == 1 else bank_moves(rules.always, vocabulary_size)
-        chosen = choose(scores, growing, beams_a_bank, groups, diversity, moves)
+        chosen = choose(scores, growing, beams_a_bank, num_beam_groups, diversity_penalty, moves)
 
         # Every live caption as finished, were it to stop here; an empty caption is none.
         ends = able(log_probabilities[:, :, end])
-        may_end = ops.logical_and(t >= rules.minimum_words, searching[:, None])
+        may_end = ops.logical_and(t >= rules.min_words, searching[:, None])
         if greedy:
             may_end = ops.logical_and(may_end, ends >= ops.max(growing, axis=-1))
             searching = ops.logical_and(searching, ops.logical_not(may_end[:, 0]))
@@ -155,7 +163,8 @@ def beam_search(
     empty = ops.full((batch_size, slots, max_words), end, dtype="int32")
     nothing = ops.full((searches, beams_a_bank), IMPOSSIBLE, dtype="float32")
     # All beams of a group begin alike, so only the first may be chosen from at the first word.
-    first = ops.where(ops.arange(slots)[None] % (slots // groups) == 0, 0.0, IMPOSSIBLE) * ops.ones((batch_size, 1))
+    first = ops.where(ops.arange(slots)[None] % (slots // num_beam_groups) == 0, 0.0, IMPOSSIBLE)
+    first *= ops.ones((batch_size, 1))
     loop = (
         ops.convert_to_tensor(0, dtype="int32"), ops.ones((searches,), dtype="bool"), empty, first,
         able(empty), ops.zeros((searches, beams_a_bank), "int32"), nothing, nothing,
@@ -174,7 +183,7 @@ def beam_search(
         (done_words, able(words)), (done_lengths, ops.full((searches, beams_a_bank), max_words, "int32")),
         (done_scores, ending), (done_ranks, rank(ending, max_words)),
     )  # fmt: skip
-    if groups > 1:
+    if num_beam_groups > 1:
         done = [ops.reshape(values, (batch_size, width, *values.shape[2:])) for values in done]
         order = ops.cast(ops.top_k(done[-1], width)[1], "int32")
         done = [pick(values, order) for values in done]

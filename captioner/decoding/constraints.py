@@ -23,8 +23,8 @@ def barred(rules: Rules, words, t, vocabulary_size: int):
         bool `(..., V)`, or None where the rules look at no words before.
     """
     found = []
-    if rules.no_repeat_ngram:
-        found.append(_would_repeat(words, t, rules.no_repeat_ngram, vocabulary_size))
+    if rules.no_repeat_ngram_size:
+        found.append(_would_repeat(words, t, rules.no_repeat_ngram_size, vocabulary_size))
     for phrase in rules.watched:
         *before, last = phrase
         ready = t >= len(before)

@@ -25,11 +25,11 @@ class Chosen(NamedTuple):
     words: object
 
 
-def choose(scores, growing, width, groups=1, diversity=0.0, moves=None) -> Chosen:
+def choose(scores, growing, width, num_beam_groups=1, diversity_penalty=0.0, moves=None) -> Chosen:
     """Chooses the best continuations in each group and bank.
 
-    The groups choose one after the other. A word is worth less to a group by `diversity` for each time that an earlier
-    group has chosen it at this step, in the same bank:
+    The groups choose one after the other. A word is worth less to a group by `diversity_penalty` for each time that an
+    earlier group has chosen it at this step, in the same bank:
 
         value(caption + word) = log p(caption) + log p(word | caption) - diversity x times chosen
 
@@ -39,20 +39,20 @@ def choose(scores, growing, width, groups=1, diversity=0.0, moves=None) -> Chose
         scores: float `(B, S)`, log-probabilities of the captions so far.
         growing: float `(B, S, V)`, log-probabilities of next words; `IMPOSSIBLE` where a word may not follow.
         width: int, W.
-        groups: int, G.
-        diversity: float, the strength of the penalty.
+        num_beam_groups: int, G.
+        diversity_penalty: float, the strength of the penalty.
         moves: int `(N, V)`, see `bank_moves`, or None for one bank.
 
     Reference: [Vijayakumar et al. 2018](https://arxiv.org/abs/1610.02424), section 4 and algorithm 1, with the Hamming
     diversity of section 5.
     """
     totals = scores[:, :, None] + growing
-    if groups == 1:
+    if num_beam_groups == 1:
         return Chosen(*_best(totals, width, moves))
     images, slots, size = growing.shape
-    block = slots // groups
+    block = slots // num_beam_groups
     taken, parts = None, []
-    for group in range(groups):
+    for group in range(num_beam_groups):
         own = totals[:, group * block : (group + 1) * block]
         values, beams, words = _best(own, width, moves, taken)
         if taken is not None:
@@ -62,7 +62,7 @@ def choose(scores, growing, width, groups=1, diversity=0.0, moves=None) -> Chose
         parts.append((values, beams + group * block, words))
         real = ops.cast(values > IMPOSSIBLE / 2, "float32")  # a place that no caption takes chooses nothing
         counts = ops.one_hot(words, size, dtype="float32") * real[:, :, None]
-        counts = diversity * ops.sum(ops.reshape(counts, (images, block // width, width, size)), axis=2)
+        counts = diversity_penalty * ops.sum(ops.reshape(counts, (images, block // width, width, size)), axis=2)
         taken = counts if taken is None else taken + counts
     return Chosen(*(ops.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
 

@@ -14,14 +14,14 @@ Phrase = tuple[int, ...]  # ids of words that follow one another
 class Rules(NamedTuple):
     """What every caption keeps to.
 
-    minimum_words: int. The shortest caption, without its end word; an empty caption is none.
-    no_repeat_ngram: int, n. No n words that follow one another occur twice in a caption; 0 allows it.
+    min_words: int. The shortest caption, without its end word; an empty caption is none.
+    no_repeat_ngram_size: int, n. No n words that follow one another occur twice in a caption; 0 allows it.
     never: phrases that do not occur.
     always: phrases that all occur, in any order; they may overlap.
     """
 
-    minimum_words: int = 1
-    no_repeat_ngram: int = 0
+    min_words: int = 1
+    no_repeat_ngram_size: int = 0
     never: tuple[Phrase, ...] = ()
     always: tuple[Phrase, ...] = ()
 

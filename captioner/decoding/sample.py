@@ -86,7 +86,7 @@ def sample(
 
     def allowed(log_probabilities, words, t):
         vocabulary_size = log_probabilities.shape[-1]
-        too_short = ops.where(t < rules.minimum_words, IMPOSSIBLE, 0.0)
+        too_short = ops.where(t < rules.min_words, IMPOSSIBLE, 0.0)
         ending = ops.where(ops.arange(vocabulary_size) == end, too_short, 0.0)
         scores = log_probabilities + closed_words(rules, vocabulary_size, {*forbidden, start}) + ending
         shut = barred(rules, words, t, vocabulary_size)

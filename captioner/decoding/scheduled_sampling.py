@@ -6,7 +6,7 @@ from keras import ops
 from captioner.decoding.logits_filters import closed, draw
 
 
-def with_own_words(step, state, words, own, chance, *, fixed, closed_words, likeliest=False):
+def mix_sampled_tokens(step, state, words, own, chance, *, fixed, closed_words, likeliest=False):
     """Replaces input words by what the decoder itself would have written there, after what it has read so far.
 
         word'_t = word_t                                         where `own` is False

@@ -1,6 +1,6 @@
 """Images `(B, H, W, 3)` -> memory `(B, P, D)`: what a decoder looks at.
 
-    images ──▶ trunk (frozen; may be kept on disk) ──▶ top (trained, saved in the preset) ──▶ memory
+    images ──▶ backbone (frozen; may be kept on disk) ──▶ head (trained, saved in the preset) ──▶ memory
 
 A new encoder is one class derived from `captioner.encoders.base:Encoder` and one line here.
 """
@@ -26,21 +26,21 @@ def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
 
     Args:
         settings: what a recipe or a preset says.
-        weights_path: a file with the trunk's weights, instead of a download; it wins over `settings.weights`.
+        weights_path: a file with the backbone's weights, instead of a download; it wins over `settings.weights`.
 
     Raises:
         UserError: the name is unknown, the weights cannot be had, or the settings do not go together.
     """
     weights = str(weights_path) if weights_path else settings.weights
     encoder = ENCODERS.get(settings.name).from_settings(settings, weights)
-    if settings.components and (settings.frames or encoder.components is None):
+    if settings.pca_components and (settings.frames or encoder.components is None):
         raise UserError(
-            f"encoder.components = {settings.components} is for frozen networks that see single images; "
+            f"encoder.pca_components = {settings.pca_components} is for frozen networks that see single images; "
             f"{'clips are seen here' if settings.frames else f'`{settings.name}` is trained'}. Set it to 0."
         )
     if not settings.frames:
         return encoder
-    if hasattr(encoder.top, "look"):
+    if hasattr(encoder.head, "look"):
         raise UserError(
             f"The encoder {settings.name} chooses where to look in a single image; clips are not for it. Set "
             "encoder.frames to 0, or take another encoder."

@@ -5,8 +5,8 @@ import sys
 import keras
 import numpy as np
 
-from captioner.encoders.backbone import Trunk
-from captioner.encoders.base import Encoder, grid_top, normalised
+from captioner.encoders.backbone import Backbone
+from captioner.encoders.base import Encoder, grid_head, normalised
 from captioner.encoders.pretrained import build_application
 from captioner.errors import UserError
 from captioner.images.decode import PREPROCESSING, ImageSpec, normalise
@@ -23,7 +23,7 @@ class ApplicationEncoder(Encoder):
         image_size: height and width.
         half_precision: compute in bfloat16 where the machine is faster at it.
         dropout: share of the normalised memory that is dropped in training.
-        components: how many principal components of the training images' features tell a place; 0: all its numbers.
+        pca_components: how many principal components of the training images' features tell a place; 0: all its numbers.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class ApplicationEncoder(Encoder):
         image_size=224,
         half_precision=True,
         dropout=0.0,
-        components=0,
+        pca_components=0,
         **kwargs,
     ):
         self._config = {
@@ -44,7 +44,7 @@ class ApplicationEncoder(Encoder):
             "image_size": image_size,
             "half_precision": half_precision,
             "dropout": dropout,
-            "components": components,
+            "pca_components": pca_components,
         }
         model = build_application(application, weights, False, image_size, half_precision)
         if len(model.output_shape) != 4 or min(model.output_shape[1:3]) < pool:
@@ -52,10 +52,10 @@ class ApplicationEncoder(Encoder):
                 f"{application} does not end in a grid that could be pooled by {pool} at {image_size} x "
                 f"{image_size} pixels: its output is {model.output_shape[1:]}."
             )
-        trunk = Trunk(application, model.input, model.output, model.layers[-1].name, pool)
+        backbone = Backbone(application, model.input, model.output, model.layers[-1].name, pool)
         spec = ImageSpec(image_size, image_size, preprocessing_of(application))
-        top = grid_top(trunk.shape, normalised(trunk.shape[-1], dropout, components))
-        super().__init__(spec, trunk, top, trunk.shape[:2], **kwargs)
+        head = grid_head(backbone.shape, normalised(backbone.shape[-1], dropout, pca_components))
+        super().__init__(spec, backbone, head, backbone.shape[:2], **kwargs)
 
     @classmethod
     def from_settings(cls, settings, weights: str) -> "ApplicationEncoder":
@@ -71,7 +71,7 @@ class ApplicationEncoder(Encoder):
             settings.image_size,
             settings.half_precision,
             settings.dropout,
-            settings.components,
+            settings.pca_components,
         )
 
     def get_config(self):

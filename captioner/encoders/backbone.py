@@ -13,7 +13,7 @@ from captioner.encoders.fingerprint import fingerprint
 LARGEST = 65280.0
 
 
-class Trunk:
+class Backbone:
     """A frozen Keras model whose output has the precision in which it is stored.
 
     This is no Keras layer on purpose: Keras neither counts nor trains nor saves what it does not know, and a
@@ -34,7 +34,7 @@ class Trunk:
             outputs = keras.layers.MaxPooling2D(pool, dtype=policy, name="grid_pool")(outputs)
         outputs = StoredPrecision(dtype=policy, name="stored_precision")(outputs)
         self.precision = policy
-        self.model = keras.Model(inputs, outputs, name=f"{network.lower()}_trunk")
+        self.model = keras.Model(inputs, outputs, name=f"{network.lower()}_backbone")
         self.model.trainable = False
         # XLA makes convolutions on a CPU slower (3.3 against 3.7 images a second); JAX is slow without it.
         self.model.compile(jit_compile=keras.backend.backend() == "jax")

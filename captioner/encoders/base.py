@@ -1,26 +1,26 @@
-"""What every encoder is: a frozen trunk, a trained top, and what they promise to the rest of the house."""
+"""What every encoder is: a frozen backbone, a trained head, and what they promise to the rest of the house."""
 
 import keras
 from keras import ops
 
 from captioner.dropout import Dropout
-from captioner.encoders.backbone import Trunk
+from captioner.encoders.backbone import Backbone
 from captioner.errors import UserError
 from captioner.images.decode import ImageSpec
 from captioner.layers.components import PrincipalComponents
 
 
 class Encoder(keras.layers.Layer):
-    """Images to memory: `top(trunk(images))`.
+    """Images to memory: `head(backbone(images))`.
 
-    The trunk never changes, so its output may be computed once an image and kept on disk
-    (`pipelines.data.features.extract`); training then starts at `encoder.top(features)`. An encoder that is trained
-    whole has no trunk, and nothing of it may be kept.
+    The backbone never changes, so its output may be computed once an image and kept on disk
+    (`pipelines.data.features.extract`); training then starts at `encoder.head(features)`. An encoder that is trained
+    whole has no backbone, and nothing of it may be kept.
 
     Args:
         spec: what images have to look like.
-        trunk: the frozen network, or None.
-        top: a Keras layer from the trunk's output (or from images) to memory `(B, P, D)`. It alone is
+        backbone: the frozen network, or None.
+        head: a Keras layer from the backbone's output (or from images) to memory `(B, P, D)`. It alone is
             tracked: counted, trained and saved.
         grid: `(h, w)`, how the P places lie in the picture, or None if they do not.
 
@@ -34,68 +34,68 @@ class Encoder(keras.layers.Layer):
     # Whether memory may hold places that are padding: all zeros, for decoders to skip (`Decoder.padded`).
     padded = False
 
-    def __init__(self, spec: ImageSpec, trunk: Trunk | None, top: keras.layers.Layer, grid=None, **kwargs):
+    def __init__(self, spec: ImageSpec, backbone: Backbone | None, head: keras.layers.Layer, grid=None, **kwargs):
         super().__init__(**kwargs)
         self.spec = spec
-        self.trunk = trunk
-        self.top = top
+        self.backbone = backbone
+        self.head = head
         self.grid = grid
-        if not top.built:
-            top.build((None, *self.trunk_shape))
+        if not head.built:
+            head.build((None, *self.backbone_shape))
         self.built = True
-        self.memory_shape = tuple(top.compute_output_shape((None, *self.trunk_shape))[1:])
+        self.memory_shape = tuple(head.compute_output_shape((None, *self.backbone_shape))[1:])
 
     @property
     def cacheable(self) -> bool:
-        """Whether `encode_trunk` is worth keeping: it is the same for an image in every epoch."""
-        return self.trunk is not None
+        """Whether `encode_backbone` is worth keeping: it is the same for an image in every epoch."""
+        return self.backbone is not None
 
     @property
-    def trunk_shape(self) -> tuple[int, ...]:
-        """The shape that `top` takes, without the batch: `(h, w, c)`, `(4096,)`, or that of the images."""
-        return self.trunk.shape if self.trunk else self.spec.shape
+    def backbone_shape(self) -> tuple[int, ...]:
+        """The shape that `head` takes, without the batch: `(h, w, c)`, `(4096,)`, or that of the images."""
+        return self.backbone.shape if self.backbone else self.spec.shape
 
     @property
     def components(self) -> PrincipalComponents | None:
         """The layer that has to be fitted to the features of the training images before anything is learned."""
-        layers = getattr(self.top, "layers", ())
+        layers = getattr(self.head, "layers", ())
         return next((layer for layer in layers if isinstance(layer, PrincipalComponents)), None)
 
     @property
     def weights_fingerprint(self) -> list[list[float]]:
-        """A few numbers that tell the trunk's weights from others: see `captioner.encoders.fingerprint`."""
-        return self.trunk.fingerprint if self.trunk else []
+        """A few numbers that tell the backbone's weights from others: see `captioner.encoders.fingerprint`."""
+        return self.backbone.fingerprint if self.backbone else []
 
     def identity(self) -> dict:
-        """Everything that the trunk's output depends on besides the image: the key of a feature cache."""
-        trunk = self.trunk.identity() if self.trunk else {}
-        return {**trunk, "weights": self.weights_fingerprint, "image": self.spec.config()}
+        """Everything that the backbone's output depends on besides the image: the key of a feature cache."""
+        backbone = self.backbone.identity() if self.backbone else {}
+        return {**backbone, "weights": self.weights_fingerprint, "image": self.spec.config()}
 
-    def encode_trunk(self, images):
-        """float16 `(B, *trunk_shape)` from images `(B, H, W, 3)`; the images themselves without a trunk."""
-        return self.trunk(images) if self.trunk else images
+    def encode_backbone(self, images):
+        """float16 `(B, *backbone_shape)` from images `(B, H, W, 3)`; the images themselves without a backbone."""
+        return self.backbone(images) if self.backbone else images
 
     def call(self, images, training=None):
-        return self.top(ops.stop_gradient(self.encode_trunk(images)), training=training)
+        return self.head(ops.stop_gradient(self.encode_backbone(images)), training=training)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *self.memory_shape)
 
 
-def grid_top(shape: tuple[int, int, int], layers=()) -> keras.Sequential:
-    """A top that ends by laying the places of a grid in a row: `(B, h, w, c)` -> `(B, h * w, c)`."""
-    top = keras.Sequential([keras.Input(shape), *layers], name="top")
-    channels = top.output_shape[-1] if layers else shape[-1]
-    top.add(keras.layers.Reshape((-1, channels), name="places"))
-    return top
+def grid_head(shape: tuple[int, int, int], layers=()) -> keras.Sequential:
+    """A head that ends by laying the places of a grid in a row: `(B, h, w, c)` -> `(B, h * w, c)`."""
+    head = keras.Sequential([keras.Input(shape), *layers], name="head")
+    channels = head.output_shape[-1] if layers else shape[-1]
+    head.add(keras.layers.Reshape((-1, channels), name="places"))
+    return head
 
 
-def vector_top(shape: tuple[int], layers=()) -> keras.Sequential:
-    """A top for one vector an image: `(B, c)` -> `(B, 1, c)`."""
-    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="top")
+def vector_head(shape: tuple[int], layers=()) -> keras.Sequential:
+    """A head for one vector an image: `(B, c)` -> `(B, 1, c)`."""
+    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="head")
 
 
-def normalised(channels: int, dropout: float, components: int = 0) -> list[keras.layers.Layer]:
+def normalised(channels: int, dropout: float, pca_components: int = 0) -> list[keras.layers.Layer]:
     """Layers that bring what a public network says to a size that a decoder learns well from.
 
     VGG's activations lie between 0 and several hundred, which saturates the tanh of the decoder's first
@@ -105,16 +105,16 @@ def normalised(channels: int, dropout: float, components: int = 0) -> list[keras
     Args:
         channels: numbers of a place, as the network says them.
         dropout: share of the result that is dropped in training.
-        components: how many principal components tell a place before that; 0: its channels are taken as they are.
+        pca_components: how many principal components tell a place before that; 0: its channels are taken as they are.
 
     Raises:
         UserError: there are more components than channels.
     """
-    fewer = [PrincipalComponents(components, name="components")] if components else []
-    if components > channels:
+    fewer = [PrincipalComponents(pca_components, name="components")] if pca_components else []
+    if pca_components > channels:
         raise UserError(
-            f"encoder.components = {components}, but the network tells a place in {channels} numbers. Set fewer, or 0 "
-            "to take the numbers as they are."
+            f"encoder.pca_components = {pca_components}, but the network tells a place in {channels} numbers. Set "
+            "fewer, or 0 to take the numbers as they are."
         )
     return [
         *fewer,

@@ -15,11 +15,11 @@ class FrameEncoder(Encoder):
     """Clips `(B, F, H, W, 3)` to memory `(B, F x P, D)`, the frames in the order of time.
 
     Every frame goes through the encoder of images, and a recurrent network passes over the frames, so that each place
-    of a frame also holds what has happened before it (`FrameTop` has the equations). A clip that is shorter than others
-    is filled up with frames of `captioner.images.clips.PADDING`; their places in the memory are zeros, which decoders
-    skip (`Decoder.padded`), so that they change nothing.
+    of a frame also holds what has happened before it (`FrameHead` has the equations). A clip that is shorter than
+    others is filled up with frames of `captioner.images.clips.PADDING`; their places in the memory are zeros, which
+    decoders skip (`Decoder.padded`), so that they change nothing.
 
-    The trunk of a frozen network sees the frames one by one, and what it makes of a whole clip can be kept on disk.
+    The backbone of a frozen network sees the frames one by one, and what it makes of a whole clip can be kept on disk.
 
     Args:
         encoder: any encoder of images.
@@ -40,10 +40,10 @@ class FrameEncoder(Encoder):
         self.encoder = encoder
         self._options = {"frames": frames, "cell": cell}
         spec = ClipSpec(**encoder.spec.config(), frames=frames)
-        trunk = FrameTrunk(encoder.trunk, frames) if encoder.trunk else None
-        top = FrameTop(encoder.top, cell, name="top")
-        top.build((None, frames, *encoder.trunk_shape))
-        super().__init__(spec, trunk, top, None, **kwargs)
+        backbone = FrameBackbone(encoder.backbone, frames) if encoder.backbone else None
+        head = FrameHead(encoder.head, cell, name="head")
+        head.build((None, frames, *encoder.backbone_shape))
+        super().__init__(spec, backbone, head, None, **kwargs)
 
     padded = True
 
@@ -55,38 +55,39 @@ class FrameEncoder(Encoder):
         return cls(**{**config, "encoder": keras.saving.deserialize_keras_object(config["encoder"])})
 
 
-class FrameTrunk:
-    """A frozen network that sees clips frame by frame. See `captioner.encoders.backbone.Trunk`, whose methods it has.
+class FrameBackbone:
+    """A frozen network that sees clips frame by frame. See `captioner.encoders.backbone.Backbone`, whose methods it
+    has.
 
     Args:
-        trunk: the network of a single image.
+        backbone: the network of a single image.
         frames: F.
     """
 
-    def __init__(self, trunk, frames):
-        self.trunk, self.frames = trunk, frames
+    def __init__(self, backbone, frames):
+        self.backbone, self.frames = backbone, frames
 
     @property
     def model(self):
-        return self.trunk.model
+        return self.backbone.model
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.frames, *self.trunk.shape)
+        return (self.frames, *self.backbone.shape)
 
     @property
     def fingerprint(self) -> list[list[float]]:
-        return self.trunk.fingerprint
+        return self.backbone.fingerprint
 
     def identity(self) -> dict:
-        return {**self.trunk.identity(), "frames": self.frames}
+        return {**self.backbone.identity(), "frames": self.frames}
 
     def __call__(self, clips):
         """float16 `(B, F, ...)` from clips `(B, F, H, W, 3)`, as tensors; `PADDING` where there is no frame."""
         clips = ops.convert_to_tensor(clips)
         real = real_frames(clips)
         clean = ops.where(real[:, :, None, None, None], clips, 0.0)
-        seen = self.trunk(ops.reshape(clean, (-1, *clips.shape[2:])))
+        seen = self.backbone(ops.reshape(clean, (-1, *clips.shape[2:])))
         real = ops.reshape(real, (-1, *[1] * (len(self.shape) - 1)))
         return ops.reshape(ops.where(real, seen, ops.cast(PADDING, seen.dtype)), (-1, *self.shape))
 
@@ -97,16 +98,16 @@ class FrameTrunk:
         seen = []
         for frame, there in zip(np.moveaxis(clips, 1, 0), real.T, strict=True):
             mask = there.reshape(-1, *[1] * (frame.ndim - 1))
-            features = np.asarray(self.trunk.predict(np.where(mask, frame, 0).astype(np.float32)))
+            features = np.asarray(self.backbone.predict(np.where(mask, frame, 0).astype(np.float32)))
             seen.append(np.where(there.reshape(-1, *[1] * (features.ndim - 1)), features, np.float16(PADDING)))
         return np.stack(seen, axis=1)
 
 
 @keras.saving.register_keras_serializable("captioner")
-class FrameTop(keras.layers.Layer):
-    """The trained part: the top of the encoder of images on each frame, and what it leads to over time.
+class FrameHead(keras.layers.Layer):
+    """The trained part: the head of the encoder of images on each frame, and what it leads to over time.
 
-        m_tp = top(frame t)_p                               what is seen
+        m_tp = head(frame t)_p                               what is seen
         v_t  = max_p relu(W_v m_tp + b_v)                   the frame as one vector
         h_t  = cell([v_t; v_t - v_(t-1)], h_(t-1))          what has happened so far; v_0 = v_1
         M_tp = m_tp + W_h [h_t; v_t]                        memory; 0 at all places of a frame that is padding
@@ -117,26 +118,26 @@ class FrameTop(keras.layers.Layer):
     thing is a few parts in a hundred.
 
     Args:
-        top: the trained part of an encoder of images, `(B, ...)` to `(B, P, D)`.
+        head: the trained part of an encoder of images, `(B, ...)` to `(B, P, D)`.
         cell: name of a recurrent cell.
 
     Call arguments:
         inputs: `(B, F, ...)`; frames that are padding hold `PADDING` everywhere. While training they count as
-            repetitions of the clip's first frame for batch normalisation, if `top` has any.
+            repetitions of the clip's first frame for batch normalisation, if `head` has any.
 
     Returns:
         `(B, F x P, D)`.
     """
 
-    def __init__(self, top, cell="lstm", **kwargs):
+    def __init__(self, head, cell="lstm", **kwargs):
         super().__init__(**kwargs)
-        self.top = top
+        self.head = head
         self.cell_name = cell
 
     def build(self, input_shape):
-        if not self.top.built:
-            self.top.build((None, *input_shape[2:]))
-        self.places, size = self.top.compute_output_shape((None, *input_shape[2:]))[1:]
+        if not self.head.built:
+            self.head.build((None, *input_shape[2:]))
+        self.places, size = self.head.compute_output_shape((None, *input_shape[2:]))[1:]
         self.frame_shape = tuple(input_shape[2:])
         self.vector = keras.layers.Dense(size, activation="relu", name="vector")
         self.recurrent = Recurrent(build_cell(self.cell_name, size), name="over_time")
@@ -151,7 +152,7 @@ class FrameTop(keras.layers.Layer):
         real = real_frames(inputs)
         mask = ops.reshape(real, (-1, frames, *[1] * len(self.frame_shape)))
         clean = ops.where(mask, inputs, inputs[:, :1])
-        seen = self.top(ops.reshape(clean, (-1, *self.frame_shape)), training=training)
+        seen = self.head(ops.reshape(clean, (-1, *self.frame_shape)), training=training)
         size = seen.shape[-1]
         vectors = ops.reshape(ops.max(self.vector(seen), axis=1), (-1, frames, size))
         before = ops.concatenate([vectors[:, :1], vectors[:, :-1]], axis=1)
@@ -162,19 +163,19 @@ class FrameTop(keras.layers.Layer):
         return ops.reshape(memory, (-1, frames * self.places, size))
 
     def compute_output_shape(self, input_shape):
-        places, size = self.top.compute_output_shape((None, *input_shape[2:]))[1:]
+        places, size = self.head.compute_output_shape((None, *input_shape[2:]))[1:]
         return (input_shape[0], input_shape[1] * places, size)
 
     def compute_mask(self, inputs, previous_mask=None):
         return None
 
     def get_config(self):
-        top = keras.saving.serialize_keras_object(self.top)
-        return {**super().get_config(), "top": top, "cell": self.cell_name}
+        head = keras.saving.serialize_keras_object(self.head)
+        return {**super().get_config(), "head": head, "cell": self.cell_name}
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "top": keras.saving.deserialize_keras_object(config["top"])})
+        return cls(**{**config, "head": keras.saving.deserialize_keras_object(config["head"])})
 
 
 def real_frames(clips):

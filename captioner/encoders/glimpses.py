@@ -39,11 +39,11 @@ class GlimpseEncoder(Encoder):
             "cell": cell,
         }
         try:
-            top = GlimpseCore(build_cell(cell, units), glimpses, size, scales, units, name="top")
-            top.build((None, image_size, image_size, 3))
+            head = GlimpseCore(build_cell(cell, units), glimpses, size, scales, units, name="head")
+            head.build((None, image_size, image_size, 3))
         except ValueError as error:
             raise UserError(f"The encoder `glimpses` cannot be made: {error}") from None
-        super().__init__(ImageSpec(image_size, image_size, "tf"), None, top, None, **kwargs)
+        super().__init__(ImageSpec(image_size, image_size, "tf"), None, head, None, **kwargs)
 
     @classmethod
     def from_settings(cls, settings, weights: str) -> "GlimpseEncoder":

@@ -2,8 +2,8 @@
 
 import keras
 
-from captioner.encoders.backbone import Trunk
-from captioner.encoders.base import Encoder, grid_top, normalised, vector_top
+from captioner.encoders.backbone import Backbone
+from captioner.encoders.base import Encoder, grid_head, normalised, vector_head
 from captioner.encoders.pretrained import build_application
 from captioner.errors import UserError
 from captioner.images.decode import ImageSpec
@@ -14,9 +14,9 @@ LAST_BLOCK = tuple(f"block5_conv{n}" for n in (1, 2, 3, 4))  # VGG16 has three o
 class VGGEncoder(Encoder):
     """A VGG network, cut at its last convolution (a grid) or at its last hidden layer (one vector).
 
-        features="grid"                    trunk: ... block5_conv3 [pool]   top: nothing to train
-        features="grid", train_last_block  trunk: ... block4_pool           top: block 5 [pool], trained
-        features="fc7"                     trunk: ... fc2                   top: nothing to train
+        features="grid"                    backbone: ... block5_conv3 [pool]   head: nothing to train
+        features="grid", train_last_block  backbone: ... block4_pool           head: block 5 [pool], trained
+        features="fc7"                     backbone: ... fc2                   head: nothing to train
 
     With images of 224 x 224 the grid has 14 x 14 places of 512 numbers; `pool=2` makes it 7 x 7, which is
     VGG's own last pooling. A pooled grid is a quarter of the size on disk.
@@ -27,9 +27,9 @@ class VGGEncoder(Encoder):
         pool: 1 or 2, the maximum pooling of the grid.
         train_last_block: whether block 5 is trained (from the weights above) with the decoder.
         image_size: height and width; `fc7` of trained weights needs 224.
-        half_precision: run the trunk in bfloat16 where the machine is faster at it.
+        half_precision: run the backbone in bfloat16 where the machine is faster at it.
         dropout: share of the normalised memory that is dropped in training.
-        components: how many principal components of the training images' features tell a place; 0: all its numbers.
+        pca_components: how many principal components of the training images' features tell a place; 0: all its numbers.
     """
 
     network = ""
@@ -43,7 +43,7 @@ class VGGEncoder(Encoder):
         image_size=224,
         half_precision=True,
         dropout=0.0,
-        components=0,
+        pca_components=0,
         **kwargs,
     ):
         self._config = {
@@ -54,11 +54,11 @@ class VGGEncoder(Encoder):
             "image_size": image_size,
             "half_precision": half_precision,
             "dropout": dropout,
-            "components": components,
+            "pca_components": pca_components,
         }
-        if train_last_block and components:
+        if train_last_block and pca_components:
             raise UserError(
-                "encoder.components are found once, but encoder.train_last_block changes what they are found in. "
+                "encoder.pca_components are found once, but encoder.train_last_block changes what they are found in. "
                 "Set one of the two."
             )
         if features == "fc7":
@@ -66,19 +66,19 @@ class VGGEncoder(Encoder):
         spec = ImageSpec(image_size, image_size, "caffe")
         model = build_application(self.network, weights, features == "fc7", image_size, half_precision)
         if features == "fc7":
-            trunk = Trunk(self.network, model.input, model.get_layer("fc2").output, "fc2")
-            top = vector_top(trunk.shape, normalised(trunk.shape[-1], dropout, components))
+            backbone = Backbone(self.network, model.input, model.get_layer("fc2").output, "fc2")
+            head = vector_head(backbone.shape, normalised(backbone.shape[-1], dropout, pca_components))
             grid = None
         elif train_last_block:
-            trunk = Trunk(self.network, model.input, model.get_layer("block4_pool").output, "block4_pool")
-            top = _last_block(model, trunk.shape, pool, dropout)
-            grid = tuple(size // pool for size in trunk.shape[:2])
+            backbone = Backbone(self.network, model.input, model.get_layer("block4_pool").output, "block4_pool")
+            head = _last_block(model, backbone.shape, pool, dropout)
+            grid = tuple(size // pool for size in backbone.shape[:2])
         else:
             last = [layer for layer in model.layers if layer.name.startswith("block5_conv")][-1]
-            trunk = Trunk(self.network, model.input, last.output, last.name, pool)
-            top = grid_top(trunk.shape, normalised(trunk.shape[-1], dropout, components))
-            grid = trunk.shape[:2]
-        super().__init__(spec, trunk, top, grid, **kwargs)
+            backbone = Backbone(self.network, model.input, last.output, last.name, pool)
+            head = grid_head(backbone.shape, normalised(backbone.shape[-1], dropout, pca_components))
+            grid = backbone.shape[:2]
+        super().__init__(spec, backbone, head, grid, **kwargs)
 
     @classmethod
     def from_settings(cls, settings, weights: str) -> "VGGEncoder":
@@ -90,7 +90,7 @@ class VGGEncoder(Encoder):
             image_size=settings.image_size,
             half_precision=settings.half_precision,
             dropout=settings.dropout,
-            components=settings.components,
+            pca_components=settings.pca_components,
         )
 
     def _refuse_for_fc7(self, train_last_block: bool, image_size: int, weights: str) -> None:
@@ -130,7 +130,7 @@ def _last_block(model, shape, pool: int, dropout: float) -> keras.Sequential:
         keras.layers.Conv2D(layer.filters, 3, padding="same", activation="relu", name=layer.name) for layer in trained
     ]
     pooling = [keras.layers.MaxPooling2D(pool, name="grid_pool")] if pool > 1 else []
-    top = grid_top(shape, [*layers, *pooling, *normalised(layers[-1].filters, dropout)])
+    head = grid_head(shape, [*layers, *pooling, *normalised(layers[-1].filters, dropout)])
     for ours, theirs in zip(layers, trained, strict=True):
         ours.set_weights(theirs.get_weights())
-    return top
+    return head

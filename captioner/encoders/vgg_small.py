@@ -2,7 +2,7 @@
 
 import keras
 
-from captioner.encoders.base import Encoder, grid_top
+from captioner.encoders.base import Encoder, grid_head
 from captioner.errors import UserError
 from captioner.images.decode import ImageSpec
 
@@ -18,7 +18,7 @@ class SmallVGGEncoder(Encoder):
     the place is, and attention adds places up; `PlaceCode` therefore tells each place its row and column,
     from which the decoder can learn `left of` and `above`.
 
-    It is trained whole: there is no frozen trunk, nothing to keep on disk, and everything is saved in the
+    It is trained whole: there is no frozen backbone, nothing to keep on disk, and everything is saved in the
     preset.
 
     Args:
@@ -45,7 +45,7 @@ class SmallVGGEncoder(Encoder):
             layers.append(keras.layers.MaxPooling2D(pool, name="grid_pool"))
         layers.append(PlaceCode(name="place_code"))
         size = image_size // 8 // pool
-        super().__init__(spec, None, grid_top((image_size, image_size, 3), layers), (size, size), **kwargs)
+        super().__init__(spec, None, grid_head((image_size, image_size, 3), layers), (size, size), **kwargs)
 
     @classmethod
     def from_settings(cls, settings, weights: str) -> "SmallVGGEncoder":

@@ -9,11 +9,11 @@ from keras import ops
 class WordEmbedding(keras.layers.Embedding):
     """A vector for each word, learned as a whole table.
 
-    A plain lookup has a sparse gradient with one row an occurrence, and Keras' optimisers and its clipping by norm
+    A plain lookup has a sparse gradient with one row an occurrence, and Keras' optimizers and its clipping by norm
     take those rows as they are: in place of the square of a word's gradient they use the sum of its occurrences'
     squares, so that words which occur often take steps of another length than their gradient asks for. RMSprop and
     Adagrad do not even compile. Here the gradient is a dense table in which the occurrences of a word are added up.
-    Optimisers hold tables of that size anyway.
+    Optimizers hold tables of that size anyway.
 
     Args:
         input_dim: int. Words.

@@ -61,7 +61,7 @@ class MeteorWordNet(Metric):
 
 
 def _as_it_is(word: str) -> str:
-    return word  # tokenisers have lower-cased already what is to be
+    return word  # tokenizers have lower-cased already what is to be
 
 
 class _Stems:

@@ -9,7 +9,7 @@ from captioner.errors import UserError
 from captioner.metrics import METRICS
 from captioner.metrics.base import Metric
 from captioner.metrics.ngrams import References
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ScoreReport:
     Attributes:
         scores: name -> score of the whole set.
         per_caption: id -> {name: value}: "words", and what each metric says of one caption alone.
-        tokeniser: name of the tokeniser that made words of predictions and references.
+        tokenizer: name of the tokenizer that made words of predictions and references.
         images: the number of images.
         references: the number of references of all images.
         rows: metric -> its rows `(images, F)`, in the order of `per_caption`.
@@ -29,7 +29,7 @@ class ScoreReport:
 
     scores: dict[str, float]
     per_caption: dict[str, dict[str, float]]
-    tokeniser: str
+    tokenizer: str
     images: int
     references: int
     rows: dict[str, np.ndarray] = field(repr=False)
@@ -39,7 +39,7 @@ class ScoreReport:
 def score_captions(
     predictions: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
-    tokeniser: str = "ptb",
+    tokenizer: str = "ptb",
     metrics: Sequence[str] = ("bleu", "rouge_l", "cider_d", "diversity"),
     training_captions: Iterable[str] | None = None,
 ) -> ScoreReport:
@@ -48,12 +48,12 @@ def score_captions(
     Args:
         predictions: id of an image -> its caption.
         references: id of an image -> its references, at least one. Images without a prediction are left out.
-        tokeniser: a name in `TOKENISERS`; `ptb` for numbers that compare with published ones.
+        tokenizer: a name in `TOKENIZERS`; `ptb` for numbers that compare with published ones.
         metrics: names in `METRICS`.
         training_captions: what the model was trained on, if the share of novel captions is wanted.
 
     Raises:
-        UserError: nothing to score, an image without references, or an unknown metric or tokeniser.
+        UserError: nothing to score, an image without references, or an unknown metric or tokenizer.
 
     >>> report = score_captions({"1.jpg": "A dog runs."}, {"1.jpg": ["a dog runs", "a dog is running"]})
     >>> round(report.scores["bleu_1"], 4), report.per_caption["1.jpg"]["words"]
@@ -70,10 +70,10 @@ def score_captions(
                 f"Image {image!r} has a caption but no reference, and cannot be scored. Check that both name "
                 f"images alike; the references have, for instance, {next(iter(references), None)!r}."
             )
-    tokenise = get_tokeniser(tokeniser).tokenise
-    predicted = [tokenise(caption) for caption in predictions.values()]
-    expected = [[tokenise(caption) for caption in references[image]] for image in predictions]
-    training = None if training_captions is None else [tokenise(caption) for caption in training_captions]
+    tokenize = get_tokenizer(tokenizer).tokenize
+    predicted = [tokenize(caption) for caption in predictions.values()]
+    expected = [[tokenize(caption) for caption in references[image]] for image in predictions]
+    training = None if training_captions is None else [tokenize(caption) for caption in training_captions]
 
     scores: dict[str, float] = {}
     columns: dict[str, Sequence[float]] = {"words": [len(words) for words in predicted]}
@@ -87,7 +87,7 @@ def score_captions(
     return ScoreReport(
         scores=scores,
         per_caption={image: dict(zip(columns, values, strict=True)) for image, values in table},
-        tokeniser=tokeniser,
+        tokenizer=tokenizer,
         images=len(predicted),
         references=sum(map(len, expected)),
         rows=rows,

@@ -26,7 +26,7 @@ from captioner.text.vocabulary import Vocabulary
 CONFIG, VOCABULARY, WEIGHTS, METADATA = "config.json", "vocabulary.txt", "model.weights.h5", "metadata.json"
 ANSWERS = "answers.txt"
 CHECKED = (CONFIG, VOCABULARY, WEIGHTS)
-FORMAT = 1
+FORMAT = 2
 # What a model of a kind is for, told to those who give it to a command that needs another kind.
 USED_BY = {
     "captioner": "It is a captioning model: use `captioner caption`.",
@@ -66,7 +66,7 @@ def write_preset(
 
     Args:
         folder: made if it does not exist; an older preset in it is replaced.
-        settings: with `kind` and `text.tokeniser`.
+        settings: with `kind` and `text.tokenizer`.
         save_weights: writes the weights to the path it is given.
         metadata: anything JSON can hold; versions and checksums are added.
         answers: those that the model chooses from, if it does.
@@ -123,8 +123,10 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
                 "Copy the whole folder again, or train again."
             )
     config = _read_json(folder / CONFIG, place(folder, CONFIG))
-    if config.pop("format", None) != FORMAT:
-        raise UserError(f"{folder / CONFIG} has a format that this version of captioner does not know.")
+    found = config.pop("format", None)
+    if found != FORMAT:
+        advice = "Train it again: settings and weights have other names since." if found == 1 else "Update captioner."
+        raise UserError(f"{folder / CONFIG} has format {found!r}; this version reads format {FORMAT}. {advice}")
     kind = config.get("kind")
     if kind not in kinds:
         needed = " or ".join(map(repr, kinds))
@@ -132,7 +134,7 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
         raise UserError(f"{folder} holds a model of kind {kind!r}, but {needed} is needed here.{hint}")
     settings = validate(kinds[kind], config, source=str(folder / CONFIG))
     try:
-        vocabulary = Vocabulary.load(place(folder, VOCABULARY), tokeniser=settings.text.tokeniser)
+        vocabulary = Vocabulary.load(place(folder, VOCABULARY), tokenizer=settings.text.tokenizer)
         answers = AnswerList.load(place(folder, ANSWERS)) if chooses else None
     except UserError as error:
         raise UserError(f"{folder} cannot be used: {error}") from None

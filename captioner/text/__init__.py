@@ -2,8 +2,8 @@
 
 from captioner.registry import Registry
 
-TOKENISERS = Registry(
-    "tokeniser",
+TOKENIZERS = Registry(
+    "tokenizer",
     {
         "ptb": "captioner.text.ptb:PTB",
         "unicode": "captioner.text.unicode:UNICODE",

@@ -1,6 +1,6 @@
 """Answers as words, for networks that write them: what lies between blanks, and commas.
 
-No tokeniser on purpose: an answer counts as right in its own spelling, so its words have to give it back exactly.
+No tokenizer on purpose: an answer counts as right in its own spelling, so its words have to give it back exactly.
 """
 
 from collections.abc import Iterable

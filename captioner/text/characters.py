@@ -1,6 +1,6 @@
 r"""Characters as words: for character language models and for languages without spaces.
 
-Nothing is lost: `detokenise(tokenise(text)) == text`. A line break becomes a word that can be seen ("\n", two
+Nothing is lost: `detokenize(tokenize(text)) == text`. A line break becomes a word that can be seen ("\n", two
 characters long), because a word may not hold a line break.
 """
 
@@ -11,22 +11,22 @@ _SEEN = {mark: repr(mark)[1:-1] for mark in _BREAKS}
 _BROKEN = {word: mark for mark, word in _SEEN.items()}
 
 
-class _CharacterTokeniser:
+class _CharacterTokenizer:
     name = "characters"
 
-    def tokenise(self, text: str) -> list[str]:
+    def tokenize(self, text: str) -> list[str]:
         """The characters of `text`, upper and lower case apart.
 
-        >>> print(*CHARACTERS.tokenise("Oh\\nno"))
+        >>> print(*CHARACTERS.tokenize("Oh\\nno"))
         O h \\n n o
         """
         return [_SEEN.get(character, character) for character in text]
 
-    def detokenise(self, words: Sequence[str]) -> str:
+    def detokenize(self, words: Sequence[str]) -> str:
         return "".join([_BROKEN.get(word, word) for word in words])
 
     def __repr__(self) -> str:
-        return "<tokeniser characters>"
+        return "<tokenizer characters>"
 
 
-CHARACTERS = _CharacterTokeniser()
+CHARACTERS = _CharacterTokenizer()

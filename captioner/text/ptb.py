@@ -4,7 +4,7 @@ The COCO scorer runs Stanford's PTBTokenizer (Java) and drops a list of punctuat
 one regular expression, written from the Penn Treebank conventions and compared with the scorer's output:
 clitics are words ("dog 's", "is n't"), hyphens and slashes inside a word join, brackets become "-lrb-", an
 abbreviation keeps its period. All of 35,000 Flickr8k captions get exactly the scorer's words. Known to
-differ: smileys, "y'all", "AT&T", "6 ft. tall", and what Java's tokeniser takes for an address.
+differ: smileys, "y'all", "AT&T", "6 ft. tall", and what Java's tokenizer takes for an address.
 
 Sources: the COCO caption scorer (https://github.com/tylin/coco-caption, `ptbtokenizer.py`), whose list of
 marks this is; Penn Treebank tokenisation (Robert MacIntyre's `tokenizer.sed`, 1995).
@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from captioner.text.tokenisers import ChunkTokeniser
+from captioner.text.tokenizers import ChunkTokenizer
 
 _DROPPED = re.compile(r"[`'\",:;?!]|''|``|\.+|-+")
 _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
@@ -64,7 +64,7 @@ _PIECES = re.compile(
 )
 
 
-class _PtbTokeniser(ChunkTokeniser):
+class _PtbTokenizer(ChunkTokenizer):
     name = "ptb"
 
     def normalise(self, text: str) -> str:
@@ -77,10 +77,10 @@ class _PtbTokeniser(ChunkTokeniser):
         pieces = [_BRACKETS.get(piece, piece) for piece in _PIECES.findall(chunk)]
         return [piece for piece in pieces if not _DROPPED.fullmatch(piece)]
 
-    def detokenise(self, words: Sequence[str]) -> str:
+    def detokenize(self, words: Sequence[str]) -> str:
         """Words to text: a clitic joins its word wherever it would part from it again.
 
-        >>> PTB.detokenise(["a", "dog", "'s", "ball", "is", "n't", "-lrb-", "red", "-rrb-"])
+        >>> PTB.detokenize(["a", "dog", "'s", "ball", "is", "n't", "-lrb-", "red", "-rrb-"])
         "a dog's ball isn't ( red )"
         """
         chunks: list[str] = []
@@ -94,4 +94,4 @@ class _PtbTokeniser(ChunkTokeniser):
         return " ".join(chunks)
 
 
-PTB = _PtbTokeniser()
+PTB = _PtbTokenizer()

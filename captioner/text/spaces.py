@@ -1,9 +1,9 @@
 """Words as they stand between blanks: for texts that are cut into words already, such as those with a tag for each."""
 
-from captioner.text.tokenisers import ChunkTokeniser
+from captioner.text.tokenizers import ChunkTokenizer
 
 
-class _SpaceTokeniser(ChunkTokeniser):
+class _SpaceTokenizer(ChunkTokenizer):
     name = "spaces"
 
     def normalise(self, text: str) -> str:
@@ -12,10 +12,10 @@ class _SpaceTokeniser(ChunkTokeniser):
     def split(self, chunk: str) -> list[str]:
         """The chunk itself, with its case and its punctuation.
 
-        >>> SPACES.tokenise("The U.S. , he  said .")
+        >>> SPACES.tokenize("The U.S. , he  said .")
         ['The', 'U.S.', ',', 'he', 'said', '.']
         """
         return [chunk]
 
 
-SPACES = _SpaceTokeniser()
+SPACES = _SpaceTokenizer()

@@ -9,7 +9,7 @@ import functools
 import re
 import unicodedata
 
-from captioner.text.tokenisers import ChunkTokeniser
+from captioner.text.tokenizers import ChunkTokenizer
 
 # A chunk is matched by the kinds of its characters: l letter, d digit, m mark or joiner, s symbol, j what may
 # join letters, c what may join digits, x the rest.
@@ -29,7 +29,7 @@ def _kind(character: str) -> str:
     return _EXCEPTIONS.get(character) or _KINDS.get(unicodedata.category(character)[0], "x")
 
 
-class _UnicodeTokeniser(ChunkTokeniser):
+class _UnicodeTokenizer(ChunkTokenizer):
     name = "unicode"
 
     def normalise(self, text: str) -> str:
@@ -45,4 +45,4 @@ class _UnicodeTokeniser(ChunkTokeniser):
         return [chunk[match.start() : match.end()] for match in _WORD.finditer(kinds)]
 
 
-UNICODE = _UnicodeTokeniser()
+UNICODE = _UnicodeTokenizer()

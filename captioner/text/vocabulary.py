@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 
 PAD, START, END, UNKNOWN = SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 
@@ -27,15 +27,15 @@ class Vocabulary:
 
     Args:
         words: the words without the four special ones, each once.
-        tokeniser: name of the tokeniser that made them; the scorer uses the same.
+        tokenizer: name of the tokenizer that made them; the scorer uses the same.
     """
 
     pad_id, start_id, end_id, unknown_id = range(4)
 
-    def __init__(self, words: Sequence[str], tokeniser: str = "ptb"):
+    def __init__(self, words: Sequence[str], tokenizer: str = "ptb"):
         self.words = (*SPECIALS, *words)
-        self.tokeniser = tokeniser
-        self._tokeniser = get_tokeniser(tokeniser)
+        self.tokenizer = tokenizer
+        self._tokeniser = get_tokenizer(tokenizer)
         self._ids = {word: number for number, word in enumerate(self.words) if number >= len(SPECIALS)}
         if "" in self._ids or not self._ids.keys().isdisjoint(SPECIALS) or len(self._ids) < len(words):
             twice = [word for word, count in Counter(self.words).items() if count > 1]
@@ -48,7 +48,7 @@ class Vocabulary:
     def from_captions(
         cls,
         captions: Iterable[str],
-        tokeniser: str = "ptb",
+        tokenizer: str = "ptb",
         minimum_count: int = 1,
         maximum_size: int | None = None,
     ) -> "Vocabulary":
@@ -56,18 +56,18 @@ class Vocabulary:
 
         Args:
             captions: those of the training split only: nothing here knows of splits.
-            tokeniser: name of the tokeniser.
+            tokenizer: name of the tokenizer.
             minimum_count: words that occur less often are left out, and will be `<unk>` to the model.
             maximum_size: how many words to keep at most, beside the special ones.
 
         >>> Vocabulary.from_captions(["A dog runs.", "a dog", "a cat"], minimum_count=2).words[4:]
         ('a', 'dog')
         """
-        tokenise = get_tokeniser(tokeniser).tokenise
-        counts = Counter(word for caption in captions for word in tokenise(caption))
+        tokenize = get_tokenizer(tokenizer).tokenize
+        counts = Counter(word for caption in captions for word in tokenize(caption))
         kept = [word for word, count in counts.items() if count >= minimum_count and word not in SPECIALS]
         kept.sort(key=lambda word: (-counts[word], word))
-        return cls(kept[:maximum_size], tokeniser)
+        return cls(kept[:maximum_size], tokenizer)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -78,13 +78,13 @@ class Vocabulary:
     def __eq__(self, other) -> bool:
         if not isinstance(other, Vocabulary):
             return NotImplemented
-        return (self.words, self.tokeniser) == (other.words, other.tokeniser)
+        return (self.words, self.tokenizer) == (other.words, other.tokenizer)
 
     def __hash__(self) -> int:
-        return hash((self.words, self.tokeniser))
+        return hash((self.words, self.tokenizer))
 
     def __repr__(self) -> str:
-        return f"<Vocabulary of {len(self)} words, tokeniser {self.tokeniser}>"
+        return f"<Vocabulary of {len(self)} words, tokenizer {self.tokenizer}>"
 
     def encode(self, caption: str, max_length: int) -> list[int]:
         """A caption as exactly `max_length` ids: start, words, end, padding.
@@ -101,7 +101,7 @@ class Vocabulary:
         >>> [vocabulary.encode(caption, 5) for caption in ("a dog", "a dog runs", "a dog runs fast")]
         [[1, 4, 5, 2, 0], [1, 4, 5, 6, 2], [1, 4, 5, 6, 7]]
         """
-        ids = [self.start_id, *self.encode_words(self._tokeniser.tokenise(caption)), self.end_id]
+        ids = [self.start_id, *self.encode_words(self._tokeniser.tokenize(caption)), self.end_id]
         return ids[:max_length] + [self.pad_id] * (max_length - len(ids))
 
     def encode_words(self, words: Iterable[str]) -> list[int]:
@@ -126,7 +126,7 @@ class Vocabulary:
 
     def text(self, ids: Iterable[int]) -> str:
         """The caption that `ids` spell."""
-        return self._tokeniser.detokenise(self.decode(ids))
+        return self._tokeniser.detokenize(self.decode(ids))
 
     def extended(self, other_words: Iterable[str]) -> "Vocabulary":
         """A vocabulary that knows `other_words` too: known words keep their ids, new ones follow in order.
@@ -135,21 +135,21 @@ class Vocabulary:
         ('a', 'dog', 'cat')
         """
         new = (word for word in dict.fromkeys(other_words) if word not in self)
-        return Vocabulary((*self.words[len(SPECIALS) :], *new), self.tokeniser)
+        return Vocabulary((*self.words[len(SPECIALS) :], *new), self.tokenizer)
 
     def unknown_rate(self, captions: Iterable[str]) -> float:
         """The share of the words of `captions` that are not in the vocabulary; 0 if there are no words."""
-        words = [word for caption in captions for word in self._tokeniser.tokenise(caption)]
+        words = [word for caption in captions for word in self._tokeniser.tokenize(caption)]
         return sum(word not in self._ids for word in words) / max(1, len(words))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes `vocabulary.txt`. The tokeniser's name is kept by the preset, in `config.json`."""
+        """Writes `vocabulary.txt`. The tokenizer's name is kept by the preset, in `config.json`."""
         lines = (re.sub(r"[\\\n\r]", lambda found: _ESCAPES[found[0]], word) + "\n" for word in self.words)
         # surrogatepass: a word may come from a file name or a broken file that is not proper Unicode.
         Path(path).write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
 
     @classmethod
-    def load(cls, path: str | os.PathLike, tokeniser: str) -> "Vocabulary":
+    def load(cls, path: str | os.PathLike, tokenizer: str) -> "Vocabulary":
         """Reads what `save` wrote.
 
         Raises:
@@ -182,7 +182,7 @@ class Vocabulary:
             raise UserError(f"{path}:{number}: {problem}. {_REMEDY}")
         if len(words) < len(SPECIALS):
             raise UserError(f"{path}:{len(lines) + 1}: the file ends before {SPECIALS[len(words)]}. {_REMEDY}")
-        return cls(tuple(words)[len(SPECIALS) :], tokeniser)
+        return cls(tuple(words)[len(SPECIALS) :], tokenizer)
 
 
 def _unescape(line: str) -> str | None:

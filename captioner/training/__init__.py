@@ -1,1 +1,1 @@
-"""Losses, schedules and optimisers."""
+"""Losses, schedules and optimizers."""

@@ -5,7 +5,7 @@ import math
 SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
 
 
-def share_of_own_words(schedule: str, final: float, step: int, steps: int) -> float:
+def sampling_probability(schedule: str, final: float, step: int, steps: int) -> float:
     """The probability that an input word is replaced by the decoder's own, at a step of training.
 
     With x = step / steps, at most 1:
@@ -25,9 +25,9 @@ def share_of_own_words(schedule: str, final: float, step: int, steps: int) -> fl
 
     Reference: [Bengio et al. 2015](https://arxiv.org/abs/1506.03099), section 2.4 and figure 2.
 
-    >>> [round(share_of_own_words("linear", 0.5, step, 100), 3) for step in (0, 50, 100, 200)]
+    >>> [round(sampling_probability("linear", 0.5, step, 100), 3) for step in (0, 50, 100, 200)]
     [0.0, 0.25, 0.5, 0.5]
-    >>> [round(share_of_own_words("inverse_sigmoid", 1.0, step, 100), 3) for step in (0, 50, 100)]
+    >>> [round(sampling_probability("inverse_sigmoid", 1.0, step, 100), 3) for step in (0, 50, 100)]
     [0.007, 0.5, 0.993]
     """
     x = min(step / max(steps, 1), 1.0)

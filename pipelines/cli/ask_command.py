@@ -13,8 +13,8 @@ from captioner.settings import VisualQASettings
 from pipelines.inference.jobs.answer_questions import AskSummary, answer_questions
 from pipelines.inference.jobs.answering import AskOptions
 from pipelines.inference.jobs.question_files import asked, read_questions_file
-from pipelines.utils.console import load_keras, printable, say, table
-from pipelines.utils.progress import Show
+from pipelines.utils.console import load_keras, log, printable, table
+from pipelines.utils.progress import Reporter
 
 KINDS = {"visual_qa": VisualQASettings}
 
@@ -64,14 +64,20 @@ def ask_file(
     identity = _identity(read_preset(model, KINDS))  # before anything is written or loaded
     questions, repeated = read_questions_file(path)
     if repeated:
-        say(f"{repeated:,} rows of {path} repeat a question: it is answered once", error=True)
+        log(f"{repeated:,} rows of {path} repeat a question: it is answered once", error=True)
     made_with = {"model": identity, "file of questions": os.path.realpath(path)}
     load = partial(_load, model, encoder_weights)
     if output is None:
         return answer_questions(questions, load, options=options, show=_line)
     with _Progress(len(questions)) as progress:
         summary = answer_questions(
-            questions, load, output, made_with=made_with, options=options, begin=progress.begin, show=progress.advance
+            questions,
+            load,
+            output,
+            made_with=made_with,
+            options=options,
+            begin=progress.begin,
+            show=progress.advance,
         )
     _tell(summary, output)
     return summary
@@ -98,12 +104,12 @@ class _Tables:
 
     def __call__(self, record: dict) -> None:
         if "error" in record:
-            say(f"{printable(record['image'])}: {record['error']}", error=True)
+            log(f"{printable(record['image'])}: {record['error']}", error=True)
             return
         if not self.alone:
-            say(printable(record["question"]))
+            log(printable(record["question"]))
         if "warning" in record:
-            say(f"Warning: {record['warning']}.", error=True)
+            log(f"Warning: {record['warning']}.", error=True)
         answers = record.get("answers") or [record]
         table(["answer", "probability"], [[one["answer"], f"{one['probability']:.4f}"] for one in answers])
         sys.stdout.flush()
@@ -112,11 +118,11 @@ class _Tables:
 def _line(record: dict) -> None:
     place = f"{printable(record['image'])}\t{printable(record['question'])}"
     if "error" in record:
-        say(f"{place}\t{record['error']}" if record["image"] else record["error"], error=True)
+        log(f"{place}\t{record['error']}" if record["image"] else record["error"], error=True)
         return
     if "warning" in record:
-        say(f"{place}\t{record['warning']}", error=True)
-    say(f"{place}\t{printable(record['answer'])}\t{record['probability']:.4f}")
+        log(f"{place}\t{record['warning']}", error=True)
+    log(f"{place}\t{printable(record['answer'])}\t{record['probability']:.4f}")
     sys.stdout.flush()
 
 
@@ -127,7 +133,7 @@ class _Progress:
         from rich.console import Console
 
         self.total, self.done = total, 0
-        self._bar = Show(Console(file=sys.stderr, highlight=False)).progress("Questions")
+        self._bar = Reporter(Console(file=sys.stderr, highlight=False)).progress("Questions")
         self._advance: Callable = lambda *_: None
 
     def __enter__(self) -> "_Progress":
@@ -157,4 +163,4 @@ def _tell(summary: AskSummary, output: Path) -> None:
         told.append(f"{summary.before:,} were there already")
     if summary.faults:
         told.append(f'{summary.faults:,} could not be asked (the lines with "error")')
-    say(f"{', '.join(told)}: {output}", error=True)
+    log(f"{', '.join(told)}: {output}", error=True)

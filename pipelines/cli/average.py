@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import say
+from pipelines.utils.console import log
 
 
 def average(
@@ -26,4 +26,4 @@ def average(
     if is_preset(out):
         raise UserError(f"There is a model in {out} already. Say another folder with --out.")
     average_presets(models, out, share, half_precision)
-    say(f"The mean of {len(models)} models is in {out}")
+    log(f"The mean of {len(models)} models is in {out}")

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from captioner.models.base.compatibility import require_same_words
+from captioner.models.base.compatibility import require_same_vocabulary
 from captioner.presets.folder import CHECKED, Preset, read_preset
 from captioner.settings import CaptionerSettings
 from pipelines.inference.jobs.caption_images import CaptionSummary, caption_images, find_sources
 from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.search_options import SearchOptions
 from pipelines.utils.caption_progress import CaptionProgress
-from pipelines.utils.console import load_keras, printable, say
+from pipelines.utils.console import load_keras, log, printable
 
 
 def caption_with_model(
@@ -72,7 +72,7 @@ def checked_presets(models: Sequence[Path], search: SearchOptions) -> list[Prese
     """
     presets = [read_preset(model, kinds={"captioner": CaptionerSettings}) for model in models]
     for model, preset in zip(models[1:], presets[1:], strict=True):
-        require_same_words(presets[0].vocabulary, preset.vocabulary, models[0], model)
+        require_same_vocabulary(presets[0].vocabulary, preset.vocabulary, models[0], model)
     search.check(presets[0].settings.search, presets[0].vocabulary)
     return presets
 
@@ -101,7 +101,7 @@ def load_captioner(
     if language:
         from captioner.models.language.language_model import LanguageModel
 
-        captioner.mix_in(LanguageModel.from_preset(language[0]), language[1])
+        captioner.set_language_model(LanguageModel.from_preset(language[0]), language[1])
     loaded()
     return captioner
 
@@ -115,14 +115,14 @@ class _Lines:
     def __call__(self, record: dict) -> None:
         name = printable(record["image"])
         if "error" in record:
-            say(f"{name}: {record['error']}", error=True)
+            log(f"{name}: {record['error']}", error=True)
             return
         captions = record.get("candidates") or [record]
         unsure = "  (unsure)" if record.get("unsure") else ""
         for caption in captions:
             score = f"{caption['score']:8.2f}  " if len(captions) > 1 else ""
             text = f"{score}{printable(caption['caption'])}{unsure}"
-            say(text if self.alone else f"{name}\t{text}")
+            log(text if self.alone else f"{name}\t{text}")
         sys.stdout.flush()
 
 
@@ -138,12 +138,12 @@ def _tell(summary: CaptionSummary, output: Path) -> None:
         told.append(f"{summary.before:,} were there already")
     if summary.faults:
         told.append(f'{summary.faults:,} could not be read (the lines with "error")')
-    say(f"{', '.join(told)}: {output}", error=True)
+    log(f"{', '.join(told)}: {output}", error=True)
     _tell_left_alone(summary)
 
 
 def _tell_left_alone(summary: CaptionSummary, most: int = 5) -> None:
     for path in summary.left_alone[:most]:
-        say(f"{printable(str(path))} was not written: another file is there, or its name is too long", error=True)
+        log(f"{printable(str(path))} was not written: another file is there, or its name is too long", error=True)
     if len(summary.left_alone) > most:
-        say(f"... and {len(summary.left_alone) - most:,} more", error=True)
+        log(f"... and {len(summary.left_alone) - most:,} more", error=True)

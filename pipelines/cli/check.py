@@ -5,20 +5,20 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import SKIPPED, say
+from pipelines.utils.console import SKIPPED, log
 
 
 def check(
     data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
-    tokeniser: Annotated[str, typer.Option(help="See `captioner list tokenisers`.")] = "ptb",
+    tokenizer: Annotated[str, typer.Option(help="See `captioner list tokenizers`.")] = "ptb",
     minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words count as unknown.")] = 1,
     open_images: Annotated[bool, typer.Option(help="Decode every image, too.")] = True,
 ):
     """Look a data set over: sizes, words, and everything that is missing, unreadable or there twice."""
-    from pipelines.data.checks.inspect import look_over
+    from pipelines.data.checks.inspect import inspect_layout
 
-    reports = look_over(data, tokeniser, minimum_count, open_images)
+    reports = inspect_layout(data, tokenizer, minimum_count, open_images)
     for number, report in enumerate(reports):
         for line in ("", *report.lines()) if number else report.lines():
-            say(line)
+            log(line)
     return SKIPPED if any(report.problems for report in reports) else 0

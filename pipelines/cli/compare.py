@@ -10,7 +10,7 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(help="Runs, evaluation folders or metrics.json files.")],
     form: Annotated[str, typer.Option("--format", help="table, or markdown to paste into a document.")] = "table",
 ):
-    """Show the scores of several evaluations side by side, and whether they differ by more than chance."""
+    """Reporter the scores of several evaluations side by side, and whether they differ by more than chance."""
     from pipelines.cli.compare_command import tell_comparison
 
     if form not in ("table", "markdown"):

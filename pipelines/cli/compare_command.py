@@ -23,7 +23,7 @@ from pipelines.evaluation.reports.comparison import (
     short_names,
 )
 from pipelines.evaluation.significance import DRAWS, SURE
-from pipelines.utils.console import say, table
+from pipelines.utils.console import log, table
 
 FEW = 3  # evaluations whose scores are told one by one; of more the table would be too wide to read
 
@@ -52,34 +52,34 @@ def tell_comparison(paths: Sequence[Path], as_markdown: bool = False) -> None:
 
 
 def _tell_markdown(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = False) -> None:
-    say(f"\n{markdown(head, rows)}\n")
+    log(f"\n{markdown(head, rows)}\n")
 
 
 def _tell_group(group: Sequence[Evaluated], tell: Callable) -> None:
     title = common(group)
     if title:
-        say(title)
+        log(title)
     head, rows = overview(group)
     tell(head, rows, numbers=True)
-    say(legend(head))
+    log(legend(head))
     tell(*(comparison(group) if len(group) <= FEW else intervals(group)))
     for line in disagreements(group):
-        say(f"These scores are of different things. {line}", error=True)
+        log(f"These scores are of different things. {line}", error=True)
 
 
 def _compared(first: Evaluated, other: Evaluated) -> Comparison | None:
     try:
         return compare_pair(first, other)
     except UserError as error:
-        say(str(error), error=True)
+        log(str(error), error=True)
         return None
 
 
 def _tell_pair(compared: Comparison, tell: Callable) -> None:
-    say(f"{compared.second} minus {compared.first}")
-    say(f"Paired bootstrap over {compared.images:,} {compared.counted}, {DRAWS:,} draws.")
+    log(f"{compared.second} minus {compared.first}")
+    log(f"Paired bootstrap over {compared.images:,} {compared.counted}, {DRAWS:,} draws.")
     if compared.left_out:
-        say(f"{compared.left_out:,} {compared.counted} that only one of them has are left out.", error=True)
+        log(f"{compared.left_out:,} {compared.counted} that only one of them has are left out.", error=True)
     tell(["score (x 100)", "difference", "95 % interval", "p", f"at p < {SURE} it is"], compared.rows())
 
 
@@ -89,8 +89,8 @@ def _tell_all(first: Evaluated, others: Sequence[Evaluated], tell: Callable) -> 
     pairs = [(name, compared) for name, compared in pairs if compared is not None]
     if not pairs:
         return
-    say(f"Each minus {names[0]}: paired bootstrap over {first.counted}, {DRAWS:,} draws, p in brackets.")
+    log(f"Each minus {names[0]}: paired bootstrap over {first.counted}, {DRAWS:,} draws, p in brackets.")
     left_out = max(compared.left_out for _, compared in pairs)
     if left_out:
-        say(f"Up to {left_out:,} {first.counted} that only one of a pair has are left out.", error=True)
+        log(f"Up to {left_out:,} {first.counted} that only one of a pair has are left out.", error=True)
     tell(*differences([name for name, _ in pairs], [compared for _, compared in pairs]), numbers=True)

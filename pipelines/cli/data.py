@@ -29,13 +29,13 @@ def clips(out: Out, seed: Seed = 0, size: Size = None, image_size: ImageSize = 6
 def _draw(
     what: str, draw: Callable, out: Path, seed: int, size: list[str] | None, usual: Mapping[str, int], image_size: int
 ) -> None:
-    from pipelines.utils.progress import Show
+    from pipelines.utils.progress import Reporter
 
     sizes = _sizes(size) or usual
-    show = Show()
-    with show.progress(what.capitalize()) as advance:
+    reporter = Reporter()
+    with reporter.progress(what.capitalize()) as advance:
         draw(out, seed, sizes, image_size, advance)
-    show.say(f"The {what} are in {out}")
+    reporter.log(f"The {what} are in {out}")
 
 
 def _sizes(given: list[str] | None) -> dict[str, int]:

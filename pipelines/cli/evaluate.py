@@ -7,7 +7,7 @@ import typer
 
 from pipelines.cli.options import Cache, Data, Language, Weight, Weights, language_of
 from pipelines.inference.search_options import SearchOptions, takes_search_options
-from pipelines.utils.console import SKIPPED, say, table
+from pipelines.utils.console import SKIPPED, log, table
 
 
 @takes_search_options
@@ -27,8 +27,8 @@ def evaluate(
     ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Score these captions instead of a run's.")] = None,
     references: Annotated[Path | None, typer.Option(help="What to score --predictions against.")] = None,
-    tokeniser: Annotated[
-        str | None, typer.Option(help="Words of --predictions, ptb by default; see `captioner list tokenisers`.")
+    tokenizer: Annotated[
+        str | None, typer.Option(help="Words of --predictions, ptb by default; see `captioner list tokenizers`.")
     ] = None,
     scorer: Annotated[str, typer.Option(help="own, or coco to run the COCO scorer as well (needs Java).")] = "own",
     report_format: Annotated[str, typer.Option("--format", help="The report's: html, markdown or both.")] = "html",
@@ -57,7 +57,7 @@ def evaluate(
         "report": report,
         "encoder_weights": encoder_weights,
         "cache": cache,
-        "tokeniser": tokeniser,
+        "tokenizer": tokenizer,
         "scorer": None if scorer == "own" else scorer,
         "format": None if report_format == "html" else report_format,
     }
@@ -71,6 +71,6 @@ def evaluate(
         rows = [[line.label, line.value, line.interval] for line in lines]
         table(["score (x 100)", "value", "95 % interval"], rows)
     for title, head, rows in evaluation.tables():
-        say(title)
+        log(title)
         table(head, rows)
     return SKIPPED if evaluation.evaluated["images left out"] else 0

@@ -28,15 +28,15 @@ def features(
     from captioner.settings import EncoderSettings, validate
     from pipelines.data.datasets import read_dataset
     from pipelines.data.features.extract import extract_features
-    from pipelines.utils.progress import Show
+    from pipelines.utils.progress import Reporter
 
-    show = Show()
+    reporter = Reporter()
     images = list(dict.fromkeys(example.image for example in read_dataset(data).examples))
     options = {"name": encoder, "features": kind, "pool": pool, "application": application, "image_size": image_size}
     network = build_encoder(validate(EncoderSettings, options, "the options"), encoder_weights)
-    with show.images("Features") as advance:
+    with reporter.images("Features") as advance:
         store = extract_features(
-            network, images, cache or Path("runs") / "cache", batch_size, advance, lambda plan: show.say(str(plan))
+            network, images, cache or Path("runs") / "cache", batch_size, advance, lambda plan: reporter.log(str(plan))
         )
-    show.problems(store.problems, most=1000)
+    reporter.problems(store.problems, most=1000)
     return SKIPPED if store.problems else 0

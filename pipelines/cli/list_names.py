@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import say, table
+from pipelines.utils.console import log, table
 
 
 def list_names(
@@ -12,7 +12,7 @@ def list_names(
         str,
         typer.Argument(
             help="cells, encoders, question-encoders, fusions, decoders, datasets, question-datasets, recipes, "
-            "metrics, models, tokenisers."
+            "metrics, models, tokenizers."
         ),
     ],
 ):
@@ -26,7 +26,7 @@ def list_names(
         from captioner.presets.installed import CARD, MODELS, installed_models, model_summary
 
         table([kind, ""], [[name, model_summary(name)] for name in installed_models()])
-        say(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
+        log(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
         return
     places = {
         "cells": ["captioner.cells:CELLS"],
@@ -37,7 +37,7 @@ def list_names(
         "datasets": ["pipelines.data.datasets:DATASETS"],
         "question-datasets": ["pipelines.data.question_datasets:QUESTION_DATASETS"],
         "metrics": ["captioner.metrics:METRICS", "captioner.metrics:ANSWER_METRICS"],
-        "tokenisers": ["captioner.text:TOKENISERS"],
+        "tokenizers": ["captioner.text:TOKENIZERS"],
     }
     if kind not in places:
         raise typer.BadParameter(f"there are lists of {', '.join(places)}, models and recipes.", param_hint="KIND")

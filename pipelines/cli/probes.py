@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from captioner.cells import CELLS
-from pipelines.utils.console import load_keras, say, table
+from pipelines.utils.console import load_keras, log, table
 
 Cells = Annotated[str, typer.Option(help="Names with commas between; all by default (see `captioner list cells`).")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")]
@@ -34,10 +34,10 @@ def gradients(
         TABLE,
         Measurement,
         head_and_rows,
-        measure,
+        measure_gradients,
         write_flow,
     )
-    from pipelines.utils.progress import Show
+    from pipelines.utils.progress import Reporter
 
     what = Measurement(
         cells=_names(cells),
@@ -48,15 +48,15 @@ def gradients(
         singular_values=_numbers(singular_values, float, "--singular-values"),
         seed=seed,
     )
-    with Show().progress("Gradients") as advance:
-        curves = measure(what, advance)
+    with Reporter().progress("Gradients") as advance:
+        curves = measure_gradients(what, advance)
     write_flow(curves, output)
     table(*head_and_rows(curves))
-    say(
+    log(
         "|dL/dh(t)| of a loss at the last step only, and what a step back multiplies it by. σ: the singular values of "
         f"the recurrent matrix. gates open: a forget bias of log({length} - 1) in place of 1."
     )
-    say(f"Every step is in {output / TABLE}, the picture is {output / PICTURE}")
+    log(f"Every step is in {output / TABLE}, the picture is {output / PICTURE}")
 
 
 def tasks(
@@ -81,7 +81,7 @@ def tasks(
     load_keras()
     from pipelines.tasks.language.analysis.memory_table import head_and_rows, notes, run_tasks
     from pipelines.tasks.language.analysis.memory_tasks import Budget
-    from pipelines.utils.progress import Show
+    from pipelines.utils.progress import Reporter
 
     budget = Budget(
         units=units,
@@ -92,12 +92,12 @@ def tasks(
         seed=seed,
     )
     chosen = [name.strip() for name in tasks.split(",") if name.strip()]
-    outcomes = run_tasks(_names(cells), chosen, budget, output, Show())
+    outcomes = run_tasks(_names(cells), chosen, budget, output, Reporter())
     table(*head_and_rows(outcomes))
     for note in notes(budget):
-        say(note)
+        log(note)
     if output:
-        say(f"The table is {output}")
+        log(f"The table is {output}")
 
 
 def _names(text: str) -> list[str]:

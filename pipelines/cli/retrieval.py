@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import Cache, Data, Weights
-from pipelines.utils.console import SKIPPED, say, table
+from pipelines.utils.console import SKIPPED, log, table
 
 
 def rank(
@@ -40,23 +40,23 @@ def rank(
     )  # fmt: skip
     tell(ranking)
     if output is not None:
-        say(f"Written to {output}", error=True)
+        log(f"Written to {output}", error=True)
     return SKIPPED if ranking.left_out else 0
 
 
 def tell(ranking) -> None:
     """Prints the pool, and a table for each of the two questions."""
     facts = ranking.facts
-    say(f"The pool, {facts['split']}: {facts['pool']}.")
+    log(f"The pool, {facts['split']}: {facts['pool']}.")
     if ranking.left_out:
-        say(f"{ranking.left_out:,} of these images could not be read and are left out.", error=True)
+        log(f"{ranking.left_out:,} of these images could not be read and are left out.", error=True)
     for what, ways in ranking.found.items():
         guessed = ranking.chance[what]
         of = facts["captions"] if what.startswith("the caption") else facts["images"]
         rows = [[by, *_cells(one, guessed), f"{one.median_rank:g}"] for by, one in ways.items()]
         rows.append(["chance", *(f"{100 * share:.2f}" for share in guessed.at.values()), f"{guessed.median_rank:g}"])
         table([f"find {what}, of {of:,}, by", *(f"R@{depth}" for depth in guessed.at), "median rank"], rows)
-    say(
+    log(
         "R@K: how many times of 100 a right one is among the first K; in brackets, how many times as often as by "
         "chance."
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import Weights
-from pipelines.utils.console import SKIPPED, load_keras, printable, say, table
+from pipelines.utils.console import SKIPPED, load_keras, log, printable, table
 
 SHOWN = 50  # characters of a caption in the table
 MOST = 10  # problems that are told one by one
@@ -38,7 +38,7 @@ def score(
     from captioner.settings import CaptionerSettings
     from pipelines.inference.jobs.caption_rows import given_rows, read_rows
     from pipelines.inference.jobs.scoring import checked_output, identity, score_rows
-    from pipelines.utils.progress import Show
+    from pipelines.utils.progress import Reporter
 
     first, *texts = captions
     if split and (texts or not Path(first).is_dir()):
@@ -54,23 +54,23 @@ def score(
         elif output is None:
             found.append(record)
 
-    with Show(quiet=output is None).progress("Captions") as advance:
+    with Reporter(quiet=output is None).progress("Captions") as advance:
         summary = score_rows(
             rows, partial(_load, model, encoder_weights), output, model=identity(preset),
             each_word=words, batch_size=batch_size, progress=advance, show=keep,
         )  # fmt: skip
     for fault in faults[:MOST]:
-        say(printable(fault), error=True)
+        log(printable(fault), error=True)
     if len(faults) > MOST:
         more = f'; the lines with "error" in {output} tell them all' if output else ""
-        say(f"... and {len(faults) - MOST:,} more{more}", error=True)
+        log(f"... and {len(faults) - MOST:,} more{more}", error=True)
     if output is None:
         (_tell_words if words else _tell)(found, alone=bool(texts))
-        say(str(summary))
+        log(str(summary))
     else:
-        say(f"{summary} {output}", error=True)
+        log(f"{summary} {output}", error=True)
         if summary.faults:
-            say(f'{summary.faults:,} could not be scored (the lines with "error")', error=True)
+            log(f'{summary.faults:,} could not be scored (the lines with "error")', error=True)
     return SKIPPED if summary.faults or problems else 0
 
 
@@ -99,7 +99,7 @@ def _tell(records: list[dict], alone: bool) -> None:
 
 def _tell_words(records: list[dict], alone: bool) -> None:
     for record in records:
-        say("" if alone else record["image"])
+        log("" if alone else record["image"])
         each = zip([*record["each_word"], "(end)"], record["each_log_probability"], strict=True)
         unknown = set(record["unknown"])
         rows = [

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import command, load_keras, say, table
+from pipelines.utils.console import command, load_keras, log, table
 
 app = typer.Typer(help="Label, classify, translate and describe with a trained model.", no_args_is_help=True)
 
@@ -16,15 +16,15 @@ def predict(
         list[str], typer.Argument(help="Texts; facts such as count=1; clips (folders of numbered images, GIFs).")
     ],
     model: Annotated[Path, typer.Option(help="Folder of the run, or any preset.")],
-    beam_size: Annotated[int | None, typer.Option("--beam-size", min=1, help="Where a sentence is written.")] = None,
+    num_beams: Annotated[int | None, typer.Option("--num-beams", min=1, help="Where a sentence is written.")] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Also the mean log-probability, first.")] = False,
 ):
     """Print what a model makes of each text: a label, a tag for each word, a translation, a sentence."""
     load_keras()
     from captioner.models.sequences.model import SequenceModel
 
-    for made in SequenceModel.from_preset(model).predict(texts, beam_size=beam_size):
-        say(f"{made.score:.4f}\t{made.text}" if scores else made.text)
+    for made in SequenceModel.from_preset(model).predict(texts, num_beams=num_beams):
+        log(f"{made.score:.4f}\t{made.text}" if scores else made.text)
 
 
 @command(app)
@@ -40,6 +40,6 @@ def sharing(
     load_keras()
     from pipelines.tasks.sequences.sharing import compare_sharing, table_of
 
-    found = compare_sharing(cell, units, most_words, captions, epochs, seed, say)
-    say(f"Words tagged rightly (x 100) after learning from {found.captions:,} captions of at most {most_words} words:")
+    found = compare_sharing(cell, units, most_words, captions, epochs, seed, log)
+    log(f"Words tagged rightly (x 100) after learning from {found.captions:,} captions of at most {most_words} words:")
     table(*table_of(found))

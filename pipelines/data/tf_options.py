@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def as_written(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def fast_input_options(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The data set as it was written: nothing more is fetched ahead, and no thread tunes what needs no tuning.
 
     Where an epoch ends that thread is waited for, and it sleeps longer the longer the epoch was: many seconds, in which

@@ -18,7 +18,7 @@ from pipelines.evaluation.answer_metrics import AnswerEvaluation
 from pipelines.evaluation.caption_metrics import digest_of
 from pipelines.evaluation.results import METRICS, PREDICTIONS, REPORT, STATISTICS
 from pipelines.inference.explanations import Look
-from pipelines.utils.atomic_files import told, write_whole
+from pipelines.utils.atomic_files import as_user_error, atomic_write
 from pipelines.utils.tables import write_csv
 
 
@@ -148,13 +148,13 @@ def write_answers_evaluation(evaluation: AnswersEvaluation, folder: Path) -> Pat
     from pipelines.evaluation.reports.answer_sections import render_answers_report
 
     folder = Path(folder)
-    with told(folder):
+    with as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
     content = {
         "title": evaluation.title, **evaluation.summary, "evaluated": evaluation.evaluated,
         "trained": evaluation.trained,
     }  # fmt: skip
-    write_whole(folder / METRICS, json.dumps(content, indent=2) + "\n")
+    atomic_write(folder / METRICS, json.dumps(content, indent=2) + "\n")
     rows = (
         {"id": one.id, "image": one.image, "question": one.question, "prediction": one.prediction,
          "probability": round(one.probability, 4), "answer": one.agreed, "type": one.type,
@@ -164,8 +164,8 @@ def write_answers_evaluation(evaluation: AnswersEvaluation, folder: Path) -> Pat
     )  # fmt: skip
     head = ["id", "image", "question", "prediction", "probability", "answer", "type", "answer_type"]
     write_csv(rows, folder / PREDICTIONS, [*head, *evaluation.questions[0].scores, "answers", "people"])
-    write_whole(folder / STATISTICS, _statistics(evaluation))
-    write_whole(folder / REPORT, render_answers_report(evaluation))
+    atomic_write(folder / STATISTICS, _statistics(evaluation))
+    atomic_write(folder / REPORT, render_answers_report(evaluation))
     return folder / REPORT
 
 

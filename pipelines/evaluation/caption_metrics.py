@@ -22,7 +22,7 @@ SCORERS = ("own", "coco")
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricResults:
     """What is known about a set of captions.
 
     scored: the metrics' own report, with values of each caption.
@@ -45,28 +45,28 @@ class Measured:
         return {
             "images": self.scored.images,
             "references an image": " to ".join(map(str, sorted({min(counts), max(counts)}))),
-            "tokeniser": self.scored.tokeniser,
+            "tokenizer": self.scored.tokenizer,
             "brevity penalty": round(self.scores["brevity_penalty"], 4),
             "intervals": f"95 %, bootstrap over images, {DRAWS:,} draws",
         }
 
 
-def measure(
+def compute_metrics(
     captions: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
-    tokeniser: str = "ptb",
+    tokenizer: str = "ptb",
     *,
     training: Iterable[str] | None = None,
     scorer: str = "own",
     dataset: DataSet | None = None,
     split: str = "",
-) -> Measured:
+) -> MetricResults:
     """Scores captions with every metric that can be had here.
 
     Args:
         captions: image -> caption.
         references: image -> references.
-        tokeniser: what makes words of both.
+        tokenizer: what makes words of both.
         training: captions the model was trained on, for the share of novel ones.
         scorer: "own", or "coco" to run the COCO scorer as well.
         dataset, split: where the images are from: of drawn scenes it is known what is true.
@@ -80,7 +80,7 @@ def measure(
     if open_wordnet() is None:
         metrics = tuple(name for name in METRICS if name != "meteor_wordnet")
         notes.append(f"METEOR with WordNet was left out. {WORDNET_MISSING} The other scores are complete.")
-    scored = score_captions(captions, references, tokeniser, metrics, training)
+    scored = score_captions(captions, references, tokenizer, metrics, training)
     rows = {name: values for name, values in scored.rows.items() if name != "diversity"}
     if training is not None:
         rows["novel_captions"] = scored.rows["diversity"][:, 1:]
@@ -99,7 +99,7 @@ def measure(
     ends: dict[str, tuple[float, float]] = {}
     for name, values in rows.items():
         ends |= intervals(values, lambda drawn, name=name: combine_rows(name, drawn))
-    return Measured(scored, scores, ends, rows, tuple(notes))
+    return MetricResults(scored, scores, ends, rows, tuple(notes))
 
 
 def _truth_rows(dataset: DataSet, split: str, captions: Mapping[str, str]) -> dict[str, np.ndarray]:

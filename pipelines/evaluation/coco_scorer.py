@@ -15,7 +15,7 @@ def coco_scores(
 ) -> tuple[dict[str, float], list[str]]:
     """`(scores, sentences)`: the scores that could be had, and a sentence for each thing that could not.
 
-    Its words come from the Java tokeniser it brings. Without Java there is neither that nor METEOR.
+    Its words come from the Java tokenizer it brings. Without Java there is neither that nor METEOR.
     """
     try:
         from pycocoevalcap.bleu.bleu import Bleu
@@ -33,11 +33,11 @@ def coco_scores(
                 {image: [{"caption": caption} for caption in references[image]] for image in predictions}
             )
             given = PTBTokenizer().tokenize({image: [{"caption": caption}] for image, caption in predictions.items()})
-        # A tokeniser that dies writes nothing, or half, and says nothing.
+        # A tokenizer that dies writes nothing, or half, and says nothing.
         if any(len(expected.get(image, ())) != len(references[image]) or image not in given for image in predictions):
             raise RuntimeError("it wrote less than it was given")
     except Exception as error:
-        return {}, [f"The COCO scorer's tokeniser died ({_why(error)}). The other scores are complete."]
+        return {}, [f"The COCO scorer's tokenizer died ({_why(error)}). The other scores are complete."]
     scores, sentences = {}, []
     named = (
         (Bleu, ["coco_bleu_1", "coco_bleu_2", "coco_bleu_3", "coco_bleu_4"]),

@@ -23,7 +23,7 @@ TESTED = (
     "rouge_l", "meteor_wordnet", "brevity_penalty",
 )  # fmt: skip
 SAME_IMAGES = ("data set", "references", "split")
-MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokeniser")
+MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokenizer")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.metrics.bleu import Bleu, bleu_of
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 
 WORDS = 12  # how many words a list shows
 _DRAWS = 300  # of the groups' intervals: they are for the eye
@@ -34,7 +34,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class ErrorAnalysis:
     """What is the matter with a set of captions.
 
     too_often, too_seldom: words with the largest difference of frequency.
@@ -56,13 +56,13 @@ class Diagnosis:
     repeats: tuple[tuple[str, int], ...]
 
 
-def diagnose(
+def analyze_errors(
     captions: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
     rows: np.ndarray,
-    tokeniser: str = "ptb",
+    tokenizer: str = "ptb",
     known: Collection[str] | None = None,
-) -> Diagnosis:
+) -> ErrorAnalysis:
     """Looks through captions.
 
     Args:
@@ -71,9 +71,9 @@ def diagnose(
         rows: BLEU's rows of the captions, in their order.
         known: the words that the model can write, if they are at hand.
     """
-    tokenise = get_tokeniser(tokeniser).tokenise
-    written = [tokenise(text) for text in captions.values()]
-    expected = [[word for text in references[image] for word in tokenise(text)] for image in captions]
+    tokenize = get_tokenizer(tokenizer).tokenize
+    written = [tokenize(text) for text in captions.values()]
+    expected = [[word for text in references[image] for word in tokenize(text)] for image in captions]
     said = Counter(word for words in written for word in words)
     meant = Counter(word for words in expected for word in words)
     too_often, too_seldom = _frequencies(said, meant)
@@ -97,7 +97,7 @@ def diagnose(
     texts = [" ".join(words) for words in written]
     times = Counter(texts)
     again = np.array([times[text] > 1 for text in texts])
-    return Diagnosis(
+    return ErrorAnalysis(
         too_often,
         too_seldom,
         (len(said), len(meant)),

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.evaluation.caption_metrics import digest_of
-from pipelines.evaluation.error_analysis import Diagnosis
-from pipelines.utils.atomic_files import told, write_whole
+from pipelines.evaluation.error_analysis import ErrorAnalysis
+from pipelines.utils.atomic_files import as_user_error, atomic_write
 from pipelines.utils.tables import write_csv
 
 METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN = (
@@ -68,7 +68,7 @@ class Evaluation:
     title: what was evaluated.
     scores: name -> score, as `captioner.metrics` gives them (0 to 1; CIDEr-D 0 to 10).
     intervals: name -> 95 % interval, for those scores that have one.
-    evaluated: how the scores were come by: model, data, split, tokeniser, beams ...; name -> plain value.
+    evaluated: how the scores were come by: model, data, split, tokenizer, beams ...; name -> plain value.
     trained: what the model was trained on and how; name -> plain value; empty if captions came from a file.
     settings: of the run, by group; empty if captions came from a file.
     notes: sentences that a reader of the scores must know.
@@ -89,7 +89,7 @@ class Evaluation:
     looked: tuple[Looked, ...] = ()
     history: Path | None = None
     rows: dict[str, np.ndarray] = field(default_factory=dict)
-    diagnosis: Diagnosis | None = None
+    diagnosis: ErrorAnalysis | None = None
 
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """What the terminal tells besides the scores: nothing of captions."""
@@ -111,7 +111,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html")
     from pipelines.evaluation.reports.markdown import write_markdown
 
     folder = Path(folder)
-    with told(folder):
+    with as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / METRICS, {
         "title": evaluation.title,
@@ -130,7 +130,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html")
     )  # fmt: skip
     write_csv(rows, folder / PREDICTIONS, ["image", "caption", "score", *names, "references"])
     _write_json(folder / COCO_RESULT, coco_result(evaluation.predictions))
-    write_whole(folder / STATISTICS, _statistics(evaluation))
+    atomic_write(folder / STATISTICS, _statistics(evaluation))
     if format != "markdown":
         write_report(folder / REPORT, evaluation)
     if format != "html":
@@ -180,4 +180,4 @@ def rank(predictions) -> list[Prediction]:
 
 
 def _write_json(path: Path, content) -> None:
-    write_whole(path, json.dumps(content, indent=2) + "\n")
+    atomic_write(path, json.dumps(content, indent=2) + "\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipelines.data.examples import QuestionExample
 from pipelines.evaluation.results import result_ids
-from pipelines.utils.atomic_files import told, write_whole
+from pipelines.utils.atomic_files import as_user_error, atomic_write
 
 RESULTS = "results.json"
 
@@ -36,7 +36,7 @@ def write_results(examples: Sequence[QuestionExample], given: Mapping[str, str],
     ids = result_ids([one.source_id for one in examples], [one.id for one in examples])
     rows = [{"question_id": number, "answer": given.get(one.id, "")} for number, one in zip(ids, examples, strict=True)]
     path = Path(folder) / RESULTS
-    with told(path.parent):
+    with as_user_error(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(rows) + "\n")
+    atomic_write(path, json.dumps(rows) + "\n")
     return path

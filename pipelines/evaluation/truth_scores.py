@@ -10,13 +10,13 @@ def references_of(examples) -> dict[str, tuple[str, ...]]:
     return {example.id: example.captions for example in examples if example.captions}
 
 
-def score_split(dataset: DataSet, examples, predictions: Mapping[str, str], tokeniser: str = "ptb") -> ScoreReport:
+def score_split(dataset: DataSet, examples, predictions: Mapping[str, str], tokenizer: str = "ptb") -> ScoreReport:
     """Scores predictions (id of an image -> caption) against the references of their examples.
 
     For drawn scenes and clips the report also tells how true the captions are.
     """
     references = references_of(examples)
-    report = score_captions({key: predictions[key] for key in predictions if key in references}, references, tokeniser)
+    report = score_captions({key: predictions[key] for key in predictions if key in references}, references, tokenizer)
     report.scores.update(truth_scores(dataset, examples[0].split, predictions))
     return report
 

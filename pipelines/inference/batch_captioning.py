@@ -35,7 +35,7 @@ def decode_source(
     captioner: ImageCaptioner,
     source: Source,
     *,
-    beam_size: int | None = None,
+    num_beams: int | None = None,
     candidates: int = 1,
     batch_size: int = 32,
     search: SearchSettings | None = None,
@@ -52,7 +52,7 @@ def decode_source(
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size].tolist()
         captions = captioner.caption_features(
-            source.read(chunk), beam_size=beam_size, candidates=candidates, batch_size=batch_size, search=search
+            source.read(chunk), num_beams=num_beams, candidates=candidates, batch_size=batch_size, search=search
         )
         written.update(zip(chunk, captions, strict=True))
         if progress:

@@ -16,15 +16,15 @@ class SearchOptions:
     None, or nothing, stands for the model's own setting. See `captioner.settings.SearchSettings`.
     """
 
-    beam_size: int | None = None
+    num_beams: int | None = None
     max_words: int | None = None
-    minimum_words: int | None = None
+    min_words: int | None = None
     length_penalty: float | None = None
-    groups: int | None = None
-    diversity: float | None = None
-    no_repeat_ngram: int | None = None
-    must: tuple[str, ...] = ()
-    must_not: tuple[str, ...] = ()
+    num_beam_groups: int | None = None
+    diversity_penalty: float | None = None
+    no_repeat_ngram_size: int | None = None
+    force_words: tuple[str, ...] = ()
+    bad_words: tuple[str, ...] = ()
 
     @property
     def given(self) -> dict[str, object]:
@@ -35,7 +35,7 @@ class SearchOptions:
     @property
     def changes(self) -> dict[str, object]:
         """The settings of the model that are others here. The number of beams, which has a way of its own, is none."""
-        return {name: value for name, value in self.given.items() if name != "beam_size"}
+        return {name: value for name, value in self.given.items() if name != "num_beams"}
 
     def settings(self, own):
         """The settings of a search.
@@ -64,66 +64,68 @@ class SearchOptions:
 
         search = self.settings(own)
         rules_of(search, vocabulary)
-        width_of(search, self.beam_size)
+        width_of(search, self.num_beams)
 
     def stated(self) -> dict[str, object]:
         """What a journal keeps, so that captions of two searches never meet in one file."""
         return {
-            "beam size": self.beam_size,
+            "beam size": self.num_beams,
             "largest number of words": self.max_words,
-            "smallest number of words": self.minimum_words,
+            "smallest number of words": self.min_words,
             "length penalty": self.length_penalty,
-            "number of groups": self.groups,
-            "strength of diversity": self.diversity,
-            "number of words that may not repeat": self.no_repeat_ngram,
-            "list of words that must occur": list(self.must) or None,
-            "list of words that must not occur": list(self.must_not) or None,
+            "number of groups": self.num_beam_groups,
+            "strength of diversity": self.diversity_penalty,
+            "number of words that may not repeat": self.no_repeat_ngram_size,
+            "list of words that must occur": list(self.force_words) or None,
+            "list of words that must not occur": list(self.bad_words) or None,
         }
 
 
 OPTIONS = {
-    "beam_size": Annotated[
-        int | None, typer.Option("--beam-size", min=1, help="Beams of the search; the model's own by default.")
+    "num_beams": Annotated[
+        int | None, typer.Option("--num-beams", min=1, help="Beams of the search; the model's own by default.")
     ],
     "max_words": Annotated[
         int | None, typer.Option("--max-words", min=1, help="The longest caption; the model's own by default.")
     ],
-    "minimum_words": Annotated[int | None, typer.Option("--min-words", min=1, help="The shortest caption.")],
+    "min_words": Annotated[int | None, typer.Option("--min-words", min=1, help="The shortest caption.")],
     "length_penalty": Annotated[
         float | None,
         typer.Option("--length-penalty", help="Captions are ranked by log p / length ** this: 0 likes short ones."),
     ],
-    "groups": Annotated[
+    "num_beam_groups": Annotated[
         int | None,
         typer.Option(
-            "--groups",
+            "--num-beam-groups",
             min=1,
             help="Groups that share the beams and are to say different things; as many as beams differ most.",
         ),
     ],
-    "diversity": Annotated[
+    "diversity_penalty": Annotated[
         float | None,
-        typer.Option("--diversity", min=0, help="How different: what a word loses each time a group just chose it."),
+        typer.Option(
+            "--diversity-penalty", min=0, help="How different: what a word loses each time a group just chose it."
+        ),
     ],
-    "no_repeat_ngram": Annotated[
-        int | None, typer.Option("--no-repeat-ngram", min=0, help="So many words in a row never occur twice.")
+    "no_repeat_ngram_size": Annotated[
+        int | None, typer.Option("--no-repeat-ngram-size", min=0, help="So many words in a row never occur twice.")
     ],
-    "must": Annotated[
+    "force_words": Annotated[
         list[str] | None,
         typer.Option(
-            "--must",
+            "--force-words",
             help="A word or phrase that every caption has; may be repeated: three words, or a phrase of seven.",
         ),
     ],
-    "must_not": Annotated[
-        list[str] | None, typer.Option("--must-not", help="A word or phrase that no caption has; may be repeated.")
+    "bad_words": Annotated[
+        list[str] | None, typer.Option("--bad-words", help="A word or phrase that no caption has; may be repeated.")
     ],
 }
 
 
 def flag(name: str) -> str:
-    """What an option is called on the command line: "--min-words" of "minimum_words"."""
-    return "--min-words" if name == "minimum_words" else f"--{name.replace('_', '-')}"
+    """What an option is called on the command line: "--min-words" of "min_words"."""
+    return "--min-words" if name == "min_words" else f"--{name.replace('_', '-')}"
 
 
 def takes_search_options(command: Callable) -> Callable:
@@ -143,7 +145,7 @@ def takes_search_options(command: Callable) -> Callable:
     def called(*arguments, **options):
         given = outside.bind(*arguments, **options).arguments
         asked = {name: given.pop(name, None) for name in OPTIONS}
-        for phrases in ("must", "must_not"):
+        for phrases in ("force_words", "bad_words"):
             asked[phrases] = tuple(dict.fromkeys(asked[phrases] or ()))
         return command(**given, search=SearchOptions(**asked))
 
@@ -154,14 +156,14 @@ def takes_search_options(command: Callable) -> Callable:
 
 def search_facts(search) -> dict[str, object]:
     """What a report tells of a search, a `SearchSettings`: its beams, and whatever is out of the ordinary."""
-    facts = {"beam size": search.beam_size, "length penalty": search.length_penalty}
-    if search.groups > 1:
-        facts |= {"groups": search.groups, "strength of diversity": search.diversity}
-    if search.minimum_words > 1:
-        facts["smallest number of words"] = search.minimum_words
-    if search.no_repeat_ngram:
-        facts["number of words that may not repeat"] = search.no_repeat_ngram
-    phrases = {"words that must occur": search.must, "words that must not occur": search.must_not}
+    facts = {"beam size": search.num_beams, "length penalty": search.length_penalty}
+    if search.num_beam_groups > 1:
+        facts |= {"num_beam_groups": search.num_beam_groups, "strength of diversity": search.diversity_penalty}
+    if search.min_words > 1:
+        facts["smallest number of words"] = search.min_words
+    if search.no_repeat_ngram_size:
+        facts["number of words that may not repeat"] = search.no_repeat_ngram_size
+    phrases = {"words that must occur": search.force_words, "words that must not occur": search.bad_words}
     return facts | {name: ", ".join(words) for name, words in phrases.items() if words}
 
 
@@ -178,7 +180,7 @@ def sampling_of(sample: bool, search: SearchOptions, **chosen):
         for name in chosen:
             raise typer.BadParameter("it goes with --sample.", param_hint=flag(name))
         return None
-    for name in ("beam_size", "length_penalty", "groups", "diversity", "must"):
+    for name in ("num_beams", "length_penalty", "num_beam_groups", "diversity_penalty", "force_words"):
         if getattr(search, name) not in (None, ()):
             raise typer.BadParameter("captions that are drawn by --sample are not searched for.", param_hint=flag(name))
     return Sampling(**chosen)

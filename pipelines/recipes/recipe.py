@@ -70,9 +70,11 @@ class TrainingSettings(LoopSettings):
     own_words_epochs: Positive | None = None  # over which it grows; all epochs by default
     own_words_by: Literal["chance", "likeliest"] = "chance"  # drawn from the decoder's distribution, or the likeliest
     attention_penalty: Annotated[float, Field(ge=0)] = 0.0
-    views: tuple[Literal["flip", "crops"], ...] = ()  # an epoch shows each image plainly, or in one of these views
+    augmentations: tuple[
+        Literal["flip", "crops"], ...
+    ] = ()  # an epoch shows each image plainly, or in one of these views
     select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness", "direction_right"] = "bleu_4"
-    evaluate_beam_size: PositiveInt = 1  # beams of the captions that choose the best epoch
+    evaluate_num_beams: PositiveInt = 1  # beams of the captions that choose the best epoch
     evaluate_batch_size: PositiveInt = 32
 
 

@@ -13,13 +13,13 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
-from pipelines.utils.atomic_files import put_in_place
+from pipelines.utils.atomic_files import atomic_path
 
 FILE = "checkpoint.npz"
 
 
 def state_variables(model: keras.Model) -> list:
-    """All variables that training changes: weights, dropout's seeds, the optimiser's and the metrics' state."""
+    """All variables that training changes: weights, dropout's seeds, the optimizer's and the metrics' state."""
     known = {}
     for variable in [*model.variables, *model.optimizer.variables, *model.metrics_variables]:
         known.setdefault(id(variable), variable)
@@ -38,7 +38,7 @@ def save_checkpoint(folder: Path, model: keras.Model, progress: dict[str, Any]) 
         UserError: it cannot be written.
     """
     arrays = {f"v{index:04d}": np.asarray(variable) for index, variable in enumerate(state_variables(model))}
-    with put_in_place(folder / FILE) as beside, open(beside, "wb") as file:
+    with atomic_path(folder / FILE) as beside, open(beside, "wb") as file:
         np.savez(file, progress=np.frombuffer(json.dumps(progress).encode(), np.uint8), **arrays)
         file.flush()
         os.fsync(file.fileno())

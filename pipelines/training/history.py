@@ -4,13 +4,13 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from pipelines.utils.atomic_files import put_in_place
+from pipelines.utils.atomic_files import atomic_path
 
 
 def write_history(path: Path, history: list[dict[str, Any]]) -> None:
     """Writes `metrics.csv`, one row an epoch, in place of the one before."""
     columns = list(dict.fromkeys(name for row in history for name in row))
-    with put_in_place(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
+    with atomic_path(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns)
         table.writeheader()
         for row in history:
@@ -52,5 +52,5 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
             axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    with put_in_place(path) as beside:
+    with atomic_path(path) as beside:
         figure.savefig(beside, dpi=120, format="png")

@@ -10,19 +10,19 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.training.optimisers import build_optimiser
-from pipelines.data.tf_options import as_written
+from captioner.training.optimizers import build_optimizer
+from pipelines.data.tf_options import fast_input_options
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings, as_toml, load_recipe
 from pipelines.training.checkpoint import read_progress, restore_checkpoint, save_checkpoint
 from pipelines.training.history import draw_curves, write_history
-from pipelines.utils.atomic_files import told, write_whole
-from pipelines.utils.progress import Show
+from pipelines.utils.atomic_files import as_user_error, atomic_write
+from pipelines.utils.progress import Reporter
 
 RECIPE, HISTORY, CURVES = "recipe.toml", "metrics.csv", "curves.png"
 
 
 @dataclass(frozen=True)
-class Judgement:
+class EvalResult:
     """What the model of an epoch is worth.
 
     scores: all that was measured, for the table of epochs.
@@ -59,16 +59,16 @@ class Task(Protocol):
     network: keras.Model
     batches: Batches
 
-    def judge(self, epoch: int, loss: float) -> Judgement:
+    def judge(self, epoch: int, loss: float) -> EvalResult:
         """Measures the network as it is now, on data that it does not learn from; `loss` is the epoch's own."""
 
-    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
         """Writes the model; `facts` go into its metadata."""
 
 
 def compile_network(network: keras.Model, settings: LoopSettings, loss, steps_per_epoch: int) -> keras.Model:
-    """Gives a built network its loss and its optimiser, all variables made."""
-    optimiser = build_optimiser(
+    """Gives a built network its loss and its optimizer, all variables made."""
+    optimizer = build_optimizer(
         settings.optimizer,
         settings.learning_rate,
         steps=steps_per_epoch * settings.epochs,
@@ -80,8 +80,8 @@ def compile_network(network: keras.Model, settings: LoopSettings, loss, steps_pe
         clip_value=settings.clip_value,
         average_weights=settings.average_weights,
     )
-    network.compile(optimizer=optimiser, loss=loss, jit_compile=settings.xla)
-    optimiser.build(network.trainable_variables)
+    network.compile(optimizer=optimizer, loss=loss, jit_compile=settings.xla)
+    optimizer.build(network.trainable_variables)
     return network
 
 
@@ -107,7 +107,7 @@ def begin_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
 
 def keep_recipe(recipe: AnyRecipe, run: Path) -> None:
     """Writes down what must not change when the run goes on."""
-    write_whole(run / RECIPE, as_toml(recipe))
+    atomic_write(run / RECIPE, as_toml(recipe))
 
 
 def _settings_that_matter(recipe: AnyRecipe) -> dict:
@@ -126,28 +126,32 @@ class TrainingLoop:
         settings: the recipe's `training`.
         run: the run's folder.
         progress: what `begin_run` gave.
-        show: where progress is told.
+        reporter: where progress is told.
     """
 
-    def __init__(self, task: Task, settings: LoopSettings, run: Path, progress: dict[str, Any] | None, show: Show):
-        self.task, self.settings, self.run, self.show = task, settings, run, show
+    def __init__(
+        self, task: Task, settings: LoopSettings, run: Path, progress: dict[str, Any] | None, reporter: Reporter
+    ):
+        self.task, self.settings, self.run, self.reporter = task, settings, run, reporter
         self.network, self.batches = task.network, task.batches
         self.at = progress or {"epoch": 0, "step": 0, "seconds": 0.0, "best": None, "history": []}
         if progress:
             restore_checkpoint(run, self.network)
             getattr(self.batches, "state", {}).update(progress.get("batches", {}))
-            self.show.say(f"Going on at epoch {self.at['epoch'] + 1}, step {self.at['step'] + 1:,}")
+            self.reporter.log(f"Going on at epoch {self.at['epoch'] + 1}, step {self.at['step'] + 1:,}")
 
     def run_epochs(self) -> None:
         """Trains to the last epoch, or to the one after which nothing got better."""
         while self.at["epoch"] < self.settings.epochs and not self._out_of_patience():
             loss = self._fit_epoch()
-            self._judge_epoch(loss)
+            self._evaluate_epoch(loss)
             self.at.update(epoch=self.at["epoch"] + 1, step=0)
             self.save()
         best = self.at["best"]
         if best:
-            self.show.say(f"Best epoch {best['epoch']}: {best['name']} {best['score']:.4f}. The model is in {self.run}")
+            self.reporter.log(
+                f"Best epoch {best['epoch']}: {best['name']} {best['score']:.4f}. The model is in {self.run}"
+            )
 
     def save(self) -> None:
         """Writes the checkpoint.
@@ -173,10 +177,10 @@ class TrainingLoop:
 
     def _fit_epoch(self) -> float:
         epoch = self.at["epoch"]
-        with self.show.epoch(epoch + 1, self.settings.epochs, self.batches.steps, self.at["step"]) as tell:
-            keeper = _Keeper(self, tell)
+        with self.reporter.epoch(epoch + 1, self.settings.epochs, self.batches.steps, self.at["step"]) as tell:
+            keeper = CheckpointCallback(self, tell)
             if self.at["step"] < self.batches.steps:
-                dataset = as_written(self.batches.epoch(epoch, skip=self.at["step"]))
+                dataset = fast_input_options(self.batches.epoch(epoch, skip=self.at["step"]))
                 self.network.fit(
                     dataset, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0, callbacks=[keeper]
                 )
@@ -188,7 +192,7 @@ class TrainingLoop:
         best, patience = self.at["best"], self.settings.patience
         return bool(best and patience and self.at["epoch"] - best["epoch"] >= patience)
 
-    def _judge_epoch(self, loss: float) -> None:
+    def _evaluate_epoch(self, loss: float) -> None:
         """Measures the epoch's model, and keeps it if it is the best so far."""
         epoch = self.at["epoch"] + 1
         row = {"epoch": epoch, "steps": epoch * self.batches.steps, "loss": loss}
@@ -207,14 +211,14 @@ class TrainingLoop:
                 "scores": {"split": "dev", **row},
                 "trained": {"epochs": epoch, "steps": row["steps"], "seconds": row["seconds"]},
             }
-            with averaged(self.network), told(self.run):
-                self.task.save_preset(self.run, facts)
+            with averaged(self.network), as_user_error(self.run):
+                self.task.save_to_preset(self.run, facts)
         write_history(self.run / HISTORY, self.at["history"])
         draw_curves(self.run / CURVES, self.at["history"])
-        self.show.scores(row, best=self.at["best"]["epoch"] == epoch)
+        self.reporter.scores(row, best=self.at["best"]["epoch"] == epoch)
 
 
-class _Keeper(keras.callbacks.Callback):
+class CheckpointCallback(keras.callbacks.Callback):
     """Counts steps and seconds, saves checkpoints, and stops where the loss is no number."""
 
     def __init__(self, loop: TrainingLoop, tell):
@@ -254,13 +258,13 @@ class _Keeper(keras.callbacks.Callback):
 
 @contextmanager
 def averaged(network: keras.Model):
-    """Within it the network has the moving average of its weights, where its optimiser keeps one."""
-    optimiser, variables = network.optimizer, network.trainable_variables
-    if not optimiser.use_ema:
+    """Within it the network has the moving average of its weights, where its optimizer keeps one."""
+    optimizer, variables = network.optimizer, network.trainable_variables
+    if not optimizer.use_ema:
         yield
         return
     kept = [np.asarray(variable) for variable in variables]
-    optimiser.finalize_variable_values(variables)
+    optimizer.finalize_variable_values(variables)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from captioner.text.vectors import read_vectors
 from captioner.text.vocabulary import SPECIALS
 
 
-def begin_with_vectors(embedding, words: Sequence[str], path: str | Path, setting: str) -> str:
+def load_pretrained_embeddings(embedding, words: Sequence[str], path: str | Path, setting: str) -> str:
     """Fills an embedding with the vectors of a file, where it has the word; all of them go on learning.
 
     Args:

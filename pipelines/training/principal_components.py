@@ -11,13 +11,13 @@ from pipelines.data.features.sources import Source
 IMAGES_AT_ONCE = 64
 
 
-def fit_components(encoder: Encoder, source: Source, say: Callable[[str], None]) -> None:
+def fit_components(encoder: Encoder, source: Source, log: Callable[[str], None]) -> None:
     """Fits an encoder's components, if it has any, to the training images, and tells how much of them they hold.
 
     Args:
         encoder: its `components` are fitted; the rest of it stays as it is.
         source: the training images; those of other splits must not be among them.
-        say: where it is told.
+        log: where it is told.
 
     Raises:
         UserError: the images have fewer than two places to find components in.
@@ -28,8 +28,10 @@ def fit_components(encoder: Encoder, source: Source, say: Callable[[str], None])
     try:
         held = layer.adapt(_batches(source))
     except ValueError as error:
-        raise UserError(f"encoder.components cannot be found in these training images: {error} Set it to 0.") from None
-    say(
+        raise UserError(
+            f"encoder.pca_components cannot be found in these training images: {error} Set it to 0."
+        ) from None
+    log(
         f"{layer.components} principal components hold {held:.1%} of the variance of what {type(encoder).__name__} sees"
     )
 

@@ -13,7 +13,7 @@ from captioner.presets.folder import WEIGHTS, checksum
 from captioner.presets.installed import model_folder
 from pipelines.data.examples import DataSet
 from pipelines.data.provenance import said_of
-from pipelines.utils.atomic_files import write_whole
+from pipelines.utils.atomic_files import atomic_write
 
 DATA = "data.json"
 
@@ -63,7 +63,7 @@ def check_same_networks(
 def keep_data(dataset: DataSet, run: Path, encoder: Encoder | None = None, init_from: Path | None = None) -> None:
     """Notes which data the run is trained on, through which frozen network, and from which model it began."""
     networks = {"encoder": encoder.weights_fingerprint if encoder else None, "init_from": _checksum(init_from)}
-    write_whole(run / DATA, json.dumps({**_described(dataset), **networks}, indent=2) + "\n")
+    atomic_write(run / DATA, json.dumps({**_described(dataset), **networks}, indent=2) + "\n")
 
 
 def _checksum(preset: Path | None) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.presets.installed import MODELS, model_folder
 from pipelines.data.examples import DataSet
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 
 def folder_of(run: Path) -> Path:
@@ -18,7 +18,7 @@ def folder_of(run: Path) -> Path:
     return Path("runs") / folder.name if folder.resolve().parent == MODELS.resolve() else folder
 
 
-def data_of(run: Path, data: Path | None, show: Show) -> DataSet:
+def data_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
     from pipelines.data.datasets import read_dataset
     from pipelines.recipes.recipe import load_recipe
     from pipelines.tasks.captioning.build import open_data
@@ -27,7 +27,7 @@ def data_of(run: Path, data: Path | None, show: Show) -> DataSet:
         return read_dataset(data)
     if not (run / "recipe.toml").is_file():
         raise UserError(f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR.")
-    return open_data(load_recipe(str(run / "recipe.toml")), None, show.say)
+    return open_data(load_recipe(str(run / "recipe.toml")), None, reporter.log)
 
 
 def split_of(dataset: DataSet, split: str | None):

@@ -24,10 +24,10 @@ REASONS = {
 }
 
 
-class told:
+class as_user_error:
     """Turns what a disk refuses into a sentence that names the file.
 
-    >>> with told(Path("captions.jsonl")):
+    >>> with as_user_error(Path("captions.jsonl")):
     ...     raise OSError(errno.ENOSPC, "No space left on device")
     Traceback (most recent call last):
     captioner.errors.UserError: captions.jsonl cannot be written: the disk is full. Free some space.
@@ -46,7 +46,7 @@ class told:
 
 
 @contextlib.contextmanager
-def put_in_place(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Gives a path to write to; what was written takes the place of `path` at the end, or goes after an error.
 
     Raises:
@@ -56,7 +56,7 @@ def put_in_place(path: Path) -> Iterator[Path]:
     if len(os.fsencode(beside.name)) > _LONGEST_NAME:
         beside = path.with_name(hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest() + ".part")
     try:
-        with told(path):
+        with as_user_error(path):
             yield beside
             os.replace(beside, path)
     except BaseException:
@@ -65,11 +65,11 @@ def put_in_place(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, data: str | bytes) -> None:
+def atomic_write(path: Path, data: str | bytes) -> None:
     """Writes a file and puts it in place at once; lone surrogates in a text become escapes.
 
     Raises:
         UserError: it cannot be written; what was there before is still there.
     """
-    with put_in_place(path) as beside:
+    with atomic_path(path) as beside:
         beside.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)

@@ -75,7 +75,7 @@ def printable(text: str, keep: str = "") -> str:
     )
 
 
-def say(text: str, error: bool = False) -> None:
+def log(text: str, error: bool = False) -> None:
     """Prints text of any origin; `error` sends it to standard error."""
     typer.echo(printable(text, keep="\n\t"), err=error)
 
@@ -100,7 +100,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = Fa
 
 
 def fail(text: str) -> int:
-    say(text, error=True)
+    log(text, error=True)
     return FAILED
 
 
@@ -126,7 +126,7 @@ def sentence(error: OSError) -> str:
 
 def stop(text: str) -> NoReturn:
     """Ends at once: threads that compute cannot be interrupted, and nothing is lost by leaving them."""
-    say(f"\n{text}", error=True)
+    log(f"\n{text}", error=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(STOPPED)

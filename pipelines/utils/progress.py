@@ -13,7 +13,7 @@ from pipelines.training.history import SCORES
 from pipelines.utils.console import printable
 
 
-class Show:
+class Reporter:
     """Writes to a terminal with bars, or to a log with a line now and then.
 
     Texts come from data of any origin: what a terminal would obey, or a file of UTF-8 cannot hold, is written out.
@@ -29,7 +29,7 @@ class Show:
         self.quiet = quiet
         self.every = every
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         if not self.quiet:
             self.console.print(_shown(text), soft_wrap=True)
 
@@ -90,7 +90,7 @@ class Show:
                 last = now
             elif now - last >= self.every and told:
                 last = now
-                self.say(f"{title}  {at:,}/{of:,}  {note}  {told}")
+                self.log(f"{title}  {at:,}/{of:,}  {note}  {told}")
 
         return advance
 
@@ -103,16 +103,16 @@ class Show:
         if "distinct_captions" in row:
             told.append(f"distinct {row['distinct_captions']:.0%}")
         mark = "  best so far" if best else ""
-        self.say(f"Epoch {row['epoch']}: {'  '.join(told)}  ({_duration(row['seconds'])}){mark}")
+        self.log(f"Epoch {row['epoch']}: {'  '.join(told)}  ({_duration(row['seconds'])}){mark}")
 
     def samples(self, examples, predictions: dict[str, str], at: int, count: int = 3) -> None:
         """A few decoded captions with a reference each; others every epoch."""
         known = [example for example in examples if example.id in predictions and example.captions]
         for offset in range(min(count, len(known))):
             example = known[(at * count + offset) * 7919 % len(known)]
-            self.say(f"    {example.id}: {predictions[example.id]}")
+            self.log(f"    {example.id}: {predictions[example.id]}")
             for reference in example.captions[:2]:
-                self.say(f"        reference: {reference}")
+                self.log(f"        reference: {reference}")
 
 
 class _TimeLeft:

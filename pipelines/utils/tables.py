@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.utils.atomic_files import put_in_place
+from pipelines.utils.atomic_files import atomic_path
 
 # What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): at the beginning of a cell, and behind
 # what ends a cell where the list separator is another (in many countries it is the semicolon). In front of it
@@ -37,7 +37,7 @@ def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
     Texts are `guarded`; lists of captions or answers are joined by " | ".
     """
     with (
-        put_in_place(path) as beside,
+        atomic_path(path) as beside,
         open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         writer = csv.writer(file)
@@ -53,7 +53,7 @@ def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows:
     pyarrow, parquet = need_parquet()
     kinds = {**dict.fromkeys(_NUMBERS, pyarrow.float64()), "unsure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in columns])
-    with put_in_place(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
+    with atomic_path(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
         chunk: list[dict] = []
         for record in records:
             chunk.append({name: _parquet_value(name, record.get(name)) for name in columns})

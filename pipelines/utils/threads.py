@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(
+def parallel_map(
     function: Callable[[Item], Result], items: Iterable[Item], ahead: int = 32, threads: int | None = None
 ) -> Iterator[Result]:
     """`map(function, items)` in threads, at most `ahead` results early, in the order of `items`.
@@ -35,7 +35,9 @@ def in_order(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def beside(make: Callable[[threading.Event], Iterator[Result]], ahead: int = 3, name: str = "work") -> Iterator[Result]:
+def background_iterator(
+    make: Callable[[threading.Event], Iterator[Result]], ahead: int = 3, name: str = "work"
+) -> Iterator[Result]:
     """What `make` yields, made in a thread of its own, so that Ctrl-C is heard meanwhile.
 
     Args:

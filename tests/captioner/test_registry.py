@@ -14,7 +14,7 @@ TABLES = [
     "captioner.encoders:ENCODERS",
     "captioner.decoders:DECODERS",
     "captioner.metrics:METRICS",
-    "captioner.text:TOKENISERS",
+    "captioner.text:TOKENIZERS",
     "pipelines.data.datasets:DATASETS",
 ]
 EVERY = [

@@ -9,7 +9,7 @@ from captioner.errors import UserError
 from captioner.text.vocabulary import Vocabulary
 
 
-def require_same_words(first: Vocabulary, other: Vocabulary, name: object, other_name: object) -> None:
+def require_same_vocabulary(first: Vocabulary, other: Vocabulary, name: object, other_name: object) -> None:
     """Refuses models with different words, or the same ones in another order.
 
     Raises:
@@ -24,10 +24,10 @@ def require_same_words(first: Vocabulary, other: Vocabulary, name: object, other
     )
 
 
-def require_same_trunk(
+def require_same_backbone(
     folder: str | Path, metadata: dict[str, Any], encoder: Encoder, name: str, given: str | Path | None, otherwise: str
 ) -> None:
-    """Refuses other weights of the frozen trunk than those that a preset was trained on.
+    """Refuses other weights of the frozen backbone than those that a preset was trained on.
 
     Args:
         folder: the preset.

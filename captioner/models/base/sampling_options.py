@@ -1,7 +1,7 @@
 """What writing needs besides a network: checked options, and ids as text."""
 
 from captioner.errors import UserError
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 
@@ -20,12 +20,12 @@ def checked_options(temperature: float, top_k: int, top_p: float) -> dict[str, f
     return {"temperature": float(temperature), "top_k": int(top_k), "top_p": float(top_p)}
 
 
-class Joiner:
+class Detokenizer:
     """Ids to text, piece by piece; a document that ends is closed by a line break."""
 
     def __init__(self, vocabulary: Vocabulary):
         self.vocabulary = vocabulary
-        self.tokeniser = get_tokeniser(vocabulary.tokeniser)
+        self.tokenizer = get_tokenizer(vocabulary.tokenizer)
         self.words: list[str] = []
         self.told = 0  # characters of the document at hand
 
@@ -40,9 +40,9 @@ class Joiner:
         return "".join([*pieces, self._rest()])
 
     def _rest(self) -> str:
-        text = self.tokeniser.detokenise(self.words)
+        text = self.tokenizer.detokenize(self.words)
         rest = text[self.told :]
-        if self.tokeniser.name == "characters":  # each stands for itself
+        if self.tokenizer.name == "characters":  # each stands for itself
             self.words, self.told = [], 0
         else:
             self.told = len(text)

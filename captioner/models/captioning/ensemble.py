@@ -10,7 +10,7 @@ from keras import ops
 from captioner.encoders.base import Encoder
 from captioner.encoders.fingerprint import same_weights
 from captioner.errors import UserError
-from captioner.models.base.compatibility import require_same_words
+from captioner.models.base.compatibility import require_same_vocabulary
 from captioner.models.captioning.image_captioner import ImageCaptioner, encode_with
 
 
@@ -24,7 +24,7 @@ class Ensemble(ImageCaptioner):
     section 4.3.4, and most of translation do the same.)
 
     Everything else is as for one captioner: search, sampling, scores, a language model. How captions are searched for,
-    and where attention looked, is the first one's. Encoders with the same frozen trunk run once an image.
+    and where attention looked, is the first one's. Encoders with the same frozen backbone run once an image.
 
     Args:
         members: captioners.
@@ -35,7 +35,7 @@ class Ensemble(ImageCaptioner):
     Example:
 
         both = Ensemble.from_presets(["runs/one", "runs/two"])
-        both.caption("photo.jpg", beam_size=5)
+        both.caption("photo.jpg", num_beams=5)
     """
 
     def __init__(self, members: Sequence[ImageCaptioner], names: Sequence[str] = ()):
@@ -47,8 +47,10 @@ class Ensemble(ImageCaptioner):
         self.settings, self.vocabulary, self.metadata = first.settings, first.vocabulary, first.metadata
         self.encoder = first.encoder
         self.encoders, sources = _distinct([member.encoder for member in self.members])
-        self.see = EnsembleSight(
-            [member.see for member in self.members], sources, [encoder.trunk_shape for encoder in self.encoders]
+        self.image_encoder = EnsembleSight(
+            [member.image_encoder for member in self.members],
+            sources,
+            [encoder.backbone_shape for encoder in self.encoders],
         )
         self.decoder = EnsembleDecoder([member.decoder for member in self.members])
         self.fusion = None
@@ -59,7 +61,7 @@ class Ensemble(ImageCaptioner):
         """Loads presets. Arguments and errors are those of `ImageCaptioner.from_preset`."""
         return cls([ImageCaptioner.from_preset(folder, encoder_weights) for folder in folders], folders)
 
-    def save_preset(self, *_, **__):
+    def save_to_preset(self, *_, **__):
         raise UserError("An ensemble is several presets and has none of its own. Save its members.")
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
@@ -71,11 +73,11 @@ class EnsembleSight(keras.layers.Layer):
 
     Args:
         tops: for each captioner the trained top of its encoder.
-        sources: for each captioner the number of the trunk that it sees through.
-        shapes: of each trunk's output.
+        sources: for each captioner the number of the backbone that it sees through.
+        shapes: of each backbone's output.
 
     Call arguments:
-        image: what `join_features` made of the trunks' outputs.
+        image: what `join_features` made of the backbones' outputs.
 
     Returns:
         a memory `(B, P, D)` of each captioner.
@@ -145,14 +147,14 @@ class EnsembleDecoder(keras.layers.Layer):
 
 
 def join_features(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """What several trunks say of N images, as one array; that of a single one as it is."""
+    """What several backbones say of N images, as one array; that of a single one as it is."""
     if len(parts) == 1:
         return parts[0]
     return np.concatenate([np.reshape(part, (len(part), -1)) for part in parts], axis=1)
 
 
 def _check(first: ImageCaptioner, other: ImageCaptioner, name: str, other_name: str) -> None:
-    require_same_words(first.vocabulary, other.vocabulary, name, other_name)
+    require_same_vocabulary(first.vocabulary, other.vocabulary, name, other_name)
     if other.encoder.spec != first.encoder.spec:
         raise UserError(
             f"{other_name} wants images as {other.encoder.spec}, {name} as {first.encoder.spec}: only models that are "
@@ -161,13 +163,13 @@ def _check(first: ImageCaptioner, other: ImageCaptioner, name: str, other_name: 
 
 
 def _distinct(encoders: Sequence[Encoder]) -> tuple[list[Encoder], list[int]]:
-    """Encoders with different trunks, and for each of all encoders the place of the one whose trunk it shares."""
+    """Encoders with different backbones, and for each of all encoders the place of the one whose backbone it shares."""
     found: list[Encoder] = []
     places = []
     for encoder in encoders:
-        same = [place for place, other in enumerate(found) if _same_trunk(encoder, other)]
+        same = [place for place, other in enumerate(found) if _same_backbone(encoder, other)]
         if same:
-            encoder.trunk = found[same[0]].trunk  # its own copy can go
+            encoder.backbone = found[same[0]].backbone  # its own copy can go
             places.append(same[0])
         else:
             places.append(len(found))
@@ -175,6 +177,6 @@ def _distinct(encoders: Sequence[Encoder]) -> tuple[list[Encoder], list[int]]:
     return found, places
 
 
-def _same_trunk(one: Encoder, other: Encoder) -> bool:
+def _same_backbone(one: Encoder, other: Encoder) -> bool:
     first, second = one.identity(), other.identity()
     return same_weights(first.pop("weights"), second.pop("weights")) and first == second

@@ -11,7 +11,7 @@ from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
 from captioner.models.captioning.sampling import Sampling, keys_of
 from captioner.models.captioning.search_constraints import rules_of, width_of
 from captioner.settings import SearchSettings
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 
@@ -20,7 +20,7 @@ class Caption:
     """A sentence about an image.
 
     text: the sentence.
-    words: its words, as the tokeniser counts them.
+    words: its words, as the tokenizer counts them.
     score: mean log-probability a word, the end word included, in nats; 0 would be certainty.
     attention: `(words, P)`, where the decoder looked before each word, if it looks and if that was asked for.
     """
@@ -35,7 +35,7 @@ def write_captions(
     captioner,
     features: np.ndarray,
     *,
-    beam_size: int | None,
+    num_beams: int | None,
     candidates: int,
     attention: bool,
     batch_size: int,
@@ -44,31 +44,31 @@ def write_captions(
     keys: Sequence[bytes] | None,
 ) -> list[list[Caption]]:
     """See `ImageCaptioner.caption_features`; `captioner` is one."""
-    write = _writer(captioner, features, beam_size, candidates, batch_size, search, sampling, keys)
+    write = _writer(captioner, features, num_beams, candidates, batch_size, search, sampling, keys)
     captions = []
     for start in range(0, len(features), batch_size):
         batch = np.asarray(features[start : start + batch_size], "float32")
-        found = write(fill_up(batch, batch_size), slice(start, start + batch_size))
+        found = write(pad_batch(batch, batch_size), slice(start, start + batch_size))
         found = {name: values[: len(batch), :candidates] for name, values in found.items()}
         looked = _attention(captioner, batch, found["words"], batch_size) if attention else None
         for row in range(len(batch)):
             captions.append(_captions_of(captioner.vocabulary, found, row, None if looked is None else looked[row]))
             if not captions[-1]:
                 raise UserError(
-                    f"There is no caption of {search.minimum_words} to {search.max_words} words that keeps to all that "
+                    f"There is no caption of {search.min_words} to {search.max_words} words that keeps to all that "
                     "is asked of it. Ask for less."
                 )
     return captions
 
 
-def _writer(captioner, features, beam_size, candidates, batch_size, search, sampling, keys) -> Callable:
+def _writer(captioner, features, num_beams, candidates, batch_size, search, sampling, keys) -> Callable:
     """A function from a full batch, and its place among all features, to what a searcher or a sampler finds."""
     rules = rules_of(search, captioner.vocabulary)
     if sampling is None:
-        width = width_of(search, beam_size)
+        width = width_of(search, num_beams)
         if not 1 <= candidates <= width:
             raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
-        diverse = (search.groups, search.diversity if search.groups > 1 else 0.0)
+        diverse = (search.num_beam_groups, search.diversity_penalty if search.num_beam_groups > 1 else 0.0)
         options = (width, search.max_words, search.length_penalty, captioner.fusion, *diverse, rules)
         searcher = captioner.compiled(CaptionSearcher, batch_size, *options)
         return lambda batch, place: searcher.predict_on_batch(batch)
@@ -82,7 +82,7 @@ def _writer(captioner, features, beam_size, candidates, batch_size, search, samp
     noise = sampling.noise(keys_of(features) if keys is None else keys, candidates, search.max_words)
     options = (*sampling.narrowing, False, captioner.fusion, rules)
     sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), *options)
-    return lambda batch, place: sampler.predict_on_batch({"image": batch, "noise": fill_up(noise[place], batch_size)})
+    return lambda batch, place: sampler.predict_on_batch({"image": batch, "noise": pad_batch(noise[place], batch_size)})
 
 
 def _attention(captioner, features, words, batch_size):
@@ -100,7 +100,7 @@ def _captions_of(vocabulary: Vocabulary, found, row: int, looked) -> list[Captio
         words = vocabulary.decode(found["words"][row, index, :length])
         captions.append(
             Caption(
-                text=get_tokeniser(vocabulary.tokeniser).detokenise(words),
+                text=get_tokenizer(vocabulary.tokenizer).detokenize(words),
                 words=tuple(words),
                 score=total / (length + ended),
                 attention=None if looked is None else looked[index, :length],
@@ -109,7 +109,7 @@ def _captions_of(vocabulary: Vocabulary, found, row: int, looked) -> list[Captio
     return captions
 
 
-def fill_up(values: np.ndarray, rows: int) -> np.ndarray:
+def pad_batch(values: np.ndarray, rows: int) -> np.ndarray:
     """Repeats the last row until there are `rows`."""
     if len(values) == rows:
         return values

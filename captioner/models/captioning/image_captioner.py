@@ -9,9 +9,9 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.images.clips import load_pixels
 from captioner.images.decode import ImageLimits
-from captioner.models.base.compatibility import require_same_trunk
+from captioner.models.base.compatibility import require_same_backbone
 from captioner.models.captioning.build import build_captioner_parts
-from captioner.models.captioning.generation import Caption, fill_up, write_captions
+from captioner.models.captioning.generation import Caption, pad_batch, write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
 from captioner.models.captioning.sampling import Sampling, keys_of
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given
@@ -22,7 +22,7 @@ from captioner.presets.weights import load_checked_weights
 from captioner.settings import CaptionerSettings, SearchSettings
 from captioner.text.vocabulary import Vocabulary
 
-__all__ = ["Caption", "ImageCaptioner", "encode_with", "fill_up"]
+__all__ = ["Caption", "ImageCaptioner", "encode_with", "pad_batch"]
 
 
 class ImageCaptioner:
@@ -31,13 +31,13 @@ class ImageCaptioner:
     Args:
         settings: how the parts were built; saved in the preset.
         vocabulary: the words, in id order.
-        encoder_weights: file with the weights of the encoder's frozen trunk; `keras.applications` fetches them where
+        encoder_weights: file with the weights of the encoder's frozen backbone; `keras.applications` fetches them where
             it is not given.
 
     Example:
 
         captioner = ImageCaptioner.from_preset("runs/flickr8k")
-        captioner.caption("photo.jpg", beam_size=5)     # [Caption(text=..., score=...)]
+        captioner.caption("photo.jpg", num_beams=5)     # [Caption(text=..., score=...)]
     """
 
     def __init__(
@@ -51,19 +51,19 @@ class ImageCaptioner:
         self.metadata: dict[str, Any] = {}
         self.encoder, self.decoder = build_captioner_parts(settings, len(vocabulary), encoder_weights)
         self.encoders = [self.encoder]  # whose features `caption_features` takes
-        self.see = self.encoder.top
-        self.network = CaptionNetwork(self.see, self.decoder, name="captioner")
+        self.image_encoder = self.encoder.head
+        self.network = CaptionNetwork(self.image_encoder, self.decoder, name="captioner")
         self.fusion: ShallowFusion | None = None
         self._compiled: dict[tuple, Any] = {}
         self._build()
 
     def _build(self):
-        image = np.zeros((1, *self.encoder.trunk_shape), "float32")
+        image = np.zeros((1, *self.encoder.backbone_shape), "float32")
         self.network({"image": image, "words": np.ones((1, 1, 2), "int32")})
 
     @classmethod
     def from_preset(cls, folder: str | Path, encoder_weights: str | Path | None = None):
-        """Loads a model that `captioner train` or `save_preset` wrote.
+        """Loads a model that `captioner train` or `save_to_preset` wrote.
 
         Args:
             folder: the preset, or the name of a model that is installed with the package, such as "flickr8k".
@@ -80,10 +80,10 @@ class ImageCaptioner:
         load_checked_weights(captioner.network, preset.weights)
         captioner.metadata = preset.metadata
         name = preset.settings.encoder.name
-        require_same_trunk(folder, preset.metadata, captioner.encoder, name, encoder_weights, "write nonsense")
+        require_same_backbone(folder, preset.metadata, captioner.encoder, name, encoder_weights, "write nonsense")
         return captioner
 
-    def save_preset(
+    def save_to_preset(
         self, folder: str | Path, metadata: dict[str, Any] | None = None, half_precision: bool = False
     ) -> None:
         """Writes the model as a folder that is all one needs to caption images.
@@ -113,12 +113,12 @@ class ImageCaptioner:
         write_preset(Path(folder), self.settings, self.vocabulary, save_weights, {**facts, **(metadata or {})})
 
     def _save_weights(self, path: Path) -> None:
-        # A network that was compiled would save its optimiser as well, which is twice the size of the weights.
-        bare = CaptionNetwork(self.encoder.top, self.decoder)
+        # A network that was compiled would save its optimizer as well, which is twice the size of the weights.
+        bare = CaptionNetwork(self.encoder.head, self.decoder)
         bare.built = True
         bare.save_weights(path)
 
-    def mix_in(self, language, weight: float = 0.3) -> None:
+    def set_language_model(self, language, weight: float = 0.3) -> None:
         """Lets a language model have a say in all searches to come; the scores of captions are then mixed ones, too.
 
         Args:
@@ -134,7 +134,7 @@ class ImageCaptioner:
         self,
         images,
         *,
-        beam_size: int | None = None,
+        num_beams: int | None = None,
         candidates: int = 1,
         attention: bool = False,
         batch_size: int = 16,
@@ -147,8 +147,8 @@ class ImageCaptioner:
         Args:
             images: a path, bytes, a Pillow image or a uint8 array `(H, W, 3)`, or a list of such; for a model of clips
                 also an animated GIF, a folder of frames, or an array `(T, H, W, 3)`.
-            beam_size: beams of the search; the preset's own setting by default.
-            candidates: captions an image, at most `beam_size`, or any number of drawn ones.
+            num_beams: beams of the search; the preset's own setting by default.
+            candidates: captions an image, at most `num_beams`, or any number of drawn ones.
             attention: also tell where the decoder looked.
             batch_size: images at once.
             search: how captions are searched for and what they keep to; the preset's own settings by default.
@@ -165,8 +165,8 @@ class ImageCaptioner:
 
         Example:
 
-            search = SearchSettings(groups=5, must=("dog",), no_repeat_ngram=2)
-            captioner.caption("photo.jpg", beam_size=5, candidates=5, search=search)
+            search = SearchSettings(num_beam_groups=5, force_words=("dog",), no_repeat_ngram_size=2)
+            captioner.caption("photo.jpg", num_beams=5, candidates=5, search=search)
             captioner.caption("photo.jpg", candidates=3, sampling=Sampling(temperature=0.7, seed=1))
         """
         several = isinstance(images, (list, tuple))
@@ -178,7 +178,7 @@ class ImageCaptioner:
             pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
             features = self.encode(pixels, batch_size)
             captions += self.caption_features(
-                features, beam_size=beam_size, candidates=candidates, attention=attention, batch_size=batch_size,
+                features, num_beams=num_beams, candidates=candidates, attention=attention, batch_size=batch_size,
                 search=search, sampling=sampling, keys=keys_of(pixels) if sampling else None,
             )  # fmt: skip
         return captions if several else captions[0]
@@ -191,7 +191,7 @@ class ImageCaptioner:
         self,
         features: np.ndarray,
         *,
-        beam_size: int | None = None,
+        num_beams: int | None = None,
         candidates: int = 1,
         attention: bool = False,
         batch_size: int = 16,
@@ -199,7 +199,7 @@ class ImageCaptioner:
         sampling: Sampling | None = None,
         keys: Sequence[bytes] | None = None,
     ) -> list[list[Caption]]:
-        """Captions from the frozen trunk's features (or pixels, where the whole encoder is trained) `(N, ...)`.
+        """Captions from the frozen backbone's features (or pixels, where the whole encoder is trained) `(N, ...)`.
 
         Batches are filled up to their full size, so that one compiled search serves all and the same image gets the
         same caption wherever it stands.
@@ -208,7 +208,7 @@ class ImageCaptioner:
             keys: for sampling, what stands for each image in its noise, such as its name; its features by default.
         """
         return write_captions(
-            self, features, beam_size=beam_size, candidates=candidates, attention=attention, batch_size=batch_size,
+            self, features, num_beams=num_beams, candidates=candidates, attention=attention, batch_size=batch_size,
             search=search or self.settings.search, sampling=sampling, keys=keys,
         )  # fmt: skip
 
@@ -275,20 +275,20 @@ class ImageCaptioner:
         """
         key = (kind, shape, *options)
         if key not in self._compiled:
-            self._compiled[key] = kind(self.see, self.decoder, *options)
+            self._compiled[key] = kind(self.image_encoder, self.decoder, *options)
             self._compiled[key].compile(jit_compile=True)
         return self._compiled[key]
 
     def read(self, features: np.ndarray, words: np.ndarray, batch_size: int, kind=CaptionReader):
         """What a `CaptionReader`, or another of its kind, tells of word ids `(N, C, T)`, N at most `batch_size`."""
-        inputs = {"image": fill_up(features, batch_size), "words": fill_up(words, batch_size)}
+        inputs = {"image": pad_batch(features, batch_size), "words": pad_batch(words, batch_size)}
         reader = self.compiled(kind, inputs["words"].shape)
         return {name: values[: len(features)] for name, values in reader.predict_on_batch(inputs).items()}
 
 
 def encode_with(encoder, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-    """What an encoder's frozen trunk says of pixels `(N, H, W, 3)`; the pixels themselves if it has none."""
+    """What an encoder's frozen backbone says of pixels `(N, H, W, 3)`; the pixels themselves if it has none."""
     if not encoder.cacheable:
         return pixels
     rows = len(pixels)
-    return np.asarray(encoder.trunk.predict(fill_up(pixels, batch_size or rows)))[:rows]
+    return np.asarray(encoder.backbone.predict(pad_batch(pixels, batch_size or rows)))[:rows]

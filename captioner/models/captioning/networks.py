@@ -2,7 +2,7 @@
 
 `CaptionNetwork` learns, `CaptionSearcher` and `CaptionSampler` write, and `CaptionReader` reads given captions. All
 call the same decode step. `image` is what the trainable part of the encoder takes: cached features of the frozen
-trunk, or pixels where the whole encoder is trained.
+backbone, or pixels where the whole encoder is trained.
 
 Letters: B images, C captions of each, K beams, T words, P places, V vocabulary.
 """
@@ -13,7 +13,7 @@ from keras import ops
 from captioner.decoding.beam import beam_search
 from captioner.decoding.rules import FREE
 from captioner.decoding.sample import sample
-from captioner.decoding.scheduled_sampling import with_own_words
+from captioner.decoding.scheduled_sampling import mix_sampled_tokens
 from captioner.text.vocabulary import Vocabulary
 
 PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
@@ -24,8 +24,8 @@ class CaptionNetwork(keras.Model):
     """Teacher forcing: scores of each next word of given captions.
 
     Args:
-        see: layer. `image` to memory `(B, P, D)`. One with `look` and `learn_where` (`GlimpseCore`) chooses by chance
-            what it sees while it learns, and is rewarded with the mean log-probability of the image's words.
+        image_encoder: layer. `image` to memory `(B, P, D)`. One with `look` and `learn_where` (`GlimpseCore`) chooses
+            by chance what it sees while it learns, and is rewarded with the mean log-probability of the image's words.
         decoder: any decoder.
         attention_penalty: float, lambda. Weight of the doubly stochastic regulariser
             `lambda mean_p (1 - sum_t a_tp)^2`, which asks the decoder to look at every place about equally often in
@@ -38,15 +38,15 @@ class CaptionNetwork(keras.Model):
         inputs: `{"image": (B, ...), "words": int (B, C, T)}`, while training also `"targets" int (B, C, T)` for
             decoders that learn from more than cross-entropy. For scheduled sampling while training also
             `"own" bool (B, C, T)`, where the decoder reads its own word, and `"chance" (B, C, T)`, uniform in [0, 1);
-            see `with_own_words`.
+            see `mix_sampled_tokens`.
 
     Returns:
         logits `(B, C, T, V)`.
     """
 
-    def __init__(self, see, decoder, attention_penalty=0.0, noisy=True, likeliest=False, **kwargs):
+    def __init__(self, image_encoder, decoder, attention_penalty=0.0, noisy=True, likeliest=False, **kwargs):
         super().__init__(**kwargs)
-        self.see = see
+        self.image_encoder = image_encoder
         self.decoder = decoder
         self.attention_penalty = attention_penalty
         self.noisy = noisy
@@ -55,10 +55,10 @@ class CaptionNetwork(keras.Model):
     def call(self, inputs, training=False):
         noisy = bool(training and self.noisy)
         image, chances = ops.cast(inputs["image"], "float32"), None
-        if noisy and hasattr(self.see, "look"):  # it chooses by chance what it sees, and learns from what comes of it
-            memory, chances = self.see.look(image, training=True)
+        if noisy and hasattr(self.image_encoder, "look"):  # chosen by chance, and rewarded
+            memory, chances = self.image_encoder.look(image, training=True)
         else:
-            memory = self.see(image, training=noisy)
+            memory = self.image_encoder(image, training=noisy)
         images, captions, length = inputs["words"].shape
         words = ops.reshape(inputs["words"], (images * captions, length))
         if training and "own" in inputs:
@@ -82,14 +82,14 @@ class CaptionNetwork(keras.Model):
                 per_image = ops.reshape(log_probabilities_of(targets, logits) * real, (images, captions * length))
                 count = ops.sum(ops.reshape(real, (images, captions * length)), axis=1)
                 reward = ops.sum(per_image, axis=1) / ops.maximum(count, 1.0)  # mean log-probability a word
-                self.add_loss(self.see.learn_where(chances, reward, ops.cast(count > 0, reward.dtype)))
+                self.add_loss(self.image_encoder.learn_where(chances, reward, ops.cast(count > 0, reward.dtype)))
         return ops.reshape(logits, (images, captions, length, logits.shape[-1]))
 
     def own_words(self, words, memory, inputs):
         """Input words `(R, T)`, some of them the decoder's own: it writes as it does in use, without dropout."""
         memory = ops.stop_gradient(memory)
         never_before_a_word = (PAD, START, END)
-        return with_own_words(
+        return mix_sampled_tokens(
             step_of(self.decoder, memory),
             self.decoder.start(memory, captions=words.shape[0] // memory.shape[0]),
             words,
@@ -102,15 +102,15 @@ class CaptionNetwork(keras.Model):
 
 
 class CaptionSearcher(keras.Model):
-    """Free running: the best captions of each image, by beam search (greedy where `beam_size` is 1).
+    """Free running: the best captions of each image, by beam search (greedy where `num_beams` is 1).
 
     Args:
-        see, decoder: as in `CaptionNetwork`.
-        beam_size: int, K.
+        image_encoder, decoder: as in `CaptionNetwork`.
+        num_beams: int, K.
         max_words: int, T.
         length_penalty: float. See `beam_search`.
         fusion: `ShallowFusion` with a language model, or None.
-        groups, diversity, rules: see `beam_search`.
+        num_beam_groups, diversity_penalty, rules: see `beam_search`.
 
     Call arguments:
         image: `(B, ...)`; B must be known when it is traced.
@@ -121,26 +121,26 @@ class CaptionSearcher(keras.Model):
 
     def __init__(
         self,
-        see,
+        image_encoder,
         decoder,
-        beam_size,
+        num_beams,
         max_words,
         length_penalty,
         fusion=None,
-        groups=1,
-        diversity=0.0,
+        num_beam_groups=1,
+        diversity_penalty=0.0,
         rules=FREE,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.see = see
+        self.image_encoder = image_encoder
         self.decoder = decoder
         self.fusion = fusion
-        self.beam_size = beam_size
-        self.rows_an_image = beam_size * rules.banks
+        self.num_beams = num_beams
+        self.rows_an_image = num_beams * rules.banks
         self.options = {
-            "width": beam_size, "max_words": max_words, "length_penalty": length_penalty, "groups": groups,
-            "diversity": diversity, "rules": rules,
+            "width": num_beams, "max_words": max_words, "length_penalty": length_penalty, "num_beam_groups":
+            num_beam_groups, "diversity_penalty": diversity_penalty, "rules": rules,
         }  # fmt: skip
 
     def call(self, image):
@@ -149,7 +149,7 @@ class CaptionSearcher(keras.Model):
                 f"{type(self).__name__} searches for a number of images that is known when it is traced, but received "
                 f"the shape {tuple(image.shape)}. Give whole batches of one size, as `predict_on_batch` does."
             )
-        memory = self.see(ops.cast(image, "float32"))
+        memory = self.image_encoder(ops.cast(image, "float32"))
         step = step_of(self.decoder, memory)
         state = self.decoder.start(memory, captions=self.rows_an_image)
         if self.fusion is not None:
@@ -171,15 +171,15 @@ class CaptionReader(keras.Model):
         `(B, C, T, ...)`.
     """
 
-    def __init__(self, see, decoder, **kwargs):
+    def __init__(self, image_encoder, decoder, **kwargs):
         super().__init__(**kwargs)
-        self.see = see
+        self.image_encoder = image_encoder
         self.decoder = decoder
 
     def call(self, inputs):
         images, captions, length = inputs["words"].shape
         words = ops.reshape(inputs["words"], (images * captions, length))
-        logits, extras = self.decoder(words[:, :-1], self.see(ops.cast(inputs["image"], "float32")))
+        logits, extras = self.decoder(words[:, :-1], self.image_encoder(ops.cast(inputs["image"], "float32")))
         targets = words[:, 1:]
         chosen = log_probabilities_of(targets, logits)
         read = {"log_probabilities": ops.where(targets == PAD, 0.0, chosen), **extras}
@@ -190,7 +190,7 @@ class CaptionSampler(keras.Model):
     """Free running by chance: captions drawn from the decoder's distribution.
 
     Args:
-        see, decoder: as in `CaptionNetwork`.
+        image_encoder, decoder: as in `CaptionNetwork`.
         temperature, top_k, top_p: see `sample`.
         greedy: bool. Write the greedy caption of each image as well, as the last of its captions: one loop serves both.
         fusion: `ShallowFusion` with a language model, or None.
@@ -206,10 +206,19 @@ class CaptionSampler(keras.Model):
     """
 
     def __init__(
-        self, see, decoder, temperature=1.0, top_k=0, top_p=1.0, greedy=False, fusion=None, rules=FREE, **kwargs
+        self,
+        image_encoder,
+        decoder,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        greedy=False,
+        fusion=None,
+        rules=FREE,
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.see = see
+        self.image_encoder = image_encoder
         self.decoder = decoder
         self.greedy = greedy
         self.fusion = fusion
@@ -221,7 +230,7 @@ class CaptionSampler(keras.Model):
             noise = ops.pad(noise, [[0, 0], [0, 1], [0, 0]])
             greedy = ops.arange(noise.shape[0] * noise.shape[1]) % noise.shape[1] == noise.shape[1] - 1
         images, captions, length = noise.shape
-        memory = self.see(ops.cast(inputs["image"], "float32"))
+        memory = self.image_encoder(ops.cast(inputs["image"], "float32"))
         step, state = step_of(self.decoder, memory), self.decoder.start(memory, captions=captions)
         if self.fusion is not None:
             step, state = self.fusion.mix(step, state, rows=images * captions)

@@ -7,15 +7,15 @@ import numpy as np
 from keras import ops
 
 from captioner.models.captioning.scoring import encoded, room
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 
-class CaptionImaginer(keras.Model):
+class ReconstructionReader(keras.Model):
     """Images as the decoder sees them, and as it imagines them from captions alone.
 
     Args:
-        see: layer. `image` to memory `(B, P, D)`.
+        image_encoder: layer. `image` to memory `(B, P, D)`.
         decoder: one with `imagine`, such as `RecurrentVisualDecoder`.
 
     Call arguments:
@@ -25,14 +25,14 @@ class CaptionImaginer(keras.Model):
         dictionary `seen (B, D)` and `imagined (B, C, T, D)`, after each word.
     """
 
-    def __init__(self, see, decoder, **kwargs):
+    def __init__(self, image_encoder, decoder, **kwargs):
         super().__init__(**kwargs)
-        self.see = see
+        self.image_encoder = image_encoder
         self.decoder = decoder
 
     def call(self, inputs):
         images, captions, length = inputs["words"].shape
-        memory = self.see(ops.cast(inputs["image"], "float32"))
+        memory = self.image_encoder(ops.cast(inputs["image"], "float32"))
         imagined = self.decoder.imagine(ops.reshape(inputs["words"], (images * captions, length)))
         return {
             "seen": self.decoder.prepare(memory)["seen"],
@@ -58,8 +58,8 @@ def images_and_captions(
     Returns:
         `(N, D)` and `(M, D)`, the M captions in the order of their images.
     """
-    tokenise = get_tokeniser(captioner.vocabulary.tokeniser).tokenise
-    words = [[tokenise(text) for text in given] for given in captions]
+    tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
+    words = [[tokenize(text) for text in given] for given in captions]
     width = max(map(len, words))
     length = room(max(len(each) for given in words for each in given))
     ids = np.full((len(words), width, length), Vocabulary.pad_id, "int32")
@@ -69,7 +69,7 @@ def images_and_captions(
     batch_size = min(batch_size, len(words))
     for start in range(0, len(words), batch_size):
         chunk = np.asarray(features[start : start + batch_size], "float32")
-        read = captioner.read(chunk, ids[start : start + batch_size], batch_size, CaptionImaginer)
+        read = captioner.read(chunk, ids[start : start + batch_size], batch_size, ReconstructionReader)
         seen.append(read["seen"])
         for values, given in zip(read["imagined"], words[start : start + batch_size], strict=True):
             # Where the last word has been read; the start word is at 0.

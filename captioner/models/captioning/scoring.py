@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 LONGEST = 250  # words of a caption; the network that reads is unrolled over them
@@ -19,7 +19,7 @@ class ScoredCaption:
     """How likely a caption is for its image.
 
     text: as it was given.
-    words: its words, as the tokeniser counts them.
+    words: its words, as the tokenizer counts them.
     log_probabilities: `(words + 1,)`, of each word given the image and the words before it, in nats; the end's comes
         last.
     unknown: those of its words that the model does not know. They count as `<unk>`.
@@ -60,7 +60,7 @@ def score_given(
 
     Args:
         captioner: an `ImageCaptioner`.
-        features: `(N, ...)`, of the frozen trunk (or pixels, where the whole encoder is trained).
+        features: `(N, ...)`, of the frozen backbone (or pixels, where the whole encoder is trained).
         captions: of each of the N images, any number.
         batch_size: images read at once.
         width: captions of an image that are read together; by default as many as any image has, at most 5.
@@ -68,8 +68,8 @@ def score_given(
     Raises:
         UserError: a caption is too long.
     """
-    tokenise = get_tokeniser(captioner.vocabulary.tokeniser).tokenise
-    words = [[tuple(tokenise(text)) for text in given] for given in captions]
+    tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
+    words = [[tuple(tokenize(text)) for text in given] for given in captions]
     read = read_words(captioner, features, words, batch_size, width)
     return [
         [_scored(captioner.vocabulary, *one) for one in zip(given, said, values, strict=True)]
@@ -141,8 +141,8 @@ def likelihoods(
     Raises:
         UserError: a caption is too long.
     """
-    tokenise = get_tokeniser(captioner.vocabulary.tokeniser).tokenise
-    words = [tokenise(text) for text in captions]
+    tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
+    words = [tokenize(text) for text in captions]
     by_length = sorted(range(len(words)), key=lambda number: len(words[number]))
     images_at_once, captions_at_once = min(images_at_once, len(features)), min(captions_at_once, len(words))
     sums, done = np.empty((len(features), len(words))), 0

@@ -3,21 +3,21 @@
 from captioner.decoding.rules import MOST_BANKS, Phrase, Rules
 from captioner.errors import UserError, nearest
 from captioner.settings import SearchSettings
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import SPECIALS, Vocabulary
 
 
-def width_of(search: SearchSettings, beam_size: int | None = None) -> int:
+def width_of(search: SearchSettings, num_beams: int | None = None) -> int:
     """The beams of a search.
 
     Raises:
         UserError: the groups cannot share them.
     """
-    width = max(beam_size or search.beam_size, 1)
-    if width % search.groups:
+    width = max(num_beams or search.num_beams, 1)
+    if width % search.num_beam_groups:
         raise UserError(
-            f"{width} beams cannot be shared out to {search.groups} groups evenly. Give a number of beams that is a "
-            f"multiple of {search.groups}."
+            f"{width} beams cannot be shared out to {search.num_beam_groups} groups evenly. Give a number of beams "
+            f"that is a multiple of {search.num_beam_groups}."
         )
     return width
 
@@ -28,13 +28,13 @@ def rules_of(search: SearchSettings, vocabulary: Vocabulary) -> Rules:
     Raises:
         UserError: a word is not in the vocabulary, or no caption can keep to all of it.
     """
-    if search.minimum_words > search.max_words:
+    if search.min_words > search.max_words:
         raise UserError(
-            f"A caption cannot have at least {search.minimum_words} and at most {search.max_words} words. Lower the "
+            f"A caption cannot have at least {search.min_words} and at most {search.max_words} words. Lower the "
             "one or raise the other."
         )
-    never, always = (_phrases(texts, vocabulary) for texts in (search.must_not, search.must))
-    rules = Rules(search.minimum_words, search.no_repeat_ngram, tuple(never), tuple(always))
+    never, always = (_phrases(texts, vocabulary) for texts in (search.bad_words, search.force_words))
+    rules = Rules(search.min_words, search.no_repeat_ngram_size, tuple(never), tuple(always))
     if rules.banks > MOST_BANKS:
         raise UserError(
             f"{', '.join(always.values())} are too many words that must occur: three words can be asked for, a phrase "
@@ -49,10 +49,10 @@ def rules_of(search: SearchSettings, vocabulary: Vocabulary) -> Rules:
         for unwanted, other in never.items():
             if _holds(phrase, unwanted):
                 raise UserError(f"{text} must occur and {other} must not: no caption can do both. Leave one out.")
-        if rules.no_repeat_ngram and _repeats(phrase, rules.no_repeat_ngram):
+        if rules.no_repeat_ngram_size and _repeats(phrase, rules.no_repeat_ngram_size):
             raise UserError(
-                f"{text} must occur, but repeats {_count(rules.no_repeat_ngram)}, which no caption may: "
-                "no_repeat_ngram forbids it. Leave one out."
+                f"{text} must occur, but repeats {_count(rules.no_repeat_ngram_size)}, which no caption may: "
+                "no_repeat_ngram_size forbids it. Leave one out."
             )
     return rules
 
@@ -61,7 +61,7 @@ def _phrases(texts, vocabulary: Vocabulary) -> dict[Phrase, str]:
     """Ids of each phrase, and how it is called in messages."""
     found = {}
     for text in texts:
-        words = get_tokeniser(vocabulary.tokeniser).tokenise(text)
+        words = get_tokenizer(vocabulary.tokenizer).tokenize(text)
         if not words:
             raise UserError(f"{text!r} has no word in it that could occur in a caption, or not.")
         ids = vocabulary.encode_words(words)

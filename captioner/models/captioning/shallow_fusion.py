@@ -14,10 +14,10 @@ def ids_by_name(words: Vocabulary, theirs: Vocabulary) -> np.ndarray:
     Raises:
         UserError: the two count words in different ways, or share none.
     """
-    if words.tokeniser != theirs.tokeniser:
+    if words.tokenizer != theirs.tokenizer:
         raise UserError(
-            f"The captioner's words are made by the tokeniser {words.tokeniser}, the language model's by "
-            f"{theirs.tokeniser}. Train a language model with --set text.tokeniser={words.tokeniser}."
+            f"The captioner's words are made by the tokenizer {words.tokenizer}, the language model's by "
+            f"{theirs.tokenizer}. Train a language model with --set text.tokenizer={words.tokenizer}."
         )
     known = theirs.encode_words(words.words[len(SPECIALS) :])
     ids = np.array([*range(len(SPECIALS)), *known], "int32")

@@ -58,7 +58,7 @@ class GlimpseModel:
 
     @classmethod
     def from_preset(cls, folder: str | Path) -> "GlimpseModel":
-        """Loads a model that `captioner train` or `save_preset` wrote.
+        """Loads a model that `captioner train` or `save_to_preset` wrote.
 
         Raises:
             UserError: a file is missing, damaged, from another preset, or of another kind of model.
@@ -69,7 +69,7 @@ class GlimpseModel:
         model.metadata = preset.metadata
         return model
 
-    def save_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
+    def save_to_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
         """Writes the model as a folder that is all one needs to use it."""
         import captioner
 
@@ -78,11 +78,11 @@ class GlimpseModel:
             "keras": keras.__version__,
             "parameters": int(self.network.count_params()),
         }
-        vocabulary = Vocabulary(self.settings.labels, self.settings.text.tokeniser)
+        vocabulary = Vocabulary(self.settings.labels, self.settings.text.tokenizer)
         write_preset(Path(folder), self.settings, vocabulary, self._save_weights, {**facts, **(metadata or {})})
 
     def _save_weights(self, path: Path) -> None:
-        bare = build_glimpse_network(self.settings.look, len(self.settings.labels))  # without an optimiser
+        bare = build_glimpse_network(self.settings.look, len(self.settings.labels))  # without an optimizer
         size = self.settings.look.image_size
         bare({"image": np.zeros((1, size, size, 3), "uint8"), "label": np.zeros(1, "int32")})
         for own, variable in zip(bare.weights, self.network.weights, strict=True):

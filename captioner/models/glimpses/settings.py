@@ -29,4 +29,4 @@ class GlimpseSettings(Settings):
     kind: Literal["glimpses"] = "glimpses"
     look: LookSettings = LookSettings()
     labels: tuple[str, ...] = ()  # in the order of the network's outputs
-    text: TextSettings = TextSettings(tokeniser="spaces")  # of labels
+    text: TextSettings = TextSettings(tokenizer="spaces")  # of labels

@@ -14,7 +14,7 @@ import numpy as np
 
 
 @contextmanager
-def product_threads(count: int):
+def blas_threads(count: int):
     """Within it products use so many threads. Nothing changes where NumPy was built with another library."""
     control = _control()
     if control is None:

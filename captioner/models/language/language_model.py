@@ -11,13 +11,13 @@ import numpy as np
 from captioner.cells.build import build_cell
 from captioner.cells.window import WindowCell
 from captioner.errors import UserError
-from captioner.models.base.sampling_options import Joiner, checked_options
+from captioner.models.base.sampling_options import Detokenizer, checked_options
 from captioner.models.language.networks import LanguageNetwork, LanguageReader, LanguageWriter
-from captioner.models.language.numpy_lstm import QuickLSTM, QuickWriter
+from captioner.models.language.numpy_lstm import NumpyLSTM, NumpyWriter
 from captioner.presets.folder import read_preset, write_preset
 from captioner.presets.weights import load_checked_weights
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 WRITTEN_AT_ONCE = 32  # words between two looks at what was drawn; a terminal shows them together
@@ -73,7 +73,7 @@ class LanguageModel:
 
     @classmethod
     def from_preset(cls, folder: str | Path):
-        """Loads a model that `captioner language train` or `save_preset` wrote.
+        """Loads a model that `captioner language train` or `save_to_preset` wrote.
 
         Raises:
             UserError: a file is missing, damaged, from another preset, or of another kind of model.
@@ -84,7 +84,7 @@ class LanguageModel:
         model.metadata = preset.metadata
         return model
 
-    def save_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
+    def save_to_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
         """Writes the model as a folder that is all one needs to use it."""
         import keras
 
@@ -133,7 +133,7 @@ class LanguageModel:
         """
         options = checked_options(temperature, top_k, top_p)
         ids = [self.vocabulary.start_id, *self._known_ids(prompt)]
-        text = Joiner(self.vocabulary)
+        text = Detokenizer(self.vocabulary)
         yield text.add(ids[1:])
         random = np.random.default_rng(seed)
         # Everything but the last word is read before; that one is what the writer begins with.
@@ -149,8 +149,8 @@ class LanguageModel:
         if not self.settings.ends:
             closed.add(self.vocabulary.end_id)
         arguments = (self.vocabulary.start_id, self.vocabulary.end_id, tuple(sorted(closed)), tuple(options.items()))
-        if QuickLSTM.fits(self.network):
-            return QuickWriter(self.network, *arguments).after(read).write
+        if NumpyLSTM.fits(self.network):
+            return NumpyWriter(self.network, *arguments).after(read).write
         writer = self._compile(LanguageWriter, chunk, *arguments)
         states = self.network.start(1)
         for word in read:  # a prompt is short, and each length would be compiled by itself
@@ -169,8 +169,8 @@ class LanguageModel:
     def score(self, texts: Sequence[str]) -> list[ScoredText]:
         """How likely texts are; each is read from its beginning."""
         vocabulary = self.vocabulary
-        tokenise = get_tokeniser(vocabulary.tokeniser).tokenise
-        words = [tokenise(text) for text in texts]
+        tokenize = get_tokenizer(vocabulary.tokenizer).tokenize
+        words = [tokenize(text) for text in texts]
         close = [vocabulary.end_id] if self.settings.ends else []
         ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(each), *close], "int32") for each in words]
         read = self.read([(one[:-1], one[1:]) for one in ids])["log_probabilities"]
@@ -222,11 +222,11 @@ class LanguageModel:
         return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]} if parts else {}
 
     def _known_ids(self, prompt: str) -> list[int]:
-        words = get_tokeniser(self.vocabulary.tokeniser).tokenise(prompt)
+        words = get_tokenizer(self.vocabulary.tokenizer).tokenize(prompt)
         ids = self.vocabulary.encode_words(words)
         for word, number in zip(words, ids, strict=True):
             if number == self.vocabulary.unknown_id:
-                kind = "character" if self.vocabulary.tokeniser == "characters" else "word"
+                kind = "character" if self.vocabulary.tokenizer == "characters" else "word"
                 raise UserError(
                     f"The prompt has the {kind} {word!r}, which the model has never seen: it knows "
                     f"{len(self.vocabulary) - 4:,} {kind}s (see vocabulary.txt). Leave it out."

@@ -12,13 +12,13 @@ from keras import ops
 from captioner.cells.lstm import LSTMCell
 from captioner.cells.stack import CellStack
 from captioner.decoding.logits_filters import closed, draw, narrowed
-from captioner.models.language.blas_threads import product_threads
+from captioner.models.language.blas_threads import blas_threads
 
 COLUMNS = 64  # the products have a multiple of so many: then one and two threads give the same bits
 AT_ONCE = 8  # words between two looks at the clock
 
 
-class QuickLSTM:
+class NumpyLSTM:
     """One step of a language model whose cells are LSTMs, with as few and as large products as there can be.
 
     What h_n, the output of layer n, is multiplied with lies side by side: the weights by which it enters layer n again
@@ -82,22 +82,22 @@ class QuickLSTM:
         return below
 
 
-class QuickWriter:
-    """What `LanguageWriter` does, with a `QuickLSTM`; the same arguments, and one row only.
+class NumpyWriter:
+    """What `LanguageWriter` does, with a `NumpyLSTM`; the same arguments, and one row only.
 
     One thread or two, whichever is faster beside whatever else the machine does: the text does not depend on it.
     """
 
     def __init__(self, network, start, end, forbidden, options):
-        self.cells = QuickLSTM(network)
+        self.cells = NumpyLSTM(network)
         self.zeros = [_numbers(state) for state in network.start(1)]
         self.start, self.end, self.options = start, end, dict(options)
         self.closed = closed(network.vocabulary_size, forbidden)
         self.pace = Pace()
 
-    def after(self, words) -> "QuickWriter":
+    def after(self, words) -> "NumpyWriter":
         """Itself, after a document was begun with `words`."""
-        with product_threads(1):
+        with blas_threads(1):
             self.cells.begin(self.zeros)
             for word in words:
                 self.cells.step(word)
@@ -115,7 +115,7 @@ class QuickWriter:
 
     def _write(self, word, noise, threads):
         words, step, added, options = [], self.cells.step, self.closed, self.options
-        with product_threads(threads):
+        with blas_threads(threads):
             for uniform in noise:
                 if word == self.end:
                     self.cells.begin(self.zeros)

@@ -14,7 +14,7 @@ from captioner.models.sequences.clips import read_clip
 from captioner.models.sequences.settings import SequenceSettings
 from captioner.models.sequences.writers import SequenceSearcher
 from captioner.presets.folder import read_preset, write_preset
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 WRITES = ("translate", "describe")  # tasks whose outcome is a sentence
@@ -73,7 +73,7 @@ class SequenceModel:
 
     @classmethod
     def from_preset(cls, folder: str | Path) -> "SequenceModel":
-        """Loads a model that `captioner train` or `save_preset` wrote.
+        """Loads a model that `captioner train` or `save_to_preset` wrote.
 
         Raises:
             UserError: a file is missing, damaged, from another preset, or of another kind of model.
@@ -89,7 +89,7 @@ class SequenceModel:
         model.metadata = preset.metadata
         return model
 
-    def save_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
+    def save_to_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
         """Writes the model as a folder that is all one needs to use it.
 
         Args:
@@ -107,7 +107,7 @@ class SequenceModel:
         write_preset(Path(folder), self.settings, self.vocabulary, self._save_weights, {**facts, **(metadata or {})})
 
     def _save_weights(self, path: Path) -> None:
-        # A network that was compiled would save its optimiser as well; one without holds the same weights.
+        # A network that was compiled would save its optimizer as well; one without holds the same weights.
         bare = self._build_network()
         bare(self._example())
         bare.set_weights(self.network.get_weights())
@@ -116,7 +116,7 @@ class SequenceModel:
     # What goes in.
 
     def words_of(self, text: str) -> list[str]:
-        return get_tokeniser(self.settings.text.tokeniser).tokenise(text)
+        return get_tokenizer(self.settings.text.tokenizer).tokenize(text)
 
     def encode(self, sources: Sequence, length: int | None = None) -> np.ndarray:
         """Sources as the network takes them: word ids `(N, T)`, frames `(N, T, H, W, 3)` or facts `(N, F)`.
@@ -162,13 +162,13 @@ class SequenceModel:
 
     # What comes out.
 
-    def predict(self, sources: Sequence, beam_size: int | None = None, batch_size: int = 64) -> list[Prediction]:
+    def predict(self, sources: Sequence, num_beams: int | None = None, batch_size: int = 64) -> list[Prediction]:
         """Labels or sentences for sources.
 
         Args:
             sources: texts; for `frames` clips, each a folder, a GIF or an array (see `read_clip`); for `describe`
                 facts.
-            beam_size: beams of the search, where a sentence is written; the preset's own setting by default.
+            num_beams: beams of the search, where a sentence is written; the preset's own setting by default.
             batch_size: sources at once.
 
         Raises:
@@ -183,12 +183,12 @@ class SequenceModel:
                 chunk = [read_clip(source, self.settings.frame_size) for source in chunk]
             # What is done once is quicker done at once than compiled first.
             compiled = batch_size if len(sources) > batch_size else None
-            predictions += self._predict(chunk, self.encode(chunk), beam_size, compiled)
+            predictions += self._predict(chunk, self.encode(chunk), num_beams, compiled)
         return predictions
 
-    def _predict(self, sources, encoded, beam_size, batch_size) -> list[Prediction]:
+    def _predict(self, sources, encoded, num_beams, batch_size) -> list[Prediction]:
         if self.settings.task in WRITES:
-            return self._write(encoded, beam_size, batch_size)
+            return self._write(encoded, num_beams, batch_size)
         log_probabilities = log_softmax(self.logits(encoded, batch_size))
         if self.settings.task == "classify":
             lengths = [1] * len(sources)
@@ -207,15 +207,15 @@ class SequenceModel:
         text = " ".join(tagged if self.settings.task == "tag" else labels)
         return Prediction(text, labels, words, float(log_probabilities.max(axis=-1).mean()))
 
-    def _write(self, encoded, beam_size, batch_size) -> list[Prediction]:
+    def _write(self, encoded, num_beams, batch_size) -> list[Prediction]:
         search = self.settings.search
-        width = max(beam_size or search.beam_size, 1)
+        width = max(num_beams or search.num_beams, 1)
         options = (width, search.max_words, search.length_penalty)
         found = self._run(SequenceSearcher, encoded, batch_size, options)
         written = []
         for ids, length, total in zip(found["words"], found["lengths"], found["log_probabilities"], strict=True):
             words = self.vocabulary.decode(ids[0, : length[0]])
-            text = get_tokeniser(self.settings.text.tokeniser).detokenise(words)
+            text = get_tokenizer(self.settings.text.tokenizer).detokenize(words)
             written.append(Prediction(text, (), tuple(words), float(total[0]) / (int(length[0]) + 1)))
         return written
 
@@ -236,7 +236,7 @@ class SequenceModel:
         made = []
         for start in range(0, rows, batch_size):
             chunk = slice(start, start + batch_size)
-            batch = keras.tree.map_structure(lambda values, chunk=chunk: fill_up(values[chunk], batch_size), inputs)
+            batch = keras.tree.map_structure(lambda values, chunk=chunk: pad_batch(values[chunk], batch_size), inputs)
             shapes = tuple(values.shape for values in keras.tree.flatten(batch))
             key = (kind, shapes, *options)
             if key not in self._compiled:
@@ -257,7 +257,7 @@ class Forward(keras.Model):
         return self.network(inputs)
 
 
-def fill_up(values: np.ndarray, rows: int) -> np.ndarray:
+def pad_batch(values: np.ndarray, rows: int) -> np.ndarray:
     """Repeats the last row until there are `rows`."""
     missing = rows - len(values)
     return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values

@@ -31,7 +31,7 @@ class SequenceSettings(Settings):
     labels: tuple[str, ...] = ()  # of tag, classify and frames, in the order of the network's outputs
     facts: tuple[str, ...] = ()  # of describe, in the order of its input's numbers
     frame_size: Annotated[int, Field(ge=8)] = 24  # of frames: pixels each way
-    text: TextSettings = TextSettings(tokeniser="unicode")
+    text: TextSettings = TextSettings(tokenizer="unicode")
     reader: ReaderSettings = ReaderSettings()
     decoder: DecoderSettings = DecoderSettings()  # of translate and describe
     search: BeamSettings = BeamSettings()

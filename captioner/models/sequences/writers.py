@@ -68,9 +68,9 @@ class OneToMany(keras.Model):
         logits, _ = self.decoder.unroll(inputs["words"], state, image, training=training)
         return logits
 
-    def search(self, source, beam_size=1, max_words=20, length_penalty=1.0) -> Searched:
-        """The best sentences for each source, by beam search; greedy where `beam_size` is 1."""
-        image, state = self.begin(source, captions=beam_size)
+    def search(self, source, num_beams=1, max_words=20, length_penalty=1.0) -> Searched:
+        """The best sentences for each source, by beam search; greedy where `num_beams` is 1."""
+        image, state = self.begin(source, captions=num_beams)
 
         def step(words, state):
             features, state, _ = self.decoder.step(self.decoder.read(words), state, image)
@@ -82,7 +82,7 @@ class OneToMany(keras.Model):
             batch_size=source.shape[0],
             start=START,
             end=END,
-            width=beam_size,
+            width=num_beams,
             max_words=max_words,
             length_penalty=length_penalty,
             forbidden=(PAD, UNKNOWN),
@@ -144,7 +144,7 @@ class SequenceSearcher(keras.Model):
 
     Args:
         network: a network that writes.
-        beam_size, max_words, length_penalty: see `beam_search`.
+        num_beams, max_words, length_penalty: see `beam_search`.
 
     Call arguments:
         source: `(B, ...)`; B must be known when it is traced.
@@ -153,10 +153,10 @@ class SequenceSearcher(keras.Model):
         dictionary `words` int `(B, K, T)`, `lengths` int `(B, K)`, `log_probabilities` `(B, K)`, best first.
     """
 
-    def __init__(self, network, beam_size, max_words, length_penalty, **kwargs):
+    def __init__(self, network, num_beams, max_words, length_penalty, **kwargs):
         super().__init__(**kwargs)
         self.network = network
-        self.options = (beam_size, max_words, length_penalty)
+        self.options = (num_beams, max_words, length_penalty)
 
     def call(self, source):
         return self.network.search(source, *self.options)._asdict()

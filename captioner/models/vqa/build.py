@@ -27,7 +27,7 @@ def build_visual_qa(settings: VisualQASettings, vocabulary_size: int, classes: i
     Raises:
         UserError: a name or an option is unknown, or settings contradict each other.
     """
-    if encoder.padded or hasattr(encoder.top, "look"):
+    if encoder.padded or hasattr(encoder.head, "look"):
         raise UserError(
             f"The encoder {settings.encoder.name} does not go with questions: they are asked about whole images. "
             "Use vgg16, vgg19, vgg_small or keras_application."
@@ -42,7 +42,7 @@ def build_visual_qa(settings: VisualQASettings, vocabulary_size: int, classes: i
         if settings.text.maximum_size is not None:
             raise UserError("text.maximum_size would leave words of answers out; it goes with answer.name = classes.")
         head = WordHead(settings.fusion.size, build_decoder(settings.answer.decoder, vocabulary_size))
-    return VisualQANetwork(encoder.top if looks else None, questions, fusion, head, name="visual_qa")
+    return VisualQANetwork(encoder.head if looks else None, questions, fusion, head, name="visual_qa")
 
 
 def build_question_encoder(settings: QuestionSettings, vocabulary_size: int) -> QuestionEncoder:

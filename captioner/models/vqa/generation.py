@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from captioner.models.captioning.image_captioner import fill_up
-from captioner.models.vqa.networks import Answerer, AnswerReader, AnswerSearcher, Seer, VisualQANetwork
+from captioner.models.captioning.image_captioner import pad_batch
+from captioner.models.vqa.networks import Answerer, AnswerReader, AnswerSearcher, ImageEncoder, VisualQANetwork
 from captioner.models.vqa.preprocessing import encode_answer
 from captioner.settings import BeamSettings
 from captioner.text.answer_tokens import answer_words, join_answer
@@ -52,20 +52,20 @@ class Running:
         shapes = tuple(values.shape for values in keras.tree.flatten(inputs))
         key = (kind, shapes, *options)
         if key not in self._compiled:
-            part = self.network.see if kind is Seer else self.network
+            part = self.network.image_encoder if kind is ImageEncoder else self.network
             self._compiled[key] = kind(part, *options)
             self._compiled[key].compile(jit_compile=jit_compile)
         return self._compiled[key].predict_on_batch(inputs)
 
     def memory(self, features: np.ndarray) -> np.ndarray | None:
         """What is seen `(N, P, D)`, each image once; None if the network never looks."""
-        if self.network.see is None:
+        if self.network.image_encoder is None:
             return None
         size = SEEN_AT_ONCE if len(features) > 1 else 1  # two shapes to compile for, whatever comes
         made = []
         for start in range(0, len(features), size):
             batch = np.asarray(features[start : start + size], "float32")
-            made.append(self(Seer, fill_up(batch, size))[: len(batch)])
+            made.append(self(ImageEncoder, pad_batch(batch, size))[: len(batch)])
         return np.concatenate(made) if made else np.zeros((0, 1, 1), "float32")
 
 
@@ -117,7 +117,7 @@ def write(
 
 
 def _search(running, vocabulary, search, inputs, top) -> list[list[Answer]]:
-    options = (max(search.beam_size, top), search.max_words, search.length_penalty)
+    options = (max(search.num_beams, top), search.max_words, search.length_penalty)
     made = running(AnswerSearcher, inputs, options, jit_compile=True)
     answers = []
     for words, lengths, totals in zip(made["words"], made["lengths"], made["log_probabilities"], strict=True):

@@ -1,6 +1,6 @@
 """The ways a network that answers questions is put to work, as Keras models that share their weights.
 
-`VisualQANetwork` learns; `Seer` makes the memory of images, once for all questions; `Answerer` scores classes,
+`VisualQANetwork` learns; `ImageEncoder` makes the memory of images, once for all questions; `Answerer` scores classes,
 `AnswerSearcher` writes answers, `AnswerReader` reads given ones, and `Looker` tells where was looked.
 
 Letters: B images, Q questions of each, R = B x Q rows, T words of a question, A of an answer, K classes, P places.
@@ -17,7 +17,7 @@ class VisualQANetwork(keras.Model):
     """Scores of answers to questions about images.
 
     Args:
-        see: layer. `image` to memory `(B, P, D)`; None if the image is never seen.
+        image_encoder: layer. `image` to memory `(B, P, D)`; None if the image is never seen.
         questions: question encoder; None if nothing is asked.
         fusion: any fusion.
         head: `ClassHead` or `WordHead`.
@@ -30,9 +30,9 @@ class VisualQANetwork(keras.Model):
         logits `(B, Q, K)`, or `(B, Q, A, V)` where answers are written.
     """
 
-    def __init__(self, see, questions, fusion, head, **kwargs):
+    def __init__(self, image_encoder, questions, fusion, head, **kwargs):
         super().__init__(**kwargs)
-        self.see, self.questions, self.fusion, self.head = see, questions, fusion, head
+        self.image_encoder, self.questions, self.fusion, self.head = image_encoder, questions, fusion, head
 
     @property
     def writes(self):
@@ -56,7 +56,11 @@ class VisualQANetwork(keras.Model):
         return features, {**extras, **more}
 
     def call(self, inputs, training=False):
-        memory = None if self.see is None else self.see(ops.cast(inputs["image"], "float32"), training=training)
+        memory = (
+            None
+            if self.image_encoder is None
+            else self.image_encoder(ops.cast(inputs["image"], "float32"), training=training)
+        )
         images, count, length = inputs["questions"].shape
         features, _ = self.join(memory, ops.reshape(inputs["questions"], (images * count, length)), training)
         if not self.writes:
@@ -66,15 +70,15 @@ class VisualQANetwork(keras.Model):
         return ops.reshape(logits, (images, count, *logits.shape[1:]))
 
 
-class Seer(keras.Model):
+class ImageEncoder(keras.Model):
     """`image` `(B, ...)` to memory `(B, P, D)`."""
 
-    def __init__(self, see):
+    def __init__(self, image_encoder):
         super().__init__()
-        self.see = see
+        self.image_encoder = image_encoder
 
     def call(self, image):
-        return self.see(ops.cast(image, "float32"))
+        return self.image_encoder(ops.cast(image, "float32"))
 
 
 class _Using(keras.Model):
@@ -114,12 +118,12 @@ class AnswerSearcher(_Using):
     """The best written answers: `words` int `(B, K, A)`, `lengths` `(B, K)`, `log_probabilities` `(B, K)`.
 
     Args:
-        beam_size, max_words, length_penalty: see `beam_search`.
+        num_beams, max_words, length_penalty: see `beam_search`.
     """
 
-    def __init__(self, network, beam_size, max_words, length_penalty):
+    def __init__(self, network, num_beams, max_words, length_penalty):
         super().__init__(network)
-        self.options = {"width": beam_size, "max_words": max_words, "length_penalty": length_penalty}
+        self.options = {"width": num_beams, "max_words": max_words, "length_penalty": length_penalty}
 
     def call(self, inputs):
         features, _ = self.join(inputs)

@@ -9,7 +9,7 @@ from captioner.errors import UserError
 from captioner.settings import QuestionTextSettings
 from captioner.text.answer_tokens import answer_words
 from captioner.text.answers import answer_key
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import SPECIALS, Vocabulary
 
 
@@ -17,15 +17,15 @@ def count_words(text: QuestionTextSettings, questions: Iterable[str], answers: I
     """The words of training questions, and of training answers where these are written word by word.
 
     Args:
-        text: the tokeniser, and how often a word has to be there.
+        text: the tokenizer, and how often a word has to be there.
         questions, answers: of the training split only: nothing here knows of splits.
     """
-    tokenise = get_tokeniser(text.tokeniser).tokenise
-    counts = Counter(word for question in questions for word in tokenise(question))
+    tokenize = get_tokenizer(text.tokenizer).tokenize
+    counts = Counter(word for question in questions for word in tokenize(question))
     counts.update(word for answer in answers for word in answer_words(answer))
     kept = [word for word, count in counts.items() if count >= text.minimum_count and word not in SPECIALS]
     kept.sort(key=lambda word: (-counts[word], word))
-    return Vocabulary(kept[: text.maximum_size], text.tokeniser)
+    return Vocabulary(kept[: text.maximum_size], text.tokenizer)
 
 
 def words_of(question: str, text: QuestionTextSettings) -> list[str]:
@@ -34,7 +34,7 @@ def words_of(question: str, text: QuestionTextSettings) -> list[str]:
     Raises:
         UserError: there are none.
     """
-    words = get_tokeniser(text.tokeniser).tokenise(question)
+    words = get_tokenizer(text.tokenizer).tokenize(question)
     if not words:
         raise UserError(f'The question {question[:60]!r} holds no words. Ask something, like "what is on the table?"')
     return words[: text.max_words]

@@ -10,8 +10,8 @@ import numpy as np
 from captioner.encoders import build_encoder
 from captioner.errors import UserError
 from captioner.images.decode import ImageLimits, load_image
-from captioner.models.base.compatibility import require_same_trunk
-from captioner.models.captioning.image_captioner import fill_up
+from captioner.models.base.compatibility import require_same_backbone
+from captioner.models.captioning.image_captioner import pad_batch
 from captioner.models.vqa.build import build_visual_qa
 from captioner.models.vqa.generation import Answer, Running, choose, write
 from captioner.models.vqa.networks import Looker, VisualQANetwork
@@ -33,7 +33,7 @@ class VisualQA:
         settings: how the parts were built; saved in the preset.
         vocabulary: the words of questions, and of answers where they are written, in id order.
         answers: what the network chooses from; None where it writes.
-        encoder_weights: file with the weights of the encoder's frozen trunk; `keras.applications` fetches them where
+        encoder_weights: file with the weights of the encoder's frozen backbone; `keras.applications` fetches them where
             it is not given.
 
     Attributes:
@@ -66,7 +66,7 @@ class VisualQA:
 
     def _build_network(self) -> VisualQANetwork:
         network = build_visual_qa(self.settings, len(self.question_vocabulary), len(self.answers or ()), self.encoder)
-        image = np.zeros((1, *self.encoder.trunk_shape), "float32")
+        image = np.zeros((1, *self.encoder.backbone_shape), "float32")
         ids = np.ones((1, 1, 2), "int32")
         try:
             network({"image": image, "questions": ids, "words": ids})
@@ -76,7 +76,7 @@ class VisualQA:
 
     @classmethod
     def from_preset(cls, folder: str | Path, encoder_weights: str | Path | None = None) -> "VisualQA":
-        """Loads a model that `captioner train` or `save_preset` wrote.
+        """Loads a model that `captioner train` or `save_to_preset` wrote.
 
         Args:
             folder: the preset.
@@ -93,10 +93,10 @@ class VisualQA:
         load_checked_weights(model.network, preset.weights)
         model.metadata = preset.metadata
         name = preset.settings.encoder.name
-        require_same_trunk(folder, preset.metadata, model.encoder, name, encoder_weights, "answer nonsense")
+        require_same_backbone(folder, preset.metadata, model.encoder, name, encoder_weights, "answer nonsense")
         return model
 
-    def save_preset(
+    def save_to_preset(
         self, folder: str | Path, metadata: dict[str, Any] | None = None, half_precision: bool = False
     ) -> None:
         """Writes the model as a folder that is all one needs to ask it.
@@ -118,9 +118,9 @@ class VisualQA:
         }
 
         def save_weights(path: Path) -> None:
-            # A network that was compiled would save its optimiser as well, which is twice the size of the weights.
+            # A network that was compiled would save its optimizer as well, which is twice the size of the weights.
             network = self.network
-            bare = VisualQANetwork(network.see, network.questions, network.fusion, network.head)
+            bare = VisualQANetwork(network.image_encoder, network.questions, network.fusion, network.head)
             bare.built = True
             bare.save_weights(path)
             if half_precision:
@@ -180,10 +180,10 @@ class VisualQA:
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Pixels `(N, H, W, 3)`, N at most `batch_size`, to what `answer_features` takes."""
-        if not self.encoder.cacheable or self.network.see is None:
+        if not self.encoder.cacheable or self.network.image_encoder is None:
             return pixels
         rows = len(pixels)
-        return np.asarray(self.encoder.trunk.predict(fill_up(pixels, batch_size or rows)))[:rows]
+        return np.asarray(self.encoder.backbone.predict(pad_batch(pixels, batch_size or rows)))[:rows]
 
     def answer_features(
         self,
@@ -195,7 +195,7 @@ class VisualQA:
         choices: Sequence[Sequence[str] | None] | None = None,
         batch_size: int = 32,
     ) -> list[list[Answer]]:
-        """Answers from the frozen trunk's features (or pixels, where the whole encoder is trained) `(N, ...)`.
+        """Answers from the frozen backbone's features (or pixels, where the whole encoder is trained) `(N, ...)`.
 
         Batches are filled up to their full size, so that a question gets the same answer wherever it stands.
 
@@ -264,7 +264,7 @@ class VisualQA:
         return np.arange(len(questions)) if images is None else np.asarray(images, int)
 
     def _inputs(self, memory, images, ids, batch_size) -> dict[str, np.ndarray]:
-        inputs = {"questions": fill_up(ids, batch_size)}
+        inputs = {"questions": pad_batch(ids, batch_size)}
         if memory is not None:
-            inputs["memory"] = fill_up(memory[images], batch_size)
+            inputs["memory"] = pad_batch(memory[images], batch_size)
         return inputs

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.images.decode import ImageError, ImageSpec, decode_image, read_bytes
-from captioner.text.tokenisers import Tokeniser, get_tokeniser
+from captioner.text.tokenizers import Tokenizer, get_tokenizer
 from pipelines.data.examples import SPLITS, CaptionExample, DataSet, Problem
 
 # Decoding at a small size finds the same damage (the whole file is read) and leaves little to resize.
@@ -60,7 +60,7 @@ class CheckReport:
 
     dataset: DataSet
     splits: dict[str, SplitReport]
-    tokeniser: str
+    tokenizer: str
     minimum_count: int
     vocabulary_size: int
     problems: tuple[Problem, ...]
@@ -86,7 +86,7 @@ class CheckReport:
         yield ""
         yield (
             f"Vocabulary: {count(self.vocabulary_size, 'word')} that train holds at least "
-            f"{count(self.minimum_count, 'time')} ({self.tokeniser} tokeniser); `unknown` is the share of "
+            f"{count(self.minimum_count, 'time')} ({self.tokenizer} tokenizer); `unknown` is the share of "
             "words outside it."
         )
         yield from fault_lines(self.problems, self.same_images, self.images_opened)
@@ -94,7 +94,7 @@ class CheckReport:
 
 def check(
     dataset: DataSet,
-    tokeniser: str | Tokeniser = "ptb",
+    tokenizer: str | Tokenizer = "ptb",
     minimum_count: int = 1,
     open_images: bool = True,
     progress: Callable[[int], object] | None = None,
@@ -103,16 +103,16 @@ def check(
 
     Args:
         dataset: what a reader gave.
-        tokeniser: one, or its name.
+        tokenizer: one, or its name.
         minimum_count: how often a word must occur in the training captions to be in the vocabulary.
         open_images: whether to decode every image and to compare the files; some 1,000 images a second and
             core.
         progress: called with 1 after each image that was opened.
     """
-    tokeniser = get_tokeniser(tokeniser) if isinstance(tokeniser, str) else tokeniser
+    tokenizer = get_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
     captions: dict[str, list[list[str]]] = {split: [] for split in dataset.splits()}
     for example in dataset.examples:
-        captions[example.split] += map(tokeniser.tokenise, example.captions)
+        captions[example.split] += map(tokenizer.tokenize, example.captions)
     counts = {split: Counter(word for words in found for word in words) for split, found in captions.items()}
     vocabulary = {word for word, count in counts.get("train", {}).items() if count >= minimum_count}
     unreadable, same = open_all(dataset, progress) if open_images else ([], [])
@@ -122,7 +122,7 @@ def check(
             split: _split_report(images, captions[split], counts[split], vocabulary)
             for split, images in dataset.splits().items()
         },
-        tokeniser=tokeniser.name,
+        tokenizer=tokenizer.name,
         minimum_count=minimum_count,
         vocabulary_size=len(vocabulary),
         problems=(*dataset.problems, *unreadable),

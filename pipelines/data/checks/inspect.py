@@ -11,8 +11,8 @@ from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 
 
-def look_over(
-    root: Path | str, tokeniser: str = "ptb", minimum_count: int = 1, open_images: bool = True
+def inspect_layout(
+    root: Path | str, tokenizer: str = "ptb", minimum_count: int = 1, open_images: bool = True
 ) -> list[CheckReport | QuestionReport]:
     """A report of the captions and one of the questions in the folder `root`, as far as there are any.
 
@@ -30,12 +30,12 @@ def look_over(
         raise layouts_known(root, DATASETS, QUESTION_DATASETS)
     reports: list[CheckReport | QuestionReport] = []
     if tells:
-        reports.append(check(read_dataset(root), tokeniser, minimum_count, open_images))
+        reports.append(check(read_dataset(root), tokenizer, minimum_count, open_images))
     if asks:
         dataset = read_questions(root)
         opened = {one.image for report in reports if open_images for one in report.dataset.examples}
         again = not opened or not {one.image for one in dataset.examples} <= opened
-        report = check_questions(dataset, tokeniser, minimum_count, open_images and again)
+        report = check_questions(dataset, tokenizer, minimum_count, open_images and again)
         reports.append(replace(report, images_opened=open_images))
     return reports
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.text.answers import AnswerList, agreed, answer_key
-from captioner.text.tokenisers import Tokeniser, get_tokeniser
+from captioner.text.tokenizers import Tokenizer, get_tokenizer
 from pipelines.data.checks.captions import SameImages, aligned, count, fault_lines, open_all
 from pipelines.data.examples import SPLITS, DataSet, Problem, QuestionExample
 from pipelines.data.majority_answers import count_answers, most_frequent_of_type
@@ -49,7 +49,7 @@ class QuestionReport:
 
     dataset: DataSet
     splits: dict[str, QuestionSplit]
-    tokeniser: str
+    tokenizer: str
     vocabulary_size: int
     answer_list_size: int
     types: dict[str, int]
@@ -67,8 +67,8 @@ class QuestionReport:
         yield from _table(self.splits)
         yield ""
         yield (
-            f"Vocabulary: {count(self.vocabulary_size, 'word')} of the training questions ({self.tokeniser} "
-            f"tokeniser), {count(self.answer_list_size, 'answer')}; `unknown` is the share of words outside it."
+            f"Vocabulary: {count(self.vocabulary_size, 'word')} of the training questions ({self.tokenizer} "
+            f"tokenizer), {count(self.answer_list_size, 'answer')}; `unknown` is the share of words outside it."
         )
         yield (
             "`top K` is what a model that chooses from the K most frequent training answers can reach at most; `guess` "
@@ -84,17 +84,17 @@ class QuestionReport:
 
 def check_questions(
     dataset: DataSet,
-    tokeniser: str | Tokeniser = "ptb",
+    tokenizer: str | Tokenizer = "ptb",
     minimum_count: int = 1,
     open_images: bool = True,
     progress: Callable[[int], object] | None = None,
 ) -> QuestionReport:
     """Looks over a data set of questions; the arguments are those of `pipelines.data.checks.captions.check`."""
-    tokeniser = get_tokeniser(tokeniser) if isinstance(tokeniser, str) else tokeniser
+    tokenizer = get_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
     splits: dict[str, list[QuestionExample]] = {split: [] for split in dataset.splits()}
     for example in dataset.examples:
         splits[example.split].append(example)
-    words = {split: [tokeniser.tokenise(one.question) for one in found] for split, found in splits.items()}
+    words = {split: [tokenizer.tokenize(one.question) for one in found] for split, found in splits.items()}
     counts = Counter(word for question in words.get("train", ()) for word in question)
     vocabulary = {word for word, number in counts.items() if number >= minimum_count}
     training = [one for one in splits.get("train", ()) if one.answers]
@@ -107,7 +107,7 @@ def check_questions(
         splits={
             split: _split(found, words[split], vocabulary, answer_list, frequencies) for split, found in splits.items()
         },
-        tokeniser=tokeniser.name,
+        tokenizer=tokenizer.name,
         vocabulary_size=len(vocabulary),
         answer_list_size=len(answer_list),
         types={} if set(types) == {""} else dict(types.most_common()),

@@ -10,7 +10,7 @@ import reprlib
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import read_json, shown
 from pipelines.data.examples import DataSet, canonical_split
 
@@ -34,7 +34,7 @@ def read(root: Path) -> DataSet:
     if not years:
         raise UserError(f"There is no captions_*.json in {root} or {root / 'annotations'}.")
     year = next((year for year in sorted(years, reverse=True) if _has_images(root, years[year], year)), max(years))
-    gathering = Gathering("coco", root, [*(f for s in years[year] for f in _folders(s, year)), "images", "."])
+    gathering = DatasetBuilder("coco", root, [*(f for s in years[year] for f in _folders(s, year)), "images", "."])
     if len(years) > 1:
         gathering.notes.append(f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read.")
     for name, path in years[year].items():
@@ -61,7 +61,7 @@ def _has_images(root: Path, files: dict[str, Path], year: str) -> bool:
     return any((root / folder).is_dir() for split in files for folder in _folders(split, year))
 
 
-def _add(gathering: Gathering, path: Path, split: str):
+def _add(gathering: DatasetBuilder, path: Path, split: str):
     content = read_json(path)
     images = content.get("images") if isinstance(content, dict) else None
     annotations = content.get("annotations") if isinstance(content, dict) else None

@@ -10,8 +10,8 @@ and test: about 1,000 images, as in the published splits, but not the same ones)
 import re
 from pathlib import Path
 
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.flickr_files import add_token_file, first_file
-from pipelines.data.datasets.gather import Gathering
 from pipelines.data.datasets.splits import SplitLists
 from pipelines.data.datasets.text import read_lines, shown
 from pipelines.data.examples import DataSet
@@ -60,7 +60,7 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: the captions cannot be read, or none of the images is there.
     """
-    gathering = Gathering("flickr30k", root, IMAGE_FOLDERS)
+    gathering = DatasetBuilder("flickr30k", root, IMAGE_FOLDERS)
     tokens = first_file(root, _TEXT_FOLDERS, _TOKENS)
     if tokens:
         add_token_file(gathering, tokens)
@@ -75,7 +75,7 @@ def read(root: Path) -> DataSet:
     return gathering.finish(LICENCE)
 
 
-def _add_bars(gathering: Gathering, path: Path):
+def _add_bars(gathering: DatasetBuilder, path: Path):
     """Adds the rows of `results.csv`, in which quotation marks are just characters."""
     for line, text in read_lines(path):
         match = _ROW.fullmatch(text)

@@ -10,8 +10,8 @@ published lists have).
 
 from pathlib import Path
 
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.flickr_files import add_token_file, first_file
-from pipelines.data.datasets.gather import Gathering
 from pipelines.data.datasets.splits import SplitLists
 from pipelines.data.datasets.table import add_csv
 from pipelines.data.examples import DataSet
@@ -52,7 +52,7 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: the captions cannot be read, or none of the images is there.
     """
-    gathering = Gathering("flickr8k", root, IMAGE_FOLDERS)
+    gathering = DatasetBuilder("flickr8k", root, IMAGE_FOLDERS)
     tokens = first_file(root, _TEXT_FOLDERS, _TOKENS)
     if tokens:
         add_token_file(gathering, tokens)

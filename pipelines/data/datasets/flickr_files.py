@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import read_lines, shown
 
 _TOKEN = re.compile(r"(?P<name>[^\t]+)#(?P<number>[0-9]{1,9})\s*\t(?P<caption>.*)")
@@ -22,7 +22,7 @@ def first_file(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path
     return None
 
 
-def add_token_file(gathering: Gathering, path: Path):
+def add_token_file(gathering: DatasetBuilder, path: Path):
     """Adds the rows `image.jpg#0<tab>caption` of a token file."""
     told = set()
     for line, text in read_lines(path):

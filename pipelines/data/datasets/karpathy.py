@@ -10,7 +10,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets import flickr8k, flickr30k
-from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import read_json, shown
 from pipelines.data.examples import DataSet, canonical_split
 
@@ -39,7 +39,7 @@ def read(root: Path) -> DataSet:
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):
         raise UserError(f"{path} is not a file of Karpathy's splits: it needs a list `images`.")
-    gathering = Gathering("karpathy", root, IMAGE_FOLDERS)
+    gathering = DatasetBuilder("karpathy", root, IMAGE_FOLDERS)
     for index, image in enumerate(images):
         _add(gathering, path, f"images[{index}]", image)
     return gathering.finish(LICENCE)
@@ -50,7 +50,7 @@ def _files(root: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("dataset_v7w"))  # Visual7W: questions
 
 
-def _add(gathering: Gathering, path: Path, where: str, image: object):
+def _add(gathering: DatasetBuilder, path: Path, where: str, image: object):
     """Adds one entry of `images`: `filename`, `filepath` (a folder, COCO only), `split`, `sentences`."""
     image = image if isinstance(image, dict) else {}
     name, folder, split = image.get("filename"), image.get("filepath", ""), image.get("split")

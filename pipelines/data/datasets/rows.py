@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
-from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_lines, read_records, shown
 from pipelines.data.examples import SPLITS, canonical_split
 from pipelines.data.synthetic.scenes import NOVEL_SPLIT
@@ -65,7 +65,7 @@ def header_of(path: Path) -> list[str]:
     return lowered(header)
 
 
-def csv_rows(gathering: Gathering, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def csv_rows(gathering: DatasetBuilder, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """`(line, column -> field)` of a delimited file with a header; columns are in lower case.
 
     Raises:
@@ -97,7 +97,7 @@ def csv_rows(gathering: Gathering, path: Path, needed: Sequence[str]) -> Iterato
             yield line, {name: fields[place] for name, place in places.items()}
 
 
-def json_rows(gathering: Gathering, path: Path) -> Iterator[tuple[int, dict]]:
+def json_rows(gathering: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     """`(line, object)` of a file with one JSON object a line; keys are in lower case, as columns are.
 
     Raises:
@@ -128,7 +128,7 @@ def with_lowered(row: dict) -> dict:
     return columns
 
 
-def told_split(gathering: Gathering, image: str, split: object, path: Path, line: int) -> str | None:
+def told_split(gathering: DatasetBuilder, image: str, split: object, path: Path, line: int) -> str | None:
     """The split that a row names; None, and a problem, where it names none.
 
     A name that nobody knows is taken as it is, and told once: it may be meant, and may be a slip. One that is no text

@@ -10,7 +10,7 @@ Without splits the images are split by a hash of their names: about 10 % each ar
 import reprlib
 from pathlib import Path
 
-from pipelines.data.datasets.gather import Gathering
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, told_split
 from pipelines.data.examples import DataSet
 
@@ -32,7 +32,7 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: there is no table or several, a column is missing, or none of the images is there.
     """
-    gathering = Gathering("table", root, IMAGE_FOLDERS)
+    gathering = DatasetBuilder("table", root, IMAGE_FOLDERS)
     files = choose_tables(root, find_tables(root), "captions")
     told = [(add_jsonl if is_jsonl(path) else add_csv)(gathering, path, split) for split, path in files]
     if not any(told):
@@ -40,7 +40,7 @@ def read(root: Path) -> DataSet:
     return gathering.finish()
 
 
-def add_csv(gathering: Gathering, path: Path, split: str | None = None, keep_repeats: bool = False) -> bool:
+def add_csv(gathering: DatasetBuilder, path: Path, split: str | None = None, keep_repeats: bool = False) -> bool:
     """Adds the rows of a delimited file with a header; returns whether anything says the splits.
 
     Raises:
@@ -56,7 +56,7 @@ def add_csv(gathering: Gathering, path: Path, split: str | None = None, keep_rep
     return told
 
 
-def add_jsonl(gathering: Gathering, path: Path, split: str | None = None) -> bool:
+def add_jsonl(gathering: DatasetBuilder, path: Path, split: str | None = None) -> bool:
     """Adds the objects of a file with one JSON object a line; returns whether anything says the splits."""
     rows = list(json_rows(gathering, path))
     with_split = any("split" in row for _, row in rows)
@@ -75,7 +75,7 @@ def add_jsonl(gathering: Gathering, path: Path, split: str | None = None) -> boo
     return split is not None or with_split
 
 
-def _add_with_split(gathering: Gathering, image: str, caption: str, split: object, path: Path, line: int):
+def _add_with_split(gathering: DatasetBuilder, image: str, caption: str, split: object, path: Path, line: int):
     split = told_split(gathering, image, split, path, line)
     if split is not None:
         gathering.add(image, caption, path, line, split=split)

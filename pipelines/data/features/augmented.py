@@ -66,7 +66,7 @@ def open_views(
     views: Sequence[str],
     seed: int,
     progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ):
     """The source of some images in several views, the plain one first. What they take on disk is told before.
 
@@ -77,11 +77,11 @@ def open_views(
         UserError: there is no room for all of them; nothing was computed then.
     """
     if len(views) == 1:
-        return open_source(encoder, images, cache, progress, say)
+        return open_source(encoder, images, cache, progress, log)
     if encoder.cacheable:
         plan = plan_views(encoder, images, cache, views)
-        if say:
-            say(f"{len(views)} views of each training image ({', '.join(views)}). {plan}")
+        if log:
+            log(f"{len(views)} views of each training image ({', '.join(views)}). {plan}")
         check_room(plan)
     opened = [open_source(encoder, images, cache, progress, view=view) for view in views]
     return ViewedSource([source for source, _ in opened], seed), opened[0][1]

@@ -22,7 +22,7 @@ from captioner.errors import UserError
 
 
 class FeatureCache:
-    """The features of one encoder's trunk, by the content of images.
+    """The features of one encoder's backbone, by the content of images.
 
     Args:
         root: folder of all caches.

@@ -1,6 +1,6 @@
-"""Photographs -> the frozen trunk's features, computed once and kept on disk.
+"""Photographs -> the frozen backbone's features, computed once and kept on disk.
 
-    files ──read, hash, decode──▶ batches ──trunk──▶ shards ──▶ FeatureStore.read(indices)
+    files ──read, hash, decode──▶ batches ──backbone──▶ shards ──▶ FeatureStore.read(indices)
           └── threads, ahead of the network ──┘       └── whole or absent ──┘
 
 What is stored is found again by the content of an image, so renamed and copied files are not computed
@@ -23,7 +23,7 @@ from captioner.images.clips import load_pixels
 from captioner.images.decode import DEFAULT_LIMITS, ImageError, ImageLimits, read_bytes
 from pipelines.data.examples import Problem
 from pipelines.data.features.cache import FeatureCache, FeatureRows, KnownFiles
-from pipelines.utils.threads import in_order
+from pipelines.utils.threads import parallel_map
 
 SHARD_IMAGES = 256  # 13 MB of 7 x 7 x 512, and some twenty seconds of work on two cores
 
@@ -143,7 +143,7 @@ def extract_features(
         todo = [index for index, digest in enumerate(digests) if digest not in cache]
         writer = _Writer(encoder, cache, files, batch_size)
         reader = _Reader(encoder.spec, limits, cache, view)
-        results = in_order(reader, (Path(images[index]) for index in todo), 3 * batch_size, threads)
+        results = parallel_map(reader, (Path(images[index]) for index in todo), 3 * batch_size, threads)
         started = time.monotonic()
         try:
             for position, (index, result) in enumerate(zip(todo, results, strict=True), start=1):
@@ -174,7 +174,7 @@ def _known_digests(encoder, images: Sequence[Path], cache_root: Path, view: str 
             "be kept. Train it on the images themselves."
         )
     identity = encoder.identity() if view == PLAIN else {**encoder.identity(), "view": view}
-    cache = FeatureCache(cache_root, identity, encoder.trunk_shape)
+    cache = FeatureCache(cache_root, identity, encoder.backbone_shape)
     files = KnownFiles(cache.root / "files.jsonl")
     return cache, files, [files.lookup(path) for path in images]
 
@@ -236,10 +236,10 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 class _Writer:
-    """Collects images to batches, sends these through the trunk, and collects the features to shards."""
+    """Collects images to batches, sends these through the backbone, and collects the features to shards."""
 
     def __init__(self, encoder, cache: FeatureCache, files: KnownFiles, batch_size: int):
-        self._trunk, self._cache, self._files = encoder.trunk, cache, files
+        self._backbone, self._cache, self._files = encoder.backbone, cache, files
         self._pixels = np.zeros((batch_size, *encoder.spec.shape), np.float32)
         self._batch: list[str] = []
         self._taken: set[str] = set()
@@ -248,7 +248,7 @@ class _Writer:
         self.encoded = 0
 
     def add(self, image: _Image) -> bool:
-        """Takes an image; True if that filled a batch, which then went through the trunk."""
+        """Takes an image; True if that filled a batch, which then went through the backbone."""
         if image.pixels is None or image.digest in self._taken:
             return False
         self._taken.add(image.digest)
@@ -274,7 +274,7 @@ class _Writer:
     def _encode(self) -> None:
         # Always a whole batch, with old images at its end if need be: one size is compiled, and an image's
         # features do not depend on how many others came with it.
-        features = self._trunk.predict(self._pixels)[: len(self._batch)]
+        features = self._backbone.predict(self._pixels)[: len(self._batch)]
         self._digests += self._batch
         self._features.append(np.asarray(features, np.float16))
         self.encoded += len(self._batch)

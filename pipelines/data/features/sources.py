@@ -98,7 +98,7 @@ def open_source(
     images: Sequence[Path],
     cache: Path,
     progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
     view: str = PLAIN,
 ) -> tuple[Source, list[Problem]]:
     """The source of some images: their features on disk, computed first where they are missing, or their pixels.
@@ -109,6 +109,6 @@ def open_source(
     if not encoder.cacheable:
         source = PixelSource(encoder, images, view=view)
         return source, source.problems
-    announce = (lambda plan: say(str(plan))) if say else None
+    announce = (lambda plan: log(str(plan))) if log else None
     store = extract_features(encoder, images, cache, progress=progress, announce=announce, view=view)
     return store, list(store.problems)

@@ -15,7 +15,7 @@ from captioner.text.answers import plain
 from pipelines.data.datasets.table import SHARE
 from pipelines.data.datasets.text import read_lines, shown
 from pipelines.data.examples import DataSet, canonical_split
-from pipelines.data.question_datasets.gather import Asked, QuestionGathering
+from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = "qa.894.raw.train.txt and the like, or *.format_triple; images in images/, nyu_depth_images/ or dataset/"
 LICENCE = "DAQUAR: questions free for research; photographs of NYU Depth v2, for research"
@@ -60,7 +60,7 @@ def read_files(root: Path, classes: str, name: str) -> DataSet:
     files = find_files(root, classes)
     if not files:
         raise UserError(f"There is no qa.{classes}.raw.*.txt and no qa.{classes}.raw.*.format_triple in {root}.")
-    gathering = QuestionGathering(name, root, IMAGE_FOLDERS)
+    gathering = QuestionDatasetBuilder(name, root, IMAGE_FOLDERS)
     for split in sorted(files, key=lambda split: (split == "train", split)):
         triples = ".format_triple" in files[split].name
         for line, asked, image in (_triples if triples else _pairs)(gathering, files[split]):
@@ -70,7 +70,7 @@ def read_files(root: Path, classes: str, name: str) -> DataSet:
     return gathering.finish(LICENCE)
 
 
-def _pairs(gathering: QuestionGathering, path: Path) -> Iterator[tuple[int, Asked, str]]:
+def _pairs(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
     """`(line, question, number of its image)`. Where a line is missing, the next question is found again."""
     waiting: tuple[int, str] | None = None
     for line, text in read_lines(path):
@@ -88,7 +88,7 @@ def _pairs(gathering: QuestionGathering, path: Path) -> Iterator[tuple[int, Aske
     _unanswered(gathering, path, waiting)
 
 
-def _triples(gathering: QuestionGathering, path: Path) -> Iterator[tuple[int, Asked, str]]:
+def _triples(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
     """As `_pairs`: the line with the image's name ends a triple, whatever came before it."""
     before: list[tuple[int, str]] = []
     for line, text in read_lines(path):
@@ -106,7 +106,7 @@ def _triples(gathering: QuestionGathering, path: Path) -> Iterator[tuple[int, As
         gathering.problem(path, line, f"{shown(text)} is followed by no name of an image; left out")
 
 
-def _unanswered(gathering: QuestionGathering, path: Path, waiting: tuple[int, str] | None):
+def _unanswered(gathering: QuestionDatasetBuilder, path: Path, waiting: tuple[int, str] | None):
     if waiting is not None:
         gathering.problem(path, waiting[0], f"{shown(waiting[1])} has no answer; left out")
 
@@ -115,7 +115,7 @@ def _asked(question: str, answer: str) -> Asked:
     return Asked(without_image(question), [plain(answer)], type=question_type(question))
 
 
-def _file(gathering: QuestionGathering, number: str) -> str:
+def _file(gathering: QuestionDatasetBuilder, number: str) -> str:
     """The name of an image's file: png as published, jpg in copies."""
     names = [f"image{number}{suffix}" for suffix in _SUFFIXES]
     return next((name for name in names if gathering.find(name) is not None), names[0])

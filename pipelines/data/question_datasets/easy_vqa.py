@@ -12,7 +12,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json
 from pipelines.data.examples import DataSet, canonical_split
-from pipelines.data.question_datasets.gather import Asked, QuestionGathering
+from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = "train/questions.json and test/questions.json with images/ beside them, or the package easy-vqa"
 LICENCE = "easy-VQA: MIT licence (Victor Zhou)"
@@ -48,7 +48,7 @@ def read(root: Path) -> DataSet:
     folder = _folder(root)
     if folder is None:
         raise UserError(f"{root} is not easy-VQA: it needs {EXPECTS}.")
-    gathering = QuestionGathering("easy-vqa", root, (".",))
+    gathering = QuestionDatasetBuilder("easy-vqa", root, (".",))
     for split in _SPLITS:
         path = root / folder / split / "questions.json"
         if path.is_file():
@@ -63,7 +63,7 @@ def _folder(root: Path) -> str | None:
     return None
 
 
-def _add(gathering: QuestionGathering, path: Path, images: str, split: str):
+def _add(gathering: QuestionDatasetBuilder, path: Path, images: str, split: str):
     rows = read_json(path)
     if not isinstance(rows, list):
         raise UserError(f"{path} is not a file of easy-VQA: it needs a list of [question, answer, image].")

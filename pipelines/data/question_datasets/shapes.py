@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipelines.data.datasets.shapes import LICENCE
 from pipelines.data.examples import DataSet
-from pipelines.data.question_datasets.gather import QuestionGathering
+from pipelines.data.question_datasets.builder import QuestionDatasetBuilder
 from pipelines.data.question_datasets.table import add_table
 
 EXPECTS = "questions.jsonl and scenes.jsonl beside images/, as drawn by this program"
@@ -20,7 +20,7 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: the file cannot be read, or none of the pictures is there.
     """
-    gathering = QuestionGathering("shapes", root, (".",))
+    gathering = QuestionDatasetBuilder("shapes", root, (".",))
     add_table(gathering, root / "questions.jsonl", None)
     gathering.notes.append("Pictures in the split 'novel' hold colour-shape pairs that the other splits never show.")
     return gathering.finish(LICENCE)

@@ -23,7 +23,7 @@ from pipelines.data.datasets.rows import (
 from pipelines.data.datasets.table import IMAGE_FOLDERS, SHARE
 from pipelines.data.datasets.text import shown
 from pipelines.data.examples import DataSet
-from pipelines.data.question_datasets.gather import Asked, QuestionGathering
+from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = (
     "questions.csv, questions.tsv or questions.jsonl with image, question and answer or answers (and choices, "
@@ -44,7 +44,7 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: there is no table or several, a column is missing, or none of the images is there.
     """
-    gathering = QuestionGathering("table", root, IMAGE_FOLDERS)
+    gathering = QuestionDatasetBuilder("table", root, IMAGE_FOLDERS)
     files = choose_tables(root, _tables(root) or find_tables(root), "questions")
     told = [add_table(gathering, path, split) for split, path in files]
     if not any(told):
@@ -52,7 +52,7 @@ def read(root: Path) -> DataSet:
     return gathering.finish()
 
 
-def add_table(gathering: QuestionGathering, path: Path, split: str | None = None) -> bool:
+def add_table(gathering: QuestionDatasetBuilder, path: Path, split: str | None = None) -> bool:
     """Adds the questions of a table; returns whether anything says the splits.
 
     Raises:
@@ -81,7 +81,7 @@ def _tables(root: Path) -> list[Path]:
     return [path for path in find_tables(root) if {"image", "question"} <= set(header_of(path))]
 
 
-def _delimited(gathering: QuestionGathering, path: Path) -> Iterator[tuple[int, dict]]:
+def _delimited(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     answer = "answers" if "answers" in header_of(path) else "answer"
     for line, row in csv_rows(gathering, path, ("image", "question", answer)):
         # The comma of a single answer belongs to it: "book, lamp" is a set that one person gave.
@@ -90,7 +90,7 @@ def _delimited(gathering: QuestionGathering, path: Path) -> Iterator[tuple[int, 
         yield line, {**row, "answers": answers, "choices": choices.split(_MARK) if choices else None}
 
 
-def _json(gathering: QuestionGathering, path: Path) -> Iterator[tuple[int, dict]]:
+def _json(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     for line, row in json_rows(gathering, path):
         answers, choices = _texts(row.get("answers", row.get("answer"))), _texts(row.get("choices"))
         if not isinstance(row.get("image"), str) or not isinstance(row.get("question"), str) or answers is None:

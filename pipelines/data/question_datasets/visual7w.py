@@ -12,7 +12,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json
 from pipelines.data.examples import DataSet, canonical_split
-from pipelines.data.question_datasets.gather import Asked, QuestionGathering
+from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = "dataset_v7w_telling.json; images (v7w_*.jpg) in images/"
 LICENCE = "Visual7W: images of Visual Genome and COCO, under the licences of their owners on Flickr"
@@ -38,7 +38,7 @@ def read(root: Path) -> DataSet:
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):
         raise UserError(f"{path} is not a file of Visual7W: it needs a list `images`.")
-    gathering = QuestionGathering("visual7w", root, IMAGE_FOLDERS)
+    gathering = QuestionDatasetBuilder("visual7w", root, IMAGE_FOLDERS)
     for index, image in enumerate(images):
         image = image if isinstance(image, dict) else {}
         name, split, pairs = image.get("filename"), image.get("split"), image.get("qa_pairs")
@@ -55,7 +55,7 @@ def _file(root: Path) -> Path | None:
     return next((root / place for place in _PLACES if (root / place).is_file()), None)
 
 
-def _add(gathering: QuestionGathering, path: Path, where: str, name: str, split: str, pair: object):
+def _add(gathering: QuestionDatasetBuilder, path: Path, where: str, name: str, split: str, pair: object):
     pair = pair if isinstance(pair, dict) else {}
     question, answer, wrong = pair.get("question"), pair.get("answer"), pair.get("multiple_choices")
     wrong = [] if wrong is None else wrong

@@ -18,7 +18,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json, shown
 from pipelines.data.examples import DataSet, canonical_split
-from pipelines.data.question_datasets.gather import Asked, QuestionGathering
+from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = "*_questions.json and *_annotations.json of VQA v1 or v2; images in train2014/, val2014/, test2015/"
 LICENCE = "VQA: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
@@ -52,7 +52,7 @@ def read(root: Path) -> DataSet:
         raise UserError(f"There is no *_questions.json of VQA in {root}, {root / 'questions'} or the like.")
     version = max(versions)
     subsets = versions[version]
-    gathering = QuestionGathering("vqa", root, [*_image_folders(subsets), "images", "."])
+    gathering = QuestionDatasetBuilder("vqa", root, [*_image_folders(subsets), "images", "."])
     if len(versions) > 1:
         gathering.notes.append("Both versions are there; v2 was read.")
     for key in sorted(subsets, key=lambda key: (_ORDER.index(_SUBSET.fullmatch(key)["split"]), key)):
@@ -90,7 +90,7 @@ def _image_folders(subsets: dict[str, _Files]) -> Iterator[str]:
 class _Subset:
     """Reads the files of one subset into a gathering."""
 
-    def __init__(self, gathering: QuestionGathering, key: str, files: _Files):
+    def __init__(self, gathering: QuestionDatasetBuilder, key: str, files: _Files):
         match = _SUBSET.fullmatch(key)
         self.gathering, self.files = gathering, files
         self.split = canonical_split(match["split"])

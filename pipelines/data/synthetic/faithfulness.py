@@ -119,13 +119,13 @@ def check_caption(caption: str, scene: Scene) -> CheckedCaption:
             thing is not None and _has(thing, kind, value),
         )
         for owner, thing in zip(owners, matches, strict=True)
-        for kind, value in said.mentions[owner].told().items()
+        for kind, value in said.mentions[owner].describe().items()
     ]
     for mention in said.mentions:
         described = sum(other.count for other in said.mentions if other.fits(mention))
         there = sum(_wrong(mention, thing) == 0 for thing in scene.things)
         statements.append(
-            Statement("count", f"{mention.count} {' '.join(mention.told().values())}", described == there)
+            Statement("count", f"{mention.count} {' '.join(mention.describe().values())}", described == there)
         )
     by_mention = _by_mention(said, owners, matches)
     statements += [
@@ -150,7 +150,7 @@ def _scene(scenes: Mapping[str, Scene], image: str) -> Scene:
     return scenes[image]
 
 
-def worth(scores: Mapping[str, float]) -> float:
+def selection_score(scores: Mapping[str, float]) -> float:
     """What chooses between models: faithfulness, and below 0 where it does not count.
 
     Else a model that says little, but nothing false, would be kept in place of one that describes the scene.
@@ -168,7 +168,7 @@ def _has(thing: Thing, attribute: str, value: str) -> bool:
 
 def _wrong(mention: Mention, thing: Thing) -> int:
     """How many of the attributes told are not those of `thing`."""
-    return sum(not _has(thing, attribute, value) for attribute, value in mention.told().items())
+    return sum(not _has(thing, attribute, value) for attribute, value in mention.describe().items())
 
 
 def _fits(mention: Mention, thing: Thing | None) -> bool:
@@ -181,7 +181,7 @@ def _best_match(said: Statements, owners: list[int], scene: Scene) -> list[Thing
     things: list[Thing | None] = [*scene.things, *[None] * (len(described) - len(scene.things))]
     rest = [None] * (len(owners) - len(described))
     wrong = [
-        [len(said.mentions[owners[i]].told()) if thing is None else _wrong(said.mentions[owners[i]], thing)
+        [len(said.mentions[owners[i]].describe()) if thing is None else _wrong(said.mentions[owners[i]], thing)
          for thing in things]
         for i in described
     ]  # fmt: skip

@@ -27,13 +27,13 @@ class Mention:
     colour: str | None
     shape: str | None
 
-    def told(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """The attributes that are told: a subset of size, colour, shape."""
         return {k: v for k in ("size", "colour", "shape") if (v := getattr(self, k)) is not None}
 
     def fits(self, other: "Mention") -> bool:
         """Whether whatever `self` describes is also described by `other`: a small red star is a red star."""
-        return other.told().items() <= self.told().items()
+        return other.describe().items() <= self.describe().items()
 
 
 class Relation(NamedTuple):
@@ -137,7 +137,7 @@ def _names(tokens: list[_Token]) -> list[_Token]:
                 break
         if "noun" in told and told["noun"][0] == words.few(told["count"]):
             mention = Mention(told["count"], told.get("size"), told.get("colour"), told["noun"][1])
-            kind = "mention" if mention.told() else "total"
+            kind = "mention" if mention.describe() else "total"
             joined.append(_Token(kind, mention, " ".join(token.text for token in tokens[at:end])))
             at = end
         else:

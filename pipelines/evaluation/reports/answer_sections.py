@@ -12,7 +12,7 @@ from pipelines.evaluation.reports.charts import training_curves
 from pipelines.evaluation.reports.figures import data_uri, looked_at, thumbnail
 from pipelines.evaluation.reports.html_page import render_page
 from pipelines.inference.explanations import HANGS, HANGS_NOT
-from pipelines.utils.threads import in_order
+from pipelines.utils.threads import parallel_map
 
 ROWS = 10_000  # predictions.csv has them all
 THUMBNAILS = 400  # images; a picture may have many questions
@@ -89,7 +89,7 @@ def _rows(questions: Sequence[AnsweredQuestion]) -> tuple[list[str], list[list]]
     their probabilities, people's answer, whether right, type."""
     paths = dict.fromkeys(one.path for one in questions)
     numbers = {path: number for number, path in enumerate(list(paths)[:THUMBNAILS])}
-    pictures = list(in_order(_small, numbers, ahead=64))
+    pictures = list(parallel_map(_small, numbers, ahead=64))
     rows = [
         [one.image, one.question, numbers.get(one.path, -1), [[text, round(share, 3)] for text, share in one.found],
          one.agreed, int(one.right), one.type or one.answer_type]

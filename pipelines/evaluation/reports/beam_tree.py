@@ -16,7 +16,7 @@ from PIL import Image
 from captioner.errors import UserError
 from pipelines.evaluation.reports.figures import data_uri, thumbnail
 from pipelines.evaluation.reports.html_page import TEMPLATES, render_page
-from pipelines.utils.atomic_files import told, write_whole
+from pipelines.utils.atomic_files import as_user_error, atomic_write
 
 PAGE = ".html"
 _LEVELS = 8  # shades of a word
@@ -138,9 +138,9 @@ def write_page(path: Path, name: str, file: str, pixels: np.ndarray, captions, l
     if picture is None:
         picture = Image.fromarray(pixels[len(pixels) // 2] if pixels.ndim == 4 else pixels)
     tree = grow((caption.words, values) for caption, values in zip(captions, log_probabilities, strict=True))
-    with told(path):
+    with as_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, page_of(name, tree, captions[0].text, picture))
+    atomic_write(path, page_of(name, tree, captions[0].text, picture))
 
 
 def check_place(place: Path, several: bool) -> None:

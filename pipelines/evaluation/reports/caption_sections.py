@@ -6,13 +6,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from pipelines.evaluation.reports.charts import caption_lengths, training_curves
 from pipelines.evaluation.reports.figures import data_uri, looked_at, thumbnail
 from pipelines.evaluation.reports.html_page import render_page
 from pipelines.evaluation.results import Evaluation, Looked, Prediction, rank
-from pipelines.utils.atomic_files import write_whole
-from pipelines.utils.threads import in_order
+from pipelines.utils.atomic_files import atomic_write
+from pipelines.utils.threads import parallel_map
 
 THUMBNAILS = 2000  # with more images the page would be too large to send; predictions.csv has them all
 ROWS = 10_000
@@ -112,7 +112,7 @@ def write_report(path: Path, evaluation: Evaluation) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_whole(path, render_report(evaluation))
+    atomic_write(path, render_report(evaluation))
 
 
 def render_report(evaluation: Evaluation) -> str:
@@ -172,7 +172,7 @@ def _card(one: Prediction) -> dict:
 def _rows(predictions: Iterable[Prediction]):
     """What the table shows of each image: name, caption, picture, BLEU-4, CIDEr-D, own score, references."""
     numbered = list(enumerate(predictions))
-    pictures = in_order(_small, numbered, ahead=64)
+    pictures = parallel_map(_small, numbered, ahead=64)
     for (_, one), picture in zip(numbered, pictures, strict=True):
         yield [
             one.image,
@@ -213,7 +213,7 @@ def _tiles(picture, looked: Looked):
 
 
 def _lengths(evaluation: Evaluation) -> str:
-    tokenise = get_tokeniser(str(evaluation.evaluated.get("tokeniser", "ptb"))).tokenise
-    captions = [len(tokenise(one.caption)) for one in evaluation.predictions]
-    references = [len(tokenise(reference)) for one in evaluation.predictions for reference in one.references]
+    tokenize = get_tokenizer(str(evaluation.evaluated.get("tokenizer", "ptb"))).tokenize
+    captions = [len(tokenize(one.caption)) for one in evaluation.predictions]
+    references = [len(tokenize(reference)) for one in evaluation.predictions for reference in one.references]
     return caption_lengths(captions, references)

@@ -8,7 +8,7 @@ import captioner
 from pipelines.evaluation.error_analysis import Frequency, Group
 from pipelines.evaluation.reports.caption_sections import ranked_groups, score_lines, told_facts
 from pipelines.evaluation.results import Evaluation, Prediction
-from pipelines.utils.atomic_files import write_whole
+from pipelines.utils.atomic_files import atomic_write
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~^$])")
 _BEGINNING = re.compile(r"^(\d*)([-+#=:.)])")
@@ -20,7 +20,7 @@ def write_markdown(path: Path, evaluation: Evaluation) -> None:
     Raises:
         UserError: it cannot be written.
     """
-    write_whole(path, render_markdown(evaluation))
+    atomic_write(path, render_markdown(evaluation))
 
 
 def render_markdown(evaluation: Evaluation) -> str:

@@ -22,8 +22,8 @@ from pipelines.inference.jobs.captioning import Read, picture_path, read_image
 from pipelines.inference.jobs.file_fingerprints import MISSING
 from pipelines.inference.jobs.image_walk import Found
 from pipelines.inference.jobs.question_files import Question, question_key
-from pipelines.utils.atomic_files import told
-from pipelines.utils.threads import beside, in_order
+from pipelines.utils.atomic_files import as_user_error
+from pipelines.utils.threads import background_iterator, parallel_map
 
 _AHEAD = 3  # batches whose images are decoded before the network asks for them
 NO_WORD_KNOWN = "the model knows none of the words of this question: the image alone decided"
@@ -86,7 +86,7 @@ def work(batches: Iterator[Batch], model, options: AskOptions) -> Iterator[list[
         model: a `VisualQA`, or a function that loads one, called only if there is something to do.
         options: how.
     """
-    yield from beside(lambda stop: _work(batches, model, options, stop), _AHEAD, "answering")
+    yield from background_iterator(lambda stop: _work(batches, model, options, stop), _AHEAD, "answering")
 
 
 def _work(batches: Iterator[Batch], model, options: AskOptions, stop: threading.Event) -> Iterator[list[Answered]]:
@@ -97,7 +97,7 @@ def _work(batches: Iterator[Batch], model, options: AskOptions, stop: threading.
     model = model() if callable(model) else model
     to_read, to_answer = itertools.tee(itertools.chain([first], batches))
     read = partial(read_image, spec=model.encoder.spec, limits=options.limits)
-    images = in_order(read, (file for batch, _ in to_read for file in _files(batch)), _AHEAD * options.batch_size)
+    images = parallel_map(read, (file for batch, _ in to_read for file in _files(batch)), _AHEAD * options.batch_size)
     try:
         for batch, missing in to_answer:
             if stop.is_set():
@@ -201,7 +201,7 @@ def _draw(question: Question, read: Read, answers: list, look: Look, folder: Pat
 
     path = question_picture(question, folder)
     title = (question.question, *(f"{one.text}  ({one.probability:.2f})" for one in answers[:1]))
-    with told(path):
+    with as_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         attention_sheet(read.pixels, look.labels, look.weights, look.grid, title).save(path)
     return path

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
+from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.finder import ImageFinder
-from pipelines.data.datasets.gather import Gathering
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.table import IMAGE_FOLDERS
 from pipelines.data.datasets.text import NOT_TEXT, is_text, shown
@@ -89,7 +89,7 @@ def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]
     root = images or path.parent
     if images is not None and not images.is_dir():
         raise UserError(f"{images} is no folder. Give the one that the names of images in {path} begin in.")
-    gathering = Gathering("table", root, IMAGE_FOLDERS)  # takes the problems of rows
+    gathering = DatasetBuilder("table", root, IMAGE_FOLDERS)  # takes the problems of rows
     finder = ImageFinder(root, IMAGE_FOLDERS)
     rows: list[Row] = []
     for line, image, caption in _pairs(gathering, path):
@@ -103,7 +103,7 @@ def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]
     return rows, gathering.problems
 
 
-def _pairs(gathering: Gathering, path: Path) -> Iterator[tuple[int, str, str]]:
+def _pairs(gathering: DatasetBuilder, path: Path) -> Iterator[tuple[int, str, str]]:
     """`(line, image, caption)`."""
     if not is_jsonl(path):
         for line, row in csv_rows(gathering, path, ("image", "caption")):

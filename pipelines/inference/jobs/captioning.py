@@ -19,11 +19,11 @@ from captioner.errors import UserError
 from captioner.images.clips import ClipSpec, decode_pixels, pixel_batch
 from captioner.images.decode import ImageError, ImageLimits
 from captioner.models.captioning.sampling import Sampling, keys_of
-from pipelines.inference.jobs.file_fingerprints import MISSING, file_stamps
+from pipelines.inference.jobs.file_fingerprints import MISSING, file_fingerprints
 from pipelines.inference.jobs.image_walk import Found
 from pipelines.inference.search_options import SearchOptions
-from pipelines.utils.atomic_files import told
-from pipelines.utils.threads import beside, in_order
+from pipelines.utils.atomic_files import as_user_error
+from pipelines.utils.threads import background_iterator, parallel_map
 
 _AHEAD = 3  # batches that are decoded before the network asks for them
 
@@ -32,7 +32,7 @@ _AHEAD = 3  # batches that are decoded before the network asks for them
 class CaptionOptions(SearchOptions):
     """How captions are made: what `SearchOptions` says, and:
 
-    candidates: captions an image, at most `beam_size`, or any number of drawn ones.
+    candidates: captions an image, at most `num_beams`, or any number of drawn ones.
     batch_size: images at once.
     attention: a folder for pictures of where the decoder looked, one an image, or None.
     tree: a folder for pages on which the candidates can be walked word by word, one an image, or None; for a single
@@ -88,7 +88,9 @@ def work(batches, captioner, options: CaptionOptions, batch_size: int) -> Iterat
         options: how.
         batch_size: files of a full batch.
     """
-    yield from beside(lambda stop: _work(batches, captioner, options, batch_size, stop), _AHEAD, "captioning")
+    yield from background_iterator(
+        lambda stop: _work(batches, captioner, options, batch_size, stop), _AHEAD, "captioning"
+    )
 
 
 def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: threading.Event) -> Iterator[list[Done]]:
@@ -105,7 +107,7 @@ def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: th
         raise UserError("This model sees an image as a whole, not place by place: there is no attention to draw.")
     to_decode, to_caption = itertools.tee(itertools.chain([first], batches))
     decode = partial(read_image, spec=captioner.encoder.spec, limits=options.limits)
-    decoded = in_order(decode, (file for batch, _ in to_decode for file in batch), _AHEAD * batch_size)
+    decoded = parallel_map(decode, (file for batch, _ in to_decode for file in batch), _AHEAD * batch_size)
     try:
         for batch, missing in to_caption:
             if stop.is_set():
@@ -118,7 +120,7 @@ def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: th
 
 def read_image(file: Found, spec, limits: ImageLimits) -> Read:
     """The pixels of a file, or why there are none."""
-    stamps = file_stamps(file.path, limits)  # before it is read: a change meanwhile must show
+    stamps = file_fingerprints(file.path, limits)  # before it is read: a change meanwhile must show
     if file.problem:
         return Read(None, file.problem, stamps)
     try:
@@ -143,7 +145,7 @@ def _done(
             more.update(sampling=options.sampling, keys=keys_of(pixels))
         found = captioner.caption_features(
             features,
-            beam_size=options.beam_size,
+            num_beams=options.num_beams,
             candidates=options.candidates,
             attention=options.attention is not None,
             batch_size=batch_size,
@@ -188,7 +190,7 @@ def _draw_attention(name: str, pixels: np.ndarray, caption, grid: tuple[int, int
     if caption.attention is None:
         raise UserError("This model's decoder does not attend to places of the image: there is no attention to draw.")
     path = picture_path(name, folder)
-    with told(path):
+    with as_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         attention_sheet(pixels, caption.words, caption.attention, grid).save(path)
 

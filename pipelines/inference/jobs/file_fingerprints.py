@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from captioner.images.decode import ImageLimits
-from pipelines.utils.atomic_files import told
+from pipelines.utils.atomic_files import as_user_error
 
 _PAIR = np.dtype([("key", "<u8"), ("stamp", "<u8")])
 
 
-def name_key(image: str) -> int:
+def key_hash(image: str) -> int:
     """A number for the name of an image."""
     return _number(image.encode("utf-8", "surrogatepass"))
 
 
-def file_stamps(path: str, limits: ImageLimits) -> tuple[int, int] | None:
+def file_fingerprints(path: str, limits: ImageLimits) -> tuple[int, int] | None:
     """`(stamp of a file with a caption, stamp of one that could not be read)`, or None if there is no such file.
 
     What could not be read is tried again after a change of its rights or of the limits, too.
@@ -53,7 +53,7 @@ def _number(data: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little") or 2
 
 
-class Stamps:
+class FingerprintFile:
     """The stamps of a journal: 16 bytes an image in memory, too.
 
     Args:
@@ -62,7 +62,7 @@ class Stamps:
 
     def __init__(self, path: Path):
         self.path = path
-        with told(path):
+        with as_user_error(path):
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
             whole = os.fstat(self._file.fileno()).st_size // _PAIR.itemsize * _PAIR.itemsize
             self._file.truncate(whole)
@@ -87,7 +87,7 @@ class Stamps:
         Raises:
             UserError: the disk is full, or gone.
         """
-        with told(self.path):
+        with as_user_error(self.path):
             data = memoryview(np.array(pairs, _PAIR).tobytes())
             while data:
                 data = data[self._file.write(data) :]

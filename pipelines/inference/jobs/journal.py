@@ -21,8 +21,8 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.images.decode import DEFAULT_LIMITS, ImageLimits
-from pipelines.inference.jobs.file_fingerprints import MISSING, Stamps, file_stamps, name_key
-from pipelines.utils.atomic_files import put_in_place, told, write_whole
+from pipelines.inference.jobs.file_fingerprints import MISSING, FingerprintFile, file_fingerprints, key_hash
+from pipelines.utils.atomic_files import as_user_error, atomic_path, atomic_write
 
 try:
     import fcntl
@@ -61,18 +61,18 @@ class Journal:
         self._key, self._things = key, things
         self.sidecar = self.path.with_name(self.path.name + ".run.json")
         self.faults = 0
-        self._stamps: Stamps | None = None
+        self._stamps: FingerprintFile | None = None
         self._check_owner(made_with)
-        with told(self.path):
+        with as_user_error(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
         try:
             self._lock()
-            write_whole(self.sidecar, json.dumps(made_with, indent=2) + "\n")
-            with told(self.path):
+            atomic_write(self.sidecar, json.dumps(made_with, indent=2) + "\n")
+            with as_user_error(self.path):
                 self.repaired = self._remove_cut_line()
                 self._written = self._read_keys()
-            self._stamps = Stamps(self.path.with_name(self.path.name + ".stamps"))
+            self._stamps = FingerprintFile(self.path.with_name(self.path.name + ".stamps"))
         except BaseException:
             self.close()
             raise
@@ -94,7 +94,7 @@ class Journal:
 
     def __contains__(self, key: str) -> bool:
         """Whether a record with this key was in the journal when it was opened."""
-        key = name_key(key)
+        key = key_hash(key)
         place = bisect_left(self._written, key)
         return place < len(self._written) and self._written[place] == key
 
@@ -114,7 +114,7 @@ class Journal:
         try:
             # Before the lines: a stamp without a line does no harm.
             self._stamps.append([(self._number(one), stamp) for one, stamp in zip(records, stamps, strict=False)])
-            with told(self.path):
+            with as_user_error(self.path):
                 left = memoryview(data)
                 while left:
                     left = left[self._file.write(left) :]
@@ -146,8 +146,8 @@ class Journal:
         for name, path in files:
             if name not in self:
                 continue
-            key = name_key(name)
-            before, now = self._stamps.of(key), file_stamps(path, limits)
+            key = key_hash(name)
+            before, now = self._stamps.of(key), file_fingerprints(path, limits)
             if now is not None and before not in (0, *now):
                 changed.add(key)
             elif before == 0:
@@ -161,7 +161,7 @@ class Journal:
         return len(changed)
 
     def _rewrite_without(self, changed: set[int], dropped: Callable[[dict], object]) -> None:
-        with put_in_place(self.path) as beside, open(beside, "wb") as file:
+        with atomic_path(self.path) as beside, open(beside, "wb") as file:
             for record in read_journal(self.path):
                 if self._number(record) in changed:
                     dropped(record)
@@ -170,7 +170,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         self._file.close()  # of what was replaced; its lock goes with it
-        with told(self.path):
+        with as_user_error(self.path):
             self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
             self._lock()
             self.faults = 0
@@ -235,7 +235,7 @@ class Journal:
         return array("Q", sorted(keys))
 
     def _number(self, record: dict) -> int:
-        return name_key(self._key(record))
+        return key_hash(self._key(record))
 
 
 def to_line(record: dict) -> bytes:

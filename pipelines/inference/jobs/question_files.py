@@ -15,7 +15,7 @@ from captioner.errors import UserError
 from captioner.text.answers import answer_key
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.text import is_text, shown
-from pipelines.data.question_datasets.gather import FEWEST_CHOICES
+from pipelines.data.question_datasets.builder import FEWEST_CHOICES
 
 _KINDS = (".csv", ".tsv", ".jsonl")
 _FOLDERS = ("", "images")

@@ -20,12 +20,12 @@ from captioner.errors import UserError
 from captioner.images.clips import decode_pixels, pixel_batch
 from captioner.images.decode import ImageError, ImageLimits
 from captioner.presets.folder import CHECKED, Preset
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from pipelines.inference.jobs.caption_images import journal_path
 from pipelines.inference.jobs.caption_rows import Row, digest, why_not
 from pipelines.inference.jobs.journal import Journal, read_journal
 from pipelines.utils.tables import write_csv
-from pipelines.utils.threads import in_order
+from pipelines.utils.threads import parallel_map
 
 FORMATS = (".jsonl", ".csv")
 COLUMNS = ["image", "caption", "log_probability", "score", "perplexity", "words", "unknown"]
@@ -158,7 +158,7 @@ def _work(rows, captioner, done, each_word: bool, batch_size: int) -> Iterator[l
         return
     captioner = captioner() if callable(captioner) else captioner
     images = (path for batch in batches for path in _images(batch))
-    decoded = in_order(partial(_decode, spec=captioner.encoder.spec), images, _AHEAD)
+    decoded = parallel_map(partial(_decode, spec=captioner.encoder.spec), images, _AHEAD)
     try:
         for batch in batches:
             read = {path: next(decoded) for path in _images(batch)}
@@ -195,10 +195,10 @@ def _decode(path: Path, spec) -> np.ndarray | str:
 def _records(rows, read: dict, captioner, each_word: bool, batch_size: int, width: int) -> list[dict]:
     from captioner.models.captioning.scoring import score_given, too_long
 
-    tokenise = get_tokeniser(captioner.vocabulary.tokeniser).tokenise
+    tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
     faults, of_image = {}, defaultdict(list)
     for row in rows:
-        fault = why_not(row) or (read[row.path] if isinstance(read[row.path], str) else too_long(tokenise(row.caption)))
+        fault = why_not(row) or (read[row.path] if isinstance(read[row.path], str) else too_long(tokenize(row.caption)))
         if fault:
             faults[row.number] = fault
         else:

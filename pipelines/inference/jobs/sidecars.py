@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from captioner.images.files import IMAGE_EXTENSIONS
-from pipelines.utils.atomic_files import told, write_whole
+from pipelines.utils.atomic_files import as_user_error, atomic_write
 
 _TOOLKIT = 'x:xmptk="captioner"'  # what an XMP file of ours is known by
 _XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -82,7 +82,7 @@ class Sidecars:
             if len(os.fsencode(path.name)) > 255:  # no disk takes that
                 self.left_alone.append(path)
                 continue
-            with told(path):
+            with as_user_error(path):
                 there = path.read_bytes() if path.is_file() else None
                 taken = there is None and os.path.lexists(path)
             if there == data:
@@ -90,7 +90,7 @@ class Sidecars:
             if taken or (there is not None and not (kind == "xmp" and _TOOLKIT.encode() in there[:2000])):
                 self.left_alone.append(path)
             else:
-                write_whole(path, data)
+                atomic_write(path, data)
 
     def remove(self, record: dict, image: str) -> None:
         """Removes what was written from a record that is no longer true."""
@@ -98,7 +98,7 @@ class Sidecars:
             return
         for kind in self.kinds:
             path = sidecar_path(image, kind)
-            with told(path):
+            with as_user_error(path):
                 if path.is_file() and path.read_bytes() == _data(kind, record):
                     path.unlink()
 

@@ -14,7 +14,7 @@ from captioner.presets.folder import read_preset
 from captioner.presets.weight_transfer import transfer_weights
 from captioner.settings import CaptionerSettings, validate
 from captioner.text.vocabulary import Vocabulary
-from captioner.training.scheduled_sampling import share_of_own_words
+from captioner.training.scheduled_sampling import sampling_probability
 from pipelines.data.datasets import DATASETS, read_dataset
 from pipelines.data.examples import DataSet, Problem
 from pipelines.data.features.augmented import open_views
@@ -23,7 +23,7 @@ from pipelines.data.features.sources import Source, open_source
 from pipelines.recipes.recipe import Recipe, TrainingSettings
 from pipelines.tasks.captioning.batches import CaptionBatches
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
-from pipelines.training.pretrained_embeddings import begin_with_vectors
+from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 
 NOT_IN_WEIGHTS = (
     "encoder.train_last_block", "encoder.dropout", "encoder.pool", "encoder.image_size", "decoder.dropout",
@@ -48,14 +48,14 @@ class Prepared:
     dev_source: Source | None = None
 
 
-def open_data(recipe: Recipe, data: Path | None, say: Callable[[str], None]) -> DataSet:
+def open_data(recipe: Recipe, data: Path | None, log: Callable[[str], None]) -> DataSet:
     """Reads the data set; one of the project's own is drawn first where it is missing."""
     root = Path(data or recipe.data.directory)
     if not data and not recipe.data.directory:
         raise UserError(f"The recipe {recipe.name} names no data. Say where it is with --data DIR.")
     if recipe.data.dataset in DRAWN and not data and not root.exists():
         drawn = DATASETS.get(recipe.data.dataset)
-        say(f"Drawing the {recipe.data.dataset} data set into {root}")
+        log(f"Drawing the {recipe.data.dataset} data set into {root}")
         drawn.draw(root, sizes=recipe.data.sizes or drawn.SIZES)
     if not root.exists():
         raise UserError(
@@ -123,7 +123,7 @@ def prepare_model(
     before = ImageCaptioner.from_preset(init_from, encoder_weights) if init_from else None
     text = recipe.text
     if vocabulary is None:
-        vocabulary = Vocabulary.from_captions(captions, text.tokeniser, text.minimum_count, text.maximum_size)
+        vocabulary = Vocabulary.from_captions(captions, text.tokenizer, text.minimum_count, text.maximum_size)
         if before:
             vocabulary = before.vocabulary.extended(vocabulary.words[4:])
     model = ImageCaptioner(recipe.model, vocabulary, encoder_weights)
@@ -133,33 +133,33 @@ def prepare_model(
     return Prepared(recipe, dataset, model, train, dev, list(dataset.problems))
 
 
-def begin_words(prepared: Prepared, init_from: Path | None, say: Callable[[str], None]) -> None:
+def begin_words(prepared: Prepared, init_from: Path | None, log: Callable[[str], None]) -> None:
     """Begins the decoder's words with the vectors that the recipe names, if it names any, and tells how many it found.
 
     Raises:
-        UserError: the file cannot be used; see `begin_with_vectors`.
+        UserError: the file cannot be used; see `load_pretrained_embeddings`.
     """
     path = prepared.recipe.data.vectors
     if path and init_from:
-        say(f"{path} is not used: the words of {init_from} have vectors already")
+        log(f"{path} is not used: the words of {init_from} have vectors already")
     elif path:
         captioner = prepared.captioner
         embedding, words = captioner.decoder.embedding, captioner.vocabulary.words
-        say(begin_with_vectors(embedding, words, path, "decoder.embedding_size"))
+        log(load_pretrained_embeddings(embedding, words, path, "decoder.embedding_size"))
 
 
-def prepare_sources(prepared: Prepared, cache: Path, progress: Progress | None = None, say=None) -> None:
+def prepare_sources(prepared: Prepared, cache: Path, progress: Progress | None = None, log=None) -> None:
     """Opens the images of the training and development splits, computing features where they are missing."""
     training = prepared.recipe.training
     encoder = prepared.captioner.encoder
     images = [example.image for example in prepared.train_examples]
-    views = views_of(training.views)
-    source, problems = open_views(encoder, images, cache, views, training.seed, progress, say)
+    views = views_of(training.augmentations)
+    source, problems = open_views(encoder, images, cache, views, training.seed, progress, log)
     prepared.problems += problems
     prepared.batches = make_batches(prepared, source)
     if prepared.dev_examples:
         images = [example.image for example in prepared.dev_examples]
-        prepared.dev_source, problems = open_source(encoder, images, cache, progress, say)
+        prepared.dev_source, problems = open_source(encoder, images, cache, progress, log)
         prepared.problems += problems
 
 
@@ -200,4 +200,4 @@ def _own_words(training: TrainingSettings, steps_per_epoch: int) -> Callable[[in
     if not training.own_words:
         return None
     steps = round((training.own_words_epochs or training.epochs) * steps_per_epoch)
-    return lambda done: share_of_own_words(training.own_words_schedule, training.own_words, done, steps)
+    return lambda done: sampling_probability(training.own_words_schedule, training.own_words, done, steps)

@@ -14,7 +14,7 @@ from pipelines.data.features.extract import plan_features
 from pipelines.recipes.recipe import Recipe
 from pipelines.tasks.captioning.build import adopt_model, make_batches, open_data, prepare_model
 from pipelines.tasks.captioning.train import compile_captioner
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 MEASURED_STEPS = 3
 
@@ -61,23 +61,23 @@ def dry_run(
     cache: Path = Path("cache"),
     init_from: Path | None = None,
     encoder_weights: Path | None = None,
-    show: Show | None = None,
+    reporter: Reporter | None = None,
 ) -> Cost:
     """Builds the model and takes a few training steps on noise, so that time and memory are measured, not guessed.
 
     Nothing is written, except that the embedded data is drawn where it is missing.
     """
-    show = show or Show()
+    reporter = reporter or Reporter()
     if init_from:
         recipe = adopt_model(recipe, init_from)
-    dataset = open_data(recipe, data, show.say)
+    dataset = open_data(recipe, data, reporter.log)
     prepared = prepare_model(recipe, dataset, init_from, encoder_weights)
     encoder, training = prepared.captioner.encoder, prepared.recipe.training
     images = [example.image for example in (*prepared.train_examples, *prepared.dev_examples)]
     features = str(plan_features(encoder, images, cache)) if encoder.cacheable else ""
-    if features and training.views:
+    if features and training.augmentations:
         seen = [example.image for example in prepared.train_examples]
-        features += f" Other views: {plan_views(encoder, seen, cache, views_of(training.views)[1:])}"
+        features += f" Other views: {plan_views(encoder, seen, cache, views_of(training.augmentations)[1:])}"
     steps = -(-len(prepared.train_examples) // training.images_per_batch)
     network = compile_captioner(prepared, steps)
     seconds = _seconds_a_step(network, prepared)
@@ -95,14 +95,14 @@ def dry_run(
         epoch_seconds=seconds * steps,
     )
     for line in cost.lines():
-        show.say(line)
+        reporter.log(line)
     return cost
 
 
 def _seconds_a_step(network, prepared) -> float:
     """What a step takes on noise in place of images, with all that belongs to it."""
     training, examples = prepared.recipe.training, prepared.train_examples
-    batches = make_batches(prepared, Noise(prepared.captioner.encoder.trunk_shape, len(examples)))
+    batches = make_batches(prepared, Noise(prepared.captioner.encoder.backbone_shape, len(examples)))
     step = self_critical_step if training.objective == "self_critical" else _given_step
     steps = (batch for epoch in itertools.count() for batch in batches.epoch(epoch))  # an epoch may be a single step
     step(network, next(steps))  # compiles

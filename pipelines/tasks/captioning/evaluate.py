@@ -10,13 +10,13 @@ from captioner.errors import UserError
 from pipelines.cli.caption_command import checked_presets, load_captioner
 from pipelines.data.examples import DataSet
 from pipelines.data.provenance import is_trained_on
-from pipelines.evaluation.caption_metrics import measure
-from pipelines.evaluation.error_analysis import diagnose
+from pipelines.evaluation.caption_metrics import compute_metrics
+from pipelines.evaluation.error_analysis import analyze_errors
 from pipelines.evaluation.results import IMAGES_A_SECOND, Evaluation, Looked, Prediction, rank, write_evaluation
 from pipelines.inference.search_options import SearchOptions, search_facts, takes_search_options
 from pipelines.training.runs import data_of, folder_of, split_of
 from pipelines.utils.console import load_keras
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 _NOT_STATED = "not stated: the captions came as a file"
 
@@ -37,7 +37,7 @@ def evaluate_run(
     scorer: str = "own",
     format: str = "html",
     batch_size: int = 32,
-    show: Show | None = None,
+    reporter: Reporter | None = None,
 ) -> Evaluation:
     """Captions a split of a data set with a trained model, scores the captions and writes a report.
 
@@ -45,7 +45,7 @@ def evaluate_run(
         run: folder of the run, or any preset.
         data: folder of the data set; by default the one that the run's recipe names.
         split: by default "test".
-        search: given as its fields, such as `beam_size`; by default the model's own.
+        search: given as its fields, such as `num_beams`; by default the model's own.
         model: further presets with the same words, which write together with that of the run.
         language_model, language_weight: preset of a language model that has a say in the search, and how much of it.
         report: folder to write to; by default `evaluation-SPLIT` in the run's folder, and for several models
@@ -54,7 +54,7 @@ def evaluate_run(
         cache: folder where features of frozen networks are kept; by default `cache` beside the run.
         scorer: "own", or "coco" to run the COCO scorer as well.
         format: the report's: "html", "markdown" or "both".
-        show: where progress is told.
+        reporter: where progress is told.
 
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
@@ -65,25 +65,25 @@ def evaluate_run(
     from pipelines.data.features.sources import open_sources
     from pipelines.inference.batch_captioning import Rate, decode_source
 
-    show = show or Show()
+    reporter = reporter or Reporter()
     begun = time.monotonic()
     language = (Path(language_model), language_weight) if language_model else None
     captioner = load_captioner(models, encoder_weights, language)
     run = folder_of(run)
-    dataset = data_of(run, data, show)
+    dataset = data_of(run, data, reporter)
     examples = split_of(dataset, split)
     split = examples[0].split
-    with show.images("Images") as advance:
+    with reporter.images("Images") as advance:
         source, problems = open_sources(
             captioner.encoders,
             [example.image for example in examples],
             cache or run.absolute().parent / "cache",
             advance,
         )
-    show.problems(problems)
+    reporter.problems(problems)
     settings = search.settings(captioner.settings.search)
-    settings = settings.model_copy(update={"beam_size": search.beam_size or settings.beam_size})
-    with show.progress("Captions") as advance:
+    settings = settings.model_copy(update={"num_beams": search.num_beams or settings.num_beams})
+    with reporter.progress("Captions") as advance:
         rate = Rate(advance)
         written = decode_source(captioner, source, batch_size=batch_size, search=settings, progress=rate)
     captions = {examples[index].id: found[0] for index, found in written.items() if examples[index].captions}
@@ -93,9 +93,9 @@ def evaluate_run(
         )
     texts = {image: caption.text for image, caption in captions.items()}
     references = {example.id: example.captions for example in examples if example.id in captions}
-    tokeniser = captioner.settings.text.tokeniser
-    measured = measure(
-        texts, references, tokeniser, training=_training_captions(dataset, captioner.metadata), scorer=scorer,
+    tokenizer = captioner.settings.text.tokenizer
+    measured = compute_metrics(
+        texts, references, tokenizer, training=_training_captions(dataset, captioner.metadata), scorer=scorer,
         dataset=dataset, split=split,
     )  # fmt: skip
     by_id = {example.id: example for example in examples}
@@ -131,10 +131,10 @@ def evaluate_run(
         looked=_looked(captioner, source, predictions, index_of, batch_size, settings),
         history=run / "metrics.csv",
         rows=measured.rows,
-        diagnosis=diagnose(texts, references, measured.rows["bleu"], tokeniser, captioner.vocabulary.words),
+        diagnosis=analyze_errors(texts, references, measured.rows["bleu"], tokenizer, captioner.vocabulary.words),
     )
     together = "-ensemble" if len(models) > 1 else ""
-    _write(evaluation, report or run / f"evaluation-{split}{together}", format, show)
+    _write(evaluation, report or run / f"evaluation-{split}{together}", format, reporter)
     return evaluation
 
 
@@ -143,12 +143,12 @@ def evaluate_predictions(
     references: Path,
     *,
     report: Path | None = None,
-    tokeniser: str = "ptb",
+    tokenizer: str = "ptb",
     scorer: str = "own",
     format: str = "html",
     split: str | None = None,
-    beam_size: int | None = None,
-    show: Show | None = None,
+    num_beams: int | None = None,
+    reporter: Reporter | None = None,
 ) -> Evaluation:
     """Scores captions that were made by anything.
 
@@ -156,10 +156,10 @@ def evaluate_predictions(
         predictions, references: files; see `pipelines.evaluation.caption_files`, and `pipelines.evaluation.matching`
         for the names in them.
         report: folder to write to, or None to write nothing.
-        tokeniser: what makes words of both.
+        tokenizer: what makes words of both.
         scorer, format: as in `evaluate_run`.
         split: of the references, if they are a data set's folder; else it is only stated.
-        beam_size: what the captions were searched with; it is only stated.
+        num_beams: what the captions were searched with; it is only stated.
 
     Raises:
         UserError: a file cannot be read, or they do not name images alike.
@@ -167,11 +167,11 @@ def evaluate_predictions(
     from pipelines.evaluation.caption_files import read_predictions, read_references
     from pipelines.evaluation.matching import match
 
-    show = show or Show()
+    reporter = reporter or Reporter()
     given, skipped = read_predictions(predictions)
     expected, others = read_references(references, split)
     texts = match(given, expected, others)
-    measured = measure(texts, expected, tokeniser, scorer=scorer)
+    measured = compute_metrics(texts, expected, tokenizer, scorer=scorer)
     found = tuple(
         Prediction(image, text, expected[image], measured.scored.per_caption[image]) for image, text in texts.items()
     )
@@ -185,23 +185,23 @@ def evaluate_predictions(
             "references": Path(references).name,
             "split": split or _NOT_STATED,
             **measured.facts(expected[image] for image in texts),
-            "beam size": beam_size or _NOT_STATED,
+            "beam size": num_beams or _NOT_STATED,
             "images left out": len(expected) - len(texts),
             "lines without a caption": skipped,
         },
         notes=(*measured.notes, *_left_out(len(expected), len(texts))),
         rows=measured.rows,
-        diagnosis=diagnose(texts, expected, measured.rows["bleu"], tokeniser),
+        diagnosis=analyze_errors(texts, expected, measured.rows["bleu"], tokenizer),
     )
-    _write(evaluation, report, format, show)
+    _write(evaluation, report, format, reporter)
     return evaluation
 
 
-def _write(evaluation: Evaluation, folder: Path | None, format: str, show: Show) -> None:
+def _write(evaluation: Evaluation, folder: Path | None, format: str, reporter: Reporter) -> None:
     for note in evaluation.notes:
-        show.warn(note)
+        reporter.warn(note)
     if folder is not None:
-        show.say(f"Report: {write_evaluation(evaluation, folder, format)}")
+        reporter.log(f"Report: {write_evaluation(evaluation, folder, format)}")
 
 
 def _training_captions(dataset: DataSet, metadata: dict) -> list[str] | None:

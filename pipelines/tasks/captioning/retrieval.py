@@ -17,9 +17,9 @@ from captioner.presets.folder import read_preset
 from captioner.settings import CaptionerSettings
 from pipelines.data.examples import CaptionExample
 from pipelines.training.runs import data_of, folder_of, split_of
-from pipelines.utils.atomic_files import write_whole
+from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.console import load_keras
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 IMAGES = 200  # of a pool whose pairs are expensive
 LIKELIHOOD, RECONSTRUCTION = WAYS = ("likelihood", "reconstruction")
@@ -119,7 +119,7 @@ def rank_run(
     encoder_weights: Path | None = None,
     cache: Path | None = None,
     batch_size: int = 8,
-    show: Show | None = None,
+    reporter: Reporter | None = None,
 ) -> Ranking:
     """Ranks the captions of a split for its images, and its images for the captions.
 
@@ -141,7 +141,7 @@ def rank_run(
     from captioner.models.captioning.reconstruction import imagines
     from pipelines.data.features.sources import open_source
 
-    show, place = show or Show(), folder_of(run)
+    reporter, place = reporter or Reporter(), folder_of(run)
     captioner = ImageCaptioner.from_preset(run, encoder_weights)
     by = tuple(by) or ((RECONSTRUCTION,) if imagines(captioner) else (LIKELIHOOD,))
     if RECONSTRUCTION in by and not imagines(captioner):
@@ -149,16 +149,16 @@ def rank_run(
             f"The decoder {captioner.settings.decoder.name} does not reconstruct images from words; recurrent_visual "
             "does. Rank by likelihood."
         )
-    dataset = data_of(run, data, show)
+    dataset = data_of(run, data, reporter)
     examples = split_of(dataset, split)
     if LIKELIHOOD in by:
         images, captions = images or IMAGES, captions or 1
     pool = choose(examples, images, captions)
-    with show.images("Images") as advance:
+    with reporter.images("Images") as advance:
         source, problems = open_source(
             captioner.encoder, [one.image for one in pool.examples], cache or place.absolute().parent / "cache", advance
         )
-    show.problems(problems)
+    reporter.problems(problems)
     readable = np.flatnonzero(source.readable)
     left_out = len(pool.examples) - len(readable)
     if left_out:
@@ -178,12 +178,12 @@ def rank_run(
     guessed = {TO_CAPTION: chance(pool.right), TO_IMAGE: chance(pool.right.T)}
     ranking = Ranking(facts, guessed, {TO_CAPTION: {}, TO_IMAGE: {}}, left_out)
     if LIKELIHOOD in by:
-        with show.progress("Pairs") as advance:
+        with reporter.progress("Pairs") as advance:
             by_likelihood(ranking, captioner, features, pool, batch_size, advance)
     if RECONSTRUCTION in by:
         by_reconstruction(ranking, captioner, features, pool)
     if output is not None:
-        write_whole(output, json.dumps(ranking.as_json(), indent=2) + "\n")
+        atomic_write(output, json.dumps(ranking.as_json(), indent=2) + "\n")
     return ranking
 
 

@@ -9,11 +9,11 @@ from captioner.decoding.sample import uniform_noise
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionSampler
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.training.rewards import CaptionReward
 from pipelines.data.epoch_order import shown
 from pipelines.data.features.augmented import read_in
-from pipelines.data.tf_options import as_written
+from pipelines.data.tf_options import fast_input_options
 from pipelines.tasks.captioning.batches import CaptionBatches
 
 BASELINES = ("greedy", "samples")
@@ -62,12 +62,12 @@ class SelfCriticalBatches:
             )
         self.batches, self.vocabulary, self.samples = batches, captioner.vocabulary, samples
         self.steps, self.max_length = batches.steps, batches.max_length
-        tokenise = get_tokeniser(self.vocabulary.tokeniser).tokenise
+        tokenize = get_tokenizer(self.vocabulary.tokenizer).tokenize
         self.rows = {int(image): row for row, image in enumerate(batches.indices)}
-        self.reward = CaptionReward([[tokenise(text) for text in captions[image]] for image in batches.indices], reward)
+        self.reward = CaptionReward([[tokenize(text) for text in captions[image]] for image in batches.indices], reward)
         self.baseline = baseline
-        see, greedy = captioner.see, baseline == "greedy"
-        self.writer = CaptionSampler(see, captioner.decoder, temperature=temperature, greedy=greedy)
+        image_encoder, greedy = captioner.image_encoder, baseline == "greedy"
+        self.writer = CaptionSampler(image_encoder, captioner.decoder, temperature=temperature, greedy=greedy)
         self.writer.compile(jit_compile=True)
         self.state = {"drawn": 0, "earned": 0.0}
 
@@ -92,7 +92,7 @@ class SelfCriticalBatches:
         drawn = tf.data.Dataset.from_generator(generate, output_signature=signature)
         drawn = drawn.apply(tf.data.experimental.assert_cardinality(len(order) - skip))
         # A batch that was fetched ahead would be drawn while the step before it still moves the weights.
-        return as_written(drawn)
+        return fast_input_options(drawn)
 
     def batch(self, chosen: np.ndarray, seed: Sequence[int]):
         """One batch of images; those that fill up are worth nothing.

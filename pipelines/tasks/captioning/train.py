@@ -29,10 +29,10 @@ from pipelines.tasks.captioning.build import (
     prepare_sources,
 )
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
-from pipelines.training.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
 from pipelines.training.principal_components import fit_components
 from pipelines.training.resume_guard import check_same_data, check_same_networks, keep_data
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 WORDS = "words.txt"
 COLLAPSED = 0.05  # share of distinct captions under which they say little about the images
@@ -47,7 +47,7 @@ def train(
     init_from: Path | None = None,
     init_from_language: Path | None = None,
     encoder_weights: Path | None = None,
-    show: Show | None = None,
+    reporter: Reporter | None = None,
 ) -> Path:
     """Trains a recipe into a run folder, or goes on with the training that is there.
 
@@ -62,53 +62,53 @@ def train(
         init_from: preset to begin with.
         init_from_language: preset of a language model whose words, cells and output layer the decoder begins with.
         encoder_weights: file with the frozen network's weights.
-        show: where progress is told.
+        reporter: where progress is told.
 
     Raises:
         UserError: the run folder holds another experiment, the data cannot be used, or the loss is no number
             any more.
     """
-    show = show or Show()
+    reporter = reporter or Reporter()
     run = Path(run)
     if init_from:
-        recipe = adopt_model(recipe, init_from, show.warn)
+        recipe = adopt_model(recipe, init_from, reporter.warn)
     elif recipe.training.objective == "self_critical":
         raise UserError(
             f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
         )
     progress = begin_run(recipe, run)
-    dataset = open_data(recipe, data, show.say)
+    dataset = open_data(recipe, data, reporter.log)
     check_same_data(dataset, run)
     _check_selection(recipe, dataset)
     for name in unused_settings(recipe.decoder):
-        show.warn(f"decoder.{name} means nothing to the decoder {recipe.decoder.name}; it is left out.")
-    vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokeniser) if (run / WORDS).is_file() else None
+        reporter.warn(f"decoder.{name} means nothing to the decoder {recipe.decoder.name}; it is left out.")
+    vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokenizer) if (run / WORDS).is_file() else None
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     # A run that was stopped before its first checkpoint begins again, with the same weights.
     start_from = init_from if progress is None else None
     prepared = prepare_model(recipe, dataset, start_from, encoder_weights, vocabulary)
     if progress is not None:
-        check_same_networks(run, prepared.captioner.encoder, init_from, show.warn)
+        check_same_networks(run, prepared.captioner.encoder, init_from, reporter.warn)
     if progress is None:
-        begin_words(prepared, init_from, show.say)
+        begin_words(prepared, init_from, reporter.log)
     if init_from_language and progress is None:
         language = LanguageModel.from_preset(init_from_language)
         copied = start_decoder(prepared.captioner.decoder, prepared.captioner.vocabulary, language)
-        show.say(f"From {init_from_language}: {', '.join(copied)}")
+        reporter.log(f"From {init_from_language}: {', '.join(copied)}")
     if vocabulary is None:
         keep_recipe(recipe, run)
         keep_data(dataset, run, prepared.captioner.encoder, init_from)
         prepared.captioner.vocabulary.save(run / (WORDS + ".part"))
         os.replace(run / (WORDS + ".part"), run / WORDS)
-    show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
-    with show.images("Features") as advance:
-        prepare_sources(prepared, cache, advance, show.say)
+    reporter.log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
+    with reporter.images("Features") as advance:
+        prepare_sources(prepared, cache, advance, reporter.log)
     if progress is None and not init_from:
-        fit_components(prepared.captioner.encoder, prepared.batches.source, show.say)
-    show.problems(prepared.problems)
-    task = CaptionTask(prepared, show)
-    loop = TrainingLoop(task, recipe.training, run, progress, show)
-    show.say(
+        fit_components(prepared.captioner.encoder, prepared.batches.source, reporter.log)
+    reporter.problems(prepared.problems)
+    task = CaptionTask(prepared, reporter)
+    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
+    reporter.log(
         f"{task.network.count_params():,} parameters, {len(prepared.captioner.vocabulary):,} words, "
         f"{task.batches.steps:,} steps an epoch"
     )
@@ -134,61 +134,61 @@ class CaptionTask:
 
     Args:
         prepared: data and model.
-        show: where samples are told.
+        reporter: where samples are told.
     """
 
-    def __init__(self, prepared: Prepared, show: Show):
-        self.prepared, self.show = prepared, show
+    def __init__(self, prepared: Prepared, reporter: Reporter):
+        self.prepared, self.reporter = prepared, reporter
         self.captioner, self.batches = prepared.captioner, prepared.batches
         self.data_facts = data_facts(prepared.dataset)
         self.settings = prepared.recipe.training
         self.network = compile_captioner(prepared, self.batches.steps)
 
-    def judge(self, epoch: int, loss: float) -> Judgement:
+    def judge(self, epoch: int, loss: float) -> EvalResult:
         """Decodes the development captions freely and scores them."""
         if self.prepared.dev_source is None:
-            return Judgement({}, "loss (there is no development split to decode)", -loss)
+            return EvalResult({}, "loss (there is no development split to decode)", -loss)
         scores, name = self._decode(epoch), self.settings.select_by
         if isinstance(self.batches, SelfCriticalBatches):
             scores["reward"] = self.batches.mean_reward()
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
         value = faithfulness.worth(scores) if name == "faithfulness" else scores[name]
-        return Judgement(scores, name, value)
+        return EvalResult(scores, name, value)
 
     def _decode(self, epoch: int) -> dict[str, float]:
         examples = self.prepared.dev_examples
         written = decode_source(
             self.captioner,
             self.prepared.dev_source,
-            beam_size=self.settings.evaluate_beam_size,
+            num_beams=self.settings.evaluate_num_beams,
             batch_size=self.settings.evaluate_batch_size,
         )
         predictions = {examples[index].id: captions[0].text for index, captions in written.items()}
-        report = score_split(self.prepared.dataset, examples, predictions, self.captioner.settings.text.tokeniser)
+        report = score_split(self.prepared.dataset, examples, predictions, self.captioner.settings.text.tokenizer)
         distinct = len(set(predictions.values())) / max(len(predictions), 1)
-        self.show.samples(examples, predictions, at=epoch)
+        self.reporter.samples(examples, predictions, at=epoch)
         if distinct < COLLAPSED and len(predictions) >= 100:
-            self.show.warn(
+            self.reporter.warn(
                 f"Only {distinct:.1%} of the captions are distinct: the decoder says much the same of every image. "
                 "That is usual in the first epoch; later, lower training.learning_rate."
             )
         return {**report.scores, "distinct_captions": distinct}
 
-    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.captioner.save_preset(
+    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.captioner.save_to_preset(
             folder,
             {
                 "recipe": self.prepared.recipe.name,
                 "data_set": self.data_facts,
                 **facts,
-                "scores": {**facts["scores"], "beam_size": self.settings.evaluate_beam_size},
+                "scores": {**facts["scores"], "num_beams": self.settings.evaluate_num_beams},
             },
         )
 
 
 def compile_captioner(prepared: Prepared, steps_per_epoch: int) -> keras.Model:
-    """The captioner's network with loss and optimiser, all variables made."""
+    """The captioner's network with loss and optimizer, all variables made."""
     training, network = prepared.recipe.training, prepared.captioner.network
     network.attention_penalty = training.attention_penalty
     network.likeliest = training.own_words_by == "likeliest"

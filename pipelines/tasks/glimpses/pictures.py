@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.utils.atomic_files import put_in_place
+from pipelines.utils.atomic_files import atomic_path
 
 COLUMNS = 4
 
@@ -42,5 +42,5 @@ def draw_paths(path: Path, images: np.ndarray, places: np.ndarray, titles: Seque
         one.add_patch(Rectangle(corner, size, size, fill=False, edgecolor="#111111", linewidth=1))
         one.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         one.set_title(title, fontsize=7)
-    with put_in_place(path) as beside:
+    with atomic_path(path) as beside:
         figure.savefig(beside, dpi=130, format="png")

@@ -13,16 +13,16 @@ from captioner.training.losses import MaskedCrossEntropy
 from pipelines.tasks.glimpses.pictures import draw_paths
 from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, draw_many
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
-from pipelines.training.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
-from pipelines.utils.atomic_files import write_whole
-from pipelines.utils.progress import Show
+from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.utils.atomic_files import atomic_write
+from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 
 METRICS, PREDICTIONS, PATHS = "metrics.json", "predictions.csv", "paths.png"
 SHOWN = 12  # scenes of which the picture shows where the network looked
 
 
-def train(recipe: GlimpseRecipe, run: Path, *, show: Show | None = None) -> Path:
+def train(recipe: GlimpseRecipe, run: Path, *, reporter: Reporter | None = None) -> Path:
     """Trains a recipe into a run folder, or goes on with the training that is there, then scores the test split.
 
     The preset in the run folder is always that of the epoch that did best on the development split. At the end
@@ -32,24 +32,24 @@ def train(recipe: GlimpseRecipe, run: Path, *, show: Show | None = None) -> Path
     Args:
         recipe: what to train.
         run: folder of the run.
-        show: where progress is told.
+        reporter: where progress is told.
 
     Raises:
         UserError: the run folder holds another experiment, or the loss is no number any more.
     """
-    show = show or Show()
+    reporter = reporter or Reporter()
     run = Path(run)
     progress = begin_run(recipe, run)
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of the places that are drawn
     model = GlimpseModel(recipe.model(LABELS))
     keep_recipe(recipe, run)
     task = GlimpseTask(recipe, model)
-    show.say(
+    reporter.log(
         f"{task.network.count_params():,} parameters, {recipe.data.sizes.train:,} new scenes and "
         f"{task.batches.steps:,} steps an epoch"
     )
-    TrainingLoop(task, recipe.training, run, progress, show).run_epochs()
-    report_test(recipe, run, show)
+    TrainingLoop(task, recipe.training, run, progress, reporter).run_epochs()
+    report_test(recipe, run, reporter)
     return run
 
 
@@ -74,22 +74,22 @@ class GlimpseTask:
         self.batches = SceneBatches(data.seed, data.sizes.train, training.batch_size, size, times)
         self.network = compile_network(model.network, training, MaskedCrossEntropy(pad_id=-1), self.batches.steps)
 
-    def judge(self, epoch: int, loss: float) -> Judgement:
-        """Tells what the development scenes show, without chance."""
+    def judge(self, epoch: int, loss: float) -> EvalResult:
+        """Tells what the development scenes reporter, without chance."""
         pixels, labels = self.dev
         probabilities, _ = self.model.read(pixels)
         right = probabilities[np.arange(len(labels)), labels]
         accuracy = float((probabilities.argmax(axis=-1) == labels).mean())
         scores = {"dev_loss": float(-np.log(np.maximum(right, 1e-12)).mean()), "accuracy": accuracy}
-        return Judgement(scores, "accuracy", accuracy)
+        return EvalResult(scores, "accuracy", accuracy)
 
-    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
         sizes = self.recipe.data.sizes.model_dump()
         data = {"name": "cluttered scenes", "seed": self.recipe.data.seed, "splits": sizes}
-        self.model.save_preset(folder, {"recipe": self.recipe.name, "data_set": data, **facts})
+        self.model.save_to_preset(folder, {"recipe": self.recipe.name, "data_set": data, **facts})
 
 
-def report_test(recipe: GlimpseRecipe, run: Path, show: Show) -> dict[str, Any]:
+def report_test(recipe: GlimpseRecipe, run: Path, reporter: Reporter) -> dict[str, Any]:
     """Scores the best model of a run on the test split, and draws where it looked.
 
     Returns:
@@ -102,8 +102,8 @@ def report_test(recipe: GlimpseRecipe, run: Path, show: Show) -> dict[str, Any]:
     accuracy = float((said == labels).mean())
     report = {"recipe": recipe.name, "split": "test", "examples": len(labels), "scores": {"accuracy": accuracy}}
     report["parameters"] = int(model.network.count_params())
-    show.say(f"Test, {len(labels):,} scenes: accuracy {100 * accuracy:.1f}")
-    write_whole(run / METRICS, json.dumps(report, indent=2) + "\n")
+    reporter.log(f"Test, {len(labels):,} scenes: accuracy {100 * accuracy:.1f}")
+    atomic_write(run / METRICS, json.dumps(report, indent=2) + "\n")
     rows = [
         {"scene": number, "expected": LABELS[label], "predicted": LABELS[guess], "probability": round(float(sure), 4)}
         for number, (label, guess, sure) in enumerate(zip(labels, said, probabilities.max(axis=-1), strict=True))
@@ -113,5 +113,5 @@ def report_test(recipe: GlimpseRecipe, run: Path, show: Show) -> dict[str, Any]:
         told = [f"{LABELS[label]}: {LABELS[guess]}" for label, guess in zip(labels[:SHOWN], said[:SHOWN], strict=True)]
         look = recipe.look
         draw_paths(run / PATHS, pixels[:SHOWN], places[:SHOWN], told, look.size)
-        show.say(f"Where it looked: {run / PATHS}")
+        reporter.log(f"Where it looked: {run / PATHS}")
     return report

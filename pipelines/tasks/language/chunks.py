@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.errors import UserError
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 
@@ -32,10 +32,10 @@ class Documents:
     """
 
     def __init__(self, texts: Sequence[str], vocabulary: Vocabulary, ends: bool):
-        tokenise = get_tokeniser(vocabulary.tokeniser).tokenise
+        tokenize = get_tokenizer(vocabulary.tokenizer).tokenize
         close = [vocabulary.end_id] if ends else []
         self.ids = [
-            np.array([vocabulary.start_id, *vocabulary.encode_words(tokenise(text)), *close], "int32") for text in texts
+            np.array([vocabulary.start_id, *vocabulary.encode_words(tokenize(text)), *close], "int32") for text in texts
         ]
         self.ids = [ids for ids in self.ids if len(ids) > 1 + ends]
         self.words = sum(len(ids) - 1 for ids in self.ids)

@@ -7,8 +7,8 @@ from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel, ScoredText
 from pipelines.inference.jobs.journal import to_line
 from pipelines.tasks.language.corpora import read_text
-from pipelines.utils.atomic_files import write_whole
-from pipelines.utils.console import say, table
+from pipelines.utils.atomic_files import atomic_write
+from pipelines.utils.console import log, table
 from pipelines.utils.tables import write_csv
 
 COLUMNS = ("text", "log_probability", "perplexity", "words", "unknown")
@@ -34,14 +34,14 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     elif output.suffix.lower() == ".csv":
         write_csv(map(_record, scored), output, list(COLUMNS))
     else:
-        write_whole(output, b"".join(map(to_line, map(_whole_record, scored))))
+        atomic_write(output, b"".join(map(to_line, map(_whole_record, scored))))
     if output is not None:
-        say(f"{len(scored):,} texts scored: {output}", error=True)
+        log(f"{len(scored):,} texts scored: {output}", error=True)
     return scored
 
 
 def tell(model: LanguageModel, scored: Sequence[ScoredText]) -> None:
-    unit = "characters" if model.vocabulary.tokeniser == "characters" else "words"
+    unit = "characters" if model.vocabulary.tokenizer == "characters" else "words"
     rows = [
         [
             text.text if len(text.text) <= SHOWN else text.text[: SHOWN - 3] + "...",

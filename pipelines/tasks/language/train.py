@@ -17,16 +17,16 @@ from captioner.training.losses import MaskedCrossEntropy
 from pipelines.tasks.language.chunks import DocumentBatches, Documents, StreamBatches, parts_of
 from pipelines.tasks.language.corpora import Corpus, open_corpus
 from pipelines.tasks.language.settings import LanguageRecipe
-from pipelines.training.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
-from pipelines.training.pretrained_embeddings import begin_with_vectors
-from pipelines.utils.atomic_files import write_whole
-from pipelines.utils.progress import Show
+from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
+from pipelines.utils.atomic_files import atomic_write
+from pipelines.utils.progress import Reporter
 
 WORDS, TEXT = "words.txt", "text.sha256"
 WARM_UP = 128  # words that a stream of the validation text reads before its own part, so that its state is warm
 
 
-def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: Show | None = None) -> Path:
+def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, reporter: Reporter | None = None) -> Path:
     """Trains a language model into a run folder, or goes on with the training that is there.
 
     After each epoch the validation text is read with its state carried, and the preset in the run folder is always that
@@ -36,35 +36,39 @@ def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, show: 
         recipe: what to train.
         run: folder of the run.
         data: text file, folder of text files or, where the recipe says `source = "captions"`, a data set.
-        show: where progress is told.
+        reporter: where progress is told.
 
     Raises:
         UserError: the run folder holds another experiment or another text, the text cannot be used, or the loss is no
             number any more.
     """
-    show = show or Show()
+    reporter = reporter or Reporter()
     run = Path(run)
     corpus = open_corpus(recipe.data, data)
     progress = begin_run(recipe, run)
     for name in unused_by_window(recipe.model):
-        show.warn(f"model.{name} means nothing to a window, which has one hidden layer and no cell; it is left out.")
+        reporter.warn(
+            f"model.{name} means nothing to a window, which has one hidden layer and no cell; it is left out."
+        )
     known = _known_words(recipe, corpus, run)
     text = recipe.text
-    vocabulary = known or Vocabulary.from_captions(corpus.train, text.tokeniser, text.minimum_count, text.maximum_size)
+    vocabulary = known or Vocabulary.from_captions(corpus.train, text.tokenizer, text.minimum_count, text.maximum_size)
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     settings = LanguageModelSettings(model=recipe.model, text=recipe.text, ends=corpus.ends)
-    task = LanguageTask(recipe, corpus, LanguageModel(settings, vocabulary), show)
+    task = LanguageTask(recipe, corpus, LanguageModel(settings, vocabulary), reporter)
     if recipe.data.vectors and progress is None:
         embedding = task.model.network.embedding
-        show.say(begin_with_vectors(embedding, vocabulary.words, recipe.data.vectors, "model.embedding_size"))
+        reporter.log(
+            load_pretrained_embeddings(embedding, vocabulary.words, recipe.data.vectors, "model.embedding_size")
+        )
     if known is None:  # nothing is written before all settings are known to fit
         keep_recipe(recipe, run)
-        write_whole(run / TEXT, corpus.identity() + "\n")
+        atomic_write(run / TEXT, corpus.identity() + "\n")
         vocabulary.save(run / (WORDS + ".part"))
         os.replace(run / (WORDS + ".part"), run / WORDS)
-    show.problems(corpus.problems, most=len(corpus.problems))  # no other command lists them
-    loop = TrainingLoop(task, recipe.training, run, progress, show)
-    show.say(task.told())
+    reporter.problems(corpus.problems, most=len(corpus.problems))  # no other command lists them
+    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
+    reporter.log(task.describe())
     if progress is None:
         task.show_sample("Before training")
     loop.run_epochs()
@@ -80,7 +84,7 @@ def _known_words(recipe: LanguageRecipe, corpus: Corpus, run: Path) -> Vocabular
             f"{run} was begun with another text than {corpus.name} as it is now. Give that text, or another folder "
             "with --out."
         )
-    return Vocabulary.load(run / WORDS, recipe.text.tokeniser)
+    return Vocabulary.load(run / WORDS, recipe.text.tokenizer)
 
 
 class LanguageTask:
@@ -90,11 +94,11 @@ class LanguageTask:
         recipe: how.
         corpus: the documents.
         model: what learns.
-        show: where samples are told.
+        reporter: where samples are told.
     """
 
-    def __init__(self, recipe: LanguageRecipe, corpus: Corpus, model: LanguageModel, show: Show):
-        self.recipe, self.corpus, self.model, self.show = recipe, corpus, model, show
+    def __init__(self, recipe: LanguageRecipe, corpus: Corpus, model: LanguageModel, reporter: Reporter):
+        self.recipe, self.corpus, self.model, self.reporter = recipe, corpus, model, reporter
         training, vocabulary = recipe.training, model.vocabulary
         self.documents = Documents(corpus.train, vocabulary, corpus.ends)
         self.dev = Documents(corpus.dev, vocabulary, corpus.ends)
@@ -113,9 +117,9 @@ class LanguageTask:
 
     @property
     def unit(self) -> str:
-        return "character" if self.model.vocabulary.tokeniser == "characters" else "word"
+        return "character" if self.model.vocabulary.tokenizer == "characters" else "word"
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """What is trained on what, in a few lines."""
         documents, dev, unit = self.documents, self.dev, self.unit
         lines = [
@@ -129,7 +133,7 @@ class LanguageTask:
             lines.append(f"{cut:,} documents are longer than training.chunk = {self.recipe.training.chunk} and are cut")
         return "\n".join(lines)
 
-    def judge(self, epoch: int, loss: float) -> Judgement:
+    def judge(self, epoch: int, loss: float) -> EvalResult:
         """Reads the validation text with its state carried from word to word, and shows a sample."""
         nats = validation_loss(self.model, self.dev)
         scores = {"dev_loss": nats, "perplexity": math.exp(min(nats, 700.0))}
@@ -137,20 +141,20 @@ class LanguageTask:
         if self.unit == "character":
             scores["bits_per_character"] = nats / math.log(2)
             told += f", {scores['bits_per_character']:.4f} bits a character"
-        self.show.say(f"Validation text: {told}")
+        self.reporter.log(f"Validation text: {told}")
         self.show_sample(f"After epoch {epoch + 1}")
-        return Judgement(scores, "dev_loss", -nats)
+        return EvalResult(scores, "dev_loss", -nats)
 
     def show_sample(self, title: str) -> None:
         """Lets the network write, always with the same random numbers."""
         if self.recipe.training.sample_length:
             text = self.model.sample(self.recipe.training.sample_length, temperature=0.8, seed=0)
-            self.show.say(f"{title} it writes:\n" + "".join(f"    {line}\n" for line in text.splitlines()))
+            self.reporter.log(f"{title} it writes:\n" + "".join(f"    {line}\n" for line in text.splitlines()))
 
-    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
         corpus, training = self.corpus, self.recipe.training
         split = {"train": self.documents.words, "dev": self.dev.words, "unit": self.unit}
-        self.model.save_preset(
+        self.model.save_to_preset(
             folder,
             {
                 "recipe": self.recipe.name,

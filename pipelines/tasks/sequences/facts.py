@@ -29,11 +29,11 @@ def facts_of(first: Mention, relation: str | None = None, second: Mention | None
     >>> facts_of(Mention(1, None, "red", "star"), "left", Mention(2, "large", "blue", "ring"))
     'count=1 colour=red shape=star relation=left count2=2 size2=large colour2=blue shape2=ring'
     """
-    told = [f"count={first.count}", *(f"{key}={value}" for key, value in first.told().items())]
+    told = [f"count={first.count}", *(f"{key}={value}" for key, value in first.describe().items())]
     if relation:
         told.append(f"relation={relation}")
     if second:
-        told += [f"count2={second.count}", *(f"{key}2={value}" for key, value in second.told().items())]
+        told += [f"count2={second.count}", *(f"{key}2={value}" for key, value in second.describe().items())]
     return " ".join(told)
 
 

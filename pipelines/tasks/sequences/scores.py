@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from captioner.metrics.score import score_captions
 from captioner.models.sequences.model import IN_STEP, Prediction
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from pipelines.tasks.sequences.examples import SequenceExample
 from pipelines.tasks.sequences.facts import facts_told
 
@@ -13,13 +13,13 @@ CHOOSES = {"tag": "accuracy", "classify": "accuracy", "frames": "accuracy", "tra
 
 
 def score(
-    task: str, examples: Sequence[SequenceExample], predictions: Sequence[Prediction], tokeniser: str = "unicode"
+    task: str, examples: Sequence[SequenceExample], predictions: Sequence[Prediction], tokenizer: str = "unicode"
 ) -> dict[str, float]:
     """Scores of predictions, as shares of one.
 
     - tag, frames: `accuracy` of labels, over all words or frames; `exact_match`, sequences without a fault.
     - classify: `accuracy`.
-    - translate: `exact_match`, `bleu_1` to `bleu_4` (words as the tokeniser counts them).
+    - translate: `exact_match`, `bleu_1` to `bleu_4` (words as the tokenizer counts them).
     - describe: `faithfulness`, the sentences that tell exactly the facts, read by a grammar, if the facts are those of
       pipelines/tasks/sequences/facts.py; else as translate.
     """
@@ -35,11 +35,11 @@ def score(
     if task == "describe" and tells_facts(examples):
         told = sum(facts_told(made.text) == example.source for example, made in pairs)
         return {"faithfulness": told / len(pairs)}
-    words = get_tokeniser(tokeniser).tokenise
+    words = get_tokenizer(tokenizer).tokenize
     report = score_captions(
         {str(number): made.text for number, (_, made) in enumerate(pairs)},
         {str(number): [example.target] for number, (example, _) in enumerate(pairs)},
-        tokeniser,
+        tokenizer,
         metrics=("bleu",),
     )
     exact = sum(list(made.words) == words(example.target) for example, made in pairs) / len(pairs)

@@ -39,10 +39,10 @@ class SequenceRecipe(AnyRecipe):
     kind: Literal["sequence"] = "sequence"
     task: Task
     data: SequenceDataSettings = SequenceDataSettings()
-    text: TextSettings = TextSettings(tokeniser="unicode", minimum_count=1)
+    text: TextSettings = TextSettings(tokenizer="unicode", minimum_count=1)
     reader: ReaderSettings = ReaderSettings()
     decoder: DecoderSettings = DecoderSettings()
-    search: BeamSettings = BeamSettings(beam_size=1)
+    search: BeamSettings = BeamSettings(num_beams=1)
     training: SequenceTrainingSettings = SequenceTrainingSettings()
 
     def model(self, **found) -> SequenceSettings:

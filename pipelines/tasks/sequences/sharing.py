@@ -61,7 +61,7 @@ def compare_sharing(
     captions: int = 400,
     epochs: int = 40,
     seed: int = 0,
-    say: Callable[[str], None] = lambda text: None,
+    log: Callable[[str], None] = lambda text: None,
 ) -> Sharing:
     """Trains both networks on captions of at most `most_words` words and tests them on captions of any length.
 
@@ -71,7 +71,7 @@ def compare_sharing(
         captions: training captions.
         epochs: times that each training caption is seen.
         seed: of the captions, the first weights and the order.
-        say: where progress is told.
+        log: where progress is told.
     """
     made = generate("tag", seed, {"train": 3 * captions, "dev": 0, "test": TEST})
     learned = [example for example in made["train"] if len(example.target) <= most_words][:captions]
@@ -90,7 +90,7 @@ def compare_sharing(
         for epoch in range(epochs):
             network.fit(batches.epoch(epoch), shuffle=False, verbose=0)
         loss = float(network.get_metrics_result()["loss"])
-        say(f"{name}: {parameters[name]:,} parameters, training loss {loss:.3f}")
+        log(f"{name}: {parameters[name]:,} parameters, training loss {loss:.3f}")
         right[name] = np.asarray(network(test_words)).argmax(axis=-1) == test_tags
     longer = np.array([len(example.target) > most_words for example in made["test"]])
     parts = [

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, told_split
 from pipelines.data.datasets.splits import hashed_splits
 from pipelines.data.datasets.text import is_text, shown
@@ -53,7 +53,7 @@ class _Rows:
         self.problems.append(Problem(path, line, text))
 
 
-def read_examples(path: Path, task: str, tokeniser: str) -> tuple[dict[str, list[SequenceExample]], list[Problem]]:
+def read_examples(path: Path, task: str, tokenizer: str) -> tuple[dict[str, list[SequenceExample]], list[Problem]]:
     """The examples of a table, split, and what is wrong with single rows.
 
     A text that is in test or dev stays there alone: rows of train that repeat it are left out.
@@ -65,7 +65,7 @@ def read_examples(path: Path, task: str, tokeniser: str) -> tuple[dict[str, list
         raise UserError(f"Examples of {task!r} cannot be read from a table; leave --data out, or use Python.")
     rows = _Rows()
     for split, table in _tables(path):
-        _add(rows, table, task, tokeniser, split)
+        _add(rows, table, task, tokenizer, split)
     placed = _placed(rows)
     splits: dict[str, list[SequenceExample]] = {split: [] for split in SPLITS}
     for row in placed:
@@ -87,7 +87,7 @@ def _tables(path: Path) -> list[tuple[str | None, Path]]:
     return [(None, path)]
 
 
-def _add(rows: _Rows, path: Path, task: str, tokeniser: str, split: str | None) -> None:
+def _add(rows: _Rows, path: Path, task: str, tokenizer: str, split: str | None) -> None:
     """Adds the rows of one table."""
     columns = COLUMNS[task]
     read = list(json_rows(rows, path) if is_jsonl(path) else csv_rows(rows, path, columns))
@@ -112,15 +112,15 @@ def _add(rows: _Rows, path: Path, task: str, tokeniser: str, split: str | None) 
                     path, line, f"the split {shown(told)} is neither train, dev nor test; the row was left out"
                 )
                 continue
-        example = _example(rows, path, line, task, tokeniser, source, target)
+        example = _example(rows, path, line, task, tokenizer, source, target)
         if example:
             rows.rows.append(_Row(example, told and canonical_split(told), path, line))
 
 
-def _example(rows: _Rows, path, line, task, tokeniser, source, target) -> SequenceExample | None:
+def _example(rows: _Rows, path, line, task, tokenizer, source, target) -> SequenceExample | None:
     """The example of a row, or None and a problem."""
     source = " ".join(source.split())
-    words = source.split() if task == "describe" else get_tokeniser(tokeniser).tokenise(source)
+    words = source.split() if task == "describe" else get_tokenizer(tokenizer).tokenize(source)
     if not words:
         rows.problem(path, line, f"{shown(source)} holds no words; the row was left out")
         return None
@@ -137,7 +137,7 @@ def _example(rows: _Rows, path, line, task, tokeniser, source, target) -> Sequen
             rows.problem(path, line, text)
             return None
         return SequenceExample(source, tags)
-    if not get_tokeniser(tokeniser).tokenise(target):
+    if not get_tokenizer(tokenizer).tokenize(target):
         rows.problem(path, line, f"{shown(target)} holds no words; the row was left out")
         return None
     return SequenceExample(source, " ".join(target.split()))

@@ -22,9 +22,9 @@ from pipelines.tasks.sequences.scores import chooses, score
 from pipelines.tasks.sequences.settings import SequenceRecipe
 from pipelines.tasks.sequences.tables import read_examples
 from pipelines.training.history import SCORES
-from pipelines.training.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
-from pipelines.utils.atomic_files import write_whole
-from pipelines.utils.progress import Show
+from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.utils.atomic_files import atomic_write
+from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 
 DATA, METRICS, PREDICTIONS, CLIP = "data.json", "metrics.json", "predictions.csv", "clip.gif"
@@ -51,7 +51,7 @@ class SequenceData:
         return {"name": self.name, "splits": sizes, "checksum": digest.hexdigest()}
 
 
-def train(recipe: SequenceRecipe, run: Path, *, data: Path | None = None, show: Show | None = None) -> Path:
+def train(recipe: SequenceRecipe, run: Path, *, data: Path | None = None, reporter: Reporter | None = None) -> Path:
     """Trains a recipe into a run folder, or goes on with the training that is there, then scores the test split.
 
     The preset in the run folder is always that of the epoch that did best on the development split. At the end
@@ -61,57 +61,57 @@ def train(recipe: SequenceRecipe, run: Path, *, data: Path | None = None, show: 
         recipe: what to train.
         run: folder of the run.
         data: a table or a folder with one; examples are made by the program where neither it nor the recipe names any.
-        show: where progress is told.
+        reporter: where progress is told.
 
     Raises:
         UserError: the run folder holds another experiment, the data cannot be used, or the loss is no number any more.
     """
-    show = show or Show()
+    reporter = reporter or Reporter()
     run = Path(run)
     progress = begin_run(recipe, run)
-    examples = open_examples(recipe, data, show)
+    examples = open_examples(recipe, data, reporter)
     _check_data(examples, run)
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     model = build_model(recipe, examples.splits["train"])
     keep_recipe(recipe, run)
-    write_whole(run / DATA, json.dumps(examples.facts(), indent=2) + "\n")
-    task = SequenceTask(recipe, model, examples, show)
-    show.say(f"{examples.name}: " + ", ".join(f"{len(made):,} {split}" for split, made in examples.splits.items()))
-    loop = TrainingLoop(task, recipe.training, run, progress, show)
-    show.say(
+    atomic_write(run / DATA, json.dumps(examples.facts(), indent=2) + "\n")
+    task = SequenceTask(recipe, model, examples, reporter)
+    reporter.log(f"{examples.name}: " + ", ".join(f"{len(made):,} {split}" for split, made in examples.splits.items()))
+    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
+    reporter.log(
         f"{task.network.count_params():,} parameters, {len(model.vocabulary):,} words, {task.batches.steps:,} steps an "
         "epoch"
     )
     loop.run_epochs()
     if examples.splits["test"]:
-        report_test(task, run, show)
+        report_test(task, run, reporter)
     return run
 
 
-def open_examples(recipe: SequenceRecipe, data: Path | None, show: Show) -> SequenceData:
+def open_examples(recipe: SequenceRecipe, data: Path | None, reporter: Reporter) -> SequenceData:
     """The examples of a table, or those that the program makes."""
     source = data or recipe.data.directory
     if not source:
         splits = generate(recipe.task, recipe.data.seed, recipe.data.sizes.model_dump())
         return SequenceData(f"Examples of {recipe.task}, made with seed {recipe.data.seed}", splits)
-    splits, problems = read_examples(Path(source), recipe.task, recipe.text.tokeniser)
+    splits, problems = read_examples(Path(source), recipe.task, recipe.text.tokenizer)
     if recipe.task == "describe":
-        _leave_out_unknown_facts(splits, show)
+        _leave_out_unknown_facts(splits, reporter)
     for problem in problems[:5]:
-        show.warn(str(problem))
+        reporter.warn(str(problem))
     if len(problems) > 5:
-        show.warn(f"... and {len(problems) - 5:,} more problems.")
+        reporter.warn(f"... and {len(problems) - 5:,} more problems.")
     return SequenceData(Path(source).resolve().name, splits)
 
 
-def _leave_out_unknown_facts(splits: dict[str, list[SequenceExample]], show: Show) -> None:
+def _leave_out_unknown_facts(splits: dict[str, list[SequenceExample]], reporter: Reporter) -> None:
     """A network has no input for a fact that it did not learn."""
     known = {fact for example in splits["train"] for fact in example.source.split()}
     for split in ("dev", "test"):
         kept = [example for example in splits[split] if known.issuperset(example.source.split())]
         if len(kept) < len(splits[split]):
             count = len(splits[split]) - len(kept)
-            show.warn(f"{count:,} rows of {split} with facts that no training row holds were left out.")
+            reporter.warn(f"{count:,} rows of {split} with facts that no training row holds were left out.")
         splits[split] = kept
     if not splits["dev"]:
         raise UserError("No row of dev is left whose facts the training rows hold; without any nothing can be learned.")
@@ -147,7 +147,7 @@ def build_model(recipe: SequenceRecipe, train: list[SequenceExample]) -> Sequenc
             raise UserError(f"There is only one label in the training split ({labels[0]!r}); two are needed at least.")
         found = {"labels": labels, **({"frame_size": SIZE} if task == "frames" else {})}
         texts = [one.source for one in train if isinstance(one.source, str)]
-    vocabulary = Vocabulary.from_captions(texts, text.tokeniser, text.minimum_count, text.maximum_size)
+    vocabulary = Vocabulary.from_captions(texts, text.tokenizer, text.minimum_count, text.maximum_size)
     return SequenceModel(recipe.model(**found), vocabulary)
 
 
@@ -158,11 +158,11 @@ class SequenceTask:
         recipe: the settings.
         model: the network and its words.
         data: the examples.
-        show: where samples are told.
+        reporter: where samples are told.
     """
 
-    def __init__(self, recipe: SequenceRecipe, model: SequenceModel, data: SequenceData, show: Show):
-        self.recipe, self.model, self.data, self.show = recipe, model, data, show
+    def __init__(self, recipe: SequenceRecipe, model: SequenceModel, data: SequenceData, reporter: Reporter):
+        self.recipe, self.model, self.data, self.reporter = recipe, model, data, reporter
         self.writes = recipe.task in WRITES
         self.nothing = model.vocabulary.pad_id if self.writes else NONE
         inputs, targets = encode_examples(model, data.splits["train"], self._length())
@@ -182,13 +182,13 @@ class SequenceTask:
         most = self.recipe.text.max_length
         cut = sum(length > most for length in lengths)
         if cut:
-            self.show.warn(
+            self.reporter.warn(
                 f"{cut:,} training texts are longer than {most} words and are cut there; --set text.max_length=... "
                 "takes more."
             )
         return min(max(lengths), most)
 
-    def judge(self, epoch: int, loss: float) -> Judgement:
+    def judge(self, epoch: int, loss: float) -> EvalResult:
         """Labels or writes about the development examples."""
         inputs, targets = self.dev
         scores = {"dev_loss": self._loss(self.model.logits(inputs), targets)}
@@ -196,11 +196,11 @@ class SequenceTask:
         if self.writes:
             dev = dev[: self.recipe.training.evaluate_most]
         predictions = self.model.predict([example.source for example in dev])
-        scores.update(score(self.recipe.task, dev, predictions, self.recipe.text.tokeniser))
+        scores.update(score(self.recipe.task, dev, predictions, self.recipe.text.tokenizer))
         if self.writes:
             for number in (epoch * 2 % len(dev), (epoch * 2 + 1) % len(dev)):
-                self.show.say(f"    {dev[number].source}  ->  {predictions[number].text}")
-        return Judgement(scores, self.chooses, scores[self.chooses])
+                self.reporter.log(f"    {dev[number].source}  ->  {predictions[number].text}")
+        return EvalResult(scores, self.chooses, scores[self.chooses])
 
     def _loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
         """Mean cross-entropy in nats, as the training loss counts it."""
@@ -209,11 +209,11 @@ class SequenceTask:
         right = np.take_along_axis(log_softmax(logits), np.maximum(targets, 0)[..., None], axis=-1)[..., 0]
         return float(-(right * real).sum() / max(real.sum(), 1))
 
-    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.model.save_preset(folder, {"recipe": self.recipe.name, "data_set": self.data.facts(), **facts})
+    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.model.save_to_preset(folder, {"recipe": self.recipe.name, "data_set": self.data.facts(), **facts})
 
 
-def report_test(task: SequenceTask, run: Path, show: Show) -> dict[str, Any]:
+def report_test(task: SequenceTask, run: Path, reporter: Reporter) -> dict[str, Any]:
     """Scores the best model of a run on the test split, beside what can be done without recurrence.
 
     Returns:
@@ -224,13 +224,13 @@ def report_test(task: SequenceTask, run: Path, show: Show) -> dict[str, Any]:
     sources = [example.source for example in test]
     predictions = best.predict(sources)
     report: dict[str, Any] = {"recipe": recipe.name, "split": "test", "examples": len(test)}
-    report["scores"] = score(recipe.task, test, predictions, recipe.text.tokeniser)
-    show.say(f"Test, {len(test):,} examples: {_told(report['scores'])}")
+    report["scores"] = score(recipe.task, test, predictions, recipe.text.tokenizer)
+    reporter.log(f"Test, {len(test):,} examples: {_told(report['scores'])}")
     if recipe.task in NAMES and recipe.training.baseline_epochs:
         baseline = train_without_recurrence(best, task.batches, recipe.training.baseline_epochs, recipe.training.seed)
-        report["without_recurrence"] = score(recipe.task, test, baseline.predict(sources), recipe.text.tokeniser)
-        show.say(f"Without recurrence ({NAMES[recipe.task]}): {_told(report['without_recurrence'])}")
-    write_whole(run / METRICS, json.dumps(report, indent=2) + "\n")
+        report["without_recurrence"] = score(recipe.task, test, baseline.predict(sources), recipe.text.tokenizer)
+        reporter.log(f"Without recurrence ({NAMES[recipe.task]}): {_told(report['without_recurrence'])}")
+    atomic_write(run / METRICS, json.dumps(report, indent=2) + "\n")
     rows = [
         {
             "source": example.source if isinstance(example.source, str) else "",

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from captioner.models.vqa.visual_qa import Answer, VisualQA
 from captioner.text.answers import answer_key
 from pipelines.data.examples import QuestionExample
-from pipelines.tasks.vqa.images import AskedImages
+from pipelines.tasks.vqa.images import QuestionsByImage
 
 IMAGES_AT_ONCE = 32
 
 
 def answer_split(
     model: VisualQA,
-    asked: AskedImages,
+    asked: QuestionsByImage,
     *,
     top: int = 1,
     use_choices: bool = True,

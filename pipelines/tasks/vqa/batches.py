@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.data.epoch_order import epoch_order, shown
-from pipelines.tasks.vqa.images import AskedImages
+from pipelines.tasks.vqa.images import QuestionsByImage
 
 
 class QuestionBatches:
@@ -34,7 +34,7 @@ class QuestionBatches:
 
     def __init__(
         self,
-        asked: AskedImages,
+        asked: QuestionsByImage,
         words: np.ndarray,
         targets: np.ndarray,
         nothing: int,

@@ -17,7 +17,7 @@ from pipelines.data.examples import DataSet, Problem, QuestionExample
 from pipelines.data.question_datasets import read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 from pipelines.tasks.vqa.batches import QuestionBatches
-from pipelines.tasks.vqa.images import AskedImages
+from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
 
 NOTHING = -1  # the class that counts nothing
@@ -30,13 +30,13 @@ class PreparedQuestions:
     recipe: VisualQARecipe
     dataset: DataSet
     model: VisualQA
-    train: AskedImages
-    dev: AskedImages | None
+    train: QuestionsByImage
+    dev: QuestionsByImage | None
     batches: QuestionBatches | None = None
     problems: list[Problem] = field(default_factory=list)
 
 
-def open_questions(recipe: VisualQARecipe, data: Path | None, say: Callable[[str], None]) -> DataSet:
+def open_questions(recipe: VisualQARecipe, data: Path | None, log: Callable[[str], None]) -> DataSet:
     """Reads the questions; the project's own are drawn first where they are missing. Where there is no development
     split, some training images are set aside, if the recipe says so.
 
@@ -48,7 +48,7 @@ def open_questions(recipe: VisualQARecipe, data: Path | None, say: Callable[[str
         raise UserError(f"The recipe {recipe.name} names no data. Say where it is with --data DIR.")
     root = installed(data or directory)
     if recipe.data.dataset == "shapes" and not data:
-        _draw(recipe, root, say)
+        _draw(recipe, root, log)
     if not root.exists():
         raise UserError(
             f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with "
@@ -58,12 +58,12 @@ def open_questions(recipe: VisualQARecipe, data: Path | None, say: Callable[[str
     return set_aside(dataset, recipe.data.development_share) if recipe.data.development_share else dataset
 
 
-def _draw(recipe: VisualQARecipe, root: Path, say: Callable[[str], None]) -> None:
+def _draw(recipe: VisualQARecipe, root: Path, log: Callable[[str], None]) -> None:
     """Draws the shapes where they are missing; of those drawn by an earlier version the questions are written anew."""
     from pipelines.data.datasets import shapes
 
     if not root.exists():
-        say(f"Drawing the shapes data set into {root}")
+        log(f"Drawing the shapes data set into {root}")
         shapes.draw(root, sizes=recipe.data.sizes or shapes.SIZES)
         return
     drawn = drawn_with(root)
@@ -98,7 +98,7 @@ def prepare_questions(
                 "needed at least. Lower answer.minimum_count, or use other data."
             )
     model = VisualQA(recipe.model, vocabulary, answers, encoder_weights)
-    asked = [AskedImages.of(examples) if examples else None for examples in (train, dev)]
+    asked = [QuestionsByImage.of(examples) if examples else None for examples in (train, dev)]
     return PreparedQuestions(recipe, dataset, model, *asked, problems=list(dataset.problems))
 
 
@@ -108,7 +108,7 @@ def _by_member(example: QuestionExample) -> Iterator[QuestionExample]:
         yield replace(example, answers=(member,))
 
 
-def prepare_images(prepared: PreparedQuestions, cache: Path, progress=None, say=None) -> None:
+def prepare_images(prepared: PreparedQuestions, cache: Path, progress=None, log=None) -> None:
     """Opens the images of the training and development splits, computing features where they are missing, and makes
     the batches.
 
@@ -116,9 +116,9 @@ def prepare_images(prepared: PreparedQuestions, cache: Path, progress=None, say=
         UserError: nothing can be learned from: no image can be read, or no answer is in the list.
     """
     model, training = prepared.model, prepared.recipe.training
-    looks = model.network.see is not None
+    looks = model.network.image_encoder is not None
     for asked in filter(None, (prepared.train, prepared.dev)):
-        prepared.problems += asked.open(model.encoder, cache, looks, progress, say)
+        prepared.problems += asked.open(model.encoder, cache, looks, progress, log)
     examples = prepared.train.examples
     words = encode_questions([example.question for example in examples], model.question_vocabulary, model.settings.text)
     targets, known, nothing = encode_targets(prepared)

@@ -20,7 +20,7 @@ from pipelines.inference.explanations import Look, attends, looks_by_attention, 
 from pipelines.tasks.captioning.evaluate import settings_of, trained_facts
 from pipelines.training.runs import folder_of, split_of
 from pipelines.utils.console import load_keras
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 TOP = 5
 LOOKS = 6  # questions for which the page shows where the model looked
@@ -40,7 +40,7 @@ def evaluate_run(
     encoder_weights: Path | None = None,
     cache: Path | None = None,
     batch_size: int = 128,
-    show: Show | None = None,
+    reporter: Reporter | None = None,
 ) -> AnswersEvaluation:
     """Answers the questions of a split of a data set with a trained model, scores the answers and writes a report.
 
@@ -55,7 +55,7 @@ def evaluate_run(
         encoder_weights: file with the frozen network's weights.
         cache: folder where features of frozen networks are kept; by default `cache` beside the run.
         batch_size: questions at once.
-        show: where progress is told.
+        reporter: where progress is told.
 
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
@@ -64,25 +64,25 @@ def evaluate_run(
     load_keras()
     from captioner.models.vqa.visual_qa import VisualQA
     from pipelines.tasks.vqa.answer import answer_split
-    from pipelines.tasks.vqa.images import AskedImages
+    from pipelines.tasks.vqa.images import QuestionsByImage
 
-    show = show or Show()
+    reporter = reporter or Reporter()
     begun = time.monotonic()
     model = VisualQA.from_preset(run, encoder_weights)
     run = folder_of(run)
-    dataset = _questions_of(run, data, show)
+    dataset = _questions_of(run, data, reporter)
     examples = split_of(dataset, split)
     split = examples[0].split
-    asked, sees = AskedImages.of(examples), model.network.see is not None
-    with show.images("Images") as advance:
+    asked, sees = QuestionsByImage.of(examples), model.network.image_encoder is not None
+    with reporter.images("Images") as advance:
         problems = asked.open(model.encoder, cache or run.absolute().parent / "cache", sees, advance)
-    show.problems(problems)
-    with show.progress("Answers") as advance:
+    reporter.problems(problems)
+    with reporter.progress("Answers") as advance:
         found = answer_split(model, asked, top=TOP, batch_size=batch_size, advance=advance)
     texts = {id: given[0].text if given else "" for id, given in found.items()}
     report = report or run / f"evaluation-{split}"
     if withheld(examples):
-        return _to_send(run, dataset, examples, texts, int(np.sum(~asked.source.readable)), report, show)
+        return _to_send(run, dataset, examples, texts, int(np.sum(~asked.source.readable)), report, reporter)
     guessed = _guesses(dataset, examples)
     scored = evaluate_answers(examples, texts, model.answers, guessed)
     questions = answered_questions(examples, found, scored)
@@ -110,17 +110,19 @@ def evaluate_run(
         history=run / "metrics.csv",
     )
     for note in evaluation.notes:
-        show.warn(note)
-    show.say(f"Report: {write_answers_evaluation(evaluation, report)}")
+        reporter.warn(note)
+    reporter.log(f"Report: {write_answers_evaluation(evaluation, report)}")
     return evaluation
 
 
-def _to_send(run: Path, dataset: DataSet, examples, texts: dict[str, str], unread: int, folder: Path, show: Show):
+def _to_send(
+    run: Path, dataset: DataSet, examples, texts: dict[str, str], unread: int, folder: Path, reporter: Reporter
+):
     """Writes the answers to a split whose own answers are withheld; an evaluation without scores."""
     split, path = examples[0].split, write_results(examples, texts, folder)
     missing = len(examples) - len(texts)
     empty = f", {missing:,} of them empty as their images cannot be read" if missing else ""
-    show.say(
+    reporter.log(
         f"No answer to the split {split} of {dataset.name} is known, so nothing is scored; the {len(examples):,} "
         f"answers to send in are in {path}{empty}."
     )
@@ -129,13 +131,13 @@ def _to_send(run: Path, dataset: DataSet, examples, texts: dict[str, str], unrea
     return AnswersEvaluation(f"{run.resolve().name} on {dataset.name}, {split}", summary, (), evaluated)
 
 
-def _questions_of(run: Path, data: Path | None, show: Show) -> DataSet:
+def _questions_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
     from pipelines.data.question_datasets import read_questions
     from pipelines.recipes.recipe import load_recipe
     from pipelines.tasks.vqa.build import open_questions
 
     if (run / "recipe.toml").is_file():
-        return open_questions(load_recipe(str(run / "recipe.toml"), kind="visual_qa"), data, show.say)
+        return open_questions(load_recipe(str(run / "recipe.toml"), kind="visual_qa"), data, reporter.log)
     if data is None:
         raise UserError(f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR.")
     return read_questions(data)

@@ -13,7 +13,7 @@ from pipelines.data.features.sources import Source, open_source
 
 
 @dataclass
-class AskedImages:
+class QuestionsByImage:
     """The images of a split, and what is asked about each.
 
     images: each once, in the order of the questions.
@@ -27,13 +27,13 @@ class AskedImages:
     source: Source | None = None
 
     @classmethod
-    def of(cls, examples: Sequence[QuestionExample]) -> "AskedImages":
+    def of(cls, examples: Sequence[QuestionExample]) -> "QuestionsByImage":
         asked: dict[Path, list[int]] = {}
         for number, example in enumerate(examples):
             asked.setdefault(example.image, []).append(number)
         return cls(tuple(examples), list(asked), list(asked.values()))
 
-    def open(self, encoder: Encoder, cache: Path, looks: bool, progress: Progress | None = None, say=None):
+    def open(self, encoder: Encoder, cache: Path, looks: bool, progress: Progress | None = None, log=None):
         """Opens the source; features are computed where they are missing.
 
         Args:
@@ -45,7 +45,7 @@ class AskedImages:
         if not looks:
             self.source = NoImages(len(self.images))
             return []
-        self.source, problems = open_source(encoder, self.images, cache, progress, say)
+        self.source, problems = open_source(encoder, self.images, cache, progress, log)
         return list[Problem](problems)
 
 

@@ -19,11 +19,11 @@ from pipelines.evaluation.answer_metrics import ceiling
 from pipelines.tasks.vqa.answer import answer_split
 from pipelines.tasks.vqa.build import NOTHING, PreparedQuestions, open_questions, prepare_images, prepare_questions
 from pipelines.tasks.vqa.settings import VisualQARecipe
-from pipelines.training.loop import Judgement, TrainingLoop, begin_run, compile_network, keep_recipe
-from pipelines.training.pretrained_embeddings import begin_with_vectors
+from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
 from pipelines.training.resume_guard import check_same_data, check_same_networks, keep_data
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 
 def train(
@@ -33,7 +33,7 @@ def train(
     data: Path | None = None,
     cache: Path = Path("cache"),
     encoder_weights: Path | None = None,
-    show: Show | None = None,
+    reporter: Reporter | None = None,
 ) -> Path:
     """Trains a recipe into a run folder, or goes on with the training that is there.
 
@@ -46,37 +46,37 @@ def train(
         data: folder of the data set; the recipe's own where it is not given.
         cache: folder where features of frozen networks are kept.
         encoder_weights: file with the frozen network's weights.
-        show: where progress is told.
+        reporter: where progress is told.
 
     Raises:
         UserError: the run folder holds another experiment, the data cannot be used, or the loss is no number any more.
     """
-    show = show or Show()
+    reporter = reporter or Reporter()
     run = Path(run)
     _check_targets(recipe)
     progress = begin_run(recipe, run)
-    dataset = open_questions(recipe, data, show.say)
+    dataset = open_questions(recipe, data, reporter.log)
     check_same_data(dataset, run)
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     prepared = prepare_questions(recipe, dataset, encoder_weights)
     if progress is None:
-        _begin_words(prepared, show)
+        _begin_words(prepared, reporter)
     else:
-        check_same_networks(run, prepared.model.encoder, None, show.warn)
+        check_same_networks(run, prepared.model.encoder, None, reporter.warn)
     keep_recipe(recipe, run)
     keep_data(dataset, run, prepared.model.encoder)
-    show.say(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
+    reporter.log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
     for note in dataset.notes:
-        show.say(note)
-    with show.images("Features") as advance:
-        prepare_images(prepared, cache, advance, show.say)
-    if progress is None and prepared.model.network.see is not None:
-        fit_components(prepared.model.encoder, prepared.train.source, show.say)
-    show.problems(prepared.problems)
-    tell_ceiling(prepared, show)
-    task = VisualQATask(prepared, show)
-    loop = TrainingLoop(task, recipe.training, run, progress, show)
-    show.say(
+        reporter.log(note)
+    with reporter.images("Features") as advance:
+        prepare_images(prepared, cache, advance, reporter.log)
+    if progress is None and prepared.model.network.image_encoder is not None:
+        fit_components(prepared.model.encoder, prepared.train.source, reporter.log)
+    reporter.problems(prepared.problems)
+    tell_ceiling(prepared, reporter)
+    task = VisualQATask(prepared, reporter)
+    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
+    reporter.log(
         f"{task.network.count_params():,} parameters, {len(prepared.model.question_vocabulary):,} words, "
         f"{task.batches.steps:,} steps an epoch"
     )
@@ -91,15 +91,15 @@ def _check_targets(recipe: VisualQARecipe) -> None:
         raise UserError("training.targets = 'soft' learns from all people's answers, data.sets = 'members' from one.")
 
 
-def _begin_words(prepared: PreparedQuestions, show: Show) -> None:
+def _begin_words(prepared: PreparedQuestions, reporter: Reporter) -> None:
     """Begins the question's words with the vectors that the recipe names, if it names any."""
     path, model = prepared.recipe.data.vectors, prepared.model
     if path and model.network.questions is not None:
         embedding, words = model.network.questions.embedding, model.question_vocabulary.words
-        show.say(begin_with_vectors(embedding, words, path, "question.embedding_size"))
+        reporter.log(load_pretrained_embeddings(embedding, words, path, "question.embedding_size"))
 
 
-def tell_ceiling(prepared: PreparedQuestions, show: Show) -> None:
+def tell_ceiling(prepared: PreparedQuestions, reporter: Reporter) -> None:
     """Says what the development questions can be answered with: the list's ceiling, and what guessing earns."""
     if prepared.dev is None:
         return
@@ -107,14 +107,14 @@ def tell_ceiling(prepared: PreparedQuestions, show: Show) -> None:
     answers = prepared.model.answers
     if answers is not None and dev:
         reach = ceiling(answers, dev)["exact_match"]
-        show.say(f"{len(answers):,} answers to choose from; they reach {reach:.1%} of the development questions")
+        reporter.log(f"{len(answers):,} answers to choose from; they reach {reach:.1%} of the development questions")
     if dev:
         counted = count_answers(prepared.train.examples)
         guesses = {"the most frequent answer": most_frequent, "that of each question type": most_frequent_of_type}
         told = [
             f"{name} {score_answers(dev, guess(counted, dev))['exact_match']:.1%}" for name, guess in guesses.items()
         ]
-        show.say(f"Without looking: {', '.join(told)}")
+        reporter.log(f"Without looking: {', '.join(told)}")
 
 
 def score_answers(examples: Sequence[QuestionExample], given: Mapping[str, str]) -> dict[str, float]:
@@ -137,11 +137,11 @@ class VisualQATask:
 
     Args:
         prepared: data and model.
-        show: where samples are told.
+        reporter: where samples are told.
     """
 
-    def __init__(self, prepared: PreparedQuestions, show: Show):
-        self.prepared, self.show = prepared, show
+    def __init__(self, prepared: PreparedQuestions, reporter: Reporter):
+        self.prepared, self.reporter = prepared, reporter
         self.model, self.batches = prepared.model, prepared.batches
         self.data_facts = data_facts(prepared.dataset)
         self.settings = prepared.recipe.training
@@ -153,18 +153,18 @@ class VisualQATask:
         pad = self.model.question_vocabulary.pad_id if self.model.network.writes else NOTHING
         return MaskedCrossEntropy(self.settings.label_smoothing, pad_id=pad)
 
-    def judge(self, epoch: int, loss: float) -> Judgement:
+    def judge(self, epoch: int, loss: float) -> EvalResult:
         """Answers the development questions and scores the answers."""
         dev = self.prepared.dev
         if dev is None:
-            return Judgement({}, "loss (there is no development split to answer)", -loss)
+            return EvalResult({}, "loss (there is no development split to answer)", -loss)
         found = answer_split(self.model, dev, batch_size=self.settings.evaluate_batch_size)
         given = {key: answers[0].text if answers else "" for key, answers in found.items()}
         scores, name = score_answers(dev.examples, given), self.settings.select_by
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
         self._tell(given, epoch)
-        return Judgement(scores, name, scores[name])
+        return EvalResult(scores, name, scores[name])
 
     def _tell(self, given: Mapping[str, str], epoch: int) -> None:
         """Scores by type, and a few questions with their answers; others every epoch."""
@@ -172,13 +172,13 @@ class VisualQATask:
         types = sorted({one.type for one in known})
         if len(types) > 1:
             of_type = {t: score_answers([one for one in known if one.type == t], given)["exact_match"] for t in types}
-            self.show.say("    " + "  ".join(f"{t or '(none)'} {100 * share:.1f}" for t, share in of_type.items()))
+            self.reporter.log("    " + "  ".join(f"{t or '(none)'} {100 * share:.1f}" for t, share in of_type.items()))
         for number in np.random.default_rng(epoch).integers(0, len(known), 3):
             one = known[number]
-            self.show.say(f"    {one.id}: {one.question} {given[one.id]} ({one.answers[0]})")
+            self.reporter.log(f"    {one.id}: {one.question} {given[one.id]} ({one.answers[0]})")
 
-    def save_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.model.save_preset(
+    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.model.save_to_preset(
             folder,
             {
                 "recipe": self.prepared.recipe.name,

@@ -91,7 +91,7 @@ def test_a_search_carries_the_states_of_every_cell(cell, deep):
     made, memory = make("attention", cell, deep), numbers(2, 5, 6)
     made(np.ones((2, 3), "int32"), memory)
     randomise(made, scale=1.5)
-    found = CaptionSearcher(lambda image: image, made, beam_size=3, max_words=4, length_penalty=0.0)(memory)
+    found = CaptionSearcher(lambda image: image, made, num_beams=3, max_words=4, length_penalty=0.0)(memory)
     words, lengths = arrays(found["words"])[0], arrays(found["lengths"])[0]
     assert len({tuple(row) for row in words[0]}) == 3
     start, end, pad = np.full((2, 3, 1), 1), 2, 0
@@ -105,7 +105,7 @@ def settings(**decoder):
     return CaptionerSettings(
         encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
         decoder=DecoderSettings(units=6, embedding_size=5, attention_size=7, **decoder),
-        search=SearchSettings(beam_size=2, max_words=5),
+        search=SearchSettings(num_beams=2, max_words=5),
     )
 
 
@@ -123,11 +123,11 @@ def test_a_preset_brings_back_cell_options_and_layers(decoder, tmp_path):
     captioner = ImageCaptioner(settings(**decoder), Vocabulary(["a", "red", "blue", "dog"]))
     for seed, variable in enumerate(captioner.network.trainable_variables):
         variable.assign(np.random.default_rng(seed).normal(0, 1, variable.shape))
-    captioner.save_preset(tmp_path / "preset")
+    captioner.save_to_preset(tmp_path / "preset")
     back = ImageCaptioner.from_preset(tmp_path / "preset")
     assert back.settings == captioner.settings
     assert back.decoder.cell.get_config() == captioner.decoder.cell.get_config()
-    feature = numbers(1, *captioner.encoder.trunk_shape) if captioner.encoder.cacheable else numbers(1, 16, 16, 3)
+    feature = numbers(1, *captioner.encoder.backbone_shape) if captioner.encoder.cacheable else numbers(1, 16, 16, 3)
     network = {"image": feature, "words": np.array([[[1, 4, 5]]])}
     assert_equal(back.network(network), captioner.network(network))
     paths = [variable.path for variable in captioner.network.weights]

@@ -41,8 +41,8 @@ def repeats(words, n):
 def keeps(words, rules):
     """Whether a whole caption keeps to the rules."""
     return (
-        len(words) >= rules.minimum_words
-        and not repeats(words, rules.no_repeat_ngram)
+        len(words) >= rules.min_words
+        and not repeats(words, rules.no_repeat_ngram_size)
         and not any(holds(words, phrase) for phrase in rules.never)
         and all(holds(words, phrase) for phrase in rules.always)
     )
@@ -58,26 +58,28 @@ def bank_of(words, rules):
     )
 
 
-def search(spoken, image, width, longest, groups=1, diversity=0.0, rules=FREE, length_penalty=0.0):
+def search(spoken, image, width, longest, num_beam_groups=1, diversity_penalty=0.0, rules=FREE, length_penalty=0.0):
     """The best captions `[(words, log-probability)]`, without stopping early."""
-    beams = width // groups
-    live, done = [{bank_of((), rules): [((), 0.0)]} for _ in range(groups)], [[] for _ in range(groups)]
+    beams = width // num_beam_groups
+    live = [{bank_of((), rules): [((), 0.0)]} for _ in range(num_beam_groups)]
+    done = [[] for _ in range(num_beam_groups)]
     whole = tuple(map(len, rules.always))
     for length in range(longest + 1):
         taken = Counter()
-        for group in range(groups):
+        for group in range(num_beam_groups):
             offers = {}
             for words, score in (caption for bank in live[group].values() for caption in bank):
                 scores = spoken.after(image, words)[0]
                 for word in WORDS if length < longest else ():
                     longer = (*words, word)
-                    if repeats(longer, rules.no_repeat_ngram) or any(holds(longer, never) for never in rules.never):
+                    forbidden = any(holds(longer, never) for never in rules.never)
+                    if forbidden or repeats(longer, rules.no_repeat_ngram_size):
                         continue
                     bank = bank_of(longer, rules)
-                    value = score + float(scores[word]) - diversity * taken[bank, word]
+                    value = score + float(scores[word]) - diversity_penalty * taken[bank, word]
                     offers.setdefault(bank, []).append((value, longer, score + float(scores[word])))
             for words, score in live[group].get(whole, []):
-                if length >= rules.minimum_words:
+                if length >= rules.min_words:
                     done[group].append((words, score + float(spoken.after(image, words)[0][END])))
             live[group] = {
                 bank: [(words, score) for _, words, score in sorted(offer, reverse=True)[:beams]]

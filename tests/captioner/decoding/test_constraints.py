@@ -13,16 +13,16 @@ from tests.captioner.decoding.test_beam import END, FORBIDDEN, START, VOCABULARY
 A, B, C = WORDS
 CAPTIONS = [words for length in (1, 2, 3) for words in itertools.product(WORDS, repeat=length)]
 RULES = {
-    "no word twice": Rules(no_repeat_ngram=1),
-    "no two words twice": Rules(no_repeat_ngram=2),
-    "not short": Rules(minimum_words=3),
+    "no word twice": Rules(no_repeat_ngram_size=1),
+    "no two words twice": Rules(no_repeat_ngram_size=2),
+    "not short": Rules(min_words=3),
     "a word never": Rules(never=((B,),)),
     "phrases never": Rules(never=((A, B), (C, C, A))),
     "a word always": Rules(always=((B,),)),
     "three words always": Rules(always=((A,), (B,), (C,))),
     "a phrase always": Rules(always=((A, A, B),)),
     "a phrase and a word that is in it": Rules(always=((C, A), (A,))),
-    "all at once": Rules(minimum_words=3, no_repeat_ngram=1, never=((A, B),), always=((B,), (C,))),
+    "all at once": Rules(min_words=3, no_repeat_ngram_size=1, never=((A, B),), always=((B,), (C,))),
 }
 
 

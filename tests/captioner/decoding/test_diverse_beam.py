@@ -9,7 +9,7 @@ from tests.captioner.decoding.reference import search as plain_search
 from tests.captioner.decoding.test_beam import WORDS, Language, search
 
 A, B, C = WORDS
-EVERYTHING = Rules(minimum_words=2, no_repeat_ngram=2, never=((A, C),), always=((B,), (C, A)))
+EVERYTHING = Rules(min_words=2, no_repeat_ngram_size=2, never=((A, C),), always=((B,), (C, A)))
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +24,12 @@ def assert_same(found, wanted):
 
 
 @pytest.mark.parametrize(
-    ("width", "groups", "diversity", "rules"),
+    ("width", "num_beam_groups", "diversity_penalty", "rules"),
     [
         (6, 3, 0.7, Rules()),  # several beams a group
         (4, 2, 3.0, Rules()),  # a penalty that decides nearly everything
         (3, 3, 1.0, Rules()),  # groups of one beam, which are not greedy
-        (3, 3, 1.0, Rules(minimum_words=3, no_repeat_ngram=1)),
+        (3, 3, 1.0, Rules(min_words=3, no_repeat_ngram_size=1)),
         (2, 1, 0.0, Rules(always=((C,), (A,)))),  # banks of two beams
         (2, 2, 1.0, Rules(always=((B, B),))),  # banks of one beam
         (4, 2, 0.7, EVERYTHING),
@@ -37,10 +37,15 @@ def assert_same(found, wanted):
     ids=str,
 )
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
-def test_it_is_the_search_that_is_written_down(spoken, width, groups, diversity, rules, length_penalty):
+def test_it_is_the_search_that_is_written_down(
+    spoken, width, num_beam_groups, diversity_penalty, rules, length_penalty
+):
     """Groups that do not see each other, a penalty that is kept in the scores or counted in another bank, beams that
     leave their bank: each gives other captions."""
-    options = {"groups": groups, "diversity": diversity, "rules": rules, "length_penalty": length_penalty}
+    options = {
+        "num_beam_groups": num_beam_groups, "diversity_penalty": diversity_penalty, "rules": rules,
+        "length_penalty": length_penalty,
+    }  # fmt: skip
     early = length_penalty == 0  # then stopping early is exact
     found = search(spoken.language, width, max_words=4, early_stop=early, **options)
     for image, captions in enumerate(found):
@@ -51,8 +56,9 @@ def test_groups_find_what_one_search_does_not(spoken):
     """A penalty that does nothing would leave all groups with the same captions, as no penalty does."""
     alone = [{c.words for c in captions} for captions in search(spoken.language, 2, max_words=4)]
     numbers = []
-    for diversity in (0.0, 5.0):
-        found = search(spoken.language, 6, max_words=4, groups=3, diversity=diversity, early_stop=False)
+    for diversity_penalty in (0.0, 5.0):
+        found = search(spoken.language, 6, max_words=4, num_beam_groups=3, diversity_penalty=diversity_penalty,
+                       early_stop=False)  # fmt: skip
         for captions, first in zip(found, alone, strict=True):
             assert first <= {caption.words for caption in captions}, "the first group searches as if it were alone"
         numbers.append(sum(len({caption.words for caption in captions}) for captions in found))
@@ -61,7 +67,10 @@ def test_groups_find_what_one_search_does_not(spoken):
 
 def test_compiled_is_eager_and_an_image_gets_the_same_captions_alone():
     language = Language(images=3, seed=60)
-    options = {"width": 4, "groups": 2, "diversity": 0.7, "rules": EVERYTHING, "length_penalty": 0.7, "max_words": 5}
+    options = {
+        "width": 4, "num_beam_groups": 2, "diversity_penalty": 0.7, "rules": EVERYTHING, "length_penalty": 0.7,
+        "max_words": 5,
+    }  # fmt: skip
     eager, compiled = (search(language, compiled=way, **options) for way in (False, True))
     alone = [search(language, images=[image], **options)[0] for image in range(3)]
     assert len({captions[0].words for captions in eager}) > 1, "images that are alike prove little"
@@ -72,6 +81,6 @@ def test_compiled_is_eager_and_an_image_gets_the_same_captions_alone():
 
 def test_beams_that_cannot_be_shared_out_are_refused():
     with pytest.raises(ValueError, match="5 is no multiple of 2"):
-        search(Language(), 5, groups=2)
+        search(Language(), 5, num_beam_groups=2)
     with pytest.raises(ValueError, match="at least 4 and at most 3 words"):
-        search(Language(), 2, rules=Rules(minimum_words=4))
+        search(Language(), 2, rules=Rules(min_words=4))

@@ -8,7 +8,7 @@ from keras import ops
 
 from captioner.cells.lstm import LSTMCell
 from captioner.decoders.attention import AttentiveDecoder
-from captioner.decoding.scheduled_sampling import with_own_words
+from captioner.decoding.scheduled_sampling import mix_sampled_tokens
 from captioner.models.captioning.networks import END, PAD, START, CaptionNetwork, step_of
 from tests.support import arrays, assert_equal, by_steps, numbers, randomise
 
@@ -34,7 +34,7 @@ CHANCE = np.random.default_rng(3).random((IMAGES * CAPTIONS, LENGTH), dtype="flo
 
 def read(network, own, likeliest=False):
     decoder = network.decoder
-    fed = with_own_words(
+    fed = mix_sampled_tokens(
         step_of(decoder, MEMORY), decoder.start(MEMORY, captions=CAPTIONS), RIGHT, own, CHANCE,
         fixed=(PAD, START, END), closed_words=(PAD, START, END), likeliest=likeliest,
     )  # fmt: skip

@@ -48,7 +48,7 @@ def test_encoder_with_a_trained_last_block():
 
 
 def test_encoder_of_components():
-    """Fitted, it tells a place in few numbers; the features of the trunk, which are kept on disk, stay the same."""
+    """Fitted, it tells a place in few numbers; the features of the backbone, which are kept on disk, stay the same."""
     encoder, whole = tiny("vgg16", components=3), tiny("vgg16")
     check_encoder(encoder)
     assert encoder.memory_shape == (*whole.memory_shape[:1], 3)
@@ -76,7 +76,7 @@ def test_encoder_of_vectors():
     encoder = tiny("vgg16", features="fc7")
     check_encoder(encoder)
     assert encoder.memory_shape == (1, 24)
-    assert encoder.trunk_shape == (24,)
+    assert encoder.backbone_shape == (24,)
     assert encoder.grid is None
 
 
@@ -89,7 +89,7 @@ def test_every_encoder_has_a_summary_and_a_tiny_size():
 def test_weights_in_half_precision_are_the_same_weights():
     """Wrong if a preset trained on ImageNet's weights refuses the same weights from a file in half precision."""
     encoder = tiny("vgg16")
-    weights = encoder.trunk.model.get_weights()
+    weights = encoder.backbone.model.get_weights()
     halves = [weight.astype(np.float16).astype(np.float32) for weight in weights]
     assert same_weights(fingerprint(weights), encoder.weights_fingerprint)
     assert same_weights(fingerprint(halves), encoder.weights_fingerprint)
@@ -100,7 +100,7 @@ def test_weights_in_half_precision_are_the_same_weights():
 )
 def test_other_weights_are_told_apart(change):
     """Wrong if a decoder is run on features that it was not trained on, without a word."""
-    weights = tiny("vgg16").trunk.model.get_weights()
+    weights = tiny("vgg16").backbone.model.get_weights()
     others = [weight.copy() for weight in weights]
     generator = np.random.default_rng(3)
     if change == "one layer fine-tuned":
@@ -145,7 +145,7 @@ def test_a_file_of_the_whole_network_will_do_for_a_grid(tmp_path):
     whole.save_weights(path)
     grid = build_encoder(EncoderSettings(image_size=64, half_precision=False), str(path))
     expected = whole.get_layer("block3_conv2").get_weights()
-    for ours, theirs in zip(grid.trunk.model.get_layer("block3_conv2").get_weights(), expected, strict=True):
+    for ours, theirs in zip(grid.backbone.model.get_layer("block3_conv2").get_weights(), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -204,7 +204,7 @@ def test_settings_that_do_not_go_together(settings, words):
 
 
 def test_random_weights_are_the_same_every_time():
-    """Wrong if a preset with `weights = "none"`, which does not save its trunk, loads as another model."""
+    """Wrong if a preset with `weights = "none"`, which does not save its backbone, loads as another model."""
     first = VGG16Encoder(weights="none", image_size=32)
     keras.utils.set_random_seed(123)
     second = VGG16Encoder(weights="none", image_size=32)
@@ -212,12 +212,12 @@ def test_random_weights_are_the_same_every_time():
 
 
 def test_building_an_encoder_leaves_the_policy_alone():
-    """Wrong if the decoder trains in half precision because a trunk was built before it."""
+    """Wrong if the decoder trains in half precision because a backbone was built before it."""
     before = keras.config.dtype_policy()
     with pytest.raises(RuntimeError), precision(half=True):
         raise RuntimeError
     assert keras.config.dtype_policy() == before
-    assert tiny("vgg16", train_last_block=True).top.layers[0].compute_dtype == "float32"
+    assert tiny("vgg16", train_last_block=True).head.layers[0].compute_dtype == "float32"
 
 
 def test_what_is_stored_never_becomes_infinite():

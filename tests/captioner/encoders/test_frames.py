@@ -43,7 +43,7 @@ def test_memory_is_the_frames_in_the_order_of_time():
     encoder = tiny()
     assert isinstance(encoder, FrameEncoder) and encoder.memory_shape == (3 * 4, 16) and encoder.grid is None
     pixels = clips(encoder, (3, 3))
-    encoder.top.happened.kernel.assign(np.zeros(encoder.top.happened.kernel.shape))
+    encoder.head.happened.kernel.assign(np.zeros(encoder.head.happened.kernel.shape))
     memory = np.asarray(encoder(pixels)).reshape(2, 3, 4, 16)
     for frame in range(3):
         assert_equal(memory[:, frame], encoder.encoder(pixels[:, frame]))
@@ -53,7 +53,7 @@ def test_every_place_is_told_the_frame_as_one_vector_and_what_has_happened():
     """The equations, step by step. Without the maximum over places a small thing is lost in the mean that decoders
     take: clips were then told with the right colour and direction and the wrong shape."""
     encoder = tiny()
-    top, pixels = encoder.top, clips(encoder, (3, 3))
+    top, pixels = encoder.head, clips(encoder, (3, 3))
     encoder(pixels)
     randomise(top.vector), randomise(top.recurrent), randomise(top.happened)
     seen = np.stack([arrays(encoder.encoder(pixels[:, frame]))[0] for frame in range(3)], axis=1)
@@ -87,7 +87,7 @@ def test_padding_frames_change_nothing(name):
     """Wrong if a clip gets another memory, or another memory's padding, because a longer one is in the batch."""
     encoder = tiny(4, name)
     short, long = tiny(2, name), encoder
-    short.top.set_weights(long.top.get_weights())
+    short.head.set_weights(long.head.get_weights())
     pixels = clips(long, (2, 4))
     memory = np.asarray(long(pixels))
     places = memory.shape[1] // 4
@@ -121,7 +121,7 @@ def test_a_captioner_of_clips_knows_of_padding():
         {
             "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1, "frames": 4},
             "decoder": {"name": "lrcn", "units": 4, "embedding_size": 4},
-            "search": {"beam_size": 1, "max_words": 3},
+            "search": {"num_beams": 1, "max_words": 3},
         }
     )
     captioner = ImageCaptioner(settings, Vocabulary(["left", "right", "moves"]))
@@ -161,12 +161,12 @@ def test_a_frozen_trunk_sees_frame_by_frame_and_can_be_kept():
     """Wrong if kept features of a clip are others than those of its frames, or of another number of frames."""
     encoder = tiny(3, "vgg16")
     pixels = clips(encoder, (3, 2))
-    features = encoder.trunk.predict(pixels)
-    assert encoder.cacheable and features.dtype == np.float16 and features.shape == (2, *encoder.trunk_shape)
-    assert_equal(features[:, 0], encoder.encoder.trunk.predict(pixels[:, 0]))
+    features = encoder.backbone.predict(pixels)
+    assert encoder.cacheable and features.dtype == np.float16 and features.shape == (2, *encoder.backbone_shape)
+    assert_equal(features[:, 0], encoder.encoder.backbone.predict(pixels[:, 0]))
     assert (features[1, 2] == PADDING).all(), "a padding frame must be known as one after it was kept"
-    assert_equal(encoder.trunk(pixels), features, tolerance=1e-2)
-    assert_equal(encoder.top(features.astype("float32")), encoder(pixels), tolerance=1e-2)
+    assert_equal(encoder.backbone(pixels), features, tolerance=1e-2)
+    assert_equal(encoder.head(features.astype("float32")), encoder(pixels), tolerance=1e-2)
     assert tiny(2, "vgg16").identity() != encoder.identity() != encoder.encoder.identity()
 
 

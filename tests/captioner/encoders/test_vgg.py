@@ -35,11 +35,11 @@ def test_vgg_gives_what_keras_gives(tmp_path):
     for ours, layer in ((grid, "block5_conv3"), (pooled, "block5_pool"), (trained, "block5_pool")):
         expected = keras.Model(network.input, network.get_layer(layer).output).predict_on_batch(images)
         if ours is not trained:
-            np.testing.assert_allclose(ours.trunk.predict(images), expected, rtol=2e-3, atol=1e-3 * expected.max())
+            np.testing.assert_allclose(ours.backbone.predict(images), expected, rtol=2e-3, atol=1e-3 * expected.max())
         memory = ops.convert_to_numpy(ours(images))
         assert memory.shape == (len(images), ours.grid[0] * ours.grid[1], 512)
         np.testing.assert_allclose(memory, normalised(expected.reshape(memory.shape)), atol=0.02)
-    assert trained.trunk.cut == "block4_pool"
+    assert trained.backbone.cut == "block4_pool"
     block = [weight for weight in trained.trainable_weights if "block5" in weight.path]
     assert len(block) == 6, "block 5 has three kernels and three biases"
     assert same_weights(grid.weights_fingerprint, fingerprint(network.get_weights()))

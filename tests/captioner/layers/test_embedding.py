@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
-from captioner.training.optimisers import build_optimiser
+from captioner.training.optimizers import build_optimizer
 from tests.support import assert_equal, numbers, serialised
 
 WORDS = np.array([[1, 1, 3], [1, 0, 3]])
@@ -29,14 +29,14 @@ def test_it_looks_up_vectors():
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "adagrad"])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_step_is_that_of_the_summed_gradient(name, compiled):
-    """Keras' optimisers add the squares of a word's occurrences where they should square the sum, and clip by the
+    """Keras' optimizers add the squares of a word's occurrences where they should square the sum, and clip by the
     norm of the occurrences: frequent words would take other steps."""
     pull = numbers(2, 3, 2, seed=1)
     summed = np.zeros((5, 2), "float32")
     np.add.at(summed, WORDS, pull)
     layer, table = make(), keras.Variable(numbers(5, 2))
     options = {"learning_rate": 0.1, "steps": 10, "clip_norm": 1.0}
-    ours, theirs = build_optimiser(name, **options), build_optimiser(name, **options)
+    ours, theirs = build_optimizer(name, **options), build_optimizer(name, **options)
     ours.build(layer.trainable_variables)
     theirs.build([table])
     theirs.apply([ops.convert_to_tensor(summed)], [table])

@@ -177,7 +177,7 @@ def test_captions_teach_a_captioner_where_to_look():
     assert not captioner.encoder.cacheable and captioner.encoder.memory_shape == (3, 6)
     words = np.array([[[1, 4, 5]], [[1, 6, 5]]])
     inputs = {"image": IMAGES[:2], "words": words[..., :-1], "targets": words[..., 1:]}
-    variables = captioner.encoder.top.locate.trainable_variables
+    variables = captioner.encoder.head.locate.trainable_variables
     with tf.GradientTape() as tape:
         captioner.network(inputs, training=True)
         loss = sum(captioner.network.losses)

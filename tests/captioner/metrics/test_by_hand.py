@@ -55,7 +55,7 @@ def test_the_brevity_penalty_is_of_the_corpus():
     scores = scores_of("bleu", [split("a b"), split("e f g h")], references)
     assert scores["brevity_penalty"] == pytest.approx(math.exp(1 - 8 / 6))
     assert scores["bleu_1"] == pytest.approx(math.exp(1 - 8 / 6))
-    assert scores["bleu_1_without_penalty"] == pytest.approx(1)  # as Show, Attend and Tell printed it
+    assert scores["bleu_1_without_penalty"] == pytest.approx(1)  # as Reporter, Attend and Tell printed it
     # 2-grams: 1 of 1 and 3 of 3; 4-grams: none of none and 1 of 1.
     assert scores["bleu_4_without_penalty"] == pytest.approx(1)
 
@@ -94,7 +94,7 @@ def test_rouge_l_by_hand():
 
 @given(first=st.lists(st.sampled_from("abc"), max_size=90), second=st.lists(st.sampled_from("abc"), max_size=90))
 def test_the_longest_common_subsequence_is_that_of_the_usual_table(first, second):
-    # The bits of one number replace the table: beyond 64 words a wrong width would show.
+    # The bits of one number replace the table: beyond 64 words a wrong width would reporter.
     table = [[0] * (len(second) + 1) for _ in range(len(first) + 1)]
     for i, one in enumerate(first):
         for j, other in enumerate(second):

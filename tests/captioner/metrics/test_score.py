@@ -19,7 +19,7 @@ PREDICTIONS = {"b/c.jpg": "two boats", "a.jpg": "A dog runs on the grass ."}
 def test_a_report_has_scores_and_values_of_each_image_by_its_name():
     # Values filed under another image would put the wrong photographs among the best and worst.
     report = score_captions(PREDICTIONS, REFERENCES)
-    assert report.images == 2 and report.references == 4 and report.tokeniser == "ptb"
+    assert report.images == 2 and report.references == 4 and report.tokenizer == "ptb"
     assert list(report.per_caption) == ["b/c.jpg", "a.jpg"]
     assert set(report.per_caption["a.jpg"]) == {"words", "bleu_4", "rouge_l", "cider_d"}
     assert report.per_caption["a.jpg"]["words"] == 6 and report.per_caption["b/c.jpg"]["words"] == 2
@@ -64,11 +64,11 @@ def test_rows_can_be_combined_again():
 def test_any_text_can_be_scored(table):
     # Emoji, empty captions and lone accents come from real people and models: one of them must not cost the
     # report.
-    for tokeniser in ("ptb", "unicode", "characters"):
+    for tokenizer in ("ptb", "unicode", "characters"):
         report = score_captions(
             {image: caption for image, (caption, _) in table.items()},
             {image: references for image, (_, references) in table.items()},
-            tokeniser,
+            tokenizer,
         )
         assert all(np.isfinite(list(report.scores.values())))
 

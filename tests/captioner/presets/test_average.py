@@ -26,7 +26,7 @@ def preset(folder, seed=0, words=("a", "dog"), half=False, **decoder):
         decoder=DecoderSettings(**{**DECODER, **decoder}),
     )
     model = ImageCaptioner(settings, Vocabulary(list(words)))
-    model.save_preset(
+    model.save_to_preset(
         folder, {"recipe": f"seed {seed}", "scores": {"bleu_4": 0.9}, "trained": {"epochs": 9}}, half_precision=half
     )
     return [np.array(weight) for weight in model.network.get_weights()]
@@ -88,7 +88,7 @@ def test_models_that_see_through_other_weights(tmp_path):
             keras.applications.VGG16(include_top=False, input_shape=(32, 32, 3)).save_weights(path)
             encoder = EncoderSettings(image_size=32)
             settings = CaptionerSettings(encoder=encoder, decoder=DecoderSettings(**DECODER))
-            ImageCaptioner(settings, Vocabulary(["a"]), path).save_preset(tmp_path / str(seed))
+            ImageCaptioner(settings, Vocabulary(["a"]), path).save_to_preset(tmp_path / str(seed))
     average_presets([tmp_path / "0", tmp_path / "0"], tmp_path / "same")
     with pytest.raises(UserError, match="see through networks with other weights"):
         average_presets([tmp_path / "0", tmp_path / "1"], tmp_path / "mean")

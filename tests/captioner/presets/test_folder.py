@@ -16,7 +16,7 @@ KINDS = {"captioner": CaptionerSettings}
 SETTINGS = CaptionerSettings(
     encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
     decoder=DecoderSettings(units=3, embedding_size=3, attention_size=3),
-    text=TextSettings(tokeniser="unicode"),
+    text=TextSettings(tokenizer="unicode"),
 )
 FILES = ["config.json", "vocabulary.txt", "model.weights.h5", "metadata.json"]
 
@@ -87,7 +87,7 @@ def test_metadata_that_is_json_but_no_metadata_is_refused(preset, text):
 @pytest.mark.parametrize("name", FILES[:3])
 def test_a_file_of_another_preset_is_named(preset, tmp_path, name):
     """The vocabulary travels apart from the weights elsewhere, and every word is then another one."""
-    settings = SETTINGS.model_copy(update={"text": TextSettings(tokeniser="unicode", max_length=9)})
+    settings = SETTINGS.model_copy(update={"text": TextSettings(tokenizer="unicode", max_length=9)})
     other = write(tmp_path / "other", ["a", "cat"], b"others", settings)
     (preset / name).write_bytes((other / name).read_bytes())
     with pytest.raises(UserError, match=rf"{name} is damaged or belongs to another model"):

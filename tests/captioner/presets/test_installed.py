@@ -4,6 +4,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from captioner.errors import UserError
@@ -56,3 +57,41 @@ def test_an_unknown_name_is_told_those_that_there_are(tmp_path, monkeypatch):
         model_folder("flickr9k")
     with pytest.raises(UserError, match="runs/mine is not a model: there is no such folder"):
         model_folder("runs/mine")
+
+
+@pytest.mark.parametrize("name", ["flickr8k", "daquar"])
+def test_an_installed_model_writes_what_it_wrote(name, monkeypatch):
+    """A weight that is read into another layer, or a setting with another default, would change words and scores.
+
+    The features are those of VGG16 for docs/images/painted, the texts those of version 0.1.0 (tests/golden).
+    """
+    golden = json.loads((ROOT / "tests" / "golden" / "installed.json").read_text(encoding="utf-8"))[name]
+    with np.load(ROOT / "tests" / "golden" / "installed_features.npz", allow_pickle=False) as stored:
+        features = stored[name].astype("float32")
+    model = without_backbone(name, monkeypatch)
+    if name == "flickr8k":
+        found = [
+            [{"caption": one.text, "score": pytest.approx(one.score, abs=1e-3)} for one in captions]
+            for captions in model.caption_features(features, candidates=3)
+        ]
+        assert found == golden
+        return
+    images, questions = [one["image"] for one in golden], [one["question"] for one in golden]
+    answers = model.answer_features(features, questions, images=images, top=3)
+    found = [
+        [{"answer": one.text, "probability": pytest.approx(float(one.probability), abs=1e-3)} for one in each]
+        for each in answers
+    ]
+    assert found == [one["answers"] for one in golden]
+
+
+def without_backbone(name, monkeypatch):
+    """An installed model whose frozen VGG16 has random weights: the tests have no network to fetch it."""
+    from captioner import ImageCaptioner, VisualQA
+    from captioner.encoders import vgg
+    from captioner.models.base import compatibility
+
+    monkeypatch.setattr(compatibility, "same_weights", lambda *_: True)
+    build = vgg.VGGEncoder.__init__
+    monkeypatch.setattr(vgg.VGGEncoder, "__init__", lambda self, *a, **k: build(self, *a, **{**k, "weights": "none"}))
+    return {"flickr8k": ImageCaptioner, "daquar": VisualQA}[name].from_preset(name)

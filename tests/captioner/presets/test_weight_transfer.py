@@ -83,7 +83,7 @@ def test_every_weight_has_a_path_of_its_own():
 
 
 def test_a_block_that_is_trained_from_now_on_begins_with_what_it_was_while_frozen():
-    """VGG's last block lies in the frozen trunk of the first stage: its preset has no weights of it to give."""
+    """VGG's last block lies in the frozen backbone of the first stage: its preset has no weights of it to give."""
 
     def vgg(**options):
         encoder = EncoderSettings(name="vgg16", weights="none", image_size=32, half_precision=False, **options)
@@ -98,7 +98,7 @@ def test_a_block_that_is_trained_from_now_on_begins_with_what_it_was_while_froze
     pixels = 50 * numbers(2, 32, 32, 3)
     words = np.array([[[1, 4, 5, 6]]] * 2)
     old, new = (
-        captioner.network({"image": captioner.encoder.trunk.predict(pixels), "words": words})
+        captioner.network({"image": captioner.encoder.backbone.predict(pixels), "words": words})
         for captioner in (before, after)
     )
     assert_equal(new, old, tolerance=1e-3)

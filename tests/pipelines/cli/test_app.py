@@ -17,7 +17,7 @@ from pipelines.cli.app import app
 ROOT = Path(__file__).parents[3]
 REGISTRIES = [
     "captioner.cells:CELLS", "captioner.encoders:ENCODERS", "captioner.decoders:DECODERS", "captioner.metrics:METRICS",
-    "captioner.text:TOKENISERS", "pipelines.data.datasets:DATASETS", "captioner.metrics:ANSWER_METRICS",
+    "captioner.text:TOKENIZERS", "pipelines.data.datasets:DATASETS", "captioner.metrics:ANSWER_METRICS",
 ]  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def test_help_loads_nothing_heavy():
         "question-datasets",
         "recipes",
         "metrics",
-        "tokenisers",
+        "tokenizers",
     ],
 )
 def test_every_list_names_something(kind):
@@ -65,7 +65,7 @@ def test_every_summary_is_a_whole_sentence(path):
     "arguments",
     [
         ("caption",), ("caption", "x.jpg"), ("list", "dogs"), ("evaluate",), ("evaluate", "run", "--predictions", "p"),
-        ("evaluate", "--predictions", "p"), ("fly",), ("caption", "x", "--model", "m", "--beam-size", "0"),
+        ("evaluate", "--predictions", "p"), ("fly",), ("caption", "x", "--model", "m", "--num-beams", "0"),
         ("caption", "x", "--model", "m", "--sidecar", "pdf"), ("evaluate", "run", "--format", "pdf"),
         ("evaluate", "run", "--scorer", "mine"), ("data", "shapes", "--out", "d", "--size", "train"),
     ],
@@ -146,11 +146,11 @@ def model(tmp_path_factory):
             "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
             "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
             "text": {"minimum_count": 1},
-            "search": {"beam_size": 2, "max_words": 6},
+            "search": {"num_beams": 2, "max_words": 6},
         }
     )
     captioner = ImageCaptioner(settings, Vocabulary.from_captions(texts))
-    captioner.save_preset(root / "run", {"recipe": "tiny", "data_set": data_facts(dataset)})
+    captioner.save_to_preset(root / "run", {"recipe": "tiny", "data_set": data_facts(dataset)})
     return root
 
 
@@ -170,7 +170,7 @@ def test_a_folder_is_captioned_and_gone_on_with(model, tmp_path):
     (tmp_path / "in" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     done = run(*command)
     assert done.exit_code == 3 and "1 could not be read" in done.stderr and "3 were there already" in done.stderr
-    done = run("caption", tmp_path / "in", "--model", model / "run", "--output", output, "--beam-size", 1)
+    done = run("caption", tmp_path / "in", "--model", model / "run", "--output", output, "--num-beams", 1)
     assert done.exit_code == 1 and "made with another beam size" in done.stderr
 
 
@@ -212,14 +212,14 @@ def test_captions_are_new_only_beside_those_that_were_learned_from(model, tmp_pa
     from pipelines.data.datasets import shapes
 
     shapes.draw(tmp_path / "data", seed=1, sizes={"train": 8, "test": 12, "novel": 6}, image_size=32)
-    done = run("evaluate", model / "run", "--data", tmp_path / "data", "--report", tmp_path / "out", "--beam-size", 1)
+    done = run("evaluate", model / "run", "--data", tmp_path / "data", "--report", tmp_path / "out", "--num-beams", 1)
     assert done.exit_code == 0, done.output
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert "distinct_captions" in written["scores"] and "novel_captions" not in written["scores"]
 
 
 def test_unseen_objects_are_told_of_the_novel_split(model):
-    done = run("evaluate", model / "run", "--data", model / "data", "--split", "novel", "--beam-size", 1)
+    done = run("evaluate", model / "run", "--data", model / "data", "--split", "novel", "--num-beams", 1)
     assert done.exit_code == 0, done.output
     written = json.loads((model / "run" / "evaluation-novel" / "metrics.json").read_text())
     assert "novel_object_right" in written["scores"] and written["evaluated"]["beam size"] == 1

@@ -44,8 +44,8 @@ def root(tmp_path_factory):
     whole = {**SETTINGS, "fusion": {"name": "product", "size": 8}}
     for name, settings in (("attends", SETTINGS), ("whole", whole)):
         settings = VisualQASettings.model_validate(settings)
-        words = Vocabulary.from_captions([example.question for example in training], settings.text.tokeniser, 1)
-        VisualQA(settings, words, answers).save_preset(root / name, {"recipe": "tiny"})
+        words = Vocabulary.from_captions([example.question for example in training], settings.text.tokenizer, 1)
+        VisualQA(settings, words, answers).save_to_preset(root / name, {"recipe": "tiny"})
     return root
 
 
@@ -237,7 +237,7 @@ def test_unreadable_images_are_left_out_and_told(root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--beam-size", 2), ("--min-words", 2), ("--scorer", "coco"), ("--format", "both")]
+    ("option", "value"), [("--num-beams", 2), ("--min-words", 2), ("--scorer", "coco"), ("--format", "both")]
 )
 def test_an_option_of_captions_is_refused(root, option, value):
     done = run("evaluate", root / "attends", "--data", root / "data", option, value)

@@ -24,8 +24,10 @@ def captions(tmp_path):
     ("option", "value"),
     [
         ("--data", "flickr8k"), ("--encoder-weights", "vgg16.h5"), ("--language-model", "runs/language"),
-        ("--language-weight", 0.5), ("--cache", "cache"), ("--must", "dog"), ("--must-not", "dog"), ("--min-words", 3),
-        ("--max-words", 9), ("--length-penalty", 1), ("--groups", 2), ("--diversity", 1), ("--no-repeat-ngram", 2),
+        ("--language-weight", 0.5), ("--cache", "cache"), ("--force-words", "dog"), ("--bad-words", "dog"),
+        ("--min-words", 3),
+        ("--max-words", 9), ("--length-penalty", 1), ("--num-beam-groups", 2), ("--diversity-penalty", 1),
+        ("--no-repeat-ngram-size", 2),
     ],
 )  # fmt: skip
 def test_what_changes_how_captions_are_made_is_refused_for_captions_that_are_made(captions, option, value):
@@ -37,7 +39,7 @@ def test_what_changes_how_captions_are_made_is_refused_for_captions_that_are_mad
 
 def test_what_is_said_of_captions_that_are_made_is_taken(captions, tmp_path):
     """Their scores, and how their report is written, are still to be chosen."""
-    done = evaluate(*captions, "--tokeniser", "unicode", "--split", "test", "--beam-size", 3, "--format", "both",
+    done = evaluate(*captions, "--tokenizer", "unicode", "--split", "test", "--num-beams", 3, "--format", "both",
                     "--report", tmp_path / "report")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert {"report.html", "report.md"} <= {path.name for path in (tmp_path / "report").iterdir()}
@@ -45,9 +47,9 @@ def test_what_is_said_of_captions_that_are_made_is_taken(captions, tmp_path):
 
 
 def test_words_of_captions_in_a_file_are_refused_for_a_model(tmp_path):
-    """A model has a tokeniser of its own: the scores would be the same, whichever was asked for."""
-    done = evaluate(tmp_path, "--tokeniser", "ptb")
-    assert done.exit_code == 1 and f"--tokeniser means nothing to the model in {tmp_path}" in done.stderr
+    """A model has a tokenizer of its own: the scores would be the same, whichever was asked for."""
+    done = evaluate(tmp_path, "--tokenizer", "ptb")
+    assert done.exit_code == 1 and f"--tokenizer means nothing to the model in {tmp_path}" in done.stderr
 
 
 def test_the_weight_of_no_language_model_is_refused():

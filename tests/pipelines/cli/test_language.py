@@ -27,7 +27,7 @@ def run(*arguments):
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "letters"
     made = tiny_model(["a", "b", "c", "\\n", "\u202e", "\x1b", "\\r"], cell="lstm", layers=2)
-    made.save_preset(folder)
+    made.save_to_preset(folder)
     return folder, made
 
 

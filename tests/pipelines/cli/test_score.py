@@ -25,10 +25,10 @@ def model(tmp_path_factory):
         {
             "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
             "decoder": {"name": "recurrent_visual", "cell": "rnn", "units": 3, "embedding_size": 3},
-            "search": {"beam_size": 3, "max_words": 3},
+            "search": {"num_beams": 3, "max_words": 3},
         }
     )
-    ImageCaptioner(settings, Vocabulary(["a", "red", "circle"])).save_preset(root / "run")
+    ImageCaptioner(settings, Vocabulary(["a", "red", "circle"])).save_to_preset(root / "run")
     return root
 
 

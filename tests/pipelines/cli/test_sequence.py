@@ -22,7 +22,7 @@ def model(task):
         task=task,
         labels=("no", "yes"),
         frame_size=8,
-        text=TextSettings(tokeniser="unicode"),
+        text=TextSettings(tokenizer="unicode"),
         reader=ReaderSettings(units=3, embedding_size=3),
     )
     made = SequenceModel(settings, Vocabulary(["a", "star"], "unicode"))
@@ -33,7 +33,7 @@ def model(task):
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets") / "tag"
-    model("tag").save_preset(folder)
+    model("tag").save_to_preset(folder)
     return folder
 
 
@@ -47,7 +47,7 @@ def test_predict_prints_a_line_a_text(tagger):
 
 
 def test_predict_takes_a_folder_of_frames(tmp_path):
-    model("frames").save_preset(tmp_path / "preset")
+    model("frames").save_to_preset(tmp_path / "preset")
     (tmp_path / "clip").mkdir()
     for number in range(3):
         Image.fromarray(np.full((8, 8, 3), 99 + number, "uint8")).save(tmp_path / "clip" / f"{number}.png")

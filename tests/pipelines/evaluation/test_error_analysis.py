@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from captioner.metrics.score import score_captions
-from pipelines.evaluation.error_analysis import diagnose
+from pipelines.evaluation.error_analysis import analyze_errors
 
 CAPTIONS = {"1": "a dog", "2": "a dog", "3": "a red cat sits on the mat today", "4": "a bird flies"}
 REFERENCES = {
@@ -22,7 +22,7 @@ def rows(captions, references):
 
 
 def found(known=None):
-    return diagnose(CAPTIONS, REFERENCES, rows(CAPTIONS, REFERENCES), known=known)
+    return analyze_errors(CAPTIONS, REFERENCES, rows(CAPTIONS, REFERENCES), known=known)
 
 
 def test_images_are_grouped_by_how_their_length_differs():
@@ -75,6 +75,6 @@ def test_words_are_compared_by_their_share():
 def test_any_text_can_be_looked_through(table):
     captions = {image: caption for image, (caption, _) in table.items()}
     references = {image: texts for image, (_, texts) in table.items()}
-    result = diagnose(captions, references, rows(captions, references), known={"a"})
+    result = analyze_errors(captions, references, rows(captions, references), known={"a"})
     assert sum(group.images for group in result.lengths) == len(captions)
     assert all(np.isfinite([group.bleu_4, group.low, group.high]).all() for group in result.lengths)

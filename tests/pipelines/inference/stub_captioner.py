@@ -32,7 +32,7 @@ class StubCaptioner:
         assert len(pixels) <= batch_size
         return pixels
 
-    def caption_features(self, features, *, beam_size=None, candidates=1, attention=False, batch_size=16):
+    def caption_features(self, features, *, num_beams=None, candidates=1, attention=False, batch_size=16):
         time.sleep(self.seconds if len(self.batches) >= self.quick else 0.0)
         self.batches.append(len(features))
         together = zlib.crc32(np.ascontiguousarray(features).tobytes()) % 1000 / 1000

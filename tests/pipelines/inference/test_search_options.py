@@ -21,7 +21,7 @@ from pipelines.inference.jobs.caption_images import caption_images
 from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.search_options import OPTIONS, SearchOptions
 from pipelines.tasks.captioning.evaluate import evaluate_run
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 from tests.support_language import running_eagerly, tiny_model
 
 WORDS = ["a", "red", "blue", "circle"]
@@ -38,12 +38,12 @@ def made(folder, seed=0, words=WORDS):
         encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
         decoder=DecoderSettings(name="inject", units=4, embedding_size=3),
         text=TextSettings(max_length=6),
-        search=SearchSettings(beam_size=2, max_words=4),
+        search=SearchSettings(num_beams=2, max_words=4),
     )
     captioner = ImageCaptioner(settings, Vocabulary(words))
     for number, variable in enumerate(captioner.network.trainable_variables):
         variable.assign(np.random.default_rng([seed, number]).normal(0, 1, variable.shape))
-    captioner.save_preset(folder)
+    captioner.save_to_preset(folder)
     return captioner
 
 
@@ -53,7 +53,7 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("search")
     for seed, (name, words) in enumerate({"a": WORDS, "b": WORDS, "other": [*WORDS, "dog"]}.items()):
         made(root / name, seed, words)
-    tiny_model(WORDS, tokeniser="ptb", cell="lstm", layers=1).save_preset(root / "language")
+    tiny_model(WORDS, tokenizer="ptb", cell="lstm", layers=1).save_to_preset(root / "language")
     shapes.draw(root / "data", sizes={"train": 2, "dev": 2}, image_size=32)
     (root / "in").mkdir()
     for number in range(6):
@@ -73,16 +73,22 @@ def test_each_field_has_an_option_and_is_a_setting():
 
 
 def test_what_is_not_asked_for_is_as_the_model_says():
-    own = SearchSettings(beam_size=4, groups=2, must=("a",))
-    assert SearchOptions(beam_size=8).settings(own) == own
-    changed = SearchOptions(diversity=0.0, must_not=("red",)).settings(own)
-    assert changed == own.model_copy(update={"diversity": 0.0, "must_not": ("red",)})
-    with pytest.raises(UserError, match="`groups` = 0 does not fit"):
-        SearchOptions(groups=0).settings(own)
+    own = SearchSettings(num_beams=4, num_beam_groups=2, force_words=("a",))
+    assert SearchOptions(num_beams=8).settings(own) == own
+    changed = SearchOptions(diversity_penalty=0.0, bad_words=("red",)).settings(own)
+    assert changed == own.model_copy(update={"diversity_penalty": 0.0, "bad_words": ("red",)})
+    with pytest.raises(UserError, match="`num_beam_groups` = 0 does not fit"):
+        SearchOptions(num_beam_groups=0).settings(own)
 
 
 @pytest.mark.parametrize(
-    "options", [("--temperature", "2"), ("--seed", "1"), ("--sample", "--groups", "2"), ("--sample", "--must", "a")]
+    "options",
+    [
+        ("--temperature", "2"),
+        ("--seed", "1"),
+        ("--sample", "--num-beam-groups", "2"),
+        ("--sample", "--force-words", "a"),
+    ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(place, options):
     done = CliRunner().invoke(app, ["caption", str(place / "in"), "--model", str(place / "a"), *options])
@@ -93,9 +99,9 @@ def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path
     """And a file that was begun with other options, or by one of the two alone, is not gone on with."""
     output = tmp_path / "c.jsonl"
     arguments = ["caption", place / "in", "--model", place / "a", "--model", place / "b", "--output", output,
-                 "--language-model", place / "language", "--beam-size", 4, "--groups", 2, "--diversity", 3,
-                 "--candidates", 4, "--must", "Circle", "--must-not", "a red", "--no-repeat-ngram", 1,
-                 "--min-words", 2, "--batch-size", 4]  # fmt: skip
+                 "--language-model", place / "language", "--num-beams", 4, "--num-beam-groups", 2,
+                 "--diversity-penalty", 3, "--candidates", 4, "--force-words", "Circle", "--bad-words", "a red",
+                 "--no-repeat-ngram-size", 1, "--min-words", 2, "--batch-size", 4]  # fmt: skip
     done = CliRunner().invoke(app, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
     captions = [[each["caption"] for each in line["candidates"]] for line in lines(output)]
@@ -104,7 +110,7 @@ def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path
     assert len(captions) > 12 and len(set(map(tuple, captions))) > 5
     for words in captions:
         assert "circle" in words and "a red" not in " ".join(words) and len(set(words)) == len(words) >= 2
-    done = CliRunner().invoke(app, [*map(str, arguments), "--must-not", "blue"])
+    done = CliRunner().invoke(app, [*map(str, arguments), "--bad-words", "blue"])
     assert done.exit_code == 1 and "another list of words that must not occur" in done.output
     alone = arguments[:4] + arguments[6:]
     done = CliRunner().invoke(app, list(map(str, alone)))
@@ -112,7 +118,9 @@ def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path
 
 
 @pytest.mark.parametrize("models", [["a"], ["a", "b"]], ids=["alone", "ensemble"])
-@pytest.mark.parametrize("options", [{}, {"groups": 2, "diversity": 3.0}], ids=["beams", "groups"])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_beam_groups": 2, "diversity_penalty": 3.0}], ids=["beams", "num_beam_groups"]
+)
 def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_path, monkeypatch, models, options):
     """Diversity only chooses: a tree with its penalty in it, or of one model of two, would show other numbers."""
     shown = {}
@@ -123,7 +131,7 @@ def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_pat
         written(path, name, file, pixels, captions, log_probabilities)
 
     monkeypatch.setattr(tree, "write_page", watch)
-    asked = CaptionOptions(beam_size=4, candidates=4, tree=tmp_path / "trees", batch_size=4, **options)
+    asked = CaptionOptions(num_beams=4, candidates=4, tree=tmp_path / "trees", batch_size=4, **options)
     models = [place / model for model in models]
     caption_with_model([place / "in"], models, tmp_path / "c.jsonl", asked, None)
     assert len(shown) == 6
@@ -138,8 +146,8 @@ def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_pat
 def test_what_cannot_be_is_said_before_anything_is_written(place, tmp_path):
     for models, options, said in (
         (["a", "other"], {}, "have different words"),
-        (["a"], {"must": ("rde",)}, "Did you mean `red`"),
-        (["a"], {"groups": 2, "beam_size": 3}, "shared out to 2 groups"),
+        (["a"], {"force_words": ("rde",)}, "Did you mean `red`"),
+        (["a"], {"num_beam_groups": 2, "num_beams": 3}, "shared out to 2 groups"),
     ):
         with pytest.raises(UserError, match=said):
             models = [place / model for model in models]
@@ -167,17 +175,17 @@ def test_drawn_captions_are_the_same_after_a_stop_and_in_other_batches(place, tm
 
 
 def test_an_evaluation_searches_as_it_is_asked_and_says_so(place):
-    quiet = {"data": place / "data", "split": "dev", "show": Show(quiet=True)}
+    quiet = {"data": place / "data", "split": "dev", "show": Reporter(quiet=True)}
     alone = evaluate_run(place / "a", **quiet)
     found = evaluate_run(
-        place / "a", model=[place / "b"], language_model=place / "language", language_weight=0.5, beam_size=4, groups=2,
-        must=["blue"], minimum_words=3, **quiet,
+        place / "a", model=[place / "b"], language_model=place / "language", language_weight=0.5, num_beams=4,
+        num_beam_groups=2, force_words=["blue"], min_words=3, **quiet,
     )  # fmt: skip
     assert all("blue" in one.caption and len(one.caption.split()) >= 3 for one in found.predictions)
     assert [one.caption for one in alone.predictions] != [one.caption for one in found.predictions]
     said = {
-        "model": "a and b", "beam size": 4, "groups": 2, "strength of diversity": 0.5, "words that must occur": "blue",
-        "smallest number of words": 3, "language model": "language, weight 0.5",
+        "model": "a and b", "beam size": 4, "num_beam_groups": 2, "strength of diversity": 0.5, "words that must occur":
+        "blue", "smallest number of words": 3, "language model": "language, weight 0.5",
     }  # fmt: skip
     assert said.items() <= found.evaluated.items() and not said.keys() & alone.evaluated.keys() - {"model", "beam size"}
     assert (place / "a" / "evaluation-dev").is_dir() and (place / "a" / "evaluation-dev-ensemble").is_dir()

@@ -11,7 +11,7 @@ from captioner.decoders import DECODERS
 from captioner.encoders import ENCODERS
 from captioner.errors import UserError
 from captioner.settings import validate
-from captioner.text import TOKENISERS
+from captioner.text import TOKENIZERS
 from pipelines.data.datasets import DATASETS
 from pipelines.recipes.recipe import (
     DataSettings,
@@ -32,7 +32,7 @@ def test_every_recipe_loads_and_names_things_that_exist(name):
     recipe = load_recipe(name)
     assert recipe.name == name and recipe.description and recipe_summary(name) == recipe.description
     assert recipe.encoder.name in ENCODERS and recipe.decoder.name in DECODERS and recipe.decoder.cell in CELLS
-    assert recipe.text.tokeniser in TOKENISERS and recipe.data.dataset in ("", *DATASETS.names())
+    assert recipe.text.tokenizer in TOKENIZERS and recipe.data.dataset in ("", *DATASETS.names())
     # A model that was never shown longer captions cannot write them: start and end take two of the ids.
     assert recipe.search.max_words <= recipe.text.max_length - 2
 

@@ -26,7 +26,7 @@ def make(units=4, dropout=0.5):
 
 
 def learn(model, steps):
-    """Goes on where the optimiser's counter stands."""
+    """Goes on where the optimizer's counter stands."""
     for _ in range(steps):
         random = np.random.default_rng(int(model.optimizer.iterations))
         model.train_on_batch(random.normal(size=(8, 3)), random.normal(size=(8, 2)))

@@ -14,7 +14,13 @@ from captioner.errors import UserError
 from captioner.layers import recurrent
 from captioner.layers.recurrent import Recurrent
 from captioner.models.language.networks import LanguageNetwork, StreamNetwork
-from pipelines.tasks.language.analysis.gradient_flow import Measurement, draw_flow, head_and_rows, measure, write_flow
+from pipelines.tasks.language.analysis.gradient_flow import (
+    Measurement,
+    draw_flow,
+    head_and_rows,
+    measure_gradients,
+    write_flow,
+)
 from pipelines.tasks.language.penalised import PenalisedStreamNetwork
 from pipelines.training.gradients import gradient_penalty, penalised_gradients, state_gradients, watching
 from tests.support import assert_equal, numbers, randomise
@@ -98,7 +104,7 @@ def test_the_rate_is_the_singular_value(value):
 
 @pytest.fixture(scope="module")
 def curves():
-    return measure(Measurement(cells=("rnn", "lstm"), layers=(1, 2), length=30, units=16, rows=4))
+    return measure_gradients(Measurement(cells=("rnn", "lstm"), layers=(1, 2), length=30, units=16, rows=4))
 
 
 def test_vanilla_networks_vanish_and_explode_and_an_open_lstm_does_neither(curves):
@@ -128,9 +134,9 @@ def test_the_table_and_the_files_hold_every_layer(curves, tmp_path):
 
 def test_what_cannot_be_measured_is_refused():
     with pytest.raises(UserError, match="Did you mean `lstm`"):
-        measure(Measurement(cells=("lstn",), layers=(1,), length=3))
+        measure_gradients(Measurement(cells=("lstn",), layers=(1,), length=3))
     with pytest.raises(UserError, match="the length is 1"):
-        measure(Measurement(cells=("rnn",), length=1))
+        measure_gradients(Measurement(cells=("rnn",), length=1))
 
 
 # --- The regulariser
@@ -286,9 +292,9 @@ def test_learning_with_it_keeps_the_gradients_longer():
     ratios = {}
     for strength in (0.0, 1.0):
         cell = made("rnn", scale=0.3, dtype="float32")
-        network, optimiser = looped(cell), keras.optimizers.SGD(0.05)
+        network, optimizer = looped(cell), keras.optimizers.SGD(0.05)
         weights = cell.trainable_variables
-        optimiser.build(weights)
+        optimizer.build(weights)
 
         def forward(network=network):
             return tf.reduce_mean(tf.square(network(inputs)[0][:, -1] - targets))
@@ -296,7 +302,7 @@ def test_learning_with_it_keeps_the_gradients_longer():
         step = tf.function(lambda strength=strength: penalised_gradients(forward, weights, strength))  # noqa: B023
         for _ in range(25):
             _, penalty, gradients = step()
-            optimiser.apply(gradients, weights)
+            optimizer.apply(gradients, weights)
         ratios[strength] = float(penalty)
     assert ratios[1.0] < 0.5 * ratios[0.0]
 

@@ -10,8 +10,8 @@ from pipelines.data.datasets import shapes
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.captioning import train as training
 from pipelines.training import loop
-from pipelines.training.pretrained_embeddings import begin_with_vectors
-from pipelines.utils.progress import Show
+from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
+from pipelines.utils.progress import Reporter
 from tests.support import arrays, numbers
 
 TINY = [
@@ -39,7 +39,7 @@ def table(size=5):
 
 def test_words_in_the_file_begin_with_its_vectors_and_others_stay(tmp_path):
     embedding, path = table(), written(tmp_path / "glove.txt", dog=[1, 2, 3, 4, 5], cow=[9] * 5, a=[5, 4, 3, 2, 1])
-    said = begin_with_vectors(embedding, WORDS, path, "decoder.embedding_size")
+    said = load_pretrained_embeddings(embedding, WORDS, path, "decoder.embedding_size")
     assert said == "Word vectors: 2 of 3 words (66.7%) found in glove.txt"
     expected = numbers(len(WORDS), 5)
     expected[4:6] = [[5, 4, 3, 2, 1], [1, 2, 3, 4, 5]]
@@ -54,10 +54,12 @@ def test_vectors_that_do_not_fit_are_refused_and_nothing_is_changed(tmp_path):
         (tmp_path / "none", r"There is no file of word vectors"),
     ]:
         with pytest.raises(UserError, match=says):
-            begin_with_vectors(embedding, WORDS, path, "decoder.embedding_size")
+            load_pretrained_embeddings(embedding, WORDS, path, "decoder.embedding_size")
     np.testing.assert_array_equal(arrays(embedding.embeddings)[0], numbers(len(WORDS), 5))
     with pytest.raises(UserError, match="need an embedding that is learned; this model's words are one-hot"):
-        begin_with_vectors(OneHotEmbedding(7), WORDS, written(tmp_path / "c", dog=[1] * 7), "decoder.embedding_size")
+        load_pretrained_embeddings(
+            OneHotEmbedding(7), WORDS, written(tmp_path / "c", dog=[1] * 7), "decoder.embedding_size"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,9 @@ def run(data, tmp_path, monkeypatch):
     def train(*overrides, folder="run", **options):
         console = Console(record=True, width=300)
         recipe = load_recipe("shapes", [*TINY, *overrides])
-        training.train(recipe, tmp_path / folder, data=data, cache=tmp_path / "cache", show=Show(console), **options)
+        training.train(
+            recipe, tmp_path / folder, data=data, cache=tmp_path / "cache", reporter=Reporter(console), **options
+        )
         return begun[-1], console.export_text()
 
     return train
@@ -99,10 +103,10 @@ def test_a_model_that_is_trained_further_keeps_its_own_vectors_and_names_no_file
     captioner, said = run()
     assert "Word vectors" not in said
     path = written(tmp_path / "glove.txt", red=[1, 2, 3, 4, 5])
-    captioner.save_preset(tmp_path / "preset")
+    captioner.save_to_preset(tmp_path / "preset")
     again, said = run(f'data.vectors="{path}"', folder="further", init_from=tmp_path / "preset")
     assert vector_of(again, "red") == vector_of(captioner, "red") and "is not used: the words of" in said
-    again.save_preset(tmp_path / "second")
+    again.save_to_preset(tmp_path / "second")
     for name in ("config.json", "metadata.json"):
         assert "glove" not in (tmp_path / "second" / name).read_text()
 

@@ -25,7 +25,7 @@ SETTINGS = [
     "decoder.word_dropout=0.1",
     "text.max_length=6",
     "search.max_words=4",
-    "training.evaluate_beam_size=1",
+    "training.evaluate_num_beams=1",
     "training.epochs=2",
     "training.images_per_batch=2",
     "training.captions_per_image=2",
@@ -33,7 +33,7 @@ SETTINGS = [
     "training.attention_penalty=0.1",
     "training.average_weights=0.9",
     "training.own_words=0.5",
-    'training.views=["flip"]',
+    'training.augmentations=["flip"]',
     "training.select_by=bleu_4",
     "training.xla=true",
 ]
@@ -92,7 +92,7 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
 
 @pytest.mark.long
 def test_a_run_that_was_killed_twice_ends_as_one_that_never_was(data, tmp_path):
-    """Anything a checkpoint forgets shows here: dropout's seeds, the optimiser's moments and step, moving averages, the
+    """Anything a checkpoint forgets shows here: dropout's seeds, the optimizer's moments and step, moving averages, the
     order of the data and the place in it, which words are the decoder's own, the view of each image, the mean of
     the loss, the best score so far."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pipelines.utils import progress as show
-from pipelines.utils.progress import Show
+from pipelines.utils import progress
+from pipelines.utils.progress import Reporter
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def clock(monkeypatch):
         now = 0.0
 
     clock = Clock()
-    monkeypatch.setattr(show.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
     return clock
 
 
@@ -28,7 +28,7 @@ STEPS = [(0.0, 1), (2.0, 2), (40.0, 21), (41.0, 22)]
 
 def test_a_log_tells_the_time_left_of_the_epoch_and_of_all_to_come(clock):
     console = Console(record=True, width=200)
-    with Show(console).epoch(2, 4, 100, 0) as tell:
+    with Reporter(console).epoch(2, 4, 100, 0) as tell:
         for clock.now, step in STEPS:
             tell(step, 1.5)
     (line,) = console.export_text().splitlines()  # the next line comes after 30 seconds
@@ -37,7 +37,7 @@ def test_a_log_tells_the_time_left_of_the_epoch_and_of_all_to_come(clock):
 
 def test_a_terminal_tells_the_same_beside_its_bar(clock):
     console = Console(record=True, width=200, force_terminal=True)
-    with Show(console).epoch(2, 4, 100, 0) as tell:
+    with Reporter(console).epoch(2, 4, 100, 0) as tell:
         for clock.now, step in STEPS[:3]:
             tell(step, 1.5)
     shown = console.export_text()
@@ -47,7 +47,7 @@ def test_a_terminal_tells_the_same_beside_its_bar(clock):
 
 def test_the_last_epoch_has_nothing_to_come(clock):
     console = Console(record=True, width=200)
-    with Show(console).epoch(4, 4, 100, 0) as tell:
+    with Reporter(console).epoch(4, 4, 100, 0) as tell:
         for clock.now, step in STEPS:
             tell(step, 1.5)
     assert console.export_text().endswith("2:38 left\n")
@@ -56,7 +56,7 @@ def test_the_last_epoch_has_nothing_to_come(clock):
 def test_what_is_no_text_is_written_out_where_only_utf_8_is_taken():
     """A name with a byte of another alphabet would end the training that tells of it."""
     written = io.BytesIO()
-    told = Show(Console(file=io.TextIOWrapper(written, encoding="utf-8", errors="strict", write_through=True)))
-    told.say("caf\udce9.jpg: [red] caf\xe9\nand \x1b[31m more")
+    told = Reporter(Console(file=io.TextIOWrapper(written, encoding="utf-8", errors="strict", write_through=True)))
+    told.log("caf\udce9.jpg: [red] caf\xe9\nand \x1b[31m more")
     told.warn("caf\udce9.jpg")
     assert written.getvalue().decode() == ("caf\\udce9.jpg: [red] café\nand \\x1b[31m more\nWarning: caf\\udce9.jpg\n")

@@ -15,11 +15,11 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 from pipelines.tasks.language.analysis.text_signals import position, signals_of
 from pipelines.tasks.language.chunks import parts_of
 from pipelines.tasks.language.corpora import library_files, read_text
-from pipelines.utils.console import say, table
+from pipelines.utils.console import log, table
 
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
 ROWS = 16
@@ -109,13 +109,13 @@ def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None,
     Raises:
         UserError: there is too little text to tell anything.
     """
-    tokeniser, vocabulary = get_tokeniser(model.vocabulary.tokeniser), model.vocabulary
-    characters, room = tokeniser.name == "characters", most or math.inf
+    tokenizer, vocabulary = get_tokenizer(model.vocabulary.tokenizer), model.vocabulary
+    characters, room = tokenizer.name == "characters", most or math.inf
     words, found = [], []
     for text in texts:
         if room <= 0:
             break
-        read = tokeniser.tokenise(text)
+        read = tokenizer.tokenize(text)
         end = int(min(room, each or room, len(read)))
         of_text = signals_of(text) if characters else position(len(read))
         words.append(read[:end])
@@ -131,7 +131,7 @@ def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None,
     read = model.read([(part.ids, part.ids) for part in parts], ROWS, columns)["inside"]
     values = np.concatenate([inside[part.before + 1 :] for inside, part in zip(read, parts, strict=True)])
     after = "" if characters else " "
-    shown = [tokeniser.detokenise([word]) + after for each in words for word in each]
+    shown = [tokenizer.detokenize([word]) + after for each in words for word in each]
     shared = [name for name in found[0] if all(name in each for each in found)]
     signals = {name: np.concatenate([each[name] for each in found]) for name in shared}
     ends = np.cumsum([len(each) for each in words])
@@ -223,14 +223,14 @@ def inspect_run(
     elif not texts:
         each = most // SOURCES
         texts = _some(most, each, map(read_text, reversed(library_files())))
-    say("Reading the text with the model, then with one that has learned nothing", error=True)
+    log("Reading the text with the model, then with one that has learned nothing", error=True)
     activity = observe(model, texts, most, each)
     followers = find_followers(activity)
     by_chance = find_followers(observe(untrained(model), texts, most, each), best=1)
     tell(followers, by_chance)
     title = f"{Path(run).name}: what its cells remember"
     write_page(output, title, activity, followers, by_chance, wanted)
-    say(f"The page is {output}", error=True)
+    log(f"The page is {output}", error=True)
     return followers
 
 

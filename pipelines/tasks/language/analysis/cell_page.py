@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from pipelines.utils.atomic_files import write_whole
+from pipelines.utils.atomic_files import atomic_write
 
 TEMPLATES = Path(__file__).parents[3] / "evaluation" / "reports" / "templates"
 SHOWN = 4000  # characters or words of the text
@@ -57,7 +57,7 @@ def write_page(output: Path, title, activity, followers, by_chance, cell=None) -
         words=len(activity.words), shown=min(SHOWN, len(activity.words) - activity.half),
     )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(output, page)
+    atomic_write(output, page)
 
 
 def _told(best) -> str:

@@ -15,7 +15,7 @@ from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.errors import UserError
 from pipelines.training.gradients import state_gradients
-from pipelines.utils.atomic_files import told, write_whole
+from pipelines.utils.atomic_files import as_user_error, atomic_write
 
 TABLE, PICTURE = "gradients.csv", "gradients.png"
 COLUMNS = ("cell", "layers", "layer", "state", "t", "gradient")
@@ -61,7 +61,7 @@ class Curve(NamedTuple):
         return float((first / last) ** (1 / (len(self.gradients) - 1))) if last > 0 else math.nan
 
 
-def measure(what: Measurement, tell=lambda done, total, what: None) -> list[Curve]:
+def measure_gradients(what: Measurement, tell=lambda done, total, what: None) -> list[Curve]:
     """Measures every cell at every depth.
 
     The loss is the product of the last step's output with a random direction of length 1, so that the gradient at the
@@ -132,7 +132,7 @@ def write_flow(curves: list[Curve], folder: Path) -> None:
 
     `state` 1 is h (for `rnn_linear_memory`, c), 2 the c of cells that have one.
     """
-    with told(folder):
+    with as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -140,10 +140,10 @@ def write_flow(curves: list[Curve], folder: Path) -> None:
     for curve in curves:
         for t, gradient in enumerate(curve.gradients, start=1):
             table.writerow([*curve[:4], t, f"{gradient:.6g}"])
-    write_whole(folder / TABLE, text.getvalue())
+    atomic_write(folder / TABLE, text.getvalue())
     picture = io.BytesIO()
     draw_flow(curves).savefig(picture, dpi=130, format="png")
-    write_whole(folder / PICTURE, picture.getvalue())
+    atomic_write(folder / PICTURE, picture.getvalue())
 
 
 # Families by colour: vanilla networks, LSTMs, and those with one state and gates.

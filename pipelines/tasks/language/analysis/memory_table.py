@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from captioner.errors import UserError, nearest
 from pipelines.tasks.language.analysis.memory_tasks import MOST, TASKS, WAIT, Budget, Outcome, learn
-from pipelines.utils.atomic_files import told, write_whole
-from pipelines.utils.progress import Show
+from pipelines.utils.atomic_files import as_user_error, atomic_write
+from pipelines.utils.progress import Reporter
 
 COLUMNS = (*(field.name for field in fields(Outcome)), "settings")
 HEADS = {
@@ -22,7 +22,12 @@ HEADS = {
 
 
 def run_tasks(
-    cells: Sequence[str], tasks: Sequence[str], budget: Budget, output: Path | None, show: Show, xla: bool = True
+    cells: Sequence[str],
+    tasks: Sequence[str],
+    budget: Budget,
+    output: Path | None,
+    reporter: Reporter,
+    xla: bool = True,
 ) -> list[Outcome]:
     """Trains every cell on every task, one after the other, and writes the table after each.
 
@@ -41,15 +46,15 @@ def run_tasks(
     wanted = [(task, cell) for cell in cells for task in tasks]
     for number, (task, cell) in enumerate(wanted, start=1):
         if (task, cell) in known:
-            show.say(f"{cell}, {task}: {in_words(known[task, cell])}, known from before")
+            reporter.log(f"{cell}, {task}: {in_words(known[task, cell])}, known from before")
             continue
-        with show.progress(f"{number}/{len(wanted)} {cell}, {task}") as advance:
+        with reporter.progress(f"{number}/{len(wanted)} {cell}, {task}") as advance:
 
             def tell(step, score, advance=advance):
                 advance(step, budget.steps, f"score {score:.4f}")
 
             known[task, cell], _ = learn(TASKS[task], cell, budget, tell, xla)
-        show.say(f"{cell}, {task}: {in_words(known[task, cell])} in {known[task, cell].seconds:.0f} s")
+        reporter.log(f"{cell}, {task}: {in_words(known[task, cell])} in {known[task, cell].seconds:.0f} s")
         if output:
             write_outcomes(output, known, budget)
     if output:
@@ -105,7 +110,7 @@ def notes(budget: Budget) -> list[str]:
 
 def write_outcomes(path: Path, known: dict[tuple[str, str], Outcome], budget: Budget) -> None:
     """Writes the .csv, and the table if `path` is a .md."""
-    with told(path.parent):
+    with as_user_error(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -113,12 +118,12 @@ def write_outcomes(path: Path, known: dict[tuple[str, str], Outcome], budget: Bu
     for outcome in known.values():
         row = {**asdict(outcome), "score": f"{outcome.score:.6g}", "seconds": f"{outcome.seconds:.1f}"}
         table.writerow({**row, "settings": budget.settings()})
-    write_whole(path.with_suffix(".csv"), text.getvalue())
+    atomic_write(path.with_suffix(".csv"), text.getvalue())
     if path.suffix == ".md":
         head, rows = head_and_rows(list(known.values()))
         lines = [head, ["---"] * len(head), *rows]
         page = ["| " + " | ".join(line) + " |" for line in lines]
-        write_whole(
+        atomic_write(
             path, "\n".join([*page, "", *("\n" + note for note in notes(budget))]).replace("\n\n\n", "\n\n") + "\n"
         )
 
@@ -134,7 +139,7 @@ def read_outcomes(path: Path, budget: Budget) -> dict[tuple[str, str], Outcome]:
     path, found = path.with_suffix(".csv"), {}
     if not path.is_file():
         return found
-    with told(path), open(path, encoding="utf-8", errors="replace", newline="") as file:
+    with as_user_error(path), open(path, encoding="utf-8", errors="replace", newline="") as file:
         table = csv.DictReader(file)
         for row in table:
             try:

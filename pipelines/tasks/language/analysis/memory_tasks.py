@@ -228,8 +228,8 @@ def learn(
 def _training_step(network: TaskNetwork, task: Task, budget: Budget, xla: bool) -> Callable:
     weights = network.trainable_variables
     rate = budget.learning_rate or task.learning_rate
-    optimiser = keras.optimizers.Adam(rate, global_clipnorm=budget.clip_norm or None)
-    optimiser.build(weights)
+    optimizer = keras.optimizers.Adam(rate, global_clipnorm=budget.clip_norm or None)
+    optimizer.build(weights)
 
     @tf.function(jit_compile=xla, autograph=False)
     def step(inputs, targets):
@@ -242,7 +242,7 @@ def _training_step(network: TaskNetwork, task: Task, budget: Budget, xla: bool) 
             with tf.GradientTape() as tape:
                 loss = forward()
             gradients = tape.gradient(loss, [weight.value for weight in weights])
-        optimiser.apply(gradients, weights)
+        optimizer.apply(gradients, weights)
         return loss
 
     return step

@@ -20,7 +20,7 @@ OPENING, CLOSING = "([{", ")]}"
 def signals_of(text: str, python: bool | None = None) -> dict[str, np.ndarray]:
     """Name -> float32 `(len(text),)`.
 
-    Python sources are read by Python's own tokeniser; in any other text a quotation is what stands between double
+    Python sources are read by Python's own tokenizer; in any other text a quotation is what stands between double
     quotation marks of one paragraph, and there are no comments.
 
     Args:
@@ -41,7 +41,7 @@ def is_python(text: str) -> bool:
 
 
 def _python_signals(text: str) -> dict[str, np.ndarray] | None:
-    """None where the tokeniser gives up."""
+    """None where the tokenizer gives up."""
     names = (QUOTES, TRIPLE, LINE_STRING, COMMENT)
     inside = {name: np.zeros(len(text), "float32") for name in names}
     hidden = np.zeros(len(text), bool)  # brackets that are no brackets

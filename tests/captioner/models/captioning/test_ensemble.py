@@ -15,7 +15,7 @@ from tests.support import numbers
 from tests.support_language import running_eagerly, tiny_model
 
 WORDS = ["a", "red", "cat"]
-SEARCH = SearchSettings(beam_size=40, max_words=3, length_penalty=0.0)
+SEARCH = SearchSettings(num_beams=40, max_words=3, length_penalty=0.0)
 TEXTS = [" ".join(words) for n in (1, 2, 3) for words in itertools.product(WORDS, repeat=n)]
 
 
@@ -69,9 +69,9 @@ def test_a_wide_beam_ranks_all_captions_by_that_mean_and_a_language_model(member
     wanted = sums(both, pixels)
     for image, captions in enumerate(found(both, pixels)):
         assert captions == pytest.approx(dict(zip(TEXTS, wanted[image], strict=True)), abs=1e-3)
-    both.mix_in(language, 0.5)
+    both.set_language_model(language, 0.5)
     wanted = wanted + 0.5 * np.array([scored.log_probability for scored in language.score(TEXTS)])
-    search = SEARCH.model_copy(update={"must": ("cat",), "groups": 1})
+    search = SEARCH.model_copy(update={"force_words": ("cat",), "num_beam_groups": 1})
     for image, captions in enumerate(found(both, pixels, search=search)):
         with_cat = {text: score for text, score in zip(TEXTS, wanted[image], strict=True) if "cat" in text}
         assert captions == pytest.approx(with_cat, abs=1e-3)
@@ -93,12 +93,12 @@ def test_a_trunk_that_two_share_runs_once_and_others_run_each():
     vgg = {"name": "vgg16", "weights": "none", "image_size": 32, "pool": 2, "half_precision": False}
     first = made(1, "attention", **vgg)
     same, other = made(2, **vgg), made(3, **{**vgg, "pool": 1})
-    same.encoder.trunk.model.set_weights(first.encoder.trunk.model.get_weights())
+    same.encoder.backbone.model.set_weights(first.encoder.backbone.model.get_weights())
     for member in (same, other):
-        member.encoder.trunk.__dict__.pop("fingerprint", None)
+        member.encoder.backbone.__dict__.pop("fingerprint", None)
     pixels = numbers(2, 32, 32, 3)
     both, three = Ensemble([first, same]), Ensemble([first, same, other])
-    assert (len(both.encoders), len(three.encoders)) == (1, 2) and same.encoder.trunk is first.encoder.trunk
+    assert (len(both.encoders), len(three.encoders)) == (1, 2) and same.encoder.backbone is first.encoder.backbone
     assert both.encode(pixels).shape == (2, 1, 1, 512) and three.encode(pixels).shape == (2, 512 + 4 * 512)
     likely = [np.exp(sums(member, member.encode(pixels))) for member in (first, same, other)]
     single = [text for text in range(len(TEXTS)) if " " not in TEXTS[text]]
@@ -118,4 +118,4 @@ def test_those_that_cannot_write_together_are_refused_in_a_sentence(members):
     with pytest.raises(UserError, match="shown the same pixels"):
         Ensemble([members[0], made(1, image_size=24)])
     with pytest.raises(UserError, match="Save its members"):
-        Ensemble(members).save_preset("anywhere")
+        Ensemble(members).save_to_preset("anywhere")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from captioner.errors import UserError
 from captioner.images.decode import ImageError
-from captioner.models.captioning.image_captioner import Caption, ImageCaptioner, fill_up
+from captioner.models.captioning.image_captioner import Caption, ImageCaptioner, pad_batch
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import UNKNOWN, Vocabulary
 from tests.support import numbers, randomise
@@ -18,7 +18,7 @@ SETTINGS = CaptionerSettings(
     encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
     decoder=DecoderSettings(units=6, embedding_size=5, attention_size=7),
     text=TextSettings(max_length=7),
-    search=SearchSettings(beam_size=2, max_words=5),
+    search=SearchSettings(num_beams=2, max_words=5),
 )
 
 
@@ -66,13 +66,13 @@ def test_a_path_bytes_an_array_and_a_picture_are_one_image(captioner, pictures, 
 
 
 def test_candidates_differ_and_come_best_first(captioner, pictures):
-    for captions in captioner.caption(pictures[:3], beam_size=3, candidates=3):
+    for captions in captioner.caption(pictures[:3], num_beams=3, candidates=3):
         assert len({caption.text for caption in captions}) == 3
         assert [c.score for c in captions] == sorted((c.score for c in captions), reverse=True)
         assert all(UNKNOWN not in caption.words and caption.score < 0 for caption in captions)
         assert all(caption.attention is None for caption in captions)
     with pytest.raises(UserError, match="3 candidates of 2 beams are not to be had; ask for 1 to 2"):
-        captioner.caption(pictures[0], beam_size=2, candidates=3)
+        captioner.caption(pictures[0], num_beams=2, candidates=3)
 
 
 def test_attention_has_a_row_a_word_and_rows_sum_to_one(captioner, pictures):
@@ -95,7 +95,7 @@ def test_a_captions_score_is_its_mean_log_probability_a_word(captioner, pictures
 
 
 def test_a_preset_captions_as_the_model_did(captioner, pictures, tmp_path):
-    captioner.save_preset(tmp_path / "preset", {"recipe": "tiny"})
+    captioner.save_to_preset(tmp_path / "preset", {"recipe": "tiny"})
     assert sorted(path.name for path in (tmp_path / "preset").iterdir()) == [
         "config.json", "metadata.json", "model.weights.h5", "vocabulary.txt",
     ]  # fmt: skip
@@ -109,9 +109,9 @@ def test_a_preset_captions_as_the_model_did(captioner, pictures, tmp_path):
 
 def test_weights_of_other_words_are_refused(captioner, tmp_path):
     """A preset whose vocabulary has grown by hand would say the wrong words."""
-    captioner.save_preset(tmp_path)
+    captioner.save_to_preset(tmp_path)
     other = ImageCaptioner(SETTINGS, Vocabulary([*WORDS, "cat"]))
-    other.save_preset(tmp_path / "other")
+    other.save_to_preset(tmp_path / "other")
     import json
 
     from captioner.presets.folder import _own_checksum, checksum
@@ -136,7 +136,7 @@ def test_no_images_give_no_captions(captioner):
 
 
 def test_batches_are_filled_with_their_last_row():
-    assert fill_up(np.array([[1], [2]]), 4).tolist() == [[1], [2], [2], [2]]
+    assert pad_batch(np.array([[1], [2]]), 4).tolist() == [[1], [2], [2], [2]]
     assert Caption("a", ("a",), -0.5).attention is None
 
 
@@ -169,7 +169,7 @@ def test_half_precision_takes_half_the_space_and_keeps_the_captions(tmp_path):
         search=SearchSettings(max_words=3),
     )
     whole = ImageCaptioner(settings, Vocabulary(list("abcdef")))
-    whole.save_preset(tmp_path / "half", half_precision=True)
+    whole.save_to_preset(tmp_path / "half", half_precision=True)
     kinds = set()
     with h5py.File(tmp_path / "half" / "model.weights.h5") as file:
         file.visititems(lambda _, item: kinds.add(str(item.dtype)) if isinstance(item, h5py.Dataset) else None)
@@ -179,4 +179,4 @@ def test_half_precision_takes_half_the_space_and_keeps_the_captions(tmp_path):
         assert theirs.dtype == "float32"
         np.testing.assert_allclose(np.asarray(theirs), np.asarray(ours), atol=1e-3)
     image = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype("uint8")
-    assert half.caption(image, beam_size=1)[0].text == whole.caption(image, beam_size=1)[0].text
+    assert half.caption(image, num_beams=1)[0].text == whole.caption(image, num_beams=1)[0].text

@@ -27,7 +27,7 @@ def made(decoder):
         variable.assign(np.random.default_rng(seed).normal(0, 0.8, variable.shape))
 
     def eagerly(kind, shape, *options):  # the same numbers without seconds of compilation
-        network = kind(captioner.see, captioner.decoder, *options)
+        network = kind(captioner.image_encoder, captioner.decoder, *options)
         network.compile(run_eagerly=True, jit_compile=False)
         return network
 
@@ -48,7 +48,7 @@ def features():
 def forced(captioner, feature, caption):
     """Log-probabilities by the network that learns, a caption at a time and without padding."""
     ids = [1, *captioner.vocabulary.encode_words(caption.split()), 2]
-    network = CaptionNetwork(captioner.see, captioner.decoder)
+    network = CaptionNetwork(captioner.image_encoder, captioner.decoder)
     logits = network({"image": feature[None], "words": np.array([[ids[:-1]]])})[0, 0]
     return np.asarray(ops.log_softmax(logits))[np.arange(len(ids) - 1), ids[1:]]
 
@@ -108,7 +108,7 @@ def test_what_a_decoder_imagines_is_what_it_was_trained_to_reconstruct(features,
     for image, given in enumerate(GIVEN):
         for text in given:
             ids = np.array([[1, *visual.vocabulary.encode_words(text.split())]])
-            memory = visual.see(features[image : image + 1])
+            memory = visual.image_encoder(features[image : image + 1])
             _, extras = visual.decoder(ids, memory)
             error = np.mean((seen[image] - imagined[row]) ** 2)
             assert error == pytest.approx(float(extras["reconstruction_error"][0, -1]), rel=1e-4)

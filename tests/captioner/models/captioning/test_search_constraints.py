@@ -17,25 +17,27 @@ VOCABULARY = Vocabulary(["a", "dog", "'s", "ball", "red"])
 
 
 def test_words_are_read_as_the_model_reads_captions():
-    """A phrase is as many words as the tokeniser says, in lower case; saying a thing twice asks for it once."""
-    search = SearchSettings(must=("Dog's", "dog's", "BALL"), must_not=("a red",), no_repeat_ngram=3, minimum_words=2)
+    """A phrase is as many words as the tokenizer says, in lower case; saying a thing twice asks for it once."""
+    search = SearchSettings(
+        force_words=("Dog's", "dog's", "BALL"), bad_words=("a red",), no_repeat_ngram_size=3, min_words=2
+    )
     assert rules_of(search, VOCABULARY) == Rules(2, 3, never=((4, 8),), always=((5, 6), (7,)))
     letters = Vocabulary(["d", "o", "g"], "characters")
-    assert rules_of(SearchSettings(must=("dog",)), letters).always == ((4, 5, 6),)
+    assert rules_of(SearchSettings(force_words=("dog",)), letters).always == ((4, 5, 6),)
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"must": ["dgo"]}, "does not know the word 'dgo'.*5 words. Did you mean `dog`"),
-        ({"must_not": ["a zebra"]}, "does not know the word 'zebra'"),
-        ({"must": ["."]}, "'.' has no word in it"),
-        ({"must": ["a", "dog", "ball", "red"]}, "'a', 'dog', 'ball', 'red' are too many words"),
-        ({"must": ["a dog", "red ball"]}, "too many words"),
-        ({"must": ["a red dog"], "max_words": 2}, "at most 2 words has no room for 'a red dog'"),
-        ({"must": ["a red dog"], "must_not": ["red"]}, "'a red dog' must occur and 'red' must not"),
-        ({"must": ["a dog a dog"], "no_repeat_ngram": 2}, "repeats 2 words in a row"),
-        ({"minimum_words": 9, "max_words": 4}, "at least 9 and at most 4 words"),
+        ({"force_words": ["dgo"]}, "does not know the word 'dgo'.*5 words. Did you mean `dog`"),
+        ({"bad_words": ["a zebra"]}, "does not know the word 'zebra'"),
+        ({"force_words": ["."]}, "'.' has no word in it"),
+        ({"force_words": ["a", "dog", "ball", "red"]}, "'a', 'dog', 'ball', 'red' are too many words"),
+        ({"force_words": ["a dog", "red ball"]}, "too many words"),
+        ({"force_words": ["a red dog"], "max_words": 2}, "at most 2 words has no room for 'a red dog'"),
+        ({"force_words": ["a red dog"], "bad_words": ["red"]}, "'a red dog' must occur and 'red' must not"),
+        ({"force_words": ["a dog a dog"], "no_repeat_ngram_size": 2}, "repeats 2 words in a row"),
+        ({"min_words": 9, "max_words": 4}, "at least 9 and at most 4 words"),
     ],
 )
 def test_what_no_caption_can_keep_to_is_refused(settings, said):
@@ -44,9 +46,9 @@ def test_what_no_caption_can_keep_to_is_refused(settings, said):
 
 
 def test_groups_share_the_beams_evenly():
-    assert width_of(SearchSettings(groups=3), 6) == 6
+    assert width_of(SearchSettings(num_beam_groups=3), 6) == 6
     with pytest.raises(UserError, match=r"5 beams cannot be shared out to 2 groups evenly.*multiple of 2"):
-        width_of(SearchSettings(beam_size=5, groups=2))
+        width_of(SearchSettings(num_beams=5, num_beam_groups=2))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def captioner():
         encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
         decoder=DecoderSettings(units=6, embedding_size=5, attention_size=7),
         text=TextSettings(max_length=7),
-        search=SearchSettings(beam_size=4, max_words=5),
+        search=SearchSettings(num_beams=4, max_words=5),
     )
     with running_eagerly():
         made = ImageCaptioner(settings, VOCABULARY)
@@ -75,17 +77,17 @@ def test_the_settings_reach_the_search(captioner):
         return [[" ".join(c.words) for c in captions] for captions in found]
 
     free = texts()
-    found = texts(groups=2, diversity=9.0)
-    assert found != free and texts(groups=2, diversity=0.0) != found
-    assert all("dog" in text.split() for captions in texts(must=("dog",)) for text in captions)
+    found = texts(num_beam_groups=2, diversity_penalty=9.0)
+    assert found != free and texts(num_beam_groups=2, diversity_penalty=0.0) != found
+    assert all("dog" in text.split() for captions in texts(force_words=("dog",)) for text in captions)
     first = free[0][0].split()[0]
-    assert not any(first in text.split() for captions in texts(must_not=(first,)) for text in captions)
-    words = [text.split() for captions in texts(no_repeat_ngram=1, minimum_words=3) for text in captions]
+    assert not any(first in text.split() for captions in texts(bad_words=(first,)) for text in captions)
+    words = [text.split() for captions in texts(no_repeat_ngram_size=1, min_words=3) for text in captions]
     assert all(len(caption) >= 3 and len(set(caption)) == len(caption) for caption in words)
     # One caption has two words that must occur and no more; three more beams find none.
-    assert texts(must=("a", "red"), must_not=("dog", "ball", "'s", "a red"), max_words=2) == [["red a"]] * 2
+    assert texts(force_words=("a", "red"), bad_words=("dog", "ball", "'s", "a red"), max_words=2) == [["red a"]] * 2
     with pytest.raises(UserError, match="no caption of 5 to 5 words"):
-        texts(minimum_words=5, max_words=5, no_repeat_ngram=1, must_not=("a",))
+        texts(min_words=5, max_words=5, no_repeat_ngram_size=1, bad_words=("a",))
 
 
 def test_an_image_draws_the_same_captions_wherever_it_stands(captioner):
@@ -105,12 +107,14 @@ def test_an_image_draws_the_same_captions_wherever_it_stands(captioner):
     sampling = Sampling(temperature=1.5, seed=8)
     assert drawn(range(5)) != together
     sampling = Sampling(temperature=0, seed=8)
-    greedy = [captions[0].text for captions in captioner.caption(images, beam_size=1)]
+    greedy = [captions[0].text for captions in captioner.caption(images, num_beams=1)]
     assert [captions[0] for captions in drawn(range(5)).values()] == greedy
 
 
 def test_what_cannot_be_drawn_is_refused(captioner):
     with pytest.raises(UserError, match="cannot be drawn by chance"):
-        captioner.caption_features(numbers(1, 16, 16, 3), search=SearchSettings(must=("a",)), sampling=Sampling())
+        captioner.caption_features(
+            numbers(1, 16, 16, 3), search=SearchSettings(force_words=("a",)), sampling=Sampling()
+        )
     with pytest.raises(UserError, match="top-p is 0"):
         Sampling(top_p=0)

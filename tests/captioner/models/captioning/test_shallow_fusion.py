@@ -18,7 +18,7 @@ SETTINGS = CaptionerSettings(
     encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
     decoder=DecoderSettings(name="inject", units=4, embedding_size=3),
     text=TextSettings(max_length=5),
-    search=SearchSettings(beam_size=40, max_words=3, length_penalty=0.0),
+    search=SearchSettings(num_beams=40, max_words=3, length_penalty=0.0),
 )
 
 
@@ -42,7 +42,7 @@ def pixels():
 
 
 def language(words=WORDS, seed=5):
-    return tiny_model(words, tokeniser="ptb", cell="lstm", layers=1, seed=seed)
+    return tiny_model(words, tokenizer="ptb", cell="lstm", layers=1, seed=seed)
 
 
 def found(captioner, pixels):
@@ -57,7 +57,7 @@ def test_a_wide_beam_ranks_all_captions_by_the_sum_of_both(captioner, pixels, we
     texts = [" ".join(words) for n in (1, 2, 3) for words in itertools.product(WORDS, repeat=n)]
     decoder = captioner.score_features(pixels, [texts, texts])
     ours = {scored.text: scored.log_probability for scored in other.score(texts)}
-    captioner.mix_in(other, weight)
+    captioner.set_language_model(other, weight)
     for image, ranked in enumerate(found(captioner, pixels)):
         wanted = {t: float(np.sum(s)) + weight * ours[t] for t, s in zip(texts, decoder[image], strict=True)}
         assert dict(ranked) == pytest.approx(wanted, abs=1e-3)
@@ -66,7 +66,7 @@ def test_a_wide_beam_ranks_all_captions_by_the_sum_of_both(captioner, pixels, we
 
 def test_words_are_matched_by_name_not_by_number(captioner, pixels):
     other = language()
-    captioner.mix_in(other, 1.0)
+    captioner.set_language_model(other, 1.0)
     wanted = found(captioner, pixels)
     shuffled = language(["cat", "green", "a", "red"])
     old, new = other.network, shuffled.network
@@ -79,7 +79,7 @@ def test_words_are_matched_by_name_not_by_number(captioner, pixels):
     new.output_bias.assign(bias)
     for left, right in zip(new.cell.weights, old.cell.weights, strict=True):
         left.assign(np.asarray(right))
-    captioner.mix_in(shuffled, 1.0)
+    captioner.set_language_model(shuffled, 1.0)
     for left, right in zip(found(captioner, pixels), wanted, strict=True):
         assert dict(left) == pytest.approx(dict(right), abs=1e-3)
 
@@ -87,7 +87,7 @@ def test_words_are_matched_by_name_not_by_number(captioner, pixels):
 def test_ids_by_name():
     ours, theirs = Vocabulary(["a", "dog", "cat"]), Vocabulary(["cat", "a"])
     assert ids_by_name(ours, theirs).tolist() == [0, 1, 2, 3, 5, theirs.unknown_id, 4]
-    with pytest.raises(UserError, match="tokeniser ptb, the language model's by characters"):
+    with pytest.raises(UserError, match="tokenizer ptb, the language model's by characters"):
         ids_by_name(ours, Vocabulary(["a"], "characters"))
     with pytest.raises(UserError, match="share no word"):
         ids_by_name(ours, Vocabulary(["bird"]))
@@ -95,5 +95,5 @@ def test_ids_by_name():
 
 def test_it_is_no_longer_what_the_captioner_says_alone(captioner, pixels):
     alone = found(captioner, pixels)
-    captioner.mix_in(language(), 2.0)
+    captioner.set_language_model(language(), 2.0)
     assert found(captioner, pixels) != alone

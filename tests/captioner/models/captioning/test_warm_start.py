@@ -29,7 +29,7 @@ def decoder(name="attention", **settings):
 
 
 def language(**network):
-    return tiny_model(OTHERS, tokeniser="ptb", **{"cell": "lstm", "layers": 1, "embedding_size": 4, **network})
+    return tiny_model(OTHERS, tokenizer="ptb", **{"cell": "lstm", "layers": 1, "embedding_size": 4, **network})
 
 
 def test_everything_that_fits_is_copied_by_the_names_of_words():
@@ -48,7 +48,7 @@ def test_everything_that_fits_is_copied_by_the_names_of_words():
 def test_a_decoder_without_a_picture_begins_by_saying_what_the_language_model_says(tied):
     """With a zero first state nothing else is left but words; tanh of the hidden layer changes scores a little."""
     ours = decoder("inject", tie_embeddings=tied)
-    same = tiny_model(WORDS, tokeniser="ptb", cell="lstm", layers=1, embedding_size=4, tie_embeddings=tied, scale=0.3)
+    same = tiny_model(WORDS, tokenizer="ptb", cell="lstm", layers=1, embedding_size=4, tie_embeddings=tied, scale=0.3)
     assert start_decoder(ours, Vocabulary(WORDS), same)[-1] == "the output layer"
     for start in ours.starts:
         start.kernel.assign(np.zeros(start.kernel.shape))
@@ -82,6 +82,6 @@ def test_layers_are_matched_from_the_lowest_up():
 def test_a_model_that_shares_nothing_is_refused():
     with pytest.raises(UserError, match="share no word"):
         start_decoder(decoder(), Vocabulary(["bird", "tree", "sky"]), language())
-    letters = tiny_model(["a"], tokeniser="characters")
-    with pytest.raises(UserError, match="tokeniser"):
+    letters = tiny_model(["a"], tokenizer="characters")
+    with pytest.raises(UserError, match="tokenizer"):
         start_decoder(decoder(), Vocabulary(WORDS), letters)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from captioner.models.language.blas_threads import _control, product_threads
+from captioner.models.language.blas_threads import _control, blas_threads
 from captioner.models.language.numpy_lstm import COLUMNS, Pace
 
 
@@ -12,7 +12,7 @@ def test_the_number_is_given_back_even_after_an_error():
         pytest.skip("NumPy was built with another library")
     get, _ = _control()
     before = get()
-    with pytest.raises(KeyError), product_threads(1):
+    with pytest.raises(KeyError), blas_threads(1):
         assert get() == 1
         raise KeyError
     assert get() == before
@@ -27,7 +27,7 @@ def test_one_and_two_threads_give_the_same_bits(rows, columns):
     vector = random.normal(size=rows).astype("float32")
     found = []
     for threads in (1, 2, 1):
-        with product_threads(threads):
+        with blas_threads(threads):
             found.append(np.dot(vector, weights))
     assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
 

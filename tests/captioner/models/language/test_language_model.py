@@ -10,10 +10,10 @@ from keras import ops
 from captioner.decoding.logits_filters import draw
 from captioner.errors import UserError
 from captioner.models.language import networks as language_networks
-from captioner.models.language import numpy_lstm as quick_lstm
+from captioner.models.language import numpy_lstm as numpy_lstm
 from captioner.models.language.language_model import LanguageModel, build_network, unused_by_window
 from captioner.models.language.networks import LanguageWriter, StreamNetwork
-from captioner.models.language.numpy_lstm import QuickLSTM, QuickWriter
+from captioner.models.language.numpy_lstm import NumpyLSTM, NumpyWriter
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
 from tests.captioner.decoding.test_logits_filters import by_hand
 from tests.support import assert_equal
@@ -130,7 +130,7 @@ def test_every_word_is_drawn_from_the_model_s_own_distribution(name, options, mo
         drawn.append(draw(weights, uniform, xp=xp))
         return drawn[-1]
 
-    for module in (language_networks, quick_lstm):
+    for module in (language_networks, numpy_lstm):
         monkeypatch.setattr(module, "draw", noting)
     options, vocabulary = {**WHOLE, **options}, model.vocabulary
     ids = [vocabulary.start_id, *vocabulary.encode_words(["b", "é"])]
@@ -151,10 +151,10 @@ def test_every_word_is_drawn_from_the_model_s_own_distribution(name, options, mo
 )
 def test_the_quick_lstm_writes_what_the_compiled_loop_writes(layers, tied, embedding):
     model = tiny_model(layers=layers, embedding_size=4, tie_embeddings=tied, embedding=embedding, scale=0.6)
-    assert QuickLSTM.fits(model.network)
+    assert NumpyLSTM.fits(model.network)
     noise = np.random.default_rng(3).random(60)
     given = (model.network, 1, 2, (0, 1, 3), {**WHOLE, "top_p": 0.9})
-    quick = QuickWriter(*given).after([1, 5]).write(4, noise)
+    quick = NumpyWriter(*given).after([1, 5]).write(4, noise)
     states = model.network.start(1)
     for word in (1, 5):
         _, states = model.network.step(np.array([word]), states)
@@ -162,7 +162,7 @@ def test_the_quick_lstm_writes_what_the_compiled_loop_writes(layers, tied, embed
     compiled = LanguageWriter(*given)(inputs)
     assert quick == np.asarray(compiled["words"])[0].tolist()
     assert 2 in quick, "no document ended, so that what comes after its end was not compared"
-    assert not QuickLSTM.fits(tiny_model(layers=2, connection="residual").network)
+    assert not NumpyLSTM.fits(tiny_model(layers=2, connection="residual").network)
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
@@ -193,7 +193,7 @@ def test_where_a_document_ends_the_next_begins_like_any_first_one():
 
 
 def test_words_are_joined_as_the_tokeniser_joins_them():
-    model = tiny_model(["dog", "'s", "a"], tokeniser="ptb", ends=False)
+    model = tiny_model(["dog", "'s", "a"], tokenizer="ptb", ends=False)
     text = model.sample(60, seed=2)
     assert "dog's" in text and "  " not in text
     assert text == "".join(model.stream(60, seed=2, chunk=1)), "pieces must join to the same text"
@@ -214,7 +214,7 @@ def test_options_out_of_range_are_refused(option, sentence):
 
 
 def test_a_model_comes_back_from_its_folder(model, tmp_path):
-    model.save_preset(tmp_path / "run", {"data_set": {"name": "letters"}})
+    model.save_to_preset(tmp_path / "run", {"data_set": {"name": "letters"}})
     back = LanguageModel.from_preset(tmp_path / "run")
     assert back.vocabulary == model.vocabulary and back.settings == model.settings
     assert back.metadata["data_set"] == {"name": "letters"}
@@ -225,7 +225,7 @@ def test_a_model_comes_back_from_its_folder(model, tmp_path):
 def test_any_character_can_be_learned(tmp_path):
     letters = ["\\n", "\\r", "\\u2028", " ", "\\", "字", "😀", "\u0301", "\t", "<", "ا"]
     model = tiny_model(letters)
-    model.save_preset(tmp_path / "run")
+    model.save_to_preset(tmp_path / "run")
     back = LanguageModel.from_preset(tmp_path / "run")
     text = "a\n\\字\u2028😀\t"
     assert back.score([text])[0].unknown == 1  # the a
@@ -234,7 +234,7 @@ def test_any_character_can_be_learned(tmp_path):
 
 def test_a_captioner_s_folder_is_refused(tmp_path):
     model = tiny_model()
-    model.save_preset(tmp_path)
+    model.save_to_preset(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "kind": "captioner"}))
     with pytest.raises(UserError):

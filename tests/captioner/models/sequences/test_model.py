@@ -31,12 +31,12 @@ def make(task, **options):
         labels=("no", "yes", "perhaps") if task in ("tag", "classify", "frames") else (),
         facts=("count=1", "count=2", "shape=star") if task == "describe" else (),
         frame_size=8,
-        text=TextSettings(tokeniser="unicode", max_length=6),
+        text=TextSettings(tokenizer="unicode", max_length=6),
         reader=ReaderSettings(units=4, embedding_size=3, **options),
         decoder=DecoderSettings(
             name="attention" if task == "translate" else "inject", units=4, embedding_size=3, attention_size=3
         ),
-        search=SearchSettings(beam_size=2, max_words=4),
+        search=SearchSettings(num_beams=2, max_words=4),
     )
     model = SequenceModel(settings, vocabulary)
     randomise(model.network, scale=1.2)
@@ -47,7 +47,7 @@ def make(task, **options):
 def test_a_preset_predicts_the_same(task, tmp_path):
     model = make(task)
     predictions = model.predict(SOURCES[task])
-    model.save_preset(tmp_path / "preset", {"recipe": "test"})
+    model.save_to_preset(tmp_path / "preset", {"recipe": "test"})
     back = SequenceModel.from_preset(tmp_path / "preset")
     assert back.predict(SOURCES[task]) == predictions
     assert back.metadata["recipe"] == "test" and back.metadata["parameters"] == model.network.count_params()
@@ -114,14 +114,14 @@ def test_a_single_text_is_refused_instead_of_read_letter_by_letter():
 
 
 def test_a_preset_of_another_kind_is_one_sentence(tmp_path):
-    make("tag").save_preset(tmp_path / "preset")
+    make("tag").save_to_preset(tmp_path / "preset")
     with pytest.raises(UserError, match="holds a model of kind 'sequence', but 'captioner' is needed here"):
         ImageCaptioner.from_preset(tmp_path / "preset")
 
 
 def test_weights_that_do_not_fit_are_one_sentence(tmp_path):
-    make("tag").save_preset(tmp_path / "one")
-    make("tag", bidirectional=True).save_preset(tmp_path / "other")
+    make("tag").save_to_preset(tmp_path / "one")
+    make("tag", bidirectional=True).save_to_preset(tmp_path / "other")
     (tmp_path / "one" / "model.weights.h5").write_bytes((tmp_path / "other" / "model.weights.h5").read_bytes())
     with pytest.raises(UserError, match=r"model\.weights\.h5 is damaged or belongs to another model"):
         SequenceModel.from_preset(tmp_path / "one")

@@ -6,7 +6,7 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.models.vqa.networks import Seer
+from captioner.models.vqa.networks import ImageEncoder
 from captioner.models.vqa.preprocessing import count_words, encode_answer, encode_questions
 from captioner.models.vqa.visual_qa import Answer, VisualQA
 from captioner.settings import (
@@ -97,8 +97,8 @@ def test_a_question_gets_the_same_answers_wherever_it_stands(kind, request, pict
 
 def test_an_image_is_seen_once_for_all_that_is_asked(chooses, monkeypatch):
     seen = []
-    call = Seer.call
-    monkeypatch.setattr(Seer, "call", lambda self, image: (seen.append(len(image)), call(self, image))[1])
+    call = ImageEncoder.call
+    monkeypatch.setattr(ImageEncoder, "call", lambda self, image: (seen.append(len(image)), call(self, image))[1])
     picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     found = chooses.answer(picture, QUESTIONS)
     assert seen == [1] and len(found) == 4
@@ -128,7 +128,7 @@ def test_choices_share_the_probability(chooses, pictures):
 def test_answers_that_were_learned_each_by_itself_have_probabilities_of_their_own(chooses, pictures, tmp_path):
     """Wrong if a model that was trained with a sigmoid an answer tells a softmax: that was never learned."""
     settings = chooses.settings.model_copy(update={"probabilities": "sigmoid"})
-    VisualQA(settings, WORDS, ANSWERS).save_preset(tmp_path / "model")
+    VisualQA(settings, WORDS, ANSWERS).save_to_preset(tmp_path / "model")
     model = VisualQA.from_preset(tmp_path / "model")  # which keeps what its scores mean
     model.network.set_weights(chooses.network.get_weights())
     ids = encode_questions(["what is red"], WORDS, settings.text)
@@ -185,7 +185,7 @@ def test_where_it_looked(question, fusion, looks_by, rows, pictures):
 def test_what_is_left_out_is_not_built(pictures):
     """The baselines must not see what they are to do without, nor carry its weights."""
     blind, deaf = make(fusion="question"), make(fusion="image")
-    assert blind.network.see is None and deaf.network.questions is None
+    assert blind.network.image_encoder is None and deaf.network.questions is None
     assert_same(*(blind.answer_features(pictures[n : n + 1], ["what is red"]) for n in (0, 1)))
     assert_same(*(deaf.answer_features(pictures[:1], [question]) for question in QUESTIONS[:2]))
 
@@ -193,7 +193,7 @@ def test_what_is_left_out_is_not_built(pictures):
 @pytest.mark.parametrize("kind", ["chooses", "writes"])
 def test_saved_and_loaded_it_answers_the_same(kind, request, pictures, tmp_path):
     model = request.getfixturevalue(kind)
-    model.save_preset(tmp_path / "model", {"recipe": "a"})
+    model.save_to_preset(tmp_path / "model", {"recipe": "a"})
     back = VisualQA.from_preset(tmp_path / "model")
     assert back.answer_features(pictures, QUESTIONS[:3]) == model.answer_features(pictures, QUESTIONS[:3])
     assert back.metadata["recipe"] == "a" and back.answers == model.answers
@@ -202,7 +202,7 @@ def test_saved_and_loaded_it_answers_the_same(kind, request, pictures, tmp_path)
 
 def test_a_changed_list_of_answers_is_refused(chooses, tmp_path):
     """In another order, every answer would be another one."""
-    chooses.save_preset(tmp_path)
+    chooses.save_to_preset(tmp_path)
     (tmp_path / "answers.txt").write_text("red\nyes\ntwo\nlamp, book\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"answers\.txt is damaged or belongs to another model"):
         VisualQA.from_preset(tmp_path)
@@ -212,10 +212,12 @@ def test_a_changed_list_of_answers_is_refused(chooses, tmp_path):
 
 
 def test_a_model_of_the_other_kind_is_named(chooses, tmp_path):
-    chooses.save_preset(tmp_path / "asks")
+    chooses.save_to_preset(tmp_path / "asks")
     with pytest.raises(UserError, match="answers questions about images: use `captioner ask`"):
         ImageCaptioner.from_preset(tmp_path / "asks")
-    ImageCaptioner(CaptionerSettings(encoder=ENCODER, decoder=DECODER), Vocabulary(["a"])).save_preset(tmp_path / "c")
+    ImageCaptioner(CaptionerSettings(encoder=ENCODER, decoder=DECODER), Vocabulary(["a"])).save_to_preset(
+        tmp_path / "c"
+    )
     with pytest.raises(UserError, match="a captioning model: use `captioner caption`"):
         VisualQA.from_preset(tmp_path / "c")
 

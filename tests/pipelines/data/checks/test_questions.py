@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from captioner.errors import UserError
 from pipelines.cli.app import app
-from pipelines.data.checks.inspect import look_over
+from pipelines.data.checks.inspect import inspect_layout
 from pipelines.data.checks.questions import check_questions
 from pipelines.data.question_datasets import read_questions
 from tests.support_datasets import draw_image, make_coco, make_shapes, make_table, write
@@ -97,10 +97,10 @@ def test_a_folder_with_captions_and_questions_is_told_twice_and_opened_once(tmp_
     """If this fails, one half of the data is not looked at, or every damaged image is told twice."""
     make_shapes(tmp_path)
     (tmp_path / "images/train_00000.png").write_bytes(b"")
-    captions, questions = look_over(tmp_path)
+    captions, questions = inspect_layout(tmp_path)
     assert [len(report.problems) for report in (captions, questions)] == [1, 0]
     assert "not opened" not in "\n".join(questions.lines())
-    assert "not opened" in "\n".join(look_over(tmp_path, open_images=False)[1].lines())
+    assert "not opened" in "\n".join(inspect_layout(tmp_path, open_images=False)[1].lines())
 
 
 def test_each_folder_is_looked_at_as_what_it_is(tmp_path):
@@ -113,19 +113,19 @@ def test_each_folder_is_looked_at_as_what_it_is(tmp_path):
         ("coco", make_coco, ["coco"]),
     ):
         make(tmp_path / name)
-        assert [report.dataset.name for report in look_over(tmp_path / name)] == expected
+        assert [report.dataset.name for report in inspect_layout(tmp_path / name)] == expected
     make_table(tmp_path / "both")
     write(tmp_path / "both/questions.csv", "image,question,answer\na.jpg,What?,dog\n")
-    captions, questions = look_over(tmp_path / "both")
+    captions, questions = inspect_layout(tmp_path / "both")
     assert captions.splits["train"].captions == 2 and questions.splits["train"].questions == 1
     make_vqa(tmp_path / "coco")  # VQA's annotations beside those of COCO's captions
-    assert [report.dataset.name for report in look_over(tmp_path / "coco")] == ["coco", "vqa"]
+    assert [report.dataset.name for report in inspect_layout(tmp_path / "coco")] == ["coco", "vqa"]
 
 
 def test_an_empty_folder_gets_both_lists(tmp_path):
     """If this fails, somebody with questions is told about captions only."""
     with pytest.raises(UserError, match="not a data set") as caught:
-        look_over(tmp_path)
+        inspect_layout(tmp_path)
     assert "flickr8k: " in str(caught.value) and "visual7w: " in str(caught.value)
 
 

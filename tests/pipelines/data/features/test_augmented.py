@@ -40,7 +40,7 @@ def photographs(tmp_path_factory):
 def viewed(encoder, photographs, tmp_path_factory):
     """The cache's folder, what was said, and the source."""
     cache, said = tmp_path_factory.mktemp("cache"), []
-    source, problems = open_views(encoder, photographs, cache, views_of(["flip"]), 7, say=said.append)
+    source, problems = open_views(encoder, photographs, cache, views_of(["flip"]), 7, log=said.append)
     assert not problems
     return cache, said, source
 
@@ -63,14 +63,14 @@ def test_a_flipped_view_is_what_the_network_sees_of_the_flipped_image(encoder, p
     flipped = viewed[2].sources[1].read(list(range(COUNT)))
     for number, path in enumerate(photographs):
         pixels = load_image(path.with_name(f"{number}-flipped.png"), encoder.spec)
-        again = np.asarray(encoder.trunk.predict(np.stack([pixels] * 16)))[0]
+        again = np.asarray(encoder.backbone.predict(np.stack([pixels] * 16)))[0]
         assert np.array_equal(flipped[number], again)
     assert np.abs(flipped.astype(float) - viewed[2].read(list(range(COUNT)))).max() > 0.01
 
 
 def test_the_size_of_all_views_is_told_before_and_nothing_is_computed_twice(encoder, photographs, viewed):
     cache, (said,), _ = viewed
-    each = 2 * int(np.prod(encoder.trunk_shape))
+    each = 2 * int(np.prod(encoder.backbone_shape))
     assert f"2 views of each training image (plain, flip). {2 * COUNT} of {2 * COUNT} images are to be encoded" in said
     assert f"{2 * COUNT * each} bytes" in said or f"{2 * COUNT * each / 1000:.1f} kB" in said
     assert plan_views(encoder, photographs, cache, views_of(["flip"])).new == 0
@@ -80,7 +80,7 @@ def test_the_size_of_all_views_is_told_before_and_nothing_is_computed_twice(enco
 
 def test_there_is_room_for_all_views_or_none_is_computed(encoder, photographs, tmp_path, monkeypatch):
     """Otherwise an hour of encoding ends in a full disk."""
-    free = 2 * int(np.prod(encoder.trunk_shape)) * COUNT + 1  # enough for one of them
+    free = 2 * int(np.prod(encoder.backbone_shape)) * COUNT + 1  # enough for one of them
     monkeypatch.setattr(features.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free}))
     with pytest.raises(UserError, match="need"):
         open_views(encoder, photographs, tmp_path, views_of(["flip"]), 0)

@@ -1,4 +1,4 @@
-"""Features on disk: the trunk's very numbers, each computed once, whatever happens meanwhile."""
+"""Features on disk: the backbone's very numbers, each computed once, whatever happens meanwhile."""
 
 import errno
 import json
@@ -27,24 +27,24 @@ from pipelines.data.features import extract as features
 from pipelines.data.features.extract import extract_features, plan_features
 from pipelines.data.features.sources import PixelSource
 from pipelines.recipes.recipe import load_recipe
-from pipelines.utils.threads import in_order
+from pipelines.utils.threads import parallel_map
 from tests.support_encoders import narrow_networks
 
 
 class CountingTrunk:
-    """A trunk that counts the batches it sees, and can fail or be interrupted on the way."""
+    """A backbone that counts the batches it sees, and can fail or be interrupted on the way."""
 
-    def __init__(self, trunk):
-        self._trunk, self.batches, self.fail_at, self.error = trunk, 0, None, None
+    def __init__(self, backbone):
+        self._backbone, self.batches, self.fail_at, self.error = backbone, 0, None, None
 
     def __getattr__(self, name):
-        return getattr(self._trunk, name)
+        return getattr(self._backbone, name)
 
     def predict(self, images):
         self.batches += 1
         if self.batches == self.fail_at:
             raise self.error
-        return self._trunk.predict(images)
+        return self._backbone.predict(images)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,10 @@ def network():
 
 @pytest.fixture
 def encoder(network):
-    trunk = network.trunk
-    network.trunk = CountingTrunk(trunk)
+    backbone = network.backbone
+    network.backbone = CountingTrunk(backbone)
     yield network
-    network.trunk = trunk
+    network.backbone = backbone
 
 
 @pytest.fixture
@@ -95,23 +95,23 @@ def test_every_image_has_its_own_features(encoder, photographs, cache):
     """Wrong if rows are mixed up between threads, batches, shards or the order of asking."""
     store = run(encoder, photographs, cache)
     assert len(store) == len(photographs)
-    assert store.shape == encoder.trunk_shape
+    assert store.shape == encoder.backbone_shape
     assert store.readable.all()
     wanted = [7, 0, 10, 7, 3]
     found = store.read(wanted)
     assert found.dtype == np.float16
-    assert found.shape == (5, *encoder.trunk_shape)
+    assert found.shape == (5, *encoder.backbone_shape)
     for index, row in zip(wanted, found, strict=True):
         pixels = np.stack([load_image(photographs[index], encoder.spec)] * 2)
-        np.testing.assert_array_equal(row, encoder.trunk.predict(pixels)[0])
+        np.testing.assert_array_equal(row, encoder.backbone.predict(pixels)[0])
     assert np.abs(found[0].astype(float) - found[1]).max() > 0, "two images with the same features prove nothing"
-    assert store.read([]).shape == (0, *encoder.trunk_shape)
+    assert store.read([]).shape == (0, *encoder.backbone_shape)
 
 
 def test_nothing_is_computed_or_read_twice(encoder, photographs, cache, monkeypatch):
     """Wrong if the second run of a command takes as long as the first."""
     first = run(encoder, photographs, cache)
-    batches, files = encoder.trunk.batches, shards(cache)
+    batches, files = encoder.backbone.batches, shards(cache)
     assert batches == 6
 
     def refuse(*_):
@@ -119,7 +119,7 @@ def test_nothing_is_computed_or_read_twice(encoder, photographs, cache, monkeypa
 
     monkeypatch.setattr(features, "read_bytes", refuse)
     second = run(encoder, photographs, cache)
-    assert encoder.trunk.batches == batches
+    assert encoder.backbone.batches == batches
     assert shards(cache) == files
     np.testing.assert_array_equal(first.read(range(11)), second.read(range(11)))
 
@@ -129,21 +129,21 @@ def test_content_counts_not_names(encoder, photographs, cache):
     first = run(encoder, photographs, cache)
     copy = photographs[0].with_name("copy.png")
     copy.write_bytes(photographs[0].read_bytes())
-    batches = encoder.trunk.batches
+    batches = encoder.backbone.batches
     store = run(encoder, [copy, photographs[1]], cache)
-    assert encoder.trunk.batches == batches
+    assert encoder.backbone.batches == batches
     np.testing.assert_array_equal(store.read([0, 1]), first.read([0, 1]))
 
     draw(photographs[1], 99)
     changed = run(encoder, photographs, cache)
-    assert encoder.trunk.batches == batches + 1
+    assert encoder.backbone.batches == batches + 1
     assert (changed.read([1]) != first.read([1])).any()
     np.testing.assert_array_equal(changed.read([0, 2]), first.read([0, 2]))
 
 
 def test_the_same_photograph_twice_is_computed_once(encoder, photographs, cache):
     store = run(encoder, [photographs[0]] * 5 + photographs[:2], cache)
-    assert encoder.trunk.batches == 1
+    assert encoder.backbone.batches == 1
     np.testing.assert_array_equal(store.read([0]), store.read([4]))
 
 
@@ -151,9 +151,9 @@ def test_new_images_add_shards_and_leave_the_old(encoder, photographs, cache):
     """Wrong if adding ten photographs rewrites the features of ten thousand."""
     run(encoder, photographs[:5], cache)
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.npy")}
-    batches = encoder.trunk.batches
+    batches = encoder.backbone.batches
     store = run(encoder, photographs, cache)
-    assert encoder.trunk.batches == batches + 3
+    assert encoder.backbone.batches == batches + 3
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert store.readable.all()
 
@@ -164,7 +164,7 @@ def test_another_cut_has_features_of_its_own(encoder, photographs, cache):
         other = VGG16Encoder(weights="none", pool=1, image_size=64)
     run(encoder, photographs[:2], cache)
     store = run(other, photographs[:2], cache)
-    assert store.shape != encoder.trunk_shape
+    assert store.shape != encoder.backbone_shape
     assert len([path for path in cache.iterdir() if path.is_dir()]) == 2
     about = [json.loads(path.read_text()) for path in cache.rglob("about.json")]
     assert sorted(entry["pool"] for entry in about) == [1, 2]
@@ -192,11 +192,11 @@ def test_size_is_told_before_anything_is_computed(encoder, photographs, cache):
     seen = []
 
     def announce(plan):
-        seen.append((plan, encoder.trunk.batches))
+        seen.append((plan, encoder.backbone.batches))
 
     progress = []
     run(encoder, photographs, cache, announce=announce, progress=lambda *now: progress.append(now))
-    (plan, batches), size = seen[0], int(np.prod(encoder.trunk_shape)) * 2
+    (plan, batches), size = seen[0], int(np.prod(encoder.backbone_shape)) * 2
     assert batches == 0
     assert (plan.images, plan.new, plan.bytes_needed) == (11, 11, 11 * size)
     stored = sum(path.stat().st_size for path in cache.rglob("*.npy"))
@@ -222,7 +222,7 @@ def test_a_disk_that_is_too_small_is_found_out_first(encoder, photographs, cache
     monkeypatch.setattr(features.shutil, "disk_usage", lambda _: SimpleNamespace(free=100))
     with pytest.raises(UserError, match=r"11 images need .*, but only 100 bytes are free"):
         run(encoder, photographs, cache)
-    assert encoder.trunk.batches == 0
+    assert encoder.backbone.batches == 0
 
 
 def test_an_encoder_that_is_trained_is_refused(photographs, cache):
@@ -252,9 +252,9 @@ def test_a_disk_that_fails_loses_nothing(number, words, encoder, photographs, ca
     assert "The features of 4 images are stored and kept" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not list(cache.rglob("*.tmp"))
-    batches = encoder.trunk.batches
+    batches = encoder.backbone.batches
     assert run(encoder, photographs, cache).readable.all()
-    assert encoder.trunk.batches - batches == 4, "the seven that were missing"
+    assert encoder.backbone.batches - batches == 4, "the seven that were missing"
 
 
 def test_a_folder_that_cannot_be_made(encoder, photographs, tmp_path):
@@ -265,13 +265,13 @@ def test_a_folder_that_cannot_be_made(encoder, photographs, tmp_path):
 
 def test_ctrl_c_keeps_what_was_computed(encoder, photographs, cache):
     """Wrong if an hour of work is lost, or threads go on working behind the prompt."""
-    encoder.trunk.fail_at, encoder.trunk.error = 4, KeyboardInterrupt()
+    encoder.backbone.fail_at, encoder.backbone.error = 4, KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         run(encoder, photographs, cache)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
     assert plan_features(encoder, photographs, cache).new == 5
     assert run(encoder, photographs, cache).readable.all()
-    assert encoder.trunk.batches == 4 + 3
+    assert encoder.backbone.batches == 4 + 3
 
 
 def test_what_a_kill_or_a_bad_disk_leaves_is_computed_again(encoder, photographs, cache):
@@ -330,8 +330,8 @@ from tests.support_encoders import narrow_networks
 with narrow_networks():
     encoder = VGG16Encoder(weights="none", pool=2, image_size=64)
 features.SHARD_IMAGES = 2
-predict = encoder.trunk.predict
-encoder.trunk.predict = lambda images: (time.sleep(0.15), predict(images))[1]
+predict = encoder.backbone.predict
+encoder.backbone.predict = lambda images: (time.sleep(0.15), predict(images))[1]
 photographs = sorted(Path(sys.argv[1]).iterdir())
 features.extract_features(encoder, photographs, Path(sys.argv[2]), batch_size=2)
 """
@@ -350,7 +350,7 @@ def test_a_killed_run_goes_on(encoder, photographs, cache):
     missing = plan_features(encoder, photographs, cache).new
     assert 0 < missing < len(photographs)
     store = run(encoder, photographs, cache)
-    assert encoder.trunk.batches == (missing + 1) // 2
+    assert encoder.backbone.batches == (missing + 1) // 2
     quiet = run(encoder, photographs, cache.with_name("quiet"))
     np.testing.assert_array_equal(store.read(range(11)), quiet.read(range(11)))
 
@@ -364,7 +364,7 @@ def test_in_order_is_bounded_and_in_order():
         time.sleep(0.002 * (number % 3))
         return number
 
-    results = in_order(work, range(1000), ahead=5, threads=3)
+    results = parallel_map(work, range(1000), ahead=5, threads=3)
     assert [next(results) for _ in range(20)] == list(range(20))
     assert len(begun) <= 20 + 5
     results.close()
@@ -373,7 +373,7 @@ def test_in_order_is_bounded_and_in_order():
 
 def test_in_order_raises_what_the_work_raises():
     with pytest.raises(ZeroDivisionError):
-        list(in_order(lambda number: 1 // number, [1, 0]))
+        list(parallel_map(lambda number: 1 // number, [1, 0]))
 
 
 def test_the_benchmark_runs(capsys):

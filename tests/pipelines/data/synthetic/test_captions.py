@@ -36,7 +36,7 @@ def test_every_written_caption_is_read_and_true(written):
 
 
 def test_commas_are_not_needed_to_read(written):
-    """Networks write without punctuation, because the tokeniser drops it."""
+    """Networks write without punctuation, because the tokenizer drops it."""
     for _, captions in written:
         for caption in captions:
             assert parse(without_punctuation(caption)) == parse(caption), caption

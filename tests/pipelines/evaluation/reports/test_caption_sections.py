@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from captioner.metrics.score import score_captions
-from pipelines.evaluation.error_analysis import diagnose
+from pipelines.evaluation.error_analysis import analyze_errors
 from pipelines.evaluation.reports.caption_sections import render_report, score_lines, write_report
 from pipelines.evaluation.reports.figures import attention_sheet, looked_at, thumbnail
 from pipelines.evaluation.results import Evaluation, Looked, Prediction
@@ -30,7 +30,7 @@ def evaluation(tmp_path, number=20, text="a dog", **changes):
         scores = {"words": 2.0, "bleu_4": 0.3, "cider_d": index / number}
         predictions.append(Prediction(f"{index}.png", text, ("a dog runs", text), scores, -0.5, path))
     values = {"title": "run on shapes, test", "scores": SCORES, "intervals": {"bleu_4": (0.19, 0.23)},
-              "evaluated": {"images": number, "references an image": "2", "tokeniser": "ptb", "beam size": 3},
+              "evaluated": {"images": number, "references an image": "2", "tokenizer": "ptb", "beam size": 3},
               "predictions": tuple(predictions), **changes}  # fmt: skip
     return Evaluation(**values)
 
@@ -135,7 +135,7 @@ def test_where_bleu_is_lost_and_which_words_are_wrong_is_shown(tmp_path):
     captions = {f"{n}.png": HOSTILE if n % 2 else "a dog" for n in range(12)}
     references = dict.fromkeys(captions, ("a dog runs fast", HOSTILE))
     rows = score_captions(captions, references).rows["bleu"]
-    diagnosis = diagnose(captions, references, rows, known={"a"})
+    diagnosis = analyze_errors(captions, references, rows, known={"a"})
     found = evaluation(tmp_path, 12, diagnosis=diagnosis, trained={"recipe": "shapes", "parameters": 779057})
     text = " ".join("".join(Page(render_report(found)).text).split())
     assert "Where BLEU is lost" in text and "a word of the references unknown" in text and "a dog, 6 times" in text

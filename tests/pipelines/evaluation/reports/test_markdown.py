@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.metrics.score import score_captions
-from pipelines.evaluation.error_analysis import diagnose
+from pipelines.evaluation.error_analysis import analyze_errors
 from pipelines.evaluation.reports.markdown import as_item, as_text, render_markdown
 from pipelines.evaluation.results import Evaluation, Prediction
 
@@ -23,16 +23,16 @@ def evaluation(text="a dog", number=14, **changes):
         for n, image in enumerate(captions)
     )
     values = {"title": "run on shapes, test", "scores": SCORES, "intervals": {"bleu_4": (0.19, 0.23)},
-              "predictions": predictions, "evaluated": {"images": number, "tokeniser": "ptb", "beam size": 3},
+              "predictions": predictions, "evaluated": {"images": number, "tokenizer": "ptb", "beam size": 3},
               "trained": {"recipe": "shapes", "epochs": 12},
-              "diagnosis": diagnose(captions, references, rows, known={"a", "dog"}), **changes}  # fmt: skip
+              "diagnosis": analyze_errors(captions, references, rows, known={"a", "dog"}), **changes}  # fmt: skip
     return Evaluation(**values)
 
 
 def test_everything_that_a_reader_needs_is_in_it():
     page = render_markdown(evaluation())
     assert "| BLEU-4 | 21.2 | 19.0 – 23.0 |" in page
-    assert "| tokeniser | ptb |" in page and "| beam size | 3 |" in page and "| recipe | shapes |" in page
+    assert "| tokenizer | ptb |" in page and "| beam size | 3 |" in page and "| recipe | shapes |" in page
     for title in ("# run on shapes, test", "## Scores", "## Where BLEU is lost", "## Words", "### Best", "### Worst"):
         assert f"{title}\n" in page
     best = page[page.index("### Best") : page.index("### In the middle")]

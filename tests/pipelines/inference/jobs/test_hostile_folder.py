@@ -118,7 +118,7 @@ def test_a_report_of_it_is_text(hostile, model, tmp_path):
         Prediction(name, f"caption of {name}", (name,), {"bleu_4": 0.1}, None, folder / name) for name in expected
     )
     scores = {"brevity_penalty": 1.0, "prediction_words": 1.0, "reference_words": 1.0}
-    page = render_report(Evaluation("hostile", scores, {}, predictions, {"tokeniser": "ptb"}))
+    page = render_report(Evaluation("hostile", scores, {}, predictions, {"tokenizer": "ptb"}))
     assert "<script>alert" not in page and page.count("<script") == 2
 
 
@@ -132,9 +132,9 @@ def test_a_real_network_and_command_come_through(hostile, tmp_path):
     folder, expected = hostile
     values = {"encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
-              "search": {"beam_size": 2, "max_words": 6}}  # fmt: skip
+              "search": {"num_beams": 2, "max_words": 6}}  # fmt: skip
     captioner = ImageCaptioner(CaptionerSettings.model_validate(values), Vocabulary(["a", "dog", "runs"]))
-    captioner.save_preset(tmp_path / "model")
+    captioner.save_to_preset(tmp_path / "model")
     command = [sys.executable, "-m", "pipelines.cli.app", "caption", folder, "--model", tmp_path / "model", "--output",
                tmp_path / "c.jsonl"]  # fmt: skip
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=os.getcwd())

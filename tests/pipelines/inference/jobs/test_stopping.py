@@ -127,11 +127,11 @@ def test_killed_twice_with_a_real_network_the_file_has_the_same_bytes(folder, tm
 
     values = {"encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
-              "search": {"beam_size": 2, "max_words": 8}}  # fmt: skip
+              "search": {"num_beams": 2, "max_words": 8}}  # fmt: skip
     words = Vocabulary([f"word{number}" for number in range(40)])
     captioner = ImageCaptioner(CaptionerSettings.model_validate(values), words)
     randomise(captioner.decoder, scale=1.5)
-    captioner.save_preset(tmp_path / "model")
+    captioner.save_to_preset(tmp_path / "model")
     for number in range(120, 900):
         draw(folder, number)
     command = [sys.executable, "-m", "pipelines.cli.app", "caption", str(folder), "--model", str(tmp_path / "model"),

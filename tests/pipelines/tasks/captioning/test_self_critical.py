@@ -24,7 +24,7 @@ from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
 from pipelines.tasks.captioning.train import compile_captioner
 from pipelines.training import loop
 from pipelines.training.checkpoint import FILE, read_progress
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 CAPTIONS = [["a red dot"], ["a blue dot", "one blue dot"], ["two dots"], ["a red dot"], ["no dot"]]
 SMALL = {
@@ -68,7 +68,7 @@ def randomised(made):
 
 def test_the_advantage_is_what_a_caption_earned_beyond_the_greedy_one():
     made = batches({"bleu_4": 1.0})
-    searcher = CaptionSearcher(made.writer.see, made.writer.decoder, 1, made.max_length - 1, 0.0)
+    searcher = CaptionSearcher(made.writer.image_encoder, made.writer.decoder, 1, made.max_length - 1, 0.0)
     inputs, targets, advantages = made.batch(np.array([1, 2]), [0, 0, 0])
     vocabulary = made.vocabulary
     assert targets.shape == (2, 3, 5) and (inputs["words"][:, :, 0] == vocabulary.start_id).all()
@@ -127,7 +127,7 @@ def test_what_is_learned_is_the_likelihood_that_captions_were_drawn_with(monkeyp
     recipe = load_recipe("shapes", ["training.objective=self_critical", "training.temperature=0.5"])
     recipe = recipe.model_copy(update={"decoder": recipe.decoder.model_copy(update={"dropout": 0.5})})
     made = batches(temperature=0.5)
-    network = CaptionNetwork(made.writer.see, made.writer.decoder)
+    network = CaptionNetwork(made.writer.image_encoder, made.writer.decoder)
     made.writer.decoder.dropout.rate = 0.5
     compile_captioner(SimpleNamespace(recipe=recipe, captioner=SimpleNamespace(network=network)), 1)
     noise = np.random.default_rng(0).random((2, 3, 5)).astype("float32")
@@ -176,7 +176,7 @@ def test_each_batch_is_drawn_from_the_weights_of_its_time(monkeypatch):
     made, events = batches(), []
     real_batch = made.batch
     monkeypatch.setattr(made, "batch", lambda *given: events.append("drawn") or real_batch(*given))
-    network = CaptionNetwork(made.writer.see, made.writer.decoder)
+    network = CaptionNetwork(made.writer.image_encoder, made.writer.decoder)
     learned = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: events.append("learned"))
     network.compile(loss=PolicyGradient(), optimizer="sgd")
     network.fit(made.epoch(0), shuffle=False, verbose=0, callbacks=[learned])
@@ -193,7 +193,7 @@ def first(tmp_path_factory):
         "decoder.attention_size=4", "text.max_length=7", "search.max_words=5", "training.epochs=1",
         "training.images_per_batch=8", "training.select_by=cider_d",
     ]  # fmt: skip
-    training.train(load_recipe("shapes", small), run, data=root, show=Show(quiet=True))
+    training.train(load_recipe("shapes", small), run, data=root, reporter=Reporter(quiet=True))
     critical = [*small, "training.objective=self_critical", "training.samples_per_image=2", "training.warmup_steps=0"]
     return root, critical, run
 
@@ -202,8 +202,10 @@ def test_training_goes_on_from_a_preset_and_says_what_was_earned(first, tmp_path
     root, critical, preset = first
     with pytest.raises(UserError, match="--init-from"):
         training.train(load_recipe("shapes", critical), tmp_path / "critical", data=root)
-    show = Show(quiet=True)
-    training.train(load_recipe("shapes", critical), tmp_path / "critical", data=root, init_from=preset, show=show)
+    reporter = Reporter(quiet=True)
+    training.train(
+        load_recipe("shapes", critical), tmp_path / "critical", data=root, init_from=preset, reporter=reporter
+    )
     assert "reward" in (tmp_path / "critical" / "metrics.csv").read_text().splitlines()[0]
     before, after = (ImageCaptioner.from_preset(folder).network for folder in (preset, tmp_path / "critical"))
     assert any(
@@ -211,7 +213,7 @@ def test_training_goes_on_from_a_preset_and_says_what_was_earned(first, tmp_path
     )
 
 
-class Stopping(Show):
+class Stopping(Reporter):
     """Ctrl-C in the middle of the first epoch."""
 
     @contextmanager
@@ -231,11 +233,11 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(first, tmp_path, baseli
         "shapes", [*critical, f"training.baseline={baseline}", "training.checkpoint_minutes=1e-9", "training.epochs=2"]
     )
     options = {"data": root, "init_from": preset}
-    training.train(recipe, tmp_path / "whole", show=Show(quiet=True), **options)
+    training.train(recipe, tmp_path / "whole", reporter=Reporter(quiet=True), **options)
     with pytest.raises(KeyboardInterrupt):
-        training.train(recipe, tmp_path / "stopped", show=Stopping(quiet=True), **options)
+        training.train(recipe, tmp_path / "stopped", reporter=Stopping(quiet=True), **options)
     assert read_progress(tmp_path / "stopped")["step"] == 1
-    training.train(recipe, tmp_path / "stopped", show=Show(quiet=True), **options)
+    training.train(recipe, tmp_path / "stopped", reporter=Reporter(quiet=True), **options)
     one, other = (
         [{name: value for name, value in row.items() if "seconds" not in name} for row in csv.DictReader(lines)]
         for lines in ((tmp_path / name / "metrics.csv").read_text().splitlines() for name in ("whole", "stopped"))
@@ -251,5 +253,5 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(first, tmp_path, baseli
 
 def test_what_it_costs_is_told_before(first):
     root, critical, preset = first
-    cost = dry_run(load_recipe("shapes", critical), data=root, init_from=preset, show=Show(quiet=True))
+    cost = dry_run(load_recipe("shapes", critical), data=root, init_from=preset, reporter=Reporter(quiet=True))
     assert cost.steps == 3 and cost.epoch_seconds > 0

@@ -22,7 +22,7 @@ from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.training import history as training_log
 from pipelines.training import loop
 from pipelines.training.checkpoint import read_progress
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 from tests.support_encoders import narrow_networks
 
 TINY = [
@@ -76,8 +76,8 @@ def eagerly():
 def run(folder, data, *overrides, **options):
     """Trains, and returns what was said."""
     console = Console(record=True, width=300)
-    show = Show(console)
-    training.train(tiny(*overrides), folder, data=data, show=show, **options)
+    reporter = Reporter(console)
+    training.train(tiny(*overrides), folder, data=data, reporter=reporter, **options)
     return console.export_text()
 
 
@@ -235,7 +235,7 @@ def test_collapse_is_told(trained, data, monkeypatch, images, told):
     prepared.dev_examples = examples
     prepared.dev_source = object()
     prepared.batches = SimpleNamespace(steps=1)
-    said = training.CaptionTask(prepared, Show(console)).judge(0, 1.0).scores
+    said = training.CaptionTask(prepared, Reporter(console)).judge(0, 1.0).scores
     assert said["distinct_captions"] == 1 / images
     assert ("captions are distinct: the decoder says much the same" in console.export_text()) is told
 
@@ -289,7 +289,7 @@ def test_init_from_takes_changes_that_fit_its_weights_and_tells_of_others(traine
 def test_init_from_takes_new_weights_of_the_loss_and_no_new_cell(data, tmp_path):
     """Options have paths of their own: looked up by half of it, they were dropped without a word."""
     said = []
-    prepare_model(tiny("decoder.name=hard_attention"), read_dataset(data)).captioner.save_preset(tmp_path)
+    prepare_model(tiny("decoder.name=hard_attention"), read_dataset(data)).captioner.save_to_preset(tmp_path)
     options = ["decoder.options.reinforce_weight=0.5", "decoder.cell_options.activation=relu"]
     adopted = adopt_model(tiny("decoder.name=hard_attention", *options), tmp_path, said.append)
     assert adopted.decoder.options == {"reinforce_weight": 0.5} and adopted.decoder.cell_options == {}
@@ -304,7 +304,7 @@ def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(dat
     with narrow_networks():
         run(tmp_path / "first", data, *vgg, cache=tmp_path / "cache")
         task = begun[0].task
-        task.captioner.save_preset(tmp_path / "preset")
+        task.captioner.save_to_preset(tmp_path / "preset")
         one, said = ["encoder.train_last_block=true", "training.epochs=1"], []
         said = run(tmp_path / "second", data, *vgg, *one, init_from=tmp_path / "preset", cache=tmp_path / "cache")
     assert "24 of 24 images are to be encoded" in said, "the cut is elsewhere, so are the features"
@@ -323,7 +323,7 @@ def test_a_finer_grid_is_seen_with_the_weights_of_a_coarser_one(data, tmp_path, 
     vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.half_precision=false"]
     with narrow_networks():
         run(tmp_path / "first", data, *vgg, "encoder.image_size=32", "encoder.pool=2", cache=tmp_path / "cache")
-        begun[0].task.captioner.save_preset(tmp_path / "preset")
+        begun[0].task.captioner.save_to_preset(tmp_path / "preset")
         finer = ["encoder.pool=1", "encoder.image_size=64"]
         run(tmp_path / "second", data, *vgg, *finer, init_from=tmp_path / "preset", cache=tmp_path / "cache")
     coarse, fine = (each.task.captioner for each in begun)
@@ -336,9 +336,9 @@ def test_components_are_found_once_and_taken_over(data, tmp_path, begun):
     """Those of a model that is gone on from are kept: its decoder knows no others."""
     vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
     with narrow_networks():
-        said = run(tmp_path / "first", data, *vgg, "encoder.components=3", cache=tmp_path / "cache")
+        said = run(tmp_path / "first", data, *vgg, "encoder.pca_components=3", cache=tmp_path / "cache")
         first = begun[0].task.captioner.encoder
-        begun[0].task.captioner.save_preset(tmp_path / "preset")
+        begun[0].task.captioner.save_to_preset(tmp_path / "preset")
         others = tmp_path / "others"
         shapes.draw(others, seed=5, sizes={"train": 12, "dev": 4}, image_size=32)
         again = run(tmp_path / "second", others, *vgg, init_from=tmp_path / "preset", cache=tmp_path / "cache")
@@ -355,7 +355,7 @@ def test_too_few_features_for_components_are_a_sentence(data, tmp_path, begun):
     (tmp_path / "captions.csv").write_text(f"image,caption,split\n{examples[0].image},a red star,train\n")
     fc7 = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.features=fc7"]
     with narrow_networks(), pytest.raises(UserError, match="two features at least, received 1"):
-        run(tmp_path / "run", tmp_path, *fc7, "encoder.components=3", "decoder.name=inject")
+        run(tmp_path / "run", tmp_path, *fc7, "encoder.pca_components=3", "decoder.name=inject")
 
 
 def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(trained, data, tmp_path, begun):
@@ -408,7 +408,7 @@ def test_frozen_features_are_learned_from_the_cache(data, tmp_path, begun):
 
 def test_a_dry_run_tells_what_training_then_takes_and_writes_nothing(trained, data, tmp_path):
     folder, console = trained[0], Console(record=True, width=300)
-    cost = dry_run(tiny(), data=data, cache=tmp_path / "cache", show=Show(console))
+    cost = dry_run(tiny(), data=data, cache=tmp_path / "cache", reporter=Reporter(console))
     assert not list(tmp_path.rglob("*")) and cost.memory_bytes > 1e8 and cost.epoch_seconds > 0
     assert cost.parameters == json.loads((folder / "metadata.json").read_text())["parameters"]
     assert cost.vocabulary_size == len(Vocabulary.load(folder / "vocabulary.txt", "ptb"))

@@ -17,7 +17,7 @@ from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, draw, draw_many
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
 from pipelines.tasks.glimpses.train import train
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 SMALL = [
     "data.sizes={train=20, dev=8, test=8}", "look.image_size=32", "look.glimpses=2",
@@ -76,7 +76,7 @@ def test_the_other_network_has_as_many_parameters():
 def test_a_preset_says_what_the_model_said(name, tmp_path):
     model = GlimpseModel(GlimpseSettings(look=LookSettings(name=name, **TINY), labels=("star", "ring", "moon")))
     pixels = np.random.default_rng(0).integers(0, 255, (5, 16, 16, 3)).astype("uint8")
-    model.save_preset(tmp_path / "preset")
+    model.save_to_preset(tmp_path / "preset")
     back = GlimpseModel.from_preset(tmp_path / "preset")
     for one, other in zip(model.read(pixels, 2), back.read(pixels, 5), strict=True):
         assert (one is None and other is None) or np.allclose(one, other, atol=1e-5)
@@ -113,16 +113,16 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path):
     class Stop(Exception):
         pass
 
-    class Stopping(Show):
+    class Stopping(Reporter):
         def scores(self, row, best):
             raise Stop
 
     recipe = load_recipe("glimpses", SMALL)
     assert isinstance(recipe, GlimpseRecipe)
-    train(recipe, tmp_path / "whole", show=Show(quiet=True))
+    train(recipe, tmp_path / "whole", reporter=Reporter(quiet=True))
     with pytest.raises(Stop):
-        train(recipe, tmp_path / "cut", show=Stopping(quiet=True))
-    train(recipe, tmp_path / "cut", show=Show(quiet=True))
+        train(recipe, tmp_path / "cut", reporter=Stopping(quiet=True))
+    train(recipe, tmp_path / "cut", reporter=Reporter(quiet=True))
     for one, other in zip(
         GlimpseModel.from_preset(tmp_path / "whole").network.weights,
         GlimpseModel.from_preset(tmp_path / "cut").network.weights,

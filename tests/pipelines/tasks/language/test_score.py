@@ -19,7 +19,7 @@ def eagerly():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "letters"
-    tiny_model(cell="lstm", layers=1).save_preset(folder)
+    tiny_model(cell="lstm", layers=1).save_to_preset(folder)
     return folder
 
 

@@ -16,7 +16,7 @@ from pipelines.tasks.language.corpora import Corpus
 from pipelines.tasks.language.train import train, validation_loss
 from pipelines.training import loop
 from pipelines.training.checkpoint import read_progress
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 from tests.support_language import next_words, running_eagerly, tiny_model
 
 TINY = [
@@ -52,7 +52,7 @@ def text(tmp_path_factory):
 def run(folder, data, *settings, recipe="language-characters"):
     """Trains, and returns what was said."""
     console = Console(record=True, width=300)
-    train(load_recipe(recipe, [*TINY, *settings]), folder, data=data, show=Show(console))
+    train(load_recipe(recipe, [*TINY, *settings]), folder, data=data, reporter=Reporter(console))
     return console.export_text()
 
 

@@ -16,7 +16,7 @@ from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.captioning.train import train
 from pipelines.training import loop
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 from tests.support_language import running_eagerly, tiny_model
 
 
@@ -36,20 +36,26 @@ def data(tmp_path_factory):
 def test_a_decoder_begins_with_a_language_model(data, tmp_path, monkeypatch):
     begun = []
     monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda made: begun.append(made))
-    language = tiny_model(["a", "red", "circle", "and"], tokeniser="ptb", cell="lstm", layers=1)
-    language.save_preset(tmp_path / "language")
+    language = tiny_model(["a", "red", "circle", "and"], tokenizer="ptb", cell="lstm", layers=1)
+    language.save_to_preset(tmp_path / "language")
     recipe = load_recipe("shapes", ["encoder.image_size=16", "encoder.channels=8", "decoder.units=4",
                                     "decoder.embedding_size=3", "decoder.attention_size=4"])  # fmt: skip
     console = Console(record=True, width=300)
-    train(recipe, tmp_path / "run", data=data, init_from_language=tmp_path / "language", show=Show(console))
+    train(recipe, tmp_path / "run", data=data, init_from_language=tmp_path / "language", reporter=Reporter(console))
     said = console.export_text()
     assert "the vectors of 8 of " in said and "3 of 3 weights of the cells" in said
     decoder = begun[0].task.captioner.decoder
     np.testing.assert_array_equal(decoder.cell.recurrent_kernel, language.network.cell.recurrent_kernel)
     letters = tiny_model()
-    letters.save_preset(tmp_path / "letters")
-    with pytest.raises(UserError, match="tokeniser ptb, the language model's by characters"):
-        train(recipe, tmp_path / "other", data=data, init_from_language=tmp_path / "letters", show=Show(quiet=True))
+    letters.save_to_preset(tmp_path / "letters")
+    with pytest.raises(UserError, match="tokenizer ptb, the language model's by characters"):
+        train(
+            recipe,
+            tmp_path / "other",
+            data=data,
+            init_from_language=tmp_path / "letters",
+            reporter=Reporter(quiet=True),
+        )
 
 
 def test_a_search_listens_to_a_language_model(data, tmp_path):
@@ -59,14 +65,14 @@ def test_a_search_listens_to_a_language_model(data, tmp_path):
             encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
             decoder=DecoderSettings(name="inject", units=4, embedding_size=3),
             text=TextSettings(max_length=6),
-            search=SearchSettings(beam_size=2, max_words=4),
+            search=SearchSettings(num_beams=2, max_words=4),
         ),
         Vocabulary(words),
     )
-    captioner.save_preset(tmp_path / "captioner")
-    language = tiny_model(words, tokeniser="ptb", cell="lstm", layers=1)
+    captioner.save_to_preset(tmp_path / "captioner")
+    language = tiny_model(words, tokenizer="ptb", cell="lstm", layers=1)
     language.network.output_bias.assign([0, 0, 3, 0, 0, 0, 9, 0])  # it likes blue things, and to stop
-    language.save_preset(tmp_path / "language")
+    language.save_to_preset(tmp_path / "language")
 
     def write(weight, name):
         options, language = CaptionOptions(batch_size=2), (tmp_path / "language", weight) if weight else None

@@ -13,7 +13,7 @@ def found():
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sharing, "TEST", 60)
-        return compare_sharing("rnn", 4, most_words=8, captions=60, epochs=1, seed=1, say=said.append), said
+        return compare_sharing("rnn", 4, most_words=8, captions=60, epochs=1, seed=1, log=said.append), said
 
 
 def test_both_networks_are_trained_and_one_has_a_set_a_position(found):

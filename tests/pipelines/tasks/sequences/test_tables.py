@@ -13,8 +13,8 @@ def write(path, text):
     return path
 
 
-def read(path, task="classify", tokeniser="unicode"):
-    splits, problems = read_examples(path, task, tokeniser)
+def read(path, task="classify", tokenizer="unicode"):
+    splits, problems = read_examples(path, task, tokenizer)
     told = {split: [(example.source, example.target) for example in examples] for split, examples in splits.items()}
     return told, [str(problem).replace(str(path.parent), ".") for problem in problems]
 

@@ -12,7 +12,7 @@ from captioner.cells import CELLS
 from captioner.decoders import DECODERS
 from captioner.errors import UserError
 from captioner.models.sequences.model import SequenceModel
-from captioner.text import TOKENISERS
+from captioner.text import TOKENIZERS
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.dispatch import start_training
 from pipelines.recipes.recipe import load_recipe, recipe_names
@@ -21,7 +21,7 @@ from pipelines.tasks.sequences.batches import NONE, SequenceBatches, encode_exam
 from pipelines.tasks.sequences.examples import SequenceExample, generate
 from pipelines.tasks.sequences.scores import chooses, score
 from pipelines.training import loop
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 
 TASKS = ("tag", "classify", "translate", "frames", "describe")
 SIZES = {"train": 20, "dev": 4, "test": 4}
@@ -69,7 +69,7 @@ def eagerly():
 def run(folder, task, *overrides, **options):
     """Trains, and returns what was said."""
     console = Console(record=True, width=300)
-    start_training(tiny(task, *overrides), folder, show=Show(console), **options)
+    start_training(tiny(task, *overrides), folder, reporter=Reporter(console), **options)
     return console.export_text()
 
 
@@ -97,7 +97,7 @@ def test_there_is_a_recipe_for_each_task():
     for name in recipe_names("sequence"):
         recipe = load_recipe(name)
         assert recipe.name == name and recipe.description and recipe.task == name.removeprefix("sequence-")
-        assert recipe.text.tokeniser in TOKENISERS and {recipe.reader.cell, recipe.decoder.cell} <= set(CELLS.names())
+        assert recipe.text.tokenizer in TOKENIZERS and {recipe.reader.cell, recipe.decoder.cell} <= set(CELLS.names())
         assert recipe.decoder.name in DECODERS and not recipe.data.directory
         if recipe.task in ("translate", "describe"):
             # No sentence to learn from is cut, and none as long is out of reach: start and end take two of the ids.
@@ -284,9 +284,9 @@ def test_scores_by_hand():
 def test_the_development_loss_is_the_training_loss_on_other_examples():
     """Two ways to count cross-entropy that drift apart make curves that mislead."""
     recipe = tiny("tag")
-    data = training.open_examples(recipe, None, Show(quiet=True))
+    data = training.open_examples(recipe, None, Reporter(quiet=True))
     model = training.build_model(recipe, data.splits["train"])
-    task = training.SequenceTask(recipe, model, data, Show(quiet=True))
+    task = training.SequenceTask(recipe, model, data, Reporter(quiet=True))
     inputs, targets = task.dev
     logits = np.asarray(model.network(inputs))
     assert task._loss(logits, targets) == pytest.approx(float(task.network.loss(targets, logits)), abs=1e-5)

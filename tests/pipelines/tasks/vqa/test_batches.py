@@ -11,7 +11,7 @@ from captioner.text.answers import AnswerList
 from captioner.training.soft_targets import SoftCrossEntropy, soft_targets
 from pipelines.data.examples import QuestionExample
 from pipelines.tasks.vqa.batches import QuestionBatches
-from pipelines.tasks.vqa.images import AskedImages, NoImages
+from pipelines.tasks.vqa.images import NoImages, QuestionsByImage
 
 # Image 0 has three questions, 1 has one, 2 has one without a target, 3 cannot be read, 4 has five.
 OWN = [3, 1, 1, 2, 5]
@@ -25,7 +25,7 @@ TARGETS = np.arange(12, dtype="int32")
 
 
 def batches(writes=False, targets=TARGETS, nothing=-1, **sizes):
-    asked = AskedImages.of(EXAMPLES)
+    asked = QuestionsByImage.of(EXAMPLES)
     asked.source = NoImages(5)
     asked.source.readable[3] = False
     asked.source.read = lambda numbers: np.array(numbers, "float32")[:, None]
@@ -71,7 +71,7 @@ def test_the_running_statistics_of_an_epoch_that_does_not_divide_are_those_of_it
     Wrong if they hold copies of the one that is left, whose values a norm with a short memory then takes for all.
     """
     examples = [QuestionExample(f"{n}#0", Path(f"{n}.png"), "?", ("yes",), "train") for n in range(17)]
-    asked = AskedImages.of(examples)
+    asked = QuestionsByImage.of(examples)
     asked.source = NoImages(17)
     values = np.linspace(-1, 1, 17, dtype="float32")
     asked.source.read = lambda numbers: values[list(numbers)][:, None]

@@ -20,10 +20,10 @@ from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
 from pipelines.recipes.recipe import load_recipe, recipe_names
 from pipelines.tasks.vqa import build as prepare
 from pipelines.tasks.vqa.answer import answer_split
-from pipelines.tasks.vqa.images import AskedImages
+from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.training import loop
 from pipelines.training.checkpoint import FILE
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 from tests.support_encoders import narrow_networks
 
 TINY = [
@@ -65,7 +65,7 @@ def data(tmp_path_factory):
 def run(folder, recipe, data, *overrides, **options):
     """Trains, and returns what was said."""
     console = Console(record=True, width=300)
-    start_training(load_recipe(recipe, [*TINY, *overrides]), folder, data=data, show=Show(console), **options)
+    start_training(load_recipe(recipe, [*TINY, *overrides]), folder, data=data, reporter=Reporter(console), **options)
     return console.export_text()
 
 
@@ -105,7 +105,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path, monkeyp
     class Stop(Exception):
         pass
 
-    told = loop._Keeper.on_train_batch_end
+    told = loop.CheckpointCallback.on_train_batch_end
 
     def stop_after_four(keeper, batch, logs=None):
         told(keeper, batch, logs)
@@ -114,7 +114,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path, monkeyp
             raise Stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Keeper, "on_train_batch_end", stop_after_four)
+        patch.setattr(loop.CheckpointCallback, "on_train_batch_end", stop_after_four)
         with pytest.raises(Stop):
             run(tmp_path / "parts", "vqa-stacked-attention", data, *settings)
     assert "Going on at epoch 2, step 2" in run(tmp_path / "parts", "vqa-stacked-attention", data, *settings)
@@ -208,16 +208,16 @@ def test_a_network_that_never_looks_reads_no_image(data, monkeypatch, tmp_path):
     opened = []
     monkeypatch.setattr("pipelines.tasks.vqa.images.open_source", lambda *_: opened.append(1) or pytest.fail("opened"))
     said = run(tmp_path, "vqa-question-only", data, "training.epochs=1")
-    assert not opened and "Epoch 1: loss" in said and VisualQA.from_preset(tmp_path).network.see is None
+    assert not opened and "Epoch 1: loss" in said and VisualQA.from_preset(tmp_path).network.image_encoder is None
 
 
 def test_components_are_those_of_the_training_images(data, tmp_path):
     """Of no other split; a run that goes on takes those it began with, whatever is in the images by then."""
-    settings = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.components=4"]
+    settings = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.pca_components=4"]
     with narrow_networks():
         said = run(tmp_path, "vqa-stacked-attention", data, *settings, "training.epochs=1")
         encoder = VisualQA.from_preset(tmp_path).encoder
-        train = AskedImages.of(read_questions(data).split("train"))
+        train = QuestionsByImage.of(read_questions(data).split("train"))
         train.open(encoder, tmp_path / "cache", looks=True)
         recipe = tmp_path / "recipe.toml"
         recipe.write_text(recipe.read_text().replace("epochs = 1", "epochs = 2"))
@@ -236,7 +236,7 @@ def test_a_damaged_image_is_left_out(data, tmp_path):
     root = tmp_path / "shapes"
     shapes.draw(root, sizes={"train": 4, "dev": 3}, image_size=32)
     dataset = read_questions(root)
-    asked = AskedImages.of(dataset.split("dev"))
+    asked = QuestionsByImage.of(dataset.split("dev"))
     asked.images[1].write_bytes(b"no image")
     said = run(tmp_path / "run", "vqa-stacked-attention", root, "training.epochs=1")
     assert asked.images[1].name in said

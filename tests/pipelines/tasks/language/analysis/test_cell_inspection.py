@@ -114,7 +114,7 @@ def test_of_several_files_some_choose_and_others_judge():
 
 
 def test_models_of_words_have_places_too():
-    model = tiny_model(["a", "red", "cat"], tokeniser="ptb", cell="lstm", layers=1)
+    model = tiny_model(["a", "red", "cat"], tokenizer="ptb", cell="lstm", layers=1)
     activity = observe(model, ["a red cat " * 20] * 3)
     assert list(activity.signals) == [signals.POSITION] and len(activity.words) == 180
     with pytest.raises(UserError, match="has 3 characters or words; 100 is the least"):
@@ -164,7 +164,7 @@ def test_neighbours_of_one_shade_are_joined():
 
 def test_the_command_ranks_and_draws(tmp_path, capsys):
     model = tiny_model(LETTERS, cell="lstm", layers=1)
-    model.save_preset(tmp_path / "run")
+    model.save_to_preset(tmp_path / "run")
     file = tmp_path / "code.py"
     file.write_text(TEXT)
     found = inspect_run(tmp_path / "run", [], file, tmp_path / "cells.html")

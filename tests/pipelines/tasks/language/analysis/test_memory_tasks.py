@@ -23,7 +23,7 @@ from pipelines.tasks.language.analysis.memory_tasks import (
     loss_of,
     score_of,
 )
-from pipelines.utils.progress import Show
+from pipelines.utils.progress import Reporter
 from tests.support import randomise
 
 # --- What is asked
@@ -144,7 +144,7 @@ def trained(monkeypatch):
 
 
 def run(output, tasks=("adding", "copy"), cells=("lstm", "output_rnn"), budget=None):
-    return run_tasks(cells, tasks, budget or Budget(), output, Show(quiet=True))
+    return run_tasks(cells, tasks, budget or Budget(), output, Reporter(quiet=True))
 
 
 @pytest.mark.parametrize("name", ["table.md", "table.csv"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.tasks.language import signals as s
+from pipelines.tasks.language.analysis import text_signals as s
 from pipelines.tasks.language.analysis.text_signals import is_python, signals_of
 
 

@@ -1,21 +1,21 @@
-"""Optimisers: the schedule's values and what is clipped."""
+"""Optimizers: the schedule's values and what is clipped."""
 
 import keras
 import numpy as np
 import pytest
 
-from captioner.training.optimisers import build_optimiser
+from captioner.training.optimizers import build_optimizer
 
 
 def rates(steps, **options):
     """The learning rate at each step."""
-    optimiser = build_optimiser("adam", 0.1, steps=steps, **options)
+    optimizer = build_optimizer("adam", 0.1, steps=steps, **options)
     variable = keras.Variable(np.zeros(2, "float32"))
-    optimiser.build([variable])
+    optimizer.build([variable])
     values = []
     for _ in range(steps + 1):
-        values.append(float(optimiser.learning_rate))
-        optimiser.apply([np.ones(2, "float32")], [variable])
+        values.append(float(optimizer.learning_rate))
+        optimizer.apply([np.ones(2, "float32")], [variable])
     return np.array(values)
 
 
@@ -41,12 +41,12 @@ def test_warming_up_takes_at_most_half_of_a_short_training():
 
 def clipped_by(gradients, **options):
     """What is left of gradients: the roots of what Adagrad adds to its sums of squares in a first step."""
-    optimiser = build_optimiser("adagrad", 1.0, steps=1, **options)
+    optimizer = build_optimizer("adagrad", 1.0, steps=1, **options)
     variables = [keras.Variable(np.zeros_like(g)) for g in gradients]
-    optimiser.build(variables)
-    before = [np.asarray(v) for v in optimiser.variables[2:]]
-    optimiser.apply(gradients, variables)
-    return [np.sqrt(np.asarray(v) - b) for v, b in zip(optimiser.variables[2:], before, strict=True)]
+    optimizer.build(variables)
+    before = [np.asarray(v) for v in optimizer.variables[2:]]
+    optimizer.apply(gradients, variables)
+    return [np.sqrt(np.asarray(v) - b) for v, b in zip(optimizer.variables[2:], before, strict=True)]
 
 
 def test_gradients_are_clipped_by_the_norm_of_all_together():
@@ -66,9 +66,9 @@ def test_gradients_are_clipped_by_value_if_that_is_asked_for():
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "adagrad"])
 def test_every_optimiser_goes_downhill(name):
-    optimiser = build_optimiser(name, 0.1, steps=5, clip_norm=1.0, weight_decay=0.01, average_weights=0.5)
+    optimizer = build_optimizer(name, 0.1, steps=5, clip_norm=1.0, weight_decay=0.01, average_weights=0.5)
     variable = keras.Variable(np.array([5.0], "float32"))
-    optimiser.build([variable])
+    optimizer.build([variable])
     for _ in range(5):
-        optimiser.apply([2 * np.asarray(variable)], [variable])
+        optimizer.apply([2 * np.asarray(variable)], [variable])
     assert float(variable[0]) < 5

@@ -1,6 +1,6 @@
 """Caption rows -> examples: what all readers share. Finds the images, drops what leads nowhere and says so.
 
-Questions are gathered in the same way, by `pipelines.data.question_datasets.gather`.
+Questions are gathered in the same way, by `pipelines.data.question_datasets.builder`.
 """
 
 from collections import Counter
@@ -27,7 +27,7 @@ class GatheredImage:
     seen: dict[tuple, tuple[Path, int | None]] = field(default_factory=dict)  # caption and number -> place
 
 
-class Gathering:
+class DatasetBuilder:
     """Takes the rows of a data set in and gives the `DataSet` out.
 
     Args:

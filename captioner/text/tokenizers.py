@@ -1,48 +1,48 @@
-"""What every tokeniser does, and how to get one by name.
+"""What every tokenizer does, and how to get one by name.
 
-A tokeniser turns text into words and words into text, such that for any text `x`
+A tokenizer turns text into words and words into text, such that for any text `x`
 
-    tokenise(detokenise(tokenise(x))) == tokenise(x)
+    tokenize(detokenize(tokenize(x))) == tokenize(x)
 
-and no word holds a line break. The same tokeniser serves the vocabulary and the scorer.
+and no word holds a line break. The same tokenizer serves the vocabulary and the scorer.
 """
 
 import functools
 from collections.abc import Sequence
 from typing import Protocol
 
-from captioner.text import TOKENISERS
+from captioner.text import TOKENIZERS
 
 # More than the distinct space-separated pieces of any caption data set, and still only a few megabytes.
 CACHED_CHUNKS = 1 << 17
 
 
-class Tokeniser(Protocol):
-    """Text to words and back; `name` is the one in the registry `TOKENISERS`."""
+class Tokenizer(Protocol):
+    """Text to words and back; `name` is the one in the registry `TOKENIZERS`."""
 
     name: str
 
-    def tokenise(self, text: str) -> list[str]:
+    def tokenize(self, text: str) -> list[str]:
         """The words of `text`, none of them empty."""
 
-    def detokenise(self, words: Sequence[str]) -> str:
+    def detokenize(self, words: Sequence[str]) -> str:
         """Text that reads well and has these words."""
 
 
-def get_tokeniser(name: str) -> Tokeniser:
-    """The tokeniser called `name`.
+def get_tokenizer(name: str) -> Tokenizer:
+    """The tokenizer called `name`.
 
-    >>> get_tokeniser("ptb").tokenise("A dog's ball, thrown.")
+    >>> get_tokenizer("ptb").tokenize("A dog's ball, thrown.")
     ['a', 'dog', "'s", 'ball', 'thrown']
 
     Raises:
-        UserError: there is no such tokeniser; the message lists those that exist.
+        UserError: there is no such tokenizer; the message lists those that exist.
     """
-    return TOKENISERS.get(name)
+    return TOKENIZERS.get(name)
 
 
-class ChunkTokeniser:
-    """A tokeniser that looks at one space-separated chunk of the text at a time.
+class ChunkTokenizer:
+    """A tokenizer that looks at one space-separated chunk of the text at a time.
 
     The words of a chunk depend on nothing around it. So they can be remembered (captions repeat themselves:
     30,000 of them have some 15,000 distinct chunks), and words joined with spaces give the same words again
@@ -64,13 +64,13 @@ class ChunkTokeniser:
     def split(self, chunk: str) -> list[str]:
         raise NotImplementedError
 
-    def tokenise(self, text: str) -> list[str]:
+    def tokenize(self, text: str) -> list[str]:
         words = []
         for chunk in self.normalise(text).split():
             words += self._remembered(chunk)
         return words
 
-    def detokenise(self, words: Sequence[str]) -> str:
+    def detokenize(self, words: Sequence[str]) -> str:
         return " ".join(words)
 
     def chunk_words(self, chunk: str) -> tuple[str, ...]:
@@ -86,8 +86,8 @@ class ChunkTokeniser:
         return tuple(whole)
 
     def __repr__(self) -> str:
-        return f"<tokeniser {self.name}>"
+        return f"<tokenizer {self.name}>"
 
     def __reduce__(self):
         # A copy in another process is looked up by its name, and what is remembered stays at home.
-        return get_tokeniser, (self.name,)
+        return get_tokenizer, (self.name,)

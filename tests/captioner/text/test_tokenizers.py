@@ -1,4 +1,4 @@
-"""Tokenisers: the COCO scorer's words, and nothing that any text can break."""
+"""Tokenizers: the COCO scorer's words, and nothing that any text can break."""
 
 import json
 import pickle
@@ -11,11 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
-from captioner.text import TOKENISERS
-from captioner.text.tokenisers import ChunkTokeniser, get_tokeniser
+from captioner.text import TOKENIZERS
+from captioner.text.tokenizers import ChunkTokenizer, get_tokenizer
 
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "metrics.json").read_text(encoding="utf-8"))
-# Pieces that mean something to a tokeniser, put together at random, reach what random characters seldom do.
+# Pieces that mean something to a tokenizer, put together at random, reach what random characters seldom do.
 PIECES = [
     "n't",
     "'s",
@@ -56,62 +56,62 @@ PIECES += [
 TEXTS = st.text() | st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map("".join)
 
 
-@pytest.mark.parametrize("name", TOKENISERS.names())
+@pytest.mark.parametrize("name", TOKENIZERS.names())
 @settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
 @example(text="\ud800 a lone surrogate, as in a broken file name")
 def test_words_joined_to_text_are_the_same_words_again(name, text):
     # Otherwise a caption that was decoded is scored as other words than those the model chose.
-    tokeniser = get_tokeniser(name)
-    words = tokeniser.tokenise(text)
-    assert tokeniser.tokenise(tokeniser.detokenise(words)) == words
+    tokenizer = get_tokenizer(name)
+    words = tokenizer.tokenize(text)
+    assert tokenizer.tokenize(tokenizer.detokenize(words)) == words
 
 
-@pytest.mark.parametrize("name", TOKENISERS.names())
+@pytest.mark.parametrize("name", TOKENIZERS.names())
 @settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
 def test_words_are_never_empty_and_hold_no_line_break(name, text):
     # Otherwise a vocabulary file has a line too many, and every later word gets the wrong id.
-    assert all(len(word.splitlines()) == 1 for word in get_tokeniser(name).tokenise(text))
+    assert all(len(word.splitlines()) == 1 for word in get_tokenizer(name).tokenize(text))
 
 
-@pytest.mark.parametrize("name", TOKENISERS.names())
+@pytest.mark.parametrize("name", TOKENIZERS.names())
 @given(words=st.lists(st.text(min_size=1)))
 def test_any_words_become_text(name, words):
-    # A vocabulary may hold words of another tokeniser; writing them must not end a run over a folder.
-    assert isinstance(get_tokeniser(name).detokenise(words), str)
+    # A vocabulary may hold words of another tokenizer; writing them must not end a run over a folder.
+    assert isinstance(get_tokenizer(name).detokenize(words), str)
 
 
 @given(text=st.text())
 def test_characters_lose_nothing(text):
     # A character language model must give back the text it was trained on, to the last blank.
-    characters = get_tokeniser("characters")
-    assert characters.detokenise(characters.tokenise(text)) == text
+    characters = get_tokenizer("characters")
+    assert characters.detokenize(characters.tokenize(text)) == text
 
 
 @given(words=st.lists(st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=1)))
 def test_the_memory_of_chunks_changes_nothing(words):
     # The second look at a chunk comes from memory: it must be what the first was.
-    tokeniser = get_tokeniser("ptb")
-    fresh = [piece for word in words for piece in tokeniser.chunk_words(word)]
-    assert tokeniser.tokenise(" ".join(words)) == fresh == tokeniser.tokenise(" ".join(words))
+    tokenizer = get_tokenizer("ptb")
+    fresh = [piece for word in words for piece in tokenizer.chunk_words(word)]
+    assert tokenizer.tokenize(" ".join(words)) == fresh == tokenizer.tokenize(" ".join(words))
 
 
 def test_pieces_are_split_until_they_are_whole():
     # A rule that looks around itself sees something else in its own output: the identity must hold even so.
-    class OneLetterAtATime(ChunkTokeniser):
+    class OneLetterAtATime(ChunkTokenizer):
         normalise = staticmethod(str.lower)
 
         def split(self, chunk):
             return [chunk[:1], chunk[1:]] if len(chunk) > 1 else [chunk]
 
-    assert OneLetterAtATime().tokenise("Ab cde") == ["a", "b", "c", "d", "e"]
+    assert OneLetterAtATime().tokenize("Ab cde") == ["a", "b", "c", "d", "e"]
 
 
 @pytest.mark.parametrize("case", GOLDEN["tokens"], ids=lambda case: case["text"][:30])
 def test_ptb_gives_the_words_of_the_coco_scorer(case):
     # Otherwise no score of ours compares with a published one.
-    assert get_tokeniser("ptb").tokenise(case["text"]) == case["words"].split()
+    assert get_tokenizer("ptb").tokenize(case["text"]) == case["words"].split()
 
 
 def test_ptb_agrees_with_the_reference_of_nltk():
@@ -126,20 +126,20 @@ def test_ptb_agrees_with_the_reference_of_nltk():
         "they're off: we've won!",
     ]:
         expected = [word for word in reference.tokenize(text) if word not in marks]
-        assert get_tokeniser("ptb").tokenise(text) == expected
+        assert get_tokenizer("ptb").tokenize(text) == expected
 
 
 def test_ptb_writes_clitics_and_brackets_as_people_do():
     # Otherwise captions read "a dog 's ball" to the user.
     assert (
-        get_tokeniser("ptb").detokenise(["a", "dog", "'s", "ball", "is", "n't", "-lrb-", "red", "-rrb-"])
+        get_tokenizer("ptb").detokenize(["a", "dog", "'s", "ball", "is", "n't", "-lrb-", "red", "-rrb-"])
         == "a dog's ball isn't ( red )"
     )
 
 
 def test_unk_stays_one_word():
     # Split into "<", "unk", ">" it could match a bracket in a reference.
-    assert get_tokeniser("ptb").tokenise("a <unk> dog") == ["a", "<unk>", "dog"]
+    assert get_tokenizer("ptb").tokenize("a <unk> dog") == ["a", "<unk>", "dog"]
 
 
 @pytest.mark.parametrize(
@@ -156,12 +156,12 @@ def test_unk_stays_one_word():
 )
 def test_unicode_words_in_many_languages(text, words):
     # Marks cut from their letters, or punctuation kept as words, would spoil every score in that language.
-    assert get_tokeniser("unicode").tokenise(text) == [unicodedata.normalize("NFC", word) for word in words]
+    assert get_tokenizer("unicode").tokenize(text) == [unicodedata.normalize("NFC", word) for word in words]
 
 
 def test_a_line_break_is_a_character_that_can_be_seen():
     # A model of plays must learn where lines end, and its vocabulary file must still have one word a line.
-    assert get_tokeniser("characters").tokenise("a\nB \\n") == ["a", "\\n", "B", " ", "\\", "n"]
+    assert get_tokenizer("characters").tokenize("a\nB \\n") == ["a", "\\n", "B", " ", "\\", "n"]
 
 
 @pytest.mark.parametrize(
@@ -170,17 +170,17 @@ def test_a_line_break_is_a_character_that_can_be_seen():
 def test_time_grows_with_the_text_only(hostile):
     # A quadratic expression would hang for minutes on one hostile caption of 100,000 characters.
     start = time.perf_counter()
-    get_tokeniser("ptb").tokenise(hostile * (100_000 // len(hostile)))
+    get_tokenizer("ptb").tokenize(hostile * (100_000 // len(hostile)))
     assert time.perf_counter() - start < 10
 
 
-@pytest.mark.parametrize("name", TOKENISERS.names())
+@pytest.mark.parametrize("name", TOKENIZERS.names())
 def test_a_tokeniser_travels_to_other_processes(name):
-    # Data is prepared in worker processes; a tokeniser that cannot be pickled stops them.
-    assert pickle.loads(pickle.dumps(get_tokeniser(name))).tokenise("a b") == get_tokeniser(name).tokenise("a b")
+    # Data is prepared in worker processes; a tokenizer that cannot be pickled stops them.
+    assert pickle.loads(pickle.dumps(get_tokenizer(name))).tokenize("a b") == get_tokenizer(name).tokenize("a b")
 
 
 def test_an_unknown_tokeniser_is_named_with_the_known_ones():
     # Otherwise a slip in a settings file ends in a KeyError.
     with pytest.raises(UserError, match=r"(?s)'unicod'.*ptb, unicode, characters.*Did you mean `unicode`"):
-        get_tokeniser("unicod")
+        get_tokenizer("unicod")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.text.answers import answer_key, plain
-from pipelines.data.datasets.gather import GatheredImage, Gathering
+from pipelines.data.datasets.builder import DatasetBuilder, GatheredImage
 from pipelines.data.datasets.text import NOT_TEXT, is_text, shown
 from pipelines.data.examples import QuestionExample, canonical_split
 
@@ -34,7 +34,7 @@ class Asked:
         yield from self.choices or ()
 
 
-class QuestionGathering(Gathering):
+class QuestionDatasetBuilder(DatasetBuilder):
     """Takes the questions of a data set in and gives the `DataSet` out, in the order of the files."""
 
     thing = "question"

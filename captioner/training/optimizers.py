@@ -1,9 +1,9 @@
-"""Optimisers and learning-rate schedules from plain numbers."""
+"""Optimizers and learning-rate schedules from plain numbers."""
 
 import keras
 
 
-def build_optimiser(
+def build_optimizer(
     name: str,
     learning_rate: float,
     *,
@@ -16,7 +16,7 @@ def build_optimiser(
     clip_value: float | None = None,
     average_weights: float = 0.0,
 ):
-    """An optimiser with its schedule and clipping.
+    """An optimizer with its schedule and clipping.
 
     Args:
         name: `adam`, `rmsprop` or `adagrad`.

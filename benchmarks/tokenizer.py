@@ -1,7 +1,7 @@
-"""How many captions get exactly the words that the COCO scorer gives them, from Stanford's tokeniser in Java?
+"""How many captions get exactly the words that the COCO scorer gives them, from Stanford's tokenizer in Java?
 
-    python -m benchmarks.tokeniser                           500 captions of drawn scenes
-    python -m benchmarks.tokeniser --data DATA/flickr8k      all captions of a data set
+    python -m benchmarks.tokenizer                           500 captions of drawn scenes
+    python -m benchmarks.tokenizer --data DATA/flickr8k      all captions of a data set
 
 Needs Java and pycocoevalcap, which `make setup` installs. Captions that differ are shown.
 """
@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from captioner.text.tokenisers import get_tokeniser
+from captioner.text.tokenizers import get_tokenizer
 
 SHOWN = 20  # captions that differ
 
@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> float:
     started = time.perf_counter()
     theirs = PTBTokenizer().tokenize({number: [{"caption": text}] for number, text in enumerate(captions)})
     between = time.perf_counter()
-    tokenise = get_tokeniser("ptb").tokenise
-    ours = [" ".join(tokenise(text)) for text in captions]
+    tokenize = get_tokenizer("ptb").tokenize
+    ours = [" ".join(tokenize(text)) for text in captions]
     ended = time.perf_counter()
     differ = [(text, own, theirs[number][0]) for number, (text, own) in enumerate(zip(captions, ours, strict=True))
               if own != theirs[number][0]]  # fmt: skip
