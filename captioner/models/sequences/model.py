@@ -14,6 +14,7 @@ from captioner.models.sequences.clips import read_clip
 from captioner.models.sequences.settings import SequenceSettings
 from captioner.models.sequences.writers import SequenceSearcher
 from captioner.presets.folder import read_preset, write_preset
+from captioner.presets.weights import load_checked_weights
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
@@ -80,12 +81,7 @@ class SequenceModel:
         """
         preset = read_preset(Path(folder), kinds={"sequence": SequenceSettings})
         model = cls(preset.settings, preset.vocabulary)
-        try:
-            model.network.load_weights(preset.weights)
-        except (ValueError, KeyError, OSError) as error:
-            raise UserError(
-                f"{preset.weights} does not fit {folder}/config.json: {str(error).splitlines()[0]}"
-            ) from None
+        load_checked_weights(model.network, preset.weights)
         model.metadata = preset.metadata
         return model
 
