@@ -3,18 +3,16 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from captioner.models.base.compatibility import require_same_vocabulary
 from captioner.presets.folder import CHECKED, Preset, read_preset
-from captioner.settings import CaptionerSettings
 from pipelines.inference.jobs.caption_images import CaptionSummary, caption_images, find_sources
 from pipelines.inference.jobs.captioning import CaptionOptions
-from pipelines.inference.search_options import SearchOptions
+from pipelines.inference.models import checked_presets, load_captioner
 from pipelines.utils.caption_progress import CaptionProgress
-from pipelines.utils.console import load_keras, log, printable
+from pipelines.utils.console import log, printable
 
 
 def caption_with_model(
@@ -62,48 +60,6 @@ def caption_with_model(
 def _of_the_files(preset: Preset) -> dict[str, str]:
     """What tells a model from others: checksums of what decides about captions, not of its metadata."""
     return {name: preset.metadata["checksums"][name] for name in CHECKED}
-
-
-def checked_presets(models: Sequence[Path], search: SearchOptions) -> list[Preset]:
-    """The presets of captioners that are to write together, looked over before anything is written or loaded.
-
-    Raises:
-        UserError: one is none, they have different words, or the search cannot be done with them.
-    """
-    presets = [read_preset(model, kinds={"captioner": CaptionerSettings}) for model in models]
-    for model, preset in zip(models[1:], presets[1:], strict=True):
-        require_same_vocabulary(presets[0].vocabulary, preset.vocabulary, models[0], model)
-    search.check(presets[0].settings.search, presets[0].vocabulary)
-    return presets
-
-
-def load_captioner(
-    models: Sequence[Path],
-    encoder_weights: Path | None = None,
-    language: tuple[Path, float] | None = None,
-    loaded: Callable[[], object] = lambda: None,
-):
-    """An `ImageCaptioner`, or an `Ensemble` of several presets, and what may have a say in its search.
-
-    Args:
-        models: presets.
-        language: preset of a language model, and its weight.
-        loaded: called when all is there.
-    """
-    load_keras()
-    from captioner.models.captioning.ensemble import Ensemble
-    from captioner.models.captioning.image_captioner import ImageCaptioner
-
-    if len(models) == 1:
-        captioner = ImageCaptioner.from_preset(models[0], encoder_weights)
-    else:
-        captioner = Ensemble.from_presets(models, encoder_weights)
-    if language:
-        from captioner.models.language.language_model import LanguageModel
-
-        captioner.set_language_model(LanguageModel.from_preset(language[0]), language[1])
-    loaded()
-    return captioner
 
 
 class _Lines:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
-from pipelines.cli.caption_command import checked_presets, load_captioner
 from pipelines.data.examples import DataSet
 from pipelines.data.provenance import is_trained_on
 from pipelines.evaluation.caption_metrics import compute_metrics
 from pipelines.evaluation.error_analysis import analyze_errors
 from pipelines.evaluation.results import IMAGES_A_SECOND, Evaluation, Looked, Prediction, rank, write_evaluation
+from pipelines.inference.models import checked_presets, load_captioner
 from pipelines.inference.search_options import SearchOptions, search_facts, takes_search_options
 from pipelines.training.runs import data_of, folder_of, split_of
 from pipelines.utils.console import load_keras

@@ -175,7 +175,7 @@ def test_drawn_captions_are_the_same_after_a_stop_and_in_other_batches(place, tm
 
 
 def test_an_evaluation_searches_as_it_is_asked_and_says_so(place):
-    quiet = {"data": place / "data", "split": "dev", "show": Reporter(quiet=True)}
+    quiet = {"data": place / "data", "split": "dev", "reporter": Reporter(quiet=True)}
     alone = evaluate_run(place / "a", **quiet)
     found = evaluate_run(
         place / "a", model=[place / "b"], language_model=place / "language", language_weight=0.5, num_beams=4,
