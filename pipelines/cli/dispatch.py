@@ -1,47 +1,12 @@
-"""The kinds of experiments. A recipe says its kind; one that does not is a captioner's."""
+"""What the commands `train` and `evaluate` start, by the kind of recipe or model."""
 
 import inspect
 import json
 from collections.abc import Sequence
 
 from captioner.errors import UserError
-from captioner.registry import Registry
 from pipelines.inference.search_options import flag
-
-# The settings of a recipe, a class of `pipelines.recipes.recipe.AnyRecipe`.
-RECIPE_KINDS = Registry(
-    "kind of recipe",
-    {
-        "captioner": "pipelines.recipes.recipe:Recipe",
-        "language": "pipelines.tasks.language.settings:LanguageRecipe",
-        "sequence": "pipelines.tasks.sequences.settings:SequenceRecipe",
-        "glimpses": "pipelines.tasks.glimpses.settings:GlimpseRecipe",
-        "visual_qa": "pipelines.tasks.vqa.settings:VisualQARecipe",
-    },
-)
-
-# `train(recipe, run, **options)`: trains a recipe into a run folder, or goes on with what is there. Options that the
-# command line was not given are not passed; one that the function does not take is refused.
-TRAINERS = Registry(
-    "kind of recipe",
-    {
-        "captioner": "pipelines.tasks.captioning.train:train",
-        "language": "pipelines.tasks.language.train:train",
-        "sequence": "pipelines.tasks.sequences.train:train",
-        "glimpses": "pipelines.tasks.glimpses.train:train",
-        "visual_qa": "pipelines.tasks.vqa.train:train",
-    },
-)
-
-# `evaluate_run(run, **options)`: scores a trained model and writes a report; `.scores`, `.evaluated` and `.tables()` of
-# what it returns are told. By the kind of model.
-EVALUATORS = Registry(
-    "kind of model to evaluate",
-    {
-        "captioner": "pipelines.tasks.captioning.evaluate:evaluate_run",
-        "visual_qa": "pipelines.tasks.vqa.evaluate:evaluate_run",
-    },
-)
+from pipelines.recipes.task_registry import EVALUATORS, TRAINERS
 
 
 def start_training(recipe, run, **options) -> None:

@@ -7,18 +7,20 @@ end with other weights than one that was not.
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from captioner.errors import UserError
 from pipelines.utils.atomic_files import atomic_path
 
+if TYPE_CHECKING:
+    import keras
+
 FILE = "checkpoint.npz"
 
 
-def state_variables(model: keras.Model) -> list:
+def state_variables(model: "keras.Model") -> list:
     """All variables that training changes: weights, dropout's seeds, the optimizer's and the metrics' state."""
     known = {}
     for variable in [*model.variables, *model.optimizer.variables, *model.metrics_variables]:
@@ -26,7 +28,7 @@ def state_variables(model: keras.Model) -> list:
     return list(known.values())
 
 
-def save_checkpoint(folder: Path, model: keras.Model, progress: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, model: "keras.Model", progress: dict[str, Any]) -> None:
     """Writes the checkpoint of a run, in place of the one before it, which stays until the new one is whole.
 
     Args:
@@ -55,7 +57,7 @@ def read_progress(folder: Path) -> dict[str, Any] | None:
     return json.loads(_read(folder, lambda file: file["progress"].tobytes().decode()))
 
 
-def restore_checkpoint(folder: Path, model: keras.Model) -> None:
+def restore_checkpoint(folder: Path, model: "keras.Model") -> None:
     """Sets all variables of a compiled and built model to those of the checkpoint.
 
     Raises:

@@ -1,10 +1,12 @@
-"""What a training run leaves for people to read: a table of epochs and a picture of its curves."""
+"""What a training run leaves for people to read: a line an epoch, a table of epochs and a picture of its curves."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pipelines.utils.atomic_files import atomic_path
+from pipelines.utils.progress import format_duration
 
 
 def write_history(path: Path, history: list[dict[str, Any]]) -> None:
@@ -29,6 +31,32 @@ SCORES = {
     "vqa_accuracy": "VQA accuracy",
 }
 LOSSES = {"loss": "training", "dev_loss": "development"}
+
+
+def describe_epoch(row: dict[str, Any], best: bool) -> str:
+    """One line about an epoch: its losses and its scores.
+
+    >>> describe_epoch({"epoch": 2, "loss": 3.14159, "bleu_4": 0.207, "seconds": 75}, best=True)
+    'Epoch 2: loss 3.142  BLEU-4 20.7  (1:15)  best so far'
+    """
+    parts = [f"loss {row['loss']:.3f}"]
+    if "dev_loss" in row:
+        parts.append(f"development {row['dev_loss']:.4f}")
+    parts += [f"{label} {100 * row[name]:.1f}" for name, label in SCORES.items() if name in row]
+    if "distinct_captions" in row:
+        parts.append(f"distinct {row['distinct_captions']:.0%}")
+    mark = "  best so far" if best else ""
+    return f"Epoch {row['epoch']}: {'  '.join(parts)}  ({format_duration(row['seconds'])}){mark}"
+
+
+def sample_captions(examples, predictions: dict[str, str], epoch: int, count: int = 3) -> Iterator[str]:
+    """Lines that show a few decoded captions with two references each; others every epoch."""
+    known = [example for example in examples if example.id in predictions and example.captions]
+    for offset in range(min(count, len(known))):
+        example = known[(epoch * count + offset) * 7919 % len(known)]
+        yield f"    {example.id}: {predictions[example.id]}"
+        for reference in example.captions[:2]:
+            yield f"        reference: {reference}"
 
 
 def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:

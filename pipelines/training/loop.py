@@ -12,13 +12,13 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.training.optimizers import build_optimizer
 from pipelines.data.tf_options import fast_input_options
-from pipelines.recipes.recipe import AnyRecipe, LoopSettings, as_toml, load_recipe
-from pipelines.training.checkpoint import read_progress, restore_checkpoint, save_checkpoint
-from pipelines.training.history import draw_curves, write_history
-from pipelines.utils.atomic_files import as_user_error, atomic_write
+from pipelines.recipes.recipe import LoopSettings
+from pipelines.training.checkpoint import restore_checkpoint, save_checkpoint
+from pipelines.training.history import describe_epoch, draw_curves, write_history
+from pipelines.utils.atomic_files import as_user_error
 from pipelines.utils.progress import Reporter
 
-RECIPE, HISTORY, CURVES = "recipe.toml", "metrics.csv", "curves.png"
+HISTORY, CURVES = "metrics.csv", "curves.png"
 
 
 @dataclass(frozen=True)
@@ -83,39 +83,6 @@ def compile_network(network: keras.Model, settings: LoopSettings, loss, steps_pe
     network.compile(optimizer=optimizer, loss=loss, jit_compile=settings.xla)
     optimizer.build(network.trainable_variables)
     return network
-
-
-def begin_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
-    """Makes the run folder, or checks that the one there is of the same experiment.
-
-    Returns:
-        where the run stands, or None if it has no checkpoint yet.
-
-    Raises:
-        UserError: the folder holds a training with other settings.
-    """
-    run.mkdir(parents=True, exist_ok=True)
-    if (run / RECIPE).is_file():
-        there = load_recipe(str(run / RECIPE))
-        if there != recipe and _settings_that_matter(there) != _settings_that_matter(recipe):
-            raise UserError(
-                f"{run} holds a training with other settings ({run / RECIPE}). Give another folder with --out, or "
-                "delete that one."
-            )
-    return read_progress(run)
-
-
-def keep_recipe(recipe: AnyRecipe, run: Path) -> None:
-    """Writes down what must not change when the run goes on."""
-    atomic_write(run / RECIPE, as_toml(recipe))
-
-
-def _settings_that_matter(recipe: AnyRecipe) -> dict:
-    values = recipe.model_dump()
-    values.pop("description")
-    values["data"].pop("directory", None)
-    values["training"].pop("checkpoint_minutes")
-    return values
 
 
 class TrainingLoop:
@@ -215,7 +182,7 @@ class TrainingLoop:
                 self.task.save_to_preset(self.run, facts)
         write_history(self.run / HISTORY, self.at["history"])
         draw_curves(self.run / CURVES, self.at["history"])
-        self.reporter.scores(row, best=self.at["best"]["epoch"] == epoch)
+        self.reporter.log(describe_epoch(row, best=self.at["best"]["epoch"] == epoch))
 
 
 class CheckpointCallback(keras.callbacks.Callback):

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipelines.training.history import SCORES
 from pipelines.utils.console import printable
 
 
@@ -94,26 +93,6 @@ class Reporter:
 
         return advance
 
-    def scores(self, row: dict, best: bool) -> None:
-        """One line about an epoch: its losses and its scores."""
-        told = [f"loss {row['loss']:.3f}"]
-        if "dev_loss" in row:
-            told.append(f"development {row['dev_loss']:.4f}")
-        told += [f"{label} {100 * row[name]:.1f}" for name, label in SCORES.items() if name in row]
-        if "distinct_captions" in row:
-            told.append(f"distinct {row['distinct_captions']:.0%}")
-        mark = "  best so far" if best else ""
-        self.log(f"Epoch {row['epoch']}: {'  '.join(told)}  ({_duration(row['seconds'])}){mark}")
-
-    def samples(self, examples, predictions: dict[str, str], at: int, count: int = 3) -> None:
-        """A few decoded captions with a reference each; others every epoch."""
-        known = [example for example in examples if example.id in predictions and example.captions]
-        for offset in range(min(count, len(known))):
-            example = known[(at * count + offset) * 7919 % len(known)]
-            self.log(f"    {example.id}: {predictions[example.id]}")
-            for reference in example.captions[:2]:
-                self.log(f"        reference: {reference}")
-
 
 class _TimeLeft:
     """How long the rest takes, in words.
@@ -136,8 +115,8 @@ class _TimeLeft:
         if at <= first:
             return ""
         each = (now - started) / (at - first)
-        in_all = f", {_duration(each * (of - at + self.to_come))} in all" if self.to_come else ""
-        return f"{_duration(each * (of - at))} left{in_all}"
+        in_all = f", {format_duration(each * (of - at + self.to_come))} in all" if self.to_come else ""
+        return f"{format_duration(each * (of - at))} left{in_all}"
 
 
 def _shown(text: str) -> str:
@@ -148,9 +127,9 @@ def _tell_step(advance: Callable, steps: int, step: int, loss: float) -> None:
     advance(step, steps, f"loss {loss:.3f}")
 
 
-def _duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """
-    >>> _duration(75), _duration(7322)
+    >>> format_duration(75), format_duration(7322)
     ('1:15', '2:02:02')
     """
     minutes, seconds = divmod(int(seconds), 60)

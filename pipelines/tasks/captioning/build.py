@@ -15,14 +15,13 @@ from captioner.presets.weight_transfer import transfer_weights
 from captioner.settings import CaptionerSettings, validate
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.scheduled_sampling import sampling_probability
-from pipelines.data.datasets import DATASETS, read_dataset
 from pipelines.data.examples import DataSet, Problem
 from pipelines.data.features.augmented import open_views
 from pipelines.data.features.extract import Progress
 from pipelines.data.features.sources import Source, open_source
-from pipelines.recipes.recipe import Recipe, TrainingSettings
 from pipelines.tasks.captioning.batches import CaptionBatches
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
+from pipelines.tasks.captioning.settings import Recipe, TrainingSettings
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 
 NOT_IN_WEIGHTS = (
@@ -31,7 +30,6 @@ NOT_IN_WEIGHTS = (
     "decoder.options.reinforce_weight", "decoder.options.entropy_weight", "decoder.options.soft_share",
     "decoder.options.reconstruction_weight",
 )  # fmt: skip
-DRAWN = ("shapes", "clips")  # data sets that the program draws where they are missing
 
 
 @dataclass
@@ -46,23 +44,6 @@ class Prepared:
     problems: list[Problem]
     batches: CaptionBatches | SelfCriticalBatches | None = None
     dev_source: Source | None = None
-
-
-def open_data(recipe: Recipe, data: Path | None, log: Callable[[str], None]) -> DataSet:
-    """Reads the data set; one of the project's own is drawn first where it is missing."""
-    root = Path(data or recipe.data.directory)
-    if not data and not recipe.data.directory:
-        raise UserError(f"The recipe {recipe.name} names no data. Say where it is with --data DIR.")
-    if recipe.data.dataset in DRAWN and not data and not root.exists():
-        drawn = DATASETS.get(recipe.data.dataset)
-        log(f"Drawing the {recipe.data.dataset} data set into {root}")
-        drawn.draw(root, sizes=recipe.data.sizes or drawn.SIZES)
-    if not root.exists():
-        raise UserError(
-            f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with "
-            "--data DIR."
-        )
-    return read_dataset(root, recipe.data.dataset if not data else None)
 
 
 def adopt_model(recipe: Recipe, init_from: Path, warn: Callable[[str], None] | None = None) -> Recipe:

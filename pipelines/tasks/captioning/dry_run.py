@@ -11,8 +11,9 @@ import psutil
 from captioner.images.augment import views_of
 from pipelines.data.features.augmented import plan_views
 from pipelines.data.features.extract import plan_features
-from pipelines.recipes.recipe import Recipe
-from pipelines.tasks.captioning.build import adopt_model, make_batches, open_data, prepare_model
+from pipelines.data.open import open_captions
+from pipelines.tasks.captioning.build import adopt_model, make_batches, prepare_model
+from pipelines.tasks.captioning.settings import Recipe
 from pipelines.tasks.captioning.train import compile_captioner
 from pipelines.utils.progress import Reporter
 
@@ -70,7 +71,7 @@ def dry_run(
     reporter = reporter or Reporter()
     if init_from:
         recipe = adopt_model(recipe, init_from)
-    dataset = open_data(recipe, data, reporter.log)
+    dataset = open_captions(data, recipe.source, reporter.log)
     prepared = prepare_model(recipe, dataset, init_from, encoder_weights)
     encoder, training = prepared.captioner.encoder, prepared.recipe.training
     images = [example.image for example in (*prepared.train_examples, *prepared.dev_examples)]

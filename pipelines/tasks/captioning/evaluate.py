@@ -14,7 +14,7 @@ from pipelines.evaluation.error_analysis import analyze_errors
 from pipelines.evaluation.results import IMAGES_A_SECOND, Evaluation, Looked, Prediction, rank, write_evaluation
 from pipelines.inference.models import checked_presets, load_captioner
 from pipelines.inference.search_options import SearchOptions, search_facts, takes_search_options
-from pipelines.training.runs import data_of, folder_of, split_of
+from pipelines.training.run_folder import data_of, folder_of, split_of
 from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
 

@@ -16,7 +16,7 @@ from captioner.metrics.recall import Recall, chance, recall
 from captioner.presets.folder import read_preset
 from captioner.settings import CaptionerSettings
 from pipelines.data.examples import CaptionExample
-from pipelines.training.runs import data_of, folder_of, split_of
+from pipelines.training.run_folder import data_of, folder_of, split_of
 from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter

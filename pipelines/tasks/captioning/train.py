@@ -15,23 +15,25 @@ from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.policy_gradient import PolicyGradient
 from pipelines.data.examples import DataSet
+from pipelines.data.open import open_captions
 from pipelines.data.provenance import data_facts
 from pipelines.data.synthetic import faithfulness
 from pipelines.evaluation.truth_scores import score_split
 from pipelines.inference.batch_captioning import decode_source
-from pipelines.recipes.recipe import Recipe
 from pipelines.tasks.captioning.build import (
     Prepared,
     adopt_model,
     begin_words,
-    open_data,
     prepare_model,
     prepare_sources,
 )
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
-from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.tasks.captioning.settings import Recipe
+from pipelines.training.history import sample_captions
+from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
 from pipelines.training.principal_components import fit_components
 from pipelines.training.resume_guard import check_same_data, check_same_networks, keep_data
+from pipelines.training.run_folder import begin_run, keep_recipe
 from pipelines.utils.progress import Reporter
 
 WORDS = "words.txt"
@@ -77,7 +79,7 @@ def train(
             f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
         )
     progress = begin_run(recipe, run)
-    dataset = open_data(recipe, data, reporter.log)
+    dataset = open_captions(data, recipe.source, reporter.log)
     check_same_data(dataset, run)
     _check_selection(recipe, dataset)
     for name in unused_settings(recipe.decoder):
@@ -167,7 +169,8 @@ class CaptionTask:
         predictions = {examples[index].id: captions[0].text for index, captions in written.items()}
         report = score_split(self.prepared.dataset, examples, predictions, self.captioner.settings.text.tokenizer)
         distinct = len(set(predictions.values())) / max(len(predictions), 1)
-        self.reporter.samples(examples, predictions, at=epoch)
+        for line in sample_captions(examples, predictions, epoch):
+            self.reporter.log(line)
         if distinct < COLLAPSED and len(predictions) >= 100:
             self.reporter.warn(
                 f"Only {distinct:.1%} of the captions are distinct: the decoder says much the same of every image. "

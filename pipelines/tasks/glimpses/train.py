@@ -13,7 +13,8 @@ from captioner.training.losses import MaskedCrossEntropy
 from pipelines.tasks.glimpses.pictures import draw_paths
 from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, draw_many
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
-from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
+from pipelines.training.run_folder import begin_run, keep_recipe
 from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv

@@ -17,8 +17,9 @@ from captioner.training.losses import MaskedCrossEntropy
 from pipelines.tasks.language.chunks import DocumentBatches, Documents, StreamBatches, parts_of
 from pipelines.tasks.language.corpora import Corpus, open_corpus
 from pipelines.tasks.language.settings import LanguageRecipe
-from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
+from pipelines.training.run_folder import begin_run, keep_recipe
 from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.progress import Reporter
 

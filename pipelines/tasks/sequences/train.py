@@ -22,7 +22,8 @@ from pipelines.tasks.sequences.scores import chooses, score
 from pipelines.tasks.sequences.settings import SequenceRecipe
 from pipelines.tasks.sequences.tables import read_examples
 from pipelines.training.history import SCORES
-from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
+from pipelines.training.run_folder import begin_run, keep_recipe
 from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv

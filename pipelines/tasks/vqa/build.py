@@ -1,6 +1,6 @@
 """From a recipe to everything a training of answers works with: data, words, answers, model, batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,11 +11,7 @@ from captioner.models.vqa.preprocessing import count_words, encode_answer, encod
 from captioner.models.vqa.visual_qa import VisualQA
 from captioner.text.answers import AnswerList, agreed, items
 from captioner.training.soft_targets import soft_targets
-from pipelines.data.datasets.drawn import drawn_with
-from pipelines.data.datasets.splits import set_aside
 from pipelines.data.examples import DataSet, Problem, QuestionExample
-from pipelines.data.question_datasets import read_questions
-from pipelines.data.question_datasets.easy_vqa import installed
 from pipelines.tasks.vqa.batches import QuestionBatches
 from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
@@ -34,41 +30,6 @@ class PreparedQuestions:
     dev: QuestionsByImage | None
     batches: QuestionBatches | None = None
     problems: list[Problem] = field(default_factory=list)
-
-
-def open_questions(recipe: VisualQARecipe, data: Path | None, log: Callable[[str], None]) -> DataSet:
-    """Reads the questions; the project's own are drawn first where they are missing. Where there is no development
-    split, some training images are set aside, if the recipe says so.
-
-    Raises:
-        UserError: there is no such folder, or it holds no questions.
-    """
-    directory = recipe.data.directory
-    if not data and not directory:
-        raise UserError(f"The recipe {recipe.name} names no data. Say where it is with --data DIR.")
-    root = installed(data or directory)
-    if recipe.data.dataset == "shapes" and not data:
-        _draw(recipe, root, log)
-    if not root.exists():
-        raise UserError(
-            f"{root} does not exist. Put the data there (data/README.md says how to get it), or say where it is with "
-            "--data DIR."
-        )
-    dataset = read_questions(root, None if data else recipe.data.dataset or None)
-    return set_aside(dataset, recipe.data.development_share) if recipe.data.development_share else dataset
-
-
-def _draw(recipe: VisualQARecipe, root: Path, log: Callable[[str], None]) -> None:
-    """Draws the shapes where they are missing; of those drawn by an earlier version the questions are written anew."""
-    from pipelines.data.datasets import shapes
-
-    if not root.exists():
-        log(f"Drawing the shapes data set into {root}")
-        shapes.draw(root, sizes=recipe.data.sizes or shapes.SIZES)
-        return
-    drawn = drawn_with(root)
-    if isinstance(drawn, dict) and drawn.get("version") == shapes.WORLD_VERSION:
-        shapes.draw(root, drawn["seed"], drawn["sizes"], drawn["image_size"])
 
 
 def prepare_questions(

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
-from captioner.errors import UserError
 from captioner.images.decode import ImageError, decode_image
 from captioner.presets.folder import read_preset
 from captioner.settings import VisualQASettings
 from pipelines.data.examples import DataSet, QuestionExample
 from pipelines.data.majority_answers import count_answers, most_frequent, most_frequent_of_type
+from pipelines.data.open import open_questions
+from pipelines.data.question_datasets import read_questions
 from pipelines.evaluation.answer_metrics import evaluate_answers
 from pipelines.evaluation.answers_evaluation import AnswersEvaluation, answered_questions, write_answers_evaluation
 from pipelines.evaluation.bootstrap import DRAWS
 from pipelines.evaluation.submission import withheld, write_results
 from pipelines.inference.explanations import Look, attends, looks_by_attention, looks_by_occlusion
 from pipelines.tasks.captioning.evaluate import settings_of, trained_facts
-from pipelines.training.runs import folder_of, split_of
+from pipelines.training.run_folder import RECIPE, folder_of, recipe_of, split_of
 from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
 
@@ -132,15 +133,10 @@ def _to_send(
 
 
 def _questions_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
-    from pipelines.data.question_datasets import read_questions
-    from pipelines.recipes.recipe import load_recipe
-    from pipelines.tasks.vqa.build import open_questions
-
-    if (run / "recipe.toml").is_file():
-        return open_questions(load_recipe(str(run / "recipe.toml"), kind="visual_qa"), data, reporter.log)
-    if data is None:
-        raise UserError(f"{run} does not say which data it was trained on (it has no recipe.toml). Give --data DIR.")
-    return read_questions(data)
+    if data is not None and not (run / RECIPE).is_file():
+        return read_questions(data)
+    recipe = recipe_of(run, kind="visual_qa")
+    return open_questions(data, recipe.source, reporter.log, recipe.data.development_share)
 
 
 def _guesses(dataset: DataSet, examples: Sequence[QuestionExample]) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from captioner.settings import (
     Share,
     VisualQASettings,
 )
+from pipelines.data.open import DataSource
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 
 
@@ -53,6 +54,11 @@ class VisualQARecipe(AnyRecipe):
     fusion: FusionSettings = FusionSettings()
     answer: AnswerSettings = AnswerSettings()
     training: VisualQATrainingSettings = VisualQATrainingSettings()
+
+    @property
+    def source(self) -> DataSource:
+        data = self.data
+        return DataSource(self.name, data.directory, data.dataset, data.sizes)
 
     @property
     def model(self) -> VisualQASettings:

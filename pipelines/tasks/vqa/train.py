@@ -14,15 +14,17 @@ from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.soft_targets import SoftCrossEntropy
 from pipelines.data.examples import QuestionExample
 from pipelines.data.majority_answers import count_answers, most_frequent, most_frequent_of_type
+from pipelines.data.open import open_questions
 from pipelines.data.provenance import data_facts
 from pipelines.evaluation.answer_metrics import ceiling
 from pipelines.tasks.vqa.answer import answer_split
-from pipelines.tasks.vqa.build import NOTHING, PreparedQuestions, open_questions, prepare_images, prepare_questions
+from pipelines.tasks.vqa.build import NOTHING, PreparedQuestions, prepare_images, prepare_questions
 from pipelines.tasks.vqa.settings import VisualQARecipe
-from pipelines.training.loop import EvalResult, TrainingLoop, begin_run, compile_network, keep_recipe
+from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
 from pipelines.training.resume_guard import check_same_data, check_same_networks, keep_data
+from pipelines.training.run_folder import begin_run, keep_recipe
 from pipelines.utils.progress import Reporter
 
 
@@ -55,7 +57,7 @@ def train(
     run = Path(run)
     _check_targets(recipe)
     progress = begin_run(recipe, run)
-    dataset = open_questions(recipe, data, reporter.log)
+    dataset = open_questions(data, recipe.source, reporter.log, recipe.data.development_share)
     check_same_data(dataset, run)
     keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
     prepared = prepare_questions(recipe, dataset, encoder_weights)

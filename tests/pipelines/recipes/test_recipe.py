@@ -13,15 +13,8 @@ from captioner.errors import UserError
 from captioner.settings import validate
 from captioner.text import TOKENIZERS
 from pipelines.data.datasets import DATASETS
-from pipelines.recipes.recipe import (
-    DataSettings,
-    Recipe,
-    TrainingSettings,
-    as_toml,
-    load_recipe,
-    recipe_names,
-    recipe_summary,
-)
+from pipelines.recipes.recipe import as_toml, load_recipe, recipe_names, recipe_summary
+from pipelines.tasks.captioning.settings import DataSettings, Recipe, TrainingSettings
 
 # Everything a UTF-8 file can hold.
 TEXTS = st.text(st.characters(codec="utf-8"))

@@ -11,8 +11,8 @@ from captioner.presets.folder import WEIGHTS
 from pipelines.data.examples import CaptionExample, DataSet
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.captioning.train import train
-from pipelines.training.loop import keep_recipe
 from pipelines.training.resume_guard import DATA, check_same_data, check_same_networks, keep_data
+from pipelines.training.run_folder import keep_recipe
 
 
 def dataset(root="here", **changes):
@@ -51,7 +51,7 @@ def test_a_damaged_note_is_named(tmp_path, text):
 
 
 def test_a_score_that_the_data_cannot_have_is_refused_before_training(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.tasks.captioning.train.open_data", lambda *_: dataset())
+    monkeypatch.setattr("pipelines.tasks.captioning.train.open_captions", lambda *_: dataset())
     recipe = load_recipe("shapes", ["training.select_by=faithfulness"])
     with pytest.raises(UserError, match="'faithfulness' is a score of drawn scenes, and here is table"):
         train(recipe, tmp_path / "run")
@@ -60,7 +60,7 @@ def test_a_score_that_the_data_cannot_have_is_refused_before_training(tmp_path, 
 
 def test_training_goes_on_with_no_other_data(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "pipelines.tasks.captioning.train.open_data", lambda *_: dataset(**{"1.jpg": {"captions": ("cat",)}})
+        "pipelines.tasks.captioning.train.open_captions", lambda *_: dataset(**{"1.jpg": {"captions": ("cat",)}})
     )
     recipe = load_recipe("shapes", ["training.select_by=bleu_4"])
     keep_data(dataset(), tmp_path)

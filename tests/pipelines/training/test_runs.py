@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from captioner.presets.installed import MODELS
-from pipelines.training.runs import folder_of
+from pipelines.training.run_folder import folder_of
 
 
 def test_nothing_is_written_into_the_installed_package(tmp_path, monkeypatch):

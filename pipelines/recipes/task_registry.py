@@ -1,0 +1,38 @@
+"""The tasks. A recipe says its kind; one that does not is a captioner's. Nothing is imported before it is asked for."""
+
+from captioner.registry import Registry
+
+# The settings of a recipe, a class of `pipelines.recipes.recipe.AnyRecipe`.
+RECIPE_KINDS = Registry(
+    "kind of recipe",
+    {
+        "captioner": "pipelines.tasks.captioning.settings:Recipe",
+        "language": "pipelines.tasks.language.settings:LanguageRecipe",
+        "sequence": "pipelines.tasks.sequences.settings:SequenceRecipe",
+        "glimpses": "pipelines.tasks.glimpses.settings:GlimpseRecipe",
+        "visual_qa": "pipelines.tasks.vqa.settings:VisualQARecipe",
+    },
+)
+
+# `train(recipe, run, **options)`: trains a recipe into a run folder, or goes on with what is there. Options that the
+# command line was not given are not passed; one that the function does not take is refused.
+TRAINERS = Registry(
+    "kind of recipe",
+    {
+        "captioner": "pipelines.tasks.captioning.train:train",
+        "language": "pipelines.tasks.language.train:train",
+        "sequence": "pipelines.tasks.sequences.train:train",
+        "glimpses": "pipelines.tasks.glimpses.train:train",
+        "visual_qa": "pipelines.tasks.vqa.train:train",
+    },
+)
+
+# `evaluate_run(run, **options)`: scores a trained model and writes a report; `.scores`, `.evaluated` and `.tables()` of
+# what it returns are printed. By the kind of model.
+EVALUATORS = Registry(
+    "kind of model to evaluate",
+    {
+        "captioner": "pipelines.tasks.captioning.evaluate:evaluate_run",
+        "visual_qa": "pipelines.tasks.vqa.evaluate:evaluate_run",
+    },
+)

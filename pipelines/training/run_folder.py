@@ -1,0 +1,88 @@
+"""A run's folder: what it holds of its recipe, and the data that goes with it."""
+
+from pathlib import Path
+from typing import Any
+
+from captioner.errors import UserError
+from captioner.presets.installed import MODELS, model_folder
+from pipelines.data.datasets import read_dataset
+from pipelines.data.examples import DataSet
+from pipelines.data.open import open_captions
+from pipelines.recipes.recipe import AnyRecipe, as_toml, load_recipe
+from pipelines.training.checkpoint import read_progress
+from pipelines.utils.atomic_files import atomic_write
+from pipelines.utils.progress import Reporter
+
+RECIPE = "recipe.toml"
+
+
+def begin_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
+    """Makes the run folder, or checks that the one there is of the same experiment.
+
+    Returns:
+        where the run stands, or None if it has no checkpoint yet.
+
+    Raises:
+        UserError: the folder holds a training with other settings.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    if (run / RECIPE).is_file():
+        there = load_recipe(str(run / RECIPE))
+        if there != recipe and _settings_that_matter(there) != _settings_that_matter(recipe):
+            raise UserError(
+                f"{run} holds a training with other settings ({run / RECIPE}). Give another folder with --out, or "
+                "delete that one."
+            )
+    return read_progress(run)
+
+
+def keep_recipe(recipe: AnyRecipe, run: Path) -> None:
+    """Writes down what must not change when the run goes on."""
+    atomic_write(run / RECIPE, as_toml(recipe))
+
+
+def _settings_that_matter(recipe: AnyRecipe) -> dict:
+    values = recipe.model_dump()
+    values.pop("description")
+    values["data"].pop("directory", None)
+    values["training"].pop("checkpoint_minutes")
+    return values
+
+
+def folder_of(run: Path) -> Path:
+    """Where a run's files go: its folder, or `runs/NAME` for a model that is installed with the package.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    folder = model_folder(run)
+    return Path("runs") / folder.name if folder.resolve().parent == MODELS.resolve() else folder
+
+
+def recipe_of(run: Path, kind: str) -> AnyRecipe:
+    """The recipe that a run was trained with.
+
+    Raises:
+        UserError: the folder holds none, or one of another kind.
+    """
+    if not (run / RECIPE).is_file():
+        raise UserError(f"{run} does not say which data it was trained on (it has no {RECIPE}). Give --data DIR.")
+    return load_recipe(str(run / RECIPE), kind=kind)
+
+
+def data_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
+    """The captions in a folder; those that a run was trained on where none is given.
+
+    Raises:
+        UserError: the run has no recipe, or the data cannot be read.
+    """
+    if data is not None:
+        return read_dataset(data)
+    return open_captions(None, recipe_of(run, kind="captioner").source, reporter.log)
+
+
+def split_of(dataset: DataSet, split: str | None):
+    try:
+        return dataset.split(split or "test")
+    except UserError as error:
+        raise UserError(str(error) if split else f"{error} Choose one with --split.") from None
