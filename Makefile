@@ -12,7 +12,8 @@ VQA ?= vqa-heads
 OPTIONS ?=
 TESTS ?=
 JOBS ?= auto
-EXTRAS ?= cpu,dev
+# What `make train` and the other commands of a user need; checks of the code need `dev` as well.
+EXTRAS ?= cpu
 # half_precision needs a trained model and its data, tokenizer needs Java; they are run by hand.
 BENCH ?= $(filter-out __init__ half_precision tokenizer,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
 
@@ -21,8 +22,10 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$python && break; done)
 
+COMMA := ,
 BIN := .venv/bin
 READY := .venv/.installed
+DEV := .venv/.installed-dev
 FROM_DATA = $(if $(DATA),--data "$(DATA)")
 FROM_SPLIT = $(if $(SPLIT),--split $(SPLIT))
 FROM_WEIGHTS = $(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
@@ -30,24 +33,32 @@ FROM_WEIGHTS = $(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 SKIPPED_SOME = || test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train caption evaluate vqa language lint test bench notebooks clean
+.PHONY: help setup train caption evaluate vqa language lint test test-all bench notebooks clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Settings: RECIPE=$(RECIPE) RUN=$(RUN) DATA=folder SPLIT=name IMAGES=$(IMAGES) OUTPUT=$(OUTPUT) TEXT=file"
 	@echo "            VQA=$(VQA) WEIGHTS=file (of VGG16, instead of a download)"
 	@echo '            OPTIONS="any other options of the command", for example'
 	@echo '            make train RUN=runs/small OPTIONS="--set decoder.units=128"'
 
-$(READY): pyproject.toml constraints.txt
+define install
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; say where it is: make PYTHON=..." >&2; exit 1; }
-	@echo "Installing into .venv, once (2 GB, some minutes)"
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	@echo "Installing $(1) into .venv, once (2 GB, some minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(1)]"
+	@touch $@
+endef
+
+$(READY): pyproject.toml constraints.txt
+	$(call install,$(EXTRAS))
+
+$(DEV): pyproject.toml constraints.txt
+	$(call install,$(EXTRAS)$(COMMA)dev)
 	@touch $(READY)
 
-setup: $(READY) ## install everything into .venv
+setup: $(DEV) ## install everything into .venv
 
 train: $(READY) ## train RECIPE, evaluate it and write a report
 	$(if $(filter shapes,$(RECIPE)),$(if $(DATA),,$(BIN)/captioner data shapes --out data/shapes))
@@ -70,18 +81,21 @@ language: $(READY) ## train a language model on TEXT or on Python's own sources,
 	$(BIN)/captioner language train language-characters --out runs/language $(if $(TEXT),--data "$(TEXT)") $(OPTIONS)
 	$(BIN)/captioner language sample runs/language
 
-lint: $(READY) ## check style, format and the directions of imports
+lint: $(DEV) ## check style, format and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-test: $(READY) ## run all tests; TESTS="-m 'not long'" for the quick ones
+test: $(DEV) ## run the quick tests; TESTS=tests/captioner/text for some of them
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not long" $(TESTS)
+
+test-all: $(DEV) ## run all tests: also kills, notebooks and benchmarks (up to an hour)
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
 
-bench: $(READY) ## measure speeds; BENCH=beam for one of them
+bench: $(DEV) ## measure speeds; BENCH=beam for one of them
 	@for name in $(BENCH); do echo; echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
-notebooks: $(READY) ## run the notebooks; copies with their results go to build/notebooks
+notebooks: $(DEV) ## run the notebooks; copies with their results go to build/notebooks
 	$(BIN)/python -m tests.run_notebooks build/notebooks
 
 clean: ## remove .venv and caches; data, runs and features stay

@@ -28,6 +28,16 @@ class Registry:
     def names(self) -> list[str]:
         return list(self._table)
 
+    def register(self, name: str, path: str) -> None:
+        """Adds a name: the one line for a part that another package defines.
+
+        Raises:
+            ValueError: the name is taken.
+        """
+        if name in self._table:
+            raise ValueError(f"There is a {self.kind} called {name!r} already: {self._table[name]}. Choose another.")
+        self._table[name] = path
+
     def __contains__(self, name: str) -> bool:
         return name in self._table
 

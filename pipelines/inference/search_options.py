@@ -158,7 +158,7 @@ def search_facts(search) -> dict[str, object]:
     """What a report tells of a search, a `SearchSettings`: its beams, and whatever is out of the ordinary."""
     facts = {"beam size": search.num_beams, "length penalty": search.length_penalty}
     if search.num_beam_groups > 1:
-        facts |= {"num_beam_groups": search.num_beam_groups, "strength of diversity": search.diversity_penalty}
+        facts |= {"groups": search.num_beam_groups, "strength of diversity": search.diversity_penalty}
     if search.min_words > 1:
         facts["smallest number of words"] = search.min_words
     if search.no_repeat_ngram_size:

@@ -184,7 +184,7 @@ def test_an_evaluation_searches_as_it_is_asked_and_says_so(place):
     assert all("blue" in one.caption and len(one.caption.split()) >= 3 for one in found.predictions)
     assert [one.caption for one in alone.predictions] != [one.caption for one in found.predictions]
     said = {
-        "model": "a and b", "beam size": 4, "num_beam_groups": 2, "strength of diversity": 0.5, "words that must occur":
+        "model": "a and b", "beam size": 4, "groups": 2, "strength of diversity": 0.5, "words that must occur":
         "blue", "smallest number of words": 3, "language model": "language, weight 0.5",
     }  # fmt: skip
     assert said.items() <= found.evaluated.items() and not said.keys() & alone.evaluated.keys() - {"model", "beam size"}

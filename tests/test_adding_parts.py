@@ -1,0 +1,152 @@
+"""A part of one's own is one file and one line, as CONTRIBUTING.md says: each test adds one in a package outside."""
+
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from captioner.cells import CELLS
+from captioner.cells.build import build_cell
+from captioner.decoders import DECODERS
+from captioner.models.captioning.image_captioner import ImageCaptioner
+from captioner.registry import Registry
+from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings
+from captioner.text.vocabulary import Vocabulary
+from pipelines.cli.app import app
+from pipelines.data.datasets import DATASETS, read_dataset
+from tests.support import check_cell, check_decoder
+
+SMALL = EncoderSettings(name="vgg_small", image_size=16)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """`package(file_name, source)` writes a module of the package `extra`; registries forget it after the test."""
+    folder = tmp_path / "extra"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    tables = {id(registry): (registry, dict(registry._table)) for registry in (CELLS, DECODERS, DATASETS)}
+
+    def write(name, source):
+        (folder / name).write_text(textwrap.dedent(source))
+
+    yield write
+    for registry, table in tables.values():
+        registry._table = table
+    for name in [name for name in sys.modules if name.split(".")[0] == "extra"]:
+        del sys.modules[name]
+
+
+def listed(kind):
+    result = CliRunner().invoke(app, ["list", kind])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def captions_of(decoder):
+    settings = CaptionerSettings(encoder=SMALL, decoder=decoder, search=SearchSettings(num_beams=2, max_words=3))
+    captioner = ImageCaptioner(settings, Vocabulary(["a", "dog"]))
+    return [caption.text for caption in captioner.caption(np.zeros((16, 16, 3), np.uint8), candidates=2)]
+
+
+def test_a_cell(package):
+    package("fading.py", '''
+        """A cell that forgets at one rate."""
+
+        import keras
+        from keras import ops
+
+        from captioner.cells.base import RecurrentCell
+
+
+        @keras.saving.register_keras_serializable("extra")
+        class FadingCell(RecurrentCell):
+            """A leaky integrator: half of what it was, and half of what it reads."""
+
+            def build(self, input_shape, *_):
+                self.kernel = self.add_weight((input_shape[-1], self.units), name="kernel")
+                self.built = True
+
+            def project(self, inputs):
+                return ops.matmul(inputs, self.kernel)
+
+            def advance(self, projected, states):
+                h = 0.5 * states[0] + 0.5 * ops.tanh(projected)
+                return h, [h]
+    ''')  # fmt: skip
+    CELLS.register("fading", "extra.fading:FadingCell")
+    check_cell(CELLS.get("fading"))
+    assert captions_of(DecoderSettings(cell="fading", units=8, layers=2))
+    assert "A leaky integrator" in listed("cells")
+
+
+def test_a_decoder(package):
+    package("plain.py", '''
+        """A decoder that reads the image once."""
+
+        import keras
+        from keras import ops
+
+        from captioner.decoders.base import Decoder
+        from captioner.decoders.inject import InjectDecoder
+
+
+        @keras.saving.register_keras_serializable("extra")
+        class DoubleInjectDecoder(InjectDecoder):
+            """The inject decoder with features of twice the size, for this test."""
+
+            def prepare(self, memory):
+                return super().prepare(2.0 * memory)
+
+            def start(self, memory, captions=1):
+                return super().start(2.0 * memory, captions)
+    ''')  # fmt: skip
+    DECODERS.register("double_inject", "extra.plain:DoubleInjectDecoder")
+    check_decoder(lambda **options: DECODERS.get("double_inject")(9, 5, keras_cell(), **options))
+    assert captions_of(DecoderSettings(name="double_inject", units=8))
+    assert "twice the size" in listed("decoders")
+
+
+def keras_cell():
+    return build_cell("gru", 7)
+
+
+def test_a_data_set(package, tmp_path):
+    package("pairs.py", '''
+        """Lines of a file `pairs.txt`: the image, a semicolon, the caption."""
+
+        from pipelines.data.datasets.builder import DatasetBuilder
+
+        EXPECTS = "a file pairs.txt with a line `image;caption` a caption"
+
+
+        def recognise(root):
+            return (root / "pairs.txt").is_file()
+
+
+        def read(root):
+            builder = DatasetBuilder("pairs", root, ("",))
+            for number, line in enumerate((root / "pairs.txt").read_text().splitlines(), start=1):
+                image, _, caption = line.partition(";")
+                builder.add(image, caption, root / "pairs.txt", number, split="train")
+            return builder.finish("none")
+    ''')  # fmt: skip
+    DATASETS.register("pairs", "extra.pairs")
+    data = tmp_path / "data"
+    data.mkdir()
+    from PIL import Image
+
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 8), (name[0] == "a" and "red") or "blue").save(data / name)
+    (data / "pairs.txt").write_text("a.png;a red picture\nb.png;a blue picture\nc.png;nothing\n")
+    dataset = read_dataset(data)
+    assert dataset.name == "pairs" and len(dataset.split("train")) == 2 and "c.png" in str(dataset.problems[0])
+    assert "image;caption" in listed("datasets") or "pairs.txt" in listed("datasets")
+
+
+def test_a_name_that_is_taken_is_refused():
+    with pytest.raises(ValueError, match=r"There is a cell called 'lstm' already: a:B\. Choose another"):
+        Registry("cell", {"lstm": "a:B"}).register("lstm", "c:D")
