@@ -90,7 +90,7 @@ test: $(DEV) ## run the quick tests; TESTS=tests/captioner/text for some of them
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not long" $(TESTS)
 
 test-all: $(DEV) ## run all tests: also kills, notebooks and benchmarks (up to an hour)
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --hypothesis-profile thorough $(TESTS)
 
 bench: $(DEV) ## measure speeds; BENCH=beam for one of them
 	@for name in $(BENCH); do echo; echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -33,7 +33,6 @@ def by_hand(scores, temperature, top_k, top_p):
 SCORES = st.lists(st.integers(-40, 40).map(lambda n: n / 8), min_size=2, max_size=7)
 
 
-@settings(max_examples=60, deadline=None)
 @given(SCORES, st.sampled_from([0.0, 0.5, 1.0, 2.0]), st.integers(0, 4), st.sampled_from([0.13, 0.5, 0.77, 1.0]))
 def test_it_is_the_distribution_that_the_options_say(scores, temperature, top_k, top_p):
     values = np.array([scores], "float64")

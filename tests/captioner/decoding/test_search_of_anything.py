@@ -4,7 +4,7 @@ import itertools
 
 import keras
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
@@ -13,7 +13,6 @@ from captioner.decoding.beam import beam_search
 START, END, WORDS = 1, 2, 6
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     table=st.lists(
         st.lists(st.floats(-50, 50) | st.just(-np.inf), min_size=WORDS, max_size=WORDS), min_size=WORDS, max_size=WORDS

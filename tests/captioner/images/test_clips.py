@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -79,7 +79,6 @@ def test_what_cannot_be_read_is_named(tmp_path):
         decode_clip(tmp_path / "many.gif", SPEC, ImageLimits(max_pixels=64))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80), st.integers(0, 400))
 def test_whatever_follows_the_head_of_a_gif_only_an_image_error_comes_out(tail, cut):
     """Wrong if a damaged clip ends a training with a traceback."""

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -354,7 +354,6 @@ def test_damaged_exif_does_not_lose_the_picture():
     assert decode_image(broken, SPEC).shape == (16, 24, 3)
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     st.sampled_from([b"", *(data[:40] for data in (make() for make in GOOD.values()))]),
     st.binary(max_size=300),
@@ -369,7 +368,6 @@ def test_arbitrary_bytes_raise_only_image_errors(beginning, rest):
             assert error.reason and "\n" not in error.reason
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.sampled_from(sorted(GOOD)), st.integers(0, 10_000), st.integers(1, 255))
 def test_a_flipped_byte_raises_only_image_errors(kind, place, change):
     """Wrong if damage in the middle of a real file can end the program."""

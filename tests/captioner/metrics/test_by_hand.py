@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.metrics import METRICS
@@ -66,7 +66,6 @@ def test_bleu_adds_matches_before_it_divides():
     assert scores["bleu_1"] == pytest.approx(1 / 2)
 
 
-@settings(max_examples=60, deadline=None)
 @given(corpus=CORPUS)
 def test_bleu_agrees_with_nltk(corpus):
     # An independent implementation. It counts at least one n-gram in captions shorter than n, and gives 0
@@ -137,7 +136,6 @@ def test_given_document_frequencies_are_those_that_count():
         given.score(predictions)
 
 
-@settings(max_examples=50, deadline=None)
 @given(corpus=CORPUS, seed=st.integers(0, 99))
 def test_a_batch_scores_as_its_captions_alone(corpus, seed):
     # Rewards of five samples an image must not depend on which other images share the batch.
@@ -171,7 +169,6 @@ def test_diversity_by_hand():
     assert "novel_captions" not in Diversity().combine(Diversity().rows([]))
 
 
-@settings(max_examples=60, deadline=None)
 @given(captions=st.lists(CAPTION, min_size=2, max_size=8))
 def test_self_bleu_is_bleu_against_all_others(captions):
     # The short cut by the two highest counts, against N corpora of N - 1 references.

@@ -1,7 +1,7 @@
 """METEOR without Java: the number of nltk, with a WordNet of eight words."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
@@ -46,7 +46,6 @@ def test_the_best_reference_counts_and_nothing_in_common_is_zero(wordnet):
 WORDS = st.lists(st.sampled_from(split("a the dog dogs hound cat child children kid runs running beast")), max_size=9)
 
 
-@settings(max_examples=100, deadline=None)
 @given(prediction=WORDS, references=st.lists(WORDS, min_size=1, max_size=3))
 def test_it_is_nltks_number(wordnet, prediction, references):
     """Synonyms and stems are remembered here: that must change nothing."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.metrics import METRICS
@@ -58,7 +58,6 @@ def test_scores_are_those_of_the_coco_scorer(name):
         np.testing.assert_allclose(values, GOLDEN["per_caption"][key], atol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
 @given(corpus=CORPUS)
 def test_any_corpus_scores_as_in_the_coco_scorer(corpus):
     # The live comparison finds what a handful of golden captions does not: ties, empty captions, one image.
@@ -87,7 +86,6 @@ def test_any_corpus_scores_as_in_the_coco_scorer(corpus):
 
 
 @pytest.mark.parametrize("name", ["bleu", "rouge_l", "cider_d", "cider", "meteor_wordnet"])
-@settings(max_examples=40, deadline=None)
 @given(corpus=CORPUS, place=st.integers(0, 8))
 def test_unk_never_helps(name, corpus, place):
     # `<unk>` in place of a word must score as any word that no reference has: once references are mapped to
@@ -103,7 +101,6 @@ def test_unk_never_helps(name, corpus, place):
 
 
 @pytest.mark.parametrize("name", METRICS.names())
-@settings(max_examples=40, deadline=None)
 @given(corpus=CORPUS)
 def test_rows_of_a_batch_are_those_of_single_captions(name, corpus):
     # Values of one caption and bootstrap intervals rest on it.

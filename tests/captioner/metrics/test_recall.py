@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.metrics.recall import chance, recall
@@ -48,7 +48,6 @@ def test_a_model_that_says_the_same_of_everything_is_as_good_as_chance_wherever_
     assert recall(np.full((20, 20), -3.5), right) == chance(right) == recall(np.full((20, 20), np.nan), right)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 8), st.integers(2, 12))
 def test_the_order_of_the_answers_is_all_the_same(seed, questions, answers):
     random = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
@@ -57,7 +57,6 @@ TEXTS = st.text() | st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map(
 
 
 @pytest.mark.parametrize("name", TOKENIZERS.names())
-@settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
 @example(text="\ud800 a lone surrogate, as in a broken file name")
 def test_words_joined_to_text_are_the_same_words_again(name, text):
@@ -68,7 +67,6 @@ def test_words_joined_to_text_are_the_same_words_again(name, text):
 
 
 @pytest.mark.parametrize("name", TOKENIZERS.names())
-@settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
 def test_words_are_never_empty_and_hold_no_line_break(name, text):
     # Otherwise a vocabulary file has a line too many, and every later word gets the wrong id.

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
@@ -95,7 +95,6 @@ def test_a_missing_file_is_told(tmp_path):
             read_vectors(path, WORDS)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
     """Never another error, and what is read is finite."""
@@ -107,7 +106,6 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
     assert np.isfinite(matrix).all() and found.shape == (4,)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     st.dictionaries(
         st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"]), min_size=1), st.floats(-9, 9, width=32)

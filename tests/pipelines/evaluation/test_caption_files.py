@@ -17,7 +17,7 @@ from pipelines.evaluation.results import Prediction, coco_result
 from pipelines.utils.tables import write_csv, write_parquet
 
 KINDS = ("json", "jsonl", "csv", "tsv", "txt")
-RELAXED = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RELAXED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (

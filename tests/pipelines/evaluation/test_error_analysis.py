@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.metrics.score import score_captions
@@ -70,7 +70,6 @@ def test_words_are_compared_by_their_share():
     assert result.distinct == (11, 13)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.text(), st.tuples(st.text(), st.lists(st.text(), min_size=1, max_size=3)), min_size=1))
 def test_any_text_can_be_looked_through(table):
     captions = {image: caption for image, (caption, _) in table.items()}

@@ -110,7 +110,7 @@ def test_whatever_an_annotation_file_holds_only_a_user_error_comes_out(name, fil
     LAYOUTS[name][0](root)
     path = root / file
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(suppress_health_check=list(HealthCheck))
     @given(DAMAGE, st.booleans())
     @example(b"[" * 100_000, True)
     @example(b'{"a":' * 100_000, True)

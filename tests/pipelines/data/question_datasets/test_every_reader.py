@@ -94,7 +94,7 @@ def test_whatever_an_annotation_file_holds_only_a_user_error_comes_out(name, fil
     path = root / file
     original = path.read_bytes()
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(suppress_health_check=list(HealthCheck))
     @given(DAMAGE | JSON, st.booleans())
     @example(b"[" * 100_000, True)
     @example(b"9" * 5_000, True)

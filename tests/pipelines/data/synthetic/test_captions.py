@@ -4,7 +4,7 @@ import re
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.data.synthetic import words
@@ -166,7 +166,6 @@ VOCABULARY = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(VOCABULARY), max_size=25) | st.text(max_size=40).map(str.split))
 def test_anything_can_be_checked(spelled):
     """A network may write any words in any order; none may stop an evaluation, or be lost on the way."""

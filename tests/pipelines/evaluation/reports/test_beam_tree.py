@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
@@ -54,7 +54,6 @@ def test_one_caption_is_one_branch_and_equal_ones_end_together():
     assert empty.words == () and isinstance(empty.end, End) and empty.first == pytest.approx(0.5)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abc"), max_size=5).map(tuple), min_size=1, max_size=8))
 def test_every_candidate_is_one_way_through_the_tree(captions):
     tree = grow([(words, np.full(len(words) + 1, -0.7)) for words in captions])

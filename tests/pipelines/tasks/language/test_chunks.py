@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
@@ -66,7 +66,6 @@ def test_an_epoch_depends_on_its_number_and_the_seed_alone_and_goes_on_anywhere(
     assert not np.array_equal(whole[0][0], steps(batches(TEXTS, seed=1), 3)[0][0])
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.text("abcdef", min_size=1, max_size=9), min_size=1, max_size=6), st.integers(1, 3), st.integers(2, 4)
 )
