@@ -1,7 +1,7 @@
 """The settings of a model: what a preset's `config.json` holds and what recipes may set.
 
 They are frozen, typed, and refuse what they do not know. Layers take explicit arguments; settings live only where
-files and flags are read (`captioner.models.captioning.build` turns them into layers).
+files and flags are read (the `build.py` of a model turns them into layers).
 """
 
 from typing import Annotated, Any, Literal, TypeVar

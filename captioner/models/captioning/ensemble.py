@@ -10,8 +10,9 @@ from keras import ops
 from captioner.encoders.base import Encoder
 from captioner.encoders.fingerprint import same_weights
 from captioner.errors import UserError
+from captioner.models.base.batching import encode_with
 from captioner.models.base.compatibility import require_same_vocabulary
-from captioner.models.captioning.image_captioner import ImageCaptioner, encode_with
+from captioner.models.captioning.image_captioner import ImageCaptioner
 
 
 class Ensemble(ImageCaptioner):

@@ -7,6 +7,7 @@ import numpy as np
 
 from captioner.decoding.rules import IMPOSSIBLE
 from captioner.errors import UserError
+from captioner.models.base.batching import pad_batch
 from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
 from captioner.models.captioning.sampling import Sampling, keys_of
 from captioner.models.captioning.search_constraints import rules_of, width_of
@@ -107,10 +108,3 @@ def _captions_of(vocabulary: Vocabulary, found, row: int, looked) -> list[Captio
             )
         )
     return captions
-
-
-def pad_batch(values: np.ndarray, rows: int) -> np.ndarray:
-    """Repeats the last row until there are `rows`."""
-    if len(values) == rows:
-        return values
-    return np.concatenate([values, np.repeat(values[-1:], rows - len(values), axis=0)])

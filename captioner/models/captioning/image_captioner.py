@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from captioner.encoders import build_encoder
 from captioner.errors import UserError
 from captioner.images.clips import load_pixels
 from captioner.images.decode import ImageLimits
+from captioner.models.base.batching import encode_with, pad_batch
+from captioner.models.base.build import build_decoder
 from captioner.models.base.compatibility import require_same_backbone
-from captioner.models.captioning.build import build_captioner_parts
-from captioner.models.captioning.generation import Caption, pad_batch, write_captions
+from captioner.models.captioning.generation import Caption, write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
 from captioner.models.captioning.sampling import Sampling, keys_of
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given
@@ -22,7 +24,7 @@ from captioner.presets.weights import load_checked_weights
 from captioner.settings import CaptionerSettings, SearchSettings
 from captioner.text.vocabulary import Vocabulary
 
-__all__ = ["Caption", "ImageCaptioner", "encode_with", "pad_batch"]
+__all__ = ["Caption", "ImageCaptioner"]
 
 
 class ImageCaptioner:
@@ -49,7 +51,9 @@ class ImageCaptioner:
         self.settings = settings
         self.vocabulary = vocabulary
         self.metadata: dict[str, Any] = {}
-        self.encoder, self.decoder = build_captioner_parts(settings, len(vocabulary), encoder_weights)
+        self.encoder = build_encoder(settings.encoder, weights_path=encoder_weights)
+        self.decoder = build_decoder(settings.decoder, len(vocabulary))
+        self.decoder.padded = self.encoder.padded
         self.encoders = [self.encoder]  # whose features `caption_features` takes
         self.image_encoder = self.encoder.head
         self.network = CaptionNetwork(self.image_encoder, self.decoder, name="captioner")
@@ -284,11 +288,3 @@ class ImageCaptioner:
         inputs = {"image": pad_batch(features, batch_size), "words": pad_batch(words, batch_size)}
         reader = self.compiled(kind, inputs["words"].shape)
         return {name: values[: len(features)] for name, values in reader.predict_on_batch(inputs).items()}
-
-
-def encode_with(encoder, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-    """What an encoder's frozen backbone says of pixels `(N, H, W, 3)`; the pixels themselves if it has none."""
-    if not encoder.cacheable:
-        return pixels
-    rows = len(pixels)
-    return np.asarray(encoder.backbone.predict(pad_batch(pixels, batch_size or rows)))[:rows]

@@ -14,10 +14,7 @@ from captioner.decoding.beam import beam_search
 from captioner.decoding.rules import FREE
 from captioner.decoding.sample import sample
 from captioner.decoding.scheduled_sampling import mix_sampled_tokens
-from captioner.text.vocabulary import Vocabulary
-
-PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
-NEVER = (PAD, UNKNOWN)  # written by no search and drawn by no chance
+from captioner.models.base.decode_step import END, PAD, START, SUPPRESSED, log_probabilities_of, step_of
 
 
 class CaptionNetwork(keras.Model):
@@ -155,7 +152,7 @@ class CaptionSearcher(keras.Model):
         if self.fusion is not None:
             step, state = self.fusion.mix(step, state, rows=image.shape[0] * self.rows_an_image)
         searched = beam_search(
-            step, state, batch_size=image.shape[0], start=START, end=END, forbidden=NEVER, **self.options
+            step, state, batch_size=image.shape[0], start=START, end=END, forbidden=SUPPRESSED, **self.options
         )
         return searched._asdict()
 
@@ -240,26 +237,9 @@ class CaptionSampler(keras.Model):
             noise=ops.reshape(noise, (images * captions, length)),
             start=START,
             end=END,
-            forbidden=NEVER,
+            forbidden=SUPPRESSED,
             greedy=greedy,
             **self.options,
         )
         folded = sampled._asdict().items()
         return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in folded}
-
-
-def step_of(decoder, memory):
-    """What searching and sampling call: `(words (R,), state) -> (log-probabilities (R, V), state)`."""
-    prepared = decoder.prepare(memory)
-
-    def step(words, state):
-        features, state, _ = decoder.step(decoder.read(words), state, prepared)
-        return ops.log_softmax(ops.cast(decoder.logits(features), "float32"), axis=-1), state
-
-    return step
-
-
-def log_probabilities_of(words, logits):
-    """The log-probability `(...)` of each of the words `(...)`, from logits `(..., V)`."""
-    log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    return ops.squeeze(ops.take_along_axis(log_probabilities, words[..., None], axis=-1), axis=-1)

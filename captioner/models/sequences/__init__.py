@@ -7,6 +7,5 @@
     EncoderDecoder       a sequence -> a sentence           translation: many-to-one, then one-to-many
 
 labels.py    those that label        writers.py  those that write        inputs.py  words and frames as vectors
-reader.py    cells over a sequence, deep or in both directions
 settings.py, build.py, model.py      a trained one as a preset, and how to use it
 """

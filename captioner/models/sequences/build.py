@@ -1,6 +1,6 @@
 """Settings to a network over sequences."""
 
-from captioner.models.captioning.build import build_decoder
+from captioner.models.base.build import build_decoder
 from captioner.models.sequences.inputs import FrameInputs, WordInputs
 from captioner.models.sequences.labels import ManyToManyInStep, ManyToOne
 from captioner.models.sequences.settings import ReaderSettings, SequenceSettings

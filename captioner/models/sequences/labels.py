@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from captioner.dropout import Dropout
+from captioner.models.base.sequence_reader import SequenceReader
 from captioner.models.sequences.inputs import VectorInputs
-from captioner.models.sequences.reader import SequenceReader
 
 
 class _Labeller(keras.Model):

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError, nearest
+from captioner.models.base.batching import pad_batch
 from captioner.models.sequences.build import build_sequence_network
 from captioner.models.sequences.clips import read_clip
 from captioner.models.sequences.settings import SequenceSettings
@@ -251,12 +252,6 @@ class Forward(keras.Model):
 
     def call(self, inputs):
         return self.network(inputs)
-
-
-def pad_batch(values: np.ndarray, rows: int) -> np.ndarray:
-    """Repeats the last row until there are `rows`."""
-    missing = rows - len(values)
-    return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

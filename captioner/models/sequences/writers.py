@@ -9,11 +9,9 @@ from keras import ops
 
 from captioner.decoding.beam import Searched, beam_search
 from captioner.dropout import Dropout
+from captioner.models.base.decode_step import END, START, SUPPRESSED, step_over
+from captioner.models.base.sequence_reader import SequenceReader
 from captioner.models.sequences.inputs import VectorInputs
-from captioner.models.sequences.reader import SequenceReader
-from captioner.text.vocabulary import Vocabulary
-
-PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
 
 
 class OneToMany(keras.Model):
@@ -71,13 +69,8 @@ class OneToMany(keras.Model):
     def search(self, source, num_beams=1, max_words=20, length_penalty=1.0) -> Searched:
         """The best sentences for each source, by beam search; greedy where `num_beams` is 1."""
         image, state = self.begin(source, captions=num_beams)
-
-        def step(words, state):
-            features, state, _ = self.decoder.step(self.decoder.read(words), state, image)
-            return ops.log_softmax(ops.cast(self.decoder.logits(features), "float32"), axis=-1), state
-
         return beam_search(
-            step,
+            step_over(self.decoder, image),
             state,
             batch_size=source.shape[0],
             start=START,
@@ -85,7 +78,7 @@ class OneToMany(keras.Model):
             width=num_beams,
             max_words=max_words,
             length_penalty=length_penalty,
-            forbidden=(PAD, UNKNOWN),
+            forbidden=SUPPRESSED,
         )
 
 

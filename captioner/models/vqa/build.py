@@ -6,8 +6,8 @@ from captioner.cells.build import build_cell
 from captioner.errors import UserError, nearest
 from captioner.fusions import FUSIONS
 from captioner.fusions.base import Fusion
-from captioner.models.captioning.build import build_decoder
-from captioner.models.sequences.reader import SequenceReader
+from captioner.models.base.build import build_decoder
+from captioner.models.base.sequence_reader import SequenceReader
 from captioner.models.vqa.heads import ClassHead, WordHead
 from captioner.models.vqa.networks import VisualQANetwork
 from captioner.question_encoders import QUESTION_ENCODERS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from captioner.models.captioning.image_captioner import pad_batch
+from captioner.models.base.batching import pad_batch
 from captioner.models.vqa.networks import Answerer, AnswerReader, AnswerSearcher, ImageEncoder, VisualQANetwork
 from captioner.models.vqa.preprocessing import encode_answer
 from captioner.settings import BeamSettings

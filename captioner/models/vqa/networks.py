@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from captioner.decoding.beam import beam_search
-from captioner.models.captioning.networks import END, PAD, START, UNKNOWN, log_probabilities_of, step_of
+from captioner.models.base.decode_step import END, PAD, START, SUPPRESSED, log_probabilities_of, step_of
 
 
 class VisualQANetwork(keras.Model):
@@ -135,7 +135,7 @@ class AnswerSearcher(_Using):
             batch_size=rows,
             start=START,
             end=END,
-            forbidden=(PAD, UNKNOWN),
+            forbidden=SUPPRESSED,
             **self.options,
         )
         return searched._asdict()

@@ -10,8 +10,8 @@ import numpy as np
 from captioner.encoders import build_encoder
 from captioner.errors import UserError
 from captioner.images.decode import ImageLimits, load_image
+from captioner.models.base.batching import encode_with, pad_batch
 from captioner.models.base.compatibility import require_same_backbone
-from captioner.models.captioning.image_captioner import pad_batch
 from captioner.models.vqa.build import build_visual_qa
 from captioner.models.vqa.generation import Answer, Running, choose, write
 from captioner.models.vqa.networks import Looker, VisualQANetwork
@@ -180,10 +180,7 @@ class VisualQA:
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """Pixels `(N, H, W, 3)`, N at most `batch_size`, to what `answer_features` takes."""
-        if not self.encoder.cacheable or self.network.image_encoder is None:
-            return pixels
-        rows = len(pixels)
-        return np.asarray(self.encoder.backbone.predict(pad_batch(pixels, batch_size or rows)))[:rows]
+        return pixels if self.network.image_encoder is None else encode_with(self.encoder, pixels, batch_size)
 
     def answer_features(
         self,

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from captioner.errors import UserError
-from captioner.models.captioning.build import unused_settings
-from captioner.models.captioning.networks import END, NEVER, START
+from captioner.models.base.build import unused_settings
+from captioner.models.base.decode_step import END, START, SUPPRESSED
 from captioner.models.captioning.warm_start import start_decoder
 from captioner.models.language.language_model import LanguageModel
 from captioner.text.vocabulary import Vocabulary
@@ -199,5 +199,5 @@ def compile_captioner(prepared: Prepared, steps_per_epoch: int) -> keras.Model:
         loss = MaskedCrossEntropy(training.label_smoothing)
     else:
         network.noisy = training.learn_with_dropout
-        loss = PolicyGradient(never=(*NEVER, START), end_id=END, temperature=training.temperature)
+        loss = PolicyGradient(never=(*SUPPRESSED, START), end_id=END, temperature=training.temperature)
     return compile_network(network, training, loss, steps_per_epoch)

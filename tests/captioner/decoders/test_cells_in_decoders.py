@@ -9,7 +9,7 @@ from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
 from captioner.errors import UserError
-from captioner.models.captioning.build import build_decoder
+from captioner.models.base.build import build_decoder
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionReader, CaptionSearcher
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, validate

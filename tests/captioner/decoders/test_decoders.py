@@ -8,7 +8,7 @@ import pytest
 from captioner.cells.lstm import LSTMCell
 from captioner.decoders import DECODERS
 from captioner.errors import UserError
-from captioner.models.captioning.build import build_decoder
+from captioner.models.base.build import build_decoder
 from captioner.settings import DecoderSettings
 from tests.support import arrays, assert_equal, check_decoder, numbers, randomise
 

@@ -9,7 +9,8 @@ from keras import ops
 from captioner.cells.lstm import LSTMCell
 from captioner.decoders.attention import AttentiveDecoder
 from captioner.decoding.scheduled_sampling import mix_sampled_tokens
-from captioner.models.captioning.networks import END, PAD, START, CaptionNetwork, step_of
+from captioner.models.base.decode_step import END, PAD, START, step_of
+from captioner.models.captioning.networks import CaptionNetwork
 from tests.support import arrays, assert_equal, by_steps, numbers, randomise
 
 IMAGES, CAPTIONS, LENGTH, VOCABULARY = 2, 3, 6, 9

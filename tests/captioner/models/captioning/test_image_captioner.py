@@ -8,7 +8,8 @@ from PIL import Image
 
 from captioner.errors import UserError
 from captioner.images.decode import ImageError
-from captioner.models.captioning.image_captioner import Caption, ImageCaptioner, pad_batch
+from captioner.models.base.batching import pad_batch
+from captioner.models.captioning.image_captioner import Caption, ImageCaptioner
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import UNKNOWN, Vocabulary
 from tests.support import numbers, randomise

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from captioner.errors import UserError
-from captioner.models.captioning.build import build_decoder
+from captioner.models.base.build import build_decoder
 from captioner.models.captioning.warm_start import start_decoder
 from captioner.settings import DecoderSettings
 from captioner.text.vocabulary import Vocabulary

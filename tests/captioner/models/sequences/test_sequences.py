@@ -9,9 +9,9 @@ from captioner.cells.build import build_cell
 from captioner.decoders.attention import AttentiveDecoder
 from captioner.decoders.inject import InjectDecoder
 from captioner.errors import UserError
+from captioner.models.base.sequence_reader import SequenceReader
 from captioner.models.sequences.inputs import FrameInputs, WordInputs
 from captioner.models.sequences.labels import ManyToManyInStep, ManyToOne, OneToOne
-from captioner.models.sequences.reader import SequenceReader
 from captioner.models.sequences.untied import UntiedInStep
 from captioner.models.sequences.writers import EncoderDecoder, OneToMany
 from tests.support import assert_equal, assert_every_weight_learns, numbers, randomise, serialised

@@ -1,22 +1,12 @@
-"""Settings to layers: the one place where names of parts are resolved."""
+"""Settings to a decoder, for all models that write."""
 
 import inspect
-from pathlib import Path
 
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
 from captioner.decoders.base import Decoder
-from captioner.encoders import build_encoder
 from captioner.errors import UserError, nearest
-from captioner.settings import CaptionerSettings, DecoderSettings
-
-
-def build_captioner_parts(settings: CaptionerSettings, vocabulary_size: int, encoder_weights: str | Path | None = None):
-    """`(encoder, decoder)` as the settings say."""
-    encoder = build_encoder(settings.encoder, weights_path=encoder_weights)
-    decoder = build_decoder(settings.decoder, vocabulary_size)
-    decoder.padded = encoder.padded
-    return encoder, decoder
+from captioner.settings import DecoderSettings
 
 
 def build_decoder(settings: DecoderSettings, vocabulary_size: int):

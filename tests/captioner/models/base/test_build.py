@@ -3,7 +3,7 @@
 import pytest
 
 from captioner.decoders import DECODERS
-from captioner.models.captioning.build import unused_settings
+from captioner.models.base.build import unused_settings
 from captioner.settings import DecoderSettings
 from pipelines.recipes.recipe import load_recipe, recipe_names
 

@@ -1,0 +1,21 @@
+"""Batches of one size, so that one compiled network serves all of them."""
+
+import numpy as np
+
+
+def pad_batch(values: np.ndarray, rows: int) -> np.ndarray:
+    """Repeats the last row until there are `rows`."""
+    if len(values) == rows:
+        return values
+    return np.concatenate([values, np.repeat(values[-1:], rows - len(values), axis=0)])
+
+
+def encode_with(encoder, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+    """The frozen backbone's features of pixels `(N, H, W, 3)`, N at most `batch_size`.
+
+    An encoder without a frozen backbone is trained as a whole: the pixels are returned as they are.
+    """
+    if not encoder.cacheable:
+        return pixels
+    rows = len(pixels)
+    return np.asarray(encoder.backbone.predict(pad_batch(pixels, batch_size or rows)))[:rows]
