@@ -12,6 +12,8 @@ from pydantic import Field, PositiveInt
 from captioner.errors import UserError, nearest
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Options = dict[str, bool | int | float | str]
+Connection = Literal["none", "residual", "highway"]
 
 
 class Settings(pydantic.BaseModel):
@@ -46,49 +48,49 @@ class EncoderSettings(Settings):
 class DecoderSettings(Settings):
     """How memory becomes words."""
 
-    name: str = "attention"
-    cell: str = "lstm"
-    cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # such as {activation = "relu"}
-    units: PositiveInt = 512
-    layers: PositiveInt = 1  # cells on top of each other
-    connection: Literal["none", "residual", "highway"] = "none"  # between layers
-    embedding: Literal["learned", "one_hot"] = "learned"  # how a word enters; data.vectors begins learned ones
-    embedding_size: PositiveInt = 512
-    attention_size: PositiveInt = 512
-    dropout: Share = 0.5  # on embedded words, between layers, and before the logits
-    word_dropout: Share = 0.0  # of whole words, so that the picture has to tell what comes next
-    tie_embeddings: bool = False  # the logits use the transposed word embedding
-    query_word: bool = False  # attention knows the word just written, besides the state
-    coverage: bool = False  # attention knows where it has looked in this caption
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # what only one decoder takes
+    name: str = Field("attention", description="see `captioner list decoders`")
+    cell: str = Field("lstm", description="see `captioner list cells`")
+    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
+    units: PositiveInt = Field(512, description="size of the state")
+    layers: PositiveInt = Field(1, description="cells on top of each other")
+    connection: Connection = Field("none", description="around the upper layers")
+    embedding: Literal["learned", "one_hot"] = Field("learned", description="data.vectors starts learned ones")
+    embedding_size: PositiveInt = Field(512, description="of a learned word vector")
+    attention_size: PositiveInt = Field(512, description="A, of what keys and queries are projected to")
+    dropout: Share = Field(0.5, description="on embedded words, between layers and before the logits")
+    word_dropout: Share = Field(0.0, description="of whole words, so that the image has to tell the next word")
+    tie_embeddings: bool = Field(False, description="the logits use the transposed word embedding")
+    query_word: bool = Field(False, description="attention also reads the word just written")
+    coverage: bool = Field(False, description="attention knows which positions it has attended to in this caption")
+    options: Options = Field({}, description="what only one decoder takes")
 
 
 class TextSettings(Settings):
     """How captions become word ids."""
 
-    tokenizer: str = "ptb"
-    minimum_count: PositiveInt = 5  # rarer words of the training split become <unk>
-    maximum_size: PositiveInt | None = None
-    max_length: PositiveInt = 24  # ids of a caption: start, words, end
+    tokenizer: str = Field("ptb", description="see `captioner list tokenizers`")
+    minimum_count: PositiveInt = Field(5, description="rarer words of the training split become <unk>")
+    maximum_size: PositiveInt | None = Field(None, description="most words of the vocabulary; all by default")
+    max_length: PositiveInt = Field(24, description="ids of a caption: start, words, end")
 
 
 class BeamSettings(Settings):
     """How a sentence is searched for."""
 
-    num_beams: PositiveInt = 3
-    length_penalty: float = 1.0  # a caption is ranked by log p / length ** length_penalty
-    max_words: PositiveInt = 22
+    num_beams: PositiveInt = Field(3, description="K; 1 is greedy search")
+    length_penalty: float = Field(1.0, description="captions are ranked by log p / length ** length_penalty")
+    max_words: PositiveInt = Field(22, description="longest sentence")
 
 
 class SearchSettings(BeamSettings):
     """How captions are searched for, and what they keep to."""
 
-    num_beam_groups: PositiveInt = 1  # that share the beams, and are to say different things; divides num_beams
-    diversity_penalty: Annotated[float, Field(ge=0)] = 0.5  # what a word loses where an earlier group chose it
-    min_words: PositiveInt = 1
-    no_repeat_ngram_size: Annotated[int, Field(ge=0)] = 0  # so many words do not follow one another twice; 0: they may
-    force_words: tuple[str, ...] = ()  # words, or phrases, that all occur in every caption
-    bad_words: tuple[str, ...] = ()  # words, or phrases, that never occur
+    num_beam_groups: PositiveInt = Field(1, description="groups of beams that shall differ; divides num_beams")
+    diversity_penalty: float = Field(0.5, ge=0, description="what a word loses where an earlier group chose it")
+    min_words: PositiveInt = Field(1, description="shortest caption")
+    no_repeat_ngram_size: int = Field(0, ge=0, description="n-grams of this many words occur once at most; 0: no limit")
+    force_words: tuple[str, ...] = Field((), description="words or phrases that all occur in every caption")
+    bad_words: tuple[str, ...] = Field((), description="words or phrases that never occur")
 
 
 class CaptionerSettings(Settings):
@@ -104,25 +106,25 @@ class CaptionerSettings(Settings):
 class LanguageTextSettings(Settings):
     """How text becomes symbols, which a language model calls words even where they are characters."""
 
-    tokenizer: str = "characters"
-    minimum_count: PositiveInt = 1  # rarer words of the training text become <unk>
-    maximum_size: PositiveInt | None = None
+    tokenizer: str = Field("characters", description="see `captioner list tokenizers`")
+    minimum_count: PositiveInt = Field(1, description="rarer words of the training text become <unk>")
+    maximum_size: PositiveInt | None = Field(None, description="most words of the vocabulary; all by default")
 
 
 class LanguageNetworkSettings(Settings):
     """How the words so far become scores of the next."""
 
-    name: Literal["recurrent", "window"] = "recurrent"  # window: one hidden layer over the last few
-    cell: str = "lstm"
-    cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # such as {activation = "relu"}
-    units: PositiveInt = 512
-    layers: PositiveInt = 2
-    connection: Literal["none", "residual", "highway"] = "none"  # between layers
-    window: Annotated[int, Field(ge=2)] = 3  # words that `window` sees
-    embedding: Literal["learned", "one_hot"] = "learned"
-    embedding_size: PositiveInt = 128  # of a learned one
-    dropout: Share = 0.0  # on embedded words, between layers, and before the scores
-    tie_embeddings: bool = False  # the scores use the transposed embedding; embedding_size must be units
+    name: Literal["recurrent", "window"] = Field("recurrent", description="window: a hidden layer over the last words")
+    cell: str = Field("lstm", description="see `captioner list cells`")
+    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
+    units: PositiveInt = Field(512, description="size of the state")
+    layers: PositiveInt = Field(2, description="cells on top of each other")
+    connection: Connection = Field("none", description="around the upper layers")
+    window: int = Field(3, ge=2, description="words that `window` reads")
+    embedding: Literal["learned", "one_hot"] = Field("learned", description="data.vectors starts learned ones")
+    embedding_size: PositiveInt = Field(128, description="of a learned word vector")
+    dropout: Share = Field(0.0, description="on embedded words, between layers and before the scores")
+    tie_embeddings: bool = Field(False, description="the scores use the transposed embedding (embedding_size = units)")
 
 
 class LanguageModelSettings(Settings):
@@ -131,54 +133,54 @@ class LanguageModelSettings(Settings):
     kind: Literal["language_model"] = "language_model"
     model: LanguageNetworkSettings = LanguageNetworkSettings()
     text: LanguageTextSettings = LanguageTextSettings()
-    ends: bool = True  # whether texts that it learned from had an end, so that it knows when to stop
+    ends: bool = Field(True, description="whether the training texts had an end, so that it knows when to stop")
 
 
 class QuestionTextSettings(Settings):
     """How questions become word ids."""
 
-    tokenizer: str = "unicode"
-    minimum_count: PositiveInt = 1  # rarer words of the training questions become <unk>
-    maximum_size: PositiveInt | None = None
-    max_words: PositiveInt = 24  # longer questions are cut
+    tokenizer: str = Field("unicode", description="see `captioner list tokenizers`")
+    minimum_count: PositiveInt = Field(1, description="rarer words of the training questions become <unk>")
+    maximum_size: PositiveInt | None = Field(None, description="most words of the vocabulary; all by default")
+    max_words: PositiveInt = Field(24, description="longer questions are cut")
 
 
 class QuestionSettings(Settings):
     """How the words of a question become a vector."""
 
-    name: str = "recurrent"
-    cell: str = "lstm"
-    cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)
-    units: PositiveInt = 256  # of each direction
-    layers: PositiveInt = 1
-    bidirectional: bool = False
-    connection: Literal["none", "residual", "highway"] = "none"  # between layers
-    embedding: Literal["learned", "one_hot"] = "learned"  # data.vectors begins learned ones
-    embedding_size: PositiveInt = 128
-    dropout: Share = 0.0  # on embedded words and between layers
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # what only one question encoder takes
+    name: str = Field("recurrent", description="see `captioner list question-encoders`")
+    cell: str = Field("lstm", description="see `captioner list cells`")
+    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
+    units: PositiveInt = Field(256, description="size of the state of each direction")
+    layers: PositiveInt = Field(1, description="cells on top of each other")
+    bidirectional: bool = Field(False, description="read the question in both directions")
+    connection: Connection = Field("none", description="around the upper layers")
+    embedding: Literal["learned", "one_hot"] = Field("learned", description="data.vectors starts learned ones")
+    embedding_size: PositiveInt = Field(128, description="of a learned word vector")
+    dropout: Share = Field(0.0, description="on embedded words and between layers")
+    options: Options = Field({}, description="what only one question encoder takes")
 
 
 class FusionSettings(Settings):
     """How a question and what is seen become one vector."""
 
-    name: str = "stacked"
-    size: PositiveInt = 256  # of the vector
-    dropout: Share = 0.0  # on it, and on the question's vector
-    options: dict[str, bool | int | float | str] = Field(default_factory=dict)  # what only one fusion takes
+    name: str = Field("stacked", description="see `captioner list fusions`")
+    size: PositiveInt = Field(256, description="of the fused vector")
+    dropout: Share = Field(0.0, description="on it, and on the question's vector")
+    options: Options = Field({}, description="what only one fusion takes")
 
 
 class AnswerSettings(Settings):
     """How that vector becomes an answer: one of K classes, or words."""
 
-    name: Literal["classes", "words"] = "classes"
-    size: PositiveInt | None = None  # K, the most frequent answers of the training split; all by default
-    minimum_count: PositiveInt = 1  # answers to fewer questions are no class
-    hidden: tuple[PositiveInt, ...] = ()  # of classes: sizes of hidden layers
-    activation: Literal["relu", "tanh"] = "relu"  # of these
-    dropout: Share = 0.0  # before each layer
-    decoder: DecoderSettings = DecoderSettings()  # of words
-    search: BeamSettings = BeamSettings(length_penalty=1.0, max_words=6)  # of words
+    name: Literal["classes", "words"] = Field("classes", description="classes: a frequent answer; words: a sentence")
+    size: PositiveInt | None = Field(None, description="K, the most frequent training answers; all by default")
+    minimum_count: PositiveInt = Field(1, description="answers to fewer questions are no class")
+    hidden: tuple[PositiveInt, ...] = Field((), description="of classes: sizes of hidden layers")
+    activation: Literal["relu", "tanh"] = Field("relu", description="of these hidden layers")
+    dropout: Share = Field(0.0, description="before each layer")
+    decoder: DecoderSettings = Field(DecoderSettings(), description="of words")
+    search: BeamSettings = Field(BeamSettings(length_penalty=1.0, max_words=6), description="of words")
 
 
 class VisualQASettings(Settings):
@@ -190,9 +192,9 @@ class VisualQASettings(Settings):
     question: QuestionSettings = QuestionSettings()
     fusion: FusionSettings = FusionSettings()
     answer: AnswerSettings = AnswerSettings()
-    # What the scores of classes were trained as. softmax: one answer is right, probabilities sum to 1; sigmoid: each is
-    # right or not by itself.
-    probabilities: Literal["softmax", "sigmoid"] = "softmax"
+    probabilities: Literal["softmax", "sigmoid"] = Field(
+        "softmax", description="softmax: one class is right; sigmoid: any number of them"
+    )
 
 
 # Settings of recipes and presets that had another name, so that a message can say the new one.

@@ -19,28 +19,30 @@ Positive = Annotated[float, Field(gt=0)]
 class LoopSettings(Settings):
     """How weights are learned, whatever the model."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0  # of the first weights, the order and dropout
-    epochs: PositiveInt = 20
-    optimizer: Literal["adam", "rmsprop", "adagrad"] = "adam"
-    learning_rate: Positive = 5e-4
-    schedule: Literal["constant", "cosine"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0)] = 200
-    final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.05  # of the learning rate, where cosine ends
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    clip_norm: Annotated[float, Field(ge=0)] = 5.0  # of all gradients together; 0: they are not clipped
-    clip_value: Positive | None = None  # of each number of a gradient, instead
-    average_weights: Share = 0.0  # momentum of the moving average of weights that a model is used with; 0: none
-    patience: PositiveInt | None = None  # epochs without a better score before training stops
-    xla: bool = True  # compile steps with XLA: faster for decoders, slower where convolutions train on a processor
-    checkpoint_minutes: Positive = 5.0
+    seed: int = Field(0, ge=0, lt=2**32, description="of the first weights, the order of the data and dropout")
+    epochs: PositiveInt = Field(20, description="passes over the training data")
+    optimizer: Literal["adam", "rmsprop", "adagrad"] = Field("adam", description="update rule")
+    learning_rate: Positive = Field(5e-4, description="the highest of the schedule")
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="cosine: down to final_learning_rate")
+    warmup_steps: int = Field(200, ge=0, description="steps over which the learning rate rises from 0")
+    final_learning_rate: float = Field(0.05, ge=0, le=1, description="share of the learning rate at which cosine ends")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled from the gradient (AdamW)")
+    clip_norm: float = Field(5.0, ge=0, description="largest norm of all gradients together; 0: no clipping")
+    clip_value: Positive | None = Field(None, description="largest entry of a gradient, in place of clip_norm")
+    average_weights: Share = Field(0.0, description="momentum of the moving average of weights that is saved; 0: none")
+    patience: PositiveInt | None = Field(
+        None, description="epochs without a better score before it stops; all by default"
+    )
+    xla: bool = Field(True, description="compile steps with XLA: faster for decoders, slower for convolutions on a CPU")
+    checkpoint_minutes: Positive = Field(5.0, description="between two checkpoints")
 
 
 class AnyRecipe(Settings):
     """What every named experiment has; a kind of model adds its own settings."""
 
-    name: str
-    kind: str
-    description: str = ""
+    name: str = Field(description="of the experiment, and of its run folder")
+    kind: str = Field(description="of model")
+    description: str = Field("", description="one line for `captioner list recipes`")
     data: Settings
     training: LoopSettings
     _changed: tuple[str, ...] = PrivateAttr(())  # settings that were given one by one, such as decoder.units

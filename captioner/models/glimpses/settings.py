@@ -1,6 +1,6 @@
 """The settings of a network that looks in glimpses: what its preset's `config.json` holds."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -10,17 +10,19 @@ from captioner.settings import Settings, TextSettings
 class LookSettings(Settings):
     """How an image is looked at."""
 
-    name: Literal["glimpses", "downscaled"] = "glimpses"  # downscaled: at once, at the size of a patch
-    image_size: PositiveInt = 64
-    glimpses: Annotated[int, Field(ge=2)] = 4
-    size: Annotated[int, Field(ge=2)] = 12  # pixels each way of a patch
-    scales: PositiveInt = 3  # patches of a glimpse, each of twice the width of the one before
-    cell: str = "lstm"
-    units: PositiveInt = 128  # of the cell, and of what is seen
-    filters: PositiveInt = 12  # of the first convolution over patches
-    spread: Annotated[float, Field(gt=0)] = 0.2  # standard deviation of places while it learns; 1 is half the image
-    reinforce_weight: Annotated[float, Field(ge=0)] = 1.0
-    rollouts: PositiveInt = 4  # ways in which each scene of a batch is looked at, to be compared
+    name: Literal["glimpses", "downscaled"] = Field(
+        "glimpses", description="downscaled: the whole image, at the size of a patch"
+    )
+    image_size: PositiveInt = Field(64, description="pixels each way")
+    glimpses: int = Field(4, ge=2, description="number of glimpses")
+    size: int = Field(12, ge=2, description="pixels each way of a patch")
+    scales: PositiveInt = Field(3, description="patches of a glimpse, each twice as wide as the one before")
+    cell: str = Field("lstm", description="see `captioner list cells`")
+    units: PositiveInt = Field(128, description="of the cell, and of a glimpse's features")
+    filters: PositiveInt = Field(12, description="of the first convolution over patches")
+    spread: float = Field(0.2, gt=0, description="standard deviation of sampled positions; 1 is half the image")
+    reinforce_weight: float = Field(1.0, ge=0, description="of the policy-gradient loss")
+    rollouts: PositiveInt = Field(4, description="sampled paths of each scene of a batch, compared with each other")
 
 
 class GlimpseSettings(Settings):
@@ -28,5 +30,5 @@ class GlimpseSettings(Settings):
 
     kind: Literal["glimpses"] = "glimpses"
     look: LookSettings = LookSettings()
-    labels: tuple[str, ...] = ()  # in the order of the network's outputs
-    text: TextSettings = TextSettings(tokenizer="spaces")  # of labels
+    labels: tuple[str, ...] = Field((), description="in the order of the network's outputs")
+    text: TextSettings = Field(TextSettings(tokenizer="spaces"), description="of labels")

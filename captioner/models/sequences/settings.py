@@ -1,10 +1,10 @@
 """The settings of a network over sequences: what its preset's `config.json` holds."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from captioner.settings import BeamSettings, DecoderSettings, Settings, Share, TextSettings
+from captioner.settings import BeamSettings, Connection, DecoderSettings, Options, Settings, Share, TextSettings
 
 Task = Literal["tag", "classify", "translate", "frames", "describe"]
 
@@ -12,26 +12,26 @@ Task = Literal["tag", "classify", "translate", "frames", "describe"]
 class ReaderSettings(Settings):
     """How a sequence is read."""
 
-    cell: str = "lstm"
-    units: PositiveInt = 64  # of each direction
-    layers: PositiveInt = 1
-    bidirectional: bool = False
-    connection: Literal["none", "residual", "highway"] = "none"  # between layers
-    cell_options: dict[str, bool | int | float | str] = Field(default_factory=dict)
-    embedding_size: PositiveInt = 32  # of a word's vector, or of what is seen in a frame
-    dropout: Share = 0.0  # on what is read, between layers and before the labels
-    word_dropout: Share = 0.0  # of words that training replaces by <unk>, so that unknown words do no harm
+    cell: str = Field("lstm", description="see `captioner list cells`")
+    units: PositiveInt = Field(64, description="size of the state of each direction")
+    layers: PositiveInt = Field(1, description="cells on top of each other")
+    bidirectional: bool = Field(False, description="read the sequence in both directions")
+    connection: Connection = Field("none", description="around the upper layers")
+    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
+    embedding_size: PositiveInt = Field(32, description="of a word's or a frame's vector")
+    dropout: Share = Field(0.0, description="on inputs, between layers and before the labels")
+    word_dropout: Share = Field(0.0, description="share of training words that become <unk>")
 
 
 class SequenceSettings(Settings):
     """Everything that is needed to build a network over sequences again, except its words and weights."""
 
     kind: Literal["sequence"] = "sequence"
-    task: Task
-    labels: tuple[str, ...] = ()  # of tag, classify and frames, in the order of the network's outputs
-    facts: tuple[str, ...] = ()  # of describe, in the order of its input's numbers
-    frame_size: Annotated[int, Field(ge=8)] = 24  # of frames: pixels each way
+    task: Task = Field(description="what is made of a sequence")
+    labels: tuple[str, ...] = Field((), description="of tag, classify and frames, as the network's outputs")
+    facts: tuple[str, ...] = Field((), description="of describe, in the order of its input's numbers")
+    frame_size: int = Field(24, ge=8, description="of frames: pixels each way")
     text: TextSettings = TextSettings(tokenizer="unicode")
     reader: ReaderSettings = ReaderSettings()
-    decoder: DecoderSettings = DecoderSettings()  # of translate and describe
+    decoder: DecoderSettings = Field(DecoderSettings(), description="of translate and describe")
     search: BeamSettings = BeamSettings()

@@ -1,6 +1,6 @@
 """What a recipe of kind "captioner" sets."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -20,35 +20,47 @@ from pipelines.recipes.recipe import AnyRecipe, LoopSettings, Positive
 class DataSettings(Settings):
     """Which captions are learned from."""
 
-    dataset: str = ""  # a layout of `captioner list datasets`; empty: found out from the folder
-    directory: str = ""  # used where the command line gives no --data
-    sizes: dict[str, PositiveInt] = Field(default_factory=dict)  # for data that is drawn: images of each split
-    vectors: str = ""  # a text file of word vectors (GloVe, word2vec) that the decoder's words begin with
+    dataset: str = Field("", description="a layout of `captioner list datasets`; empty: found out from the folder")
+    directory: str = Field("", description="used where the command line gives no --data")
+    sizes: dict[str, PositiveInt] = Field({}, description="of drawn data: images of each split")
+    vectors: str = Field("", description="text file of word vectors (GloVe, word2vec) that the embedding starts with")
 
 
 class TrainingSettings(LoopSettings):
     """How a captioner is learned."""
 
-    objective: Literal["cross_entropy", "self_critical"] = "cross_entropy"
-    images_per_batch: PositiveInt = 32
-    captions_per_image: PositiveInt = 5  # rows of a batch = images x captions; each image is looked at once
-    samples_per_image: PositiveInt = 5  # self-critical: captions drawn of each image, in place of those given
-    reward: dict[str, float] = Field(default_factory=lambda: {"cider_d": 1.0})  # self-critical: metric -> weight
-    baseline: Literal["greedy", "samples"] = "greedy"  # self-critical: the greedy caption, or the other drawn ones
-    temperature: Positive = 1.0  # self-critical: below 1 likely words are drawn more often, and learned as drawn
-    learn_with_dropout: bool = False  # self-critical: from captions that were drawn without
-    label_smoothing: Share = 0.1
-    own_words: Annotated[float, Field(ge=0, le=1)] = 0.0  # scheduled sampling: share of words read that are its own
-    own_words_schedule: Literal["linear", "exponential", "inverse_sigmoid"] = "linear"  # from 0 up to that share
-    own_words_epochs: Positive | None = None  # over which it grows; all epochs by default
-    own_words_by: Literal["chance", "likeliest"] = "chance"  # drawn from the decoder's distribution, or the likeliest
-    attention_penalty: Annotated[float, Field(ge=0)] = 0.0
-    augmentations: tuple[
-        Literal["flip", "crops"], ...
-    ] = ()  # an epoch shows each image plainly, or in one of these views
-    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness", "direction_right"] = "bleu_4"
-    evaluate_num_beams: PositiveInt = 1  # beams of the captions that choose the best epoch
-    evaluate_batch_size: PositiveInt = 32
+    objective: Literal["cross_entropy", "self_critical"] = Field(
+        "cross_entropy", description="self_critical: REINFORCE with the captions that the model writes"
+    )
+    images_per_batch: PositiveInt = Field(32, description="B")
+    captions_per_image: PositiveInt = Field(5, description="C; each image is encoded once for all its captions")
+    samples_per_image: PositiveInt = Field(5, description="self-critical: captions sampled of each image")
+    reward: dict[str, float] = Field({"cider_d": 1.0}, description="self-critical: metric -> weight")
+    baseline: Literal["greedy", "samples"] = Field(
+        "greedy", description="self-critical: reward of the greedy caption, or of the other samples"
+    )
+    temperature: Positive = Field(1.0, description="self-critical: below 1 likely words are sampled more often")
+    learn_with_dropout: bool = Field(False, description="self-critical: from captions sampled without")
+    label_smoothing: Share = Field(0.1, description="share of the target spread over all words")
+    own_words: float = Field(
+        0.0, ge=0, le=1, description="scheduled sampling: share of input words that are the decoder's own"
+    )
+    own_words_schedule: Literal["linear", "exponential", "inverse_sigmoid"] = Field(
+        "linear", description="scheduled sampling: from 0 up to that share"
+    )
+    own_words_epochs: Positive | None = Field(
+        None, description="scheduled sampling: over which it grows; all by default"
+    )
+    own_words_by: Literal["chance", "likeliest"] = Field(
+        "chance", description="scheduled sampling: sampled words, or the likeliest ones"
+    )
+    attention_penalty: float = Field(0.0, ge=0, description="weight of doubly stochastic attention (Xu et al. 2015)")
+    augmentations: tuple[Literal["flip", "crops"], ...] = Field((), description="which an epoch may show images in")
+    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness", "direction_right"] = Field(
+        "bleu_4", description="chooses the best epoch"
+    )
+    evaluate_num_beams: PositiveInt = Field(1, description="beams of the captions that choose the best epoch")
+    evaluate_batch_size: PositiveInt = Field(32, description="images decoded at once")
 
 
 class Recipe(AnyRecipe):

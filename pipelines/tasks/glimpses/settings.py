@@ -1,6 +1,6 @@
 """What a recipe of kind "glimpses" sets."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -12,22 +12,22 @@ from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 class SceneSizes(Settings):
     """Scenes of each split; those to learn from are others in each epoch."""
 
-    train: PositiveInt = 10_000
-    dev: PositiveInt = 1000
-    test: PositiveInt = 2000
+    train: PositiveInt = Field(10_000, description="scenes of an epoch; new ones in each")
+    dev: PositiveInt = Field(1000, description="scenes that choose the best epoch")
+    test: PositiveInt = Field(2000, description="scenes of the final score")
 
 
 class SceneSettings(Settings):
     """The cluttered scenes that are drawn."""
 
-    seed: Annotated[int, Field(ge=0)] = 0
-    sizes: SceneSizes = SceneSizes()
+    seed: int = Field(0, ge=0, description="of the scenes")
+    sizes: SceneSizes = Field(SceneSizes(), description="scenes of each split")
 
 
 class GlimpseTrainingSettings(LoopSettings):
     """How a network of glimpses is learned."""
 
-    batch_size: PositiveInt = 64
+    batch_size: PositiveInt = Field(64, description="B")
 
 
 class GlimpseRecipe(AnyRecipe):

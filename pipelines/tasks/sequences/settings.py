@@ -1,6 +1,6 @@
 """What a recipe of kind "sequence" sets."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -12,32 +12,32 @@ from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 class SequenceSizes(Settings):
     """Examples to make of each split."""
 
-    train: PositiveInt = 4000
-    dev: PositiveInt = 500
-    test: PositiveInt = 1000
+    train: PositiveInt = Field(4000, description="examples to learn from")
+    dev: PositiveInt = Field(500, description="examples that choose the best epoch")
+    test: PositiveInt = Field(1000, description="examples of the final score")
 
 
 class SequenceDataSettings(Settings):
     """What is learned from: examples made by the program, or a table."""
 
-    directory: str = ""  # a table, or a folder with one, used where the command line gives no --data
-    seed: Annotated[int, Field(ge=0)] = 0  # of the examples that are made
-    sizes: SequenceSizes = SequenceSizes()
+    directory: str = Field("", description="a table, or a folder with one, used where the command line gives no --data")
+    seed: int = Field(0, ge=0, description="of generated examples")
+    sizes: SequenceSizes = Field(SequenceSizes(), description="of generated examples")
 
 
 class SequenceTrainingSettings(LoopSettings):
     """How a network over sequences is learned."""
 
-    batch_size: PositiveInt = 64
-    evaluate_most: PositiveInt = 300  # development sentences that are written after each epoch, where any are
-    baseline_epochs: Annotated[int, Field(ge=0)] = 10  # of the network without recurrence; 0: it is not trained
+    batch_size: PositiveInt = Field(64, description="B")
+    evaluate_most: PositiveInt = Field(300, description="development sentences written after each epoch")
+    baseline_epochs: int = Field(10, ge=0, description="of the network without recurrence; 0: it is not trained")
 
 
 class SequenceRecipe(AnyRecipe):
     """A network over sequences: task, data, model and training."""
 
     kind: Literal["sequence"] = "sequence"
-    task: Task
+    task: Task = Field(description="what is made of a sequence")
     data: SequenceDataSettings = SequenceDataSettings()
     text: TextSettings = TextSettings(tokenizer="unicode", minimum_count=1)
     reader: ReaderSettings = ReaderSettings()

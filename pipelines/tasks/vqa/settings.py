@@ -1,6 +1,6 @@
 """What a recipe of kind "visual_qa" sets."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PositiveInt
 
@@ -21,26 +21,33 @@ from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 class VisualQADataSettings(Settings):
     """Which questions are learned from."""
 
-    dataset: str = ""  # a layout of `captioner list question-datasets`; empty: found out from the folder
-    directory: str = ""  # used where the command line gives no --data
-    sizes: dict[str, PositiveInt] = Field(default_factory=dict)  # for data that is drawn: images of each split
-    vectors: str = ""  # a text file of word vectors (GloVe, word2vec) that the question's words begin with
-    # Answers that are sets, "lamp, book": learned whole, as one answer of the list, or each member by itself.
-    sets: Literal["whole", "members"] = "whole"
-    # Where there is no development split, this share of the training images, with all that is asked about them. 0: all
-    # is learned from, and the epoch with the lowest training loss counts as the best.
-    development_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    dataset: str = Field("", description="see `captioner list question-datasets`; empty: found out from the folder")
+    directory: str = Field("", description="used where the command line gives no --data")
+    sizes: dict[str, PositiveInt] = Field({}, description="of drawn data: images of each split")
+    vectors: str = Field("", description="text file of word vectors (GloVe, word2vec) that the embedding starts with")
+    sets: Literal["whole", "members"] = Field(
+        "whole", description='answers that are sets ("lamp, book"): one class, or each member by itself'
+    )
+    development_share: float = Field(
+        0.1, ge=0, le=0.5, description="of training images where there is no dev split; 0: the training loss selects"
+    )
 
 
 class VisualQATrainingSettings(LoopSettings):
     """How answering is learned."""
 
-    images_per_batch: PositiveInt = 16
-    questions_per_image: PositiveInt = 8  # rows of a batch = images x questions; each image is looked at once
-    targets: Literal["agreed", "soft"] = "agreed"  # soft: all answers that people gave, each by how many gave it
-    label_smoothing: Share = 0.0
-    select_by: Literal["exact_match", "vqa_accuracy"] = "exact_match"
-    evaluate_batch_size: PositiveInt = 128
+    images_per_batch: PositiveInt = Field(16, description="B")
+    questions_per_image: PositiveInt = Field(
+        8, description="of a batch; an image is encoded once for all its questions"
+    )
+    targets: Literal["agreed", "soft"] = Field(
+        "agreed", description="soft: all answers, each by how many people gave it"
+    )
+    label_smoothing: Share = Field(0.0, description="share of the target spread over all classes")
+    select_by: Literal["exact_match", "vqa_accuracy"] = Field(
+        "exact_match", description="metric that chooses the best epoch"
+    )
+    evaluate_batch_size: PositiveInt = Field(128, description="questions answered at once")
 
 
 class VisualQARecipe(AnyRecipe):

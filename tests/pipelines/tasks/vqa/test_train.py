@@ -15,6 +15,7 @@ from captioner.models.vqa.visual_qa import VisualQA
 from captioner.question_encoders import QUESTION_ENCODERS
 from captioner.settings import VisualQASettings
 from pipelines.cli.dispatch import start_training
+from pipelines.data import open as opening
 from pipelines.data.datasets import shapes
 from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
 from pipelines.recipes.recipe import load_recipe, recipe_names
@@ -193,12 +194,12 @@ def test_without_a_development_split_images_are_set_aside(data, tmp_path):
         dataset.name, dataset.root, tuple(one for one in dataset.examples if one.split == "train"), (), ""
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare, "read_questions", lambda *_: alone)
-        opened = prepare.open_questions(recipe, data, print)
+        patch.setattr(opening, "read_questions", lambda *_: alone)
+        opened = opening.open_questions(data, recipe.source, print, recipe.data.development_share)
         images = {split: {one.image for one in opened.split(split)} for split in ("train", "dev")}
         assert len(images["dev"]) == 1 and not images["train"] & images["dev"]
         everything = load_recipe("vqa-stacked-attention", [*TINY, "data.development_share=0", "training.epochs=1"])
-        assert prepare.open_questions(everything, data, print) == alone
+        assert opening.open_questions(data, everything.source, print, everything.data.development_share) == alone
         said = run(tmp_path, "vqa-stacked-attention", data, "data.development_share=0", "training.epochs=1")
     assert "no development split" in said and VisualQA.from_preset(tmp_path)
 
