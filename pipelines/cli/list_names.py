@@ -12,11 +12,19 @@ def list_names(
         str,
         typer.Argument(
             help="cells, encoders, question-encoders, fusions, decoders, datasets, question-datasets, recipes, "
-            "metrics, models, tokenizers."
+            "metrics, models, tokenizers; settings."
         ),
     ],
+    recipe: Annotated[
+        str | None, typer.Argument(help="After `settings`: the recipe (or TOML file) whose settings are listed.")
+    ] = None,
 ):
-    """List what can be chosen by name."""
+    """List what can be chosen by name, or all settings of a recipe with type, default and meaning."""
+    if kind == "settings":
+        _list_settings(recipe)
+        return
+    if recipe is not None:
+        raise typer.BadParameter("it goes with `captioner list settings`.", param_hint="RECIPE")
     if kind == "recipes":
         from pipelines.recipes.recipe import recipe_names, recipe_summary
 
@@ -40,7 +48,9 @@ def list_names(
         "tokenizers": ["captioner.text:TOKENIZERS"],
     }
     if kind not in places:
-        raise typer.BadParameter(f"there are lists of {', '.join(places)}, models and recipes.", param_hint="KIND")
+        raise typer.BadParameter(
+            f"there are lists of {', '.join(places)}, models, recipes and settings.", param_hint="KIND"
+        )
     from importlib import import_module
 
     rows = []
@@ -49,3 +59,24 @@ def list_names(
         registry = getattr(import_module(module), name)
         rows += [[name, registry.summary(name)] for name in registry.names()]
     table([kind, ""], rows)
+
+
+def _list_settings(name: str | None) -> None:
+    """Prints what `--set` takes for a recipe, with the values that it has; without a recipe, for each kind of recipe.
+
+    A line is as long as it needs to be: tables of so many columns are hard to read in a terminal.
+    """
+    from pipelines.recipes.describe import describe_settings
+    from pipelines.recipes.recipe import load_recipe
+    from pipelines.recipes.task_registry import RECIPE_KINDS
+
+    recipe = load_recipe(name) if name else None
+    for kind in [recipe.kind] if recipe else RECIPE_KINDS.names():
+        if not recipe:
+            log(f"\nRecipes of kind {kind}\n")
+        settings = list(describe_settings(RECIPE_KINDS.get(kind)))
+        values = [value for _, _, value, _ in describe_settings(type(recipe), recipe)] if recipe else None
+        for index, (path, kind_of_value, default, meaning) in enumerate(settings):
+            value = values[index] if values else default
+            but = "" if value == default else f", default {default}"
+            log(f"{f'{path} = {value}':<44}  # {kind_of_value}{but}: {meaning}")

@@ -45,7 +45,19 @@ class AnyRecipe(Settings):
     description: str = Field("", description="one line for `captioner list recipes`")
     data: Settings
     training: LoopSettings
-    _changed: tuple[str, ...] = PrivateAttr(())  # settings that were given one by one, such as decoder.units
+    _changed: tuple[str, ...] = PrivateAttr(())
+
+    @classmethod
+    def read(cls, values: dict[str, Any], source: str, changed: tuple[str, ...] = ()) -> "AnyRecipe":
+        """A recipe from plain values; see `captioner.settings.validate`."""
+        recipe = validate(cls, values, source)
+        recipe._changed = changed
+        return recipe
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Settings that were given one by one, such as `decoder.units`, beside the file."""
+        return self._changed
 
     def __eq__(self, other):
         """Whether all settings are the same, however they were given."""
@@ -94,15 +106,12 @@ def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = (), 
     values.setdefault("name", path.stem)
     for override in overrides:
         _override(values, override)
-    given = values.get("kind", "captioner")
-    if kind is not None and given != kind:
-        raise UserError(
-            f"{path.name} is a recipe of kind {given!r}, but {kind!r} is needed here: {', '.join(recipe_names(kind))}."
-        )
-    recipe_class = RECIPE_KINDS.get(given)
-    recipe = validate(recipe_class, values, source=path.name if not overrides else f"{path.name} with --set")
-    recipe._changed = tuple(override.partition("=")[0].strip() for override in overrides)
-    return recipe
+    its_kind = values.get("kind", "captioner")
+    if kind is not None and its_kind != kind:
+        names = ", ".join(recipe_names(kind))
+        raise UserError(f"{path.name} is a recipe of kind {its_kind!r}, but {kind!r} is needed here: {names}.")
+    changed = tuple(override.partition("=")[0].strip() for override in overrides)
+    return RECIPE_KINDS.get(its_kind).read(values, f"{path.name} with --set" if overrides else path.name, changed)
 
 
 def _override(values: dict[str, Any], override: str) -> None:
@@ -127,7 +136,7 @@ def as_toml(settings: Settings) -> str:
 
 
 def _toml_lines(values: dict[str, Any], path: tuple[str, ...]) -> list[str]:
-    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in values.items() if not isinstance(value, dict)]
+    lines = [f"{_toml_key(key)} = {toml_value(value)}" for key, value in values.items() if not isinstance(value, dict)]
     for key, value in values.items():
         if isinstance(value, dict) and value:
             lines += ["", f"[{'.'.join((*path, key))}]", *_toml_lines(value, (*path, key))]
@@ -135,10 +144,19 @@ def _toml_lines(values: dict[str, Any], path: tuple[str, ...]) -> list[str]:
 
 
 def _toml_key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A number, text, truth value, list or table of these on one line of TOML.
+
+    >>> toml_value({"activation": "relu", "size": (3, 4)})
+    '{activation = "relu", size = [3, 4]}'
+    """
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml_key(key)} = {toml_value(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

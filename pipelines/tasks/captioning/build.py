@@ -56,7 +56,7 @@ def adopt_model(recipe: Recipe, init_from: Path, warn: Callable[[str], None] | N
     groups = {name: getattr(before, name) for name in ("encoder", "decoder", "text")}
     adopted = {name: settings.model_dump() for name, settings in groups.items()}
     asked = recipe.model_dump(include=set(groups))
-    changed = [each for each in recipe._changed if each.partition(".")[0] in groups]
+    changed = [each for each in recipe.changed if each.partition(".")[0] in groups]
     for path, value in dict(leaf for each in changed for leaf in _leaves(asked, each)).items():
         *parents, name = path.split(".")
         place = functools.reduce(dict.__getitem__, parents, adopted)

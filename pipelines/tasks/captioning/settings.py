@@ -32,8 +32,8 @@ class TrainingSettings(LoopSettings):
     objective: Literal["cross_entropy", "self_critical"] = Field(
         "cross_entropy", description="self_critical: REINFORCE with the captions that the model writes"
     )
-    images_per_batch: PositiveInt = Field(32, description="B")
-    captions_per_image: PositiveInt = Field(5, description="C; each image is encoded once for all its captions")
+    images_per_batch: PositiveInt = Field(32, description="images of a batch")
+    captions_per_image: PositiveInt = Field(5, description="captions of each; an image is encoded once for all of them")
     samples_per_image: PositiveInt = Field(5, description="self-critical: captions sampled of each image")
     reward: dict[str, float] = Field({"cider_d": 1.0}, description="self-critical: metric -> weight")
     baseline: Literal["greedy", "samples"] = Field(

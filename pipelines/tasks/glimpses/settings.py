@@ -27,7 +27,7 @@ class SceneSettings(Settings):
 class GlimpseTrainingSettings(LoopSettings):
     """How a network of glimpses is learned."""
 
-    batch_size: PositiveInt = Field(64, description="B")
+    batch_size: PositiveInt = Field(64, description="rows of a batch")
 
 
 class GlimpseRecipe(AnyRecipe):

@@ -28,7 +28,7 @@ class SequenceDataSettings(Settings):
 class SequenceTrainingSettings(LoopSettings):
     """How a network over sequences is learned."""
 
-    batch_size: PositiveInt = Field(64, description="B")
+    batch_size: PositiveInt = Field(64, description="rows of a batch")
     evaluate_most: PositiveInt = Field(300, description="development sentences written after each epoch")
     baseline_epochs: int = Field(10, ge=0, description="of the network without recurrence; 0: it is not trained")
 

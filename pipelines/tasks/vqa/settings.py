@@ -36,9 +36,9 @@ class VisualQADataSettings(Settings):
 class VisualQATrainingSettings(LoopSettings):
     """How answering is learned."""
 
-    images_per_batch: PositiveInt = Field(16, description="B")
+    images_per_batch: PositiveInt = Field(16, description="images of a batch")
     questions_per_image: PositiveInt = Field(
-        8, description="of a batch; an image is encoded once for all its questions"
+        8, description="questions of each; an image is encoded once for all of them"
     )
     targets: Literal["agreed", "soft"] = Field(
         "agreed", description="soft: all answers, each by how many people gave it"

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
+from pipelines.recipes.task_registry import RECIPE_KINDS
 
 ROOT = Path(__file__).parents[3]
 REGISTRIES = [
@@ -51,6 +52,18 @@ def test_help_loads_nothing_heavy():
 def test_every_list_names_something(kind):
     done = run("list", kind)
     assert done.exit_code == 0 and len(done.stdout.split()) > 3
+
+
+def test_settings_of_a_recipe_are_listed_with_their_meaning():
+    """Wrong if a reader of the list cannot tell what `--set` takes, or which values a recipe has."""
+    done = run("list", "settings", "shapes")
+    assert done.exit_code == 0
+    lines = {line.partition(" = ")[0]: line for line in done.stdout.splitlines()}
+    assert lines["training.epochs"].split("=")[1].split()[0] == "9" and "default 20" in lines["training.epochs"]
+    assert lines["search.num_beams"].endswith("# int > 0: K; 1 is greedy search")
+    everything = run("list", "settings").stdout
+    assert all(f"Recipes of kind {kind}" in everything for kind in RECIPE_KINDS.names())
+    assert run("list", "recipes", "shapes").exit_code == 2, "no list but this one takes a recipe"
 
 
 @pytest.mark.parametrize("path", REGISTRIES)

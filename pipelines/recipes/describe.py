@@ -1,0 +1,67 @@
+"""Settings as a table: what each is called, what it may be, what it is by default and what it means."""
+
+from collections.abc import Iterator
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic_core import PydanticUndefined
+
+from captioner.settings import Settings
+from pipelines.recipes.recipe import toml_value
+
+_BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def describe_settings(
+    settings: type[Settings], default: Settings | None = None, path: str = ""
+) -> Iterator[tuple[str, str, str, str]]:
+    """The name, type, default and meaning of every setting of a class, those in groups by their dotted names.
+
+    Args:
+        settings: the class.
+        default: settings whose values count as the defaults; those of the class where it is None.
+        path: what stands before the names.
+
+    >>> from captioner.settings import BeamSettings
+    >>> next(describe_settings(BeamSettings, path="search."))
+    ('search.num_beams', 'int > 0', '3', 'K; 1 is greedy search')
+    """
+    for name, field in settings.model_fields.items():
+        value = getattr(default, name) if default else field.get_default(call_default_factory=True)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from describe_settings(field.annotation, value, f"{path}{name}.")
+            continue
+        if value is PydanticUndefined or value is None:
+            text = "none" if value is None else "required"
+        else:
+            text = toml_value(value)
+        meaning = field.description or (settings.__doc__ or "").partition("\n")[0]
+        yield path + name, " ".join([type_name(field.annotation), *_bounds(field.metadata)]), text, meaning
+
+
+def type_name(annotation: Any) -> str:
+    """A type in words.
+
+    >>> type_name(Literal["a", "b"] | None), type_name(tuple[str, ...]), type_name(dict[str, int])
+    ('a | b | none', 'list of str', 'table of int')
+    """
+    parts = get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return " | ".join(map(str, parts))
+    if origin is Annotated:
+        return " ".join([type_name(parts[0]), *_bounds(parts[1:])])
+    if origin is tuple:
+        return f"list of {type_name(parts[0])}"
+    if origin is dict:
+        return f"table of {type_name(parts[1])}"
+    if parts:
+        return " | ".join(map(type_name, parts))
+    return "none" if annotation is NoneType else annotation.__name__
+
+
+def _bounds(metadata) -> Iterator[str]:
+    for bound in metadata:
+        if hasattr(bound, "metadata"):  # a `Field` that stands inside of a union
+            yield from _bounds(bound.metadata)
+        yield from (f"{sign} {getattr(bound, name)}" for name, sign in _BOUNDS.items() if hasattr(bound, name))
