@@ -201,7 +201,7 @@ def _peak_of_a_job(folder: Path) -> float:
     from pipelines.inference.jobs.caption_images import caption_images
     from pipelines.inference.jobs.captioning import CaptionOptions
 
-    values = {"encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
+    values = {"encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
               "search": {"num_beams": 1, "max_words": 4}}  # fmt: skip
     captioner = ImageCaptioner(CaptionerSettings.model_validate(values), Vocabulary(["a", "dog"]))

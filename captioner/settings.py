@@ -25,24 +25,16 @@ class Settings(pydantic.BaseModel):
 class EncoderSettings(Settings):
     """How an image becomes memory `(P, D)`."""
 
-    name: str = "vgg16"
-    features: Literal["grid", "fc7"] = "grid"
-    weights: Literal["imagenet", "none"] = "imagenet"
-    pool: Literal[1, 2] = 2  # 14 x 14 places, or 7 x 7 after 2 x 2 maximum pooling
-    train_last_block: bool = False
-    image_size: PositiveInt = 224
-    application: str = ""  # for `keras_application`: the function's name, such as EfficientNetB0
-    channels: PositiveInt = 128  # for `vgg_small`: channels of its last block; for `glimpses`: units
-    dropout: Share = 0.0  # on the memory, after it was normalised; for frozen networks
-    # Of frozen networks: how many principal components of the training images' features tell a place; 0: all numbers.
-    pca_components: Annotated[int, Field(ge=0)] = 0
-    half_precision: bool = True  # run the frozen backbone in bfloat16 where the processor is faster at it
-    frames: Annotated[int, Field(ge=0)] = 0  # of a clip that are looked at, evenly apart; 0: it sees single images
-    frames_cell: str = "lstm"  # the cell that passes over the frames
-    glimpses: Annotated[int, Field(ge=2)] = 6  # for `glimpses`: how many there are
-    glimpse_size: PositiveInt = 12  # pixels each way of a patch of a glimpse
-    glimpse_scales: PositiveInt = 3  # patches of a glimpse, each of twice the width of the one before
-    glimpse_cell: str = "lstm"
+    name: str = Field("vgg16", description="see `captioner list encoders`")
+    weights: Literal["imagenet", "none"] = Field("imagenet", description="of a frozen network; none: random ones")
+    image_size: PositiveInt = Field(224, description="height and width in pixels")
+    pool: Literal[1, 2] = Field(2, description="2 x 2 maximum pooling of the grid; 1: none")
+    dropout: Share = Field(0.0, description="on the normalised features of frozen networks")
+    pca_components: int = Field(0, ge=0, description="principal components a position of frozen networks keeps; 0: all")
+    half_precision: bool = Field(True, description="run a frozen network in bfloat16 where that is faster")
+    frames: int = Field(0, ge=0, description="of a clip, evenly spaced; 0: single images")
+    frames_cell: str = Field("lstm", description="the cell that runs over the frames")
+    options: Options = Field({}, description="what only one encoder takes")
 
 
 class DecoderSettings(Settings):
@@ -210,6 +202,14 @@ RENAMED = {
     "components": "pca_components",
     "views": "augmentations",
     "evaluate_beam_size": "evaluate_num_beams",
+    "encoder.features": "encoder.options.features",
+    "encoder.train_last_block": "encoder.options.train_last_block",
+    "encoder.application": "encoder.options.application",
+    "encoder.channels": "encoder.options.channels",
+    "encoder.glimpses": "encoder.options.glimpses",
+    "encoder.glimpse_size": "encoder.options.size",
+    "encoder.glimpse_scales": "encoder.options.scales",
+    "encoder.glimpse_cell": "encoder.options.cell",
 }
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -235,10 +235,10 @@ def validate(model: type[AnySettings], values: dict[str, Any], source: str) -> A
 def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
     path = [str(part) for part in fault["loc"]]
     name = ".".join(path)
-    if fault["type"] == "extra_forbidden" and path[-1] in RENAMED:
-        new = ".".join([*path[:-1], RENAMED[path[-1]]])
-        return f"`{name}` was renamed: it is called `{new}` now."
     if fault["type"] == "extra_forbidden":
+        new = RENAMED.get(name) or (path[-1] in RENAMED and ".".join([*path[:-1], RENAMED[path[-1]]]))
+        if new:
+            return f"`{name}` was renamed: it is called `{new}` now."
         known = _fields_at(model, path[:-1])
         hint = nearest(path[-1], known) or f" Known here: {', '.join(known)}."
         return f"`{name}` is not a setting.{hint}"

@@ -13,7 +13,7 @@ TOY = {
         "scenes": 24,
         "epochs": 1,
         "settings": [
-            "encoder.channels=16",
+            "encoder.options.channels=16",
             "decoder.units=16",
             "decoder.embedding_size=8",
             "decoder.attention_size=8",
@@ -42,7 +42,7 @@ TOY = {
         "scenes": 24,
         "epochs": 2,
         "settings": [
-            "encoder.channels=16",
+            "encoder.options.channels=16",
             "encoder.image_size=32",
             "question.units=8",
             "question.embedding_size=4",

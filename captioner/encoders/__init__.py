@@ -6,6 +6,7 @@ A new encoder is one class derived from `captioner.encoders.base:Encoder` and on
 """
 
 from captioner.errors import UserError
+from captioner.options import build_part
 from captioner.registry import Registry
 from captioner.settings import EncoderSettings
 
@@ -31,8 +32,12 @@ def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
     Raises:
         UserError: the name is unknown, the weights cannot be had, or the settings do not go together.
     """
+    from captioner.encoders.base import Encoder  # loads Keras
+
     weights = str(weights_path) if weights_path else settings.weights
-    encoder = ENCODERS.get(settings.name).from_settings(settings, weights)
+    common = {**settings.model_dump(exclude={"name", "options", "frames", "frames_cell"}), "weights": weights}
+    what, encoder_class = f"encoder {settings.name}", ENCODERS.get(settings.name)
+    encoder = build_part(what, encoder_class, Encoder, common, settings.options)
     if settings.pca_components and (settings.frames or encoder.components is None):
         raise UserError(
             f"encoder.pca_components = {settings.pca_components} is for frozen networks that see single images; "

@@ -57,23 +57,6 @@ class ApplicationEncoder(Encoder):
         head = grid_head(backbone.shape, normalised(backbone.shape[-1], dropout, pca_components))
         super().__init__(spec, backbone, head, backbone.shape[:2], **kwargs)
 
-    @classmethod
-    def from_settings(cls, settings, weights: str) -> "ApplicationEncoder":
-        if settings.features != "grid" or settings.train_last_block:
-            raise UserError(
-                "The encoder `keras_application` gives a frozen grid only: leave encoder.features at `grid` "
-                "and encoder.train_last_block at false, or use `vgg16` or `vgg19`."
-            )
-        return cls(
-            settings.application,
-            weights,
-            settings.pool,
-            settings.image_size,
-            settings.half_precision,
-            settings.dropout,
-            settings.pca_components,
-        )
-
     def get_config(self):
         return {**super().get_config(), **self._config}
 

@@ -4,7 +4,6 @@ import keras
 
 from captioner.cells.build import build_cell
 from captioner.encoders.base import Encoder
-from captioner.errors import UserError
 from captioner.images.decode import ImageSpec
 from captioner.layers.glimpses import GlimpseCore
 
@@ -38,23 +37,9 @@ class GlimpseEncoder(Encoder):
             "scales": scales,
             "cell": cell,
         }
-        try:
-            head = GlimpseCore(build_cell(cell, units), glimpses, size, scales, units, name="head")
-            head.build((None, image_size, image_size, 3))
-        except ValueError as error:
-            raise UserError(f"The encoder `glimpses` cannot be made: {error}") from None
+        head = GlimpseCore(build_cell(cell, units), glimpses, size, scales, units, name="head")
+        head.build((None, image_size, image_size, 3))
         super().__init__(ImageSpec(image_size, image_size, "tf"), None, head, None, **kwargs)
-
-    @classmethod
-    def from_settings(cls, settings, weights: str) -> "GlimpseEncoder":
-        return cls(
-            settings.channels,
-            settings.image_size,
-            settings.glimpses,
-            settings.glimpse_size,
-            settings.glimpse_scales,
-            settings.glimpse_cell,
-        )
 
     def get_config(self):
         return {**super().get_config(), **self._config}

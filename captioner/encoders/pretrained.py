@@ -62,7 +62,7 @@ def _load(model, name: str, path: str, classifier: bool) -> None:
     if classifier and not holds_classifier:
         raise UserError(
             f"{path} holds the convolutions of {name} only (a `notop` file), but fc7 features need its "
-            "dense layers too. Give a file of the whole network, or set encoder.features to `grid`."
+            "dense layers too. Give a file of the whole network, or set encoder.options.features to `grid`."
         )
     try:
         with warnings.catch_warnings():  # a file of another network makes Keras warn at length before it raises

@@ -56,10 +56,12 @@ class VGGEncoder(Encoder):
             "dropout": dropout,
             "pca_components": pca_components,
         }
+        if features not in ("grid", "fc7"):
+            raise UserError(f"encoder.options.features is one of grid, fc7, received {features!r}.")
         if train_last_block and pca_components:
             raise UserError(
-                "encoder.pca_components are found once, but encoder.train_last_block changes what they are found in. "
-                "Set one of the two."
+                "encoder.pca_components are computed once, but encoder.options.train_last_block changes what they are "
+                "computed from. Set one of the two."
             )
         if features == "fc7":
             self._refuse_for_fc7(train_last_block, image_size, weights)
@@ -80,29 +82,16 @@ class VGGEncoder(Encoder):
             grid = backbone.shape[:2]
         super().__init__(spec, backbone, head, grid, **kwargs)
 
-    @classmethod
-    def from_settings(cls, settings, weights: str) -> "VGGEncoder":
-        return cls(
-            features=settings.features,
-            weights=weights,
-            pool=settings.pool,
-            train_last_block=settings.train_last_block,
-            image_size=settings.image_size,
-            half_precision=settings.half_precision,
-            dropout=settings.dropout,
-            pca_components=settings.pca_components,
-        )
-
     def _refuse_for_fc7(self, train_last_block: bool, image_size: int, weights: str) -> None:
         if train_last_block:
             raise UserError(
-                "encoder.train_last_block trains the last convolutions, but fc7 features come after them. "
-                "Set encoder.features to `grid`, or leave the last block as it is."
+                "encoder.options.train_last_block trains the last convolutions, but fc7 features come after them. "
+                "Set encoder.options.features to `grid`, or leave the last block as it is."
             )
         if image_size != 224 and weights != "none":
             raise UserError(
                 f"fc7 features of {self.network} need images of 224 x 224 pixels, but encoder.image_size is "
-                f"{image_size}. Leave it at 224, or set encoder.features to `grid`."
+                f"{image_size}. Leave it at 224, or set encoder.options.features to `grid`."
             )
 
     def get_config(self):

@@ -32,7 +32,7 @@ class SmallVGGEncoder(Encoder):
         if image_size % (8 * pool) or channels % 8:
             raise UserError(
                 f"A small VGG needs an image size that is a multiple of {8 * pool} and channels that are a multiple "
-                f"of 8, but encoder.image_size is {image_size} and encoder.channels is {channels}."
+                f"of 8, but encoder.image_size is {image_size} and encoder.options.channels is {channels}."
             )
         spec = ImageSpec(image_size, image_size, "tf")
         layers = []
@@ -46,10 +46,6 @@ class SmallVGGEncoder(Encoder):
         layers.append(PlaceCode(name="place_code"))
         size = image_size // 8 // pool
         super().__init__(spec, None, grid_head((image_size, image_size, 3), layers), (size, size), **kwargs)
-
-    @classmethod
-    def from_settings(cls, settings, weights: str) -> "SmallVGGEncoder":
-        return cls(settings.channels, settings.image_size, settings.pool)
 
     def get_config(self):
         return {**super().get_config(), **self._config}

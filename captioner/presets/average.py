@@ -92,7 +92,7 @@ def _fixed(settings: dict[str, Any], before: str = "") -> dict[str, Any]:
     """Settings by their path, such as `decoder.units`, without those that are free."""
     found = {}
     for name, value in settings.items():
-        if name in FREE or (name.startswith("glimpse") and settings["name"] != "glimpses"):  # of one encoder alone
+        if name in FREE:
             continue
         if isinstance(value, dict):
             found |= _fixed(value, f"{before}{name}.")

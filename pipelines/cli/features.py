@@ -32,7 +32,8 @@ def features(
 
     reporter = Reporter()
     images = list(dict.fromkeys(example.image for example in read_dataset(data).examples))
-    options = {"name": encoder, "features": kind, "pool": pool, "application": application, "image_size": image_size}
+    own = ({"features": kind} if kind != "grid" else {}) | ({"application": application} if application else {})
+    options = {"name": encoder, "pool": pool, "image_size": image_size, "options": own}
     network = build_encoder(validate(EncoderSettings, options, "the options"), encoder_weights)
     with reporter.images("Features") as advance:
         store = extract_features(

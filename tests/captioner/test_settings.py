@@ -37,6 +37,12 @@ def test_every_fault_is_told_at_once():
         validate(DecoderSettings, {"unitz": 1, "dropout": 2}, source="here")
 
 
+def test_a_setting_that_became_an_option_is_named():
+    """Recipes and presets of before would otherwise be told only that the setting does not exist."""
+    with pytest.raises(UserError, match=r"`encoder\.channels` was renamed: it is called `encoder\.options\.channels`"):
+        validate(CaptionerSettings, {"encoder": {"channels": 64}}, source="here")
+
+
 def test_settings_do_not_change():
     with pytest.raises(pydantic.ValidationError):
         EncoderSettings().pool = 1

@@ -1,11 +1,10 @@
 """Settings to a decoder, for all models that write."""
 
-import inspect
-
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
 from captioner.decoders.base import Decoder
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError
+from captioner.options import build_part, constructor_arguments
 from captioner.settings import DecoderSettings
 
 
@@ -28,33 +27,17 @@ def build_decoder(settings: DecoderSettings, vocabulary_size: int):
         options=settings.cell_options,
     )
     common = {**settings.model_dump(exclude={"name", "units", "cell", "options"}), "vocabulary_size": vocabulary_size}
-    taken = _taken(decoder_class)
-    own = sorted(taken - {*common, "self", "cell", "kwargs"})
-    for option in settings.options:
-        if option not in own:
-            has = f"it has {', '.join(own)}" if own else "it has none"
-            raise UserError(f"The decoder {settings.name} has no option `{option}`; {has}.{nearest(option, own)}")
-    given = {name: value for name, value in common.items() if name in taken}
-    return decoder_class(**given, **settings.options, cell=cell, name="decoder")
+    what = f"decoder {settings.name}"
+    return build_part(what, decoder_class, Decoder, common, settings.options, cell=cell, name="decoder")
 
 
 def unused_settings(settings: DecoderSettings) -> list[str]:
     """Settings that were chosen and that this decoder does not have, such as attention_size without attention."""
     of_the_cell = {"name", "options", "cell", "cell_options", "units", "layers", "connection"}
-    used = _taken(DECODERS.get(settings.name)) | of_the_cell
+    used = constructor_arguments(DECODERS.get(settings.name), Decoder).keys() | of_the_cell
     plain = DecoderSettings()
     return [
         name
         for name in DecoderSettings.model_fields
         if name in settings.model_fields_set - used and getattr(settings, name) != getattr(plain, name)
     ]
-
-
-def _taken(decoder_class: type[Decoder]) -> set[str]:
-    """The arguments of a decoder's constructors."""
-    return {
-        name
-        for owner in decoder_class.__mro__
-        if issubclass(owner, Decoder) and "__init__" in vars(owner)
-        for name in inspect.signature(owner.__init__).parameters
-    }

@@ -1,15 +1,14 @@
 """Settings to the layers of a network that answers questions: the one place where their names are resolved."""
 
-import inspect
-
 from captioner.cells.build import build_cell
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError
 from captioner.fusions import FUSIONS
 from captioner.fusions.base import Fusion
 from captioner.models.base.build import build_decoder
 from captioner.models.base.sequence_reader import SequenceReader
 from captioner.models.vqa.heads import ClassHead, WordHead
 from captioner.models.vqa.networks import VisualQANetwork
+from captioner.options import build_part, constructor_arguments
 from captioner.question_encoders import QUESTION_ENCODERS
 from captioner.question_encoders.base import QuestionEncoder
 from captioner.settings import FusionSettings, QuestionSettings, VisualQASettings
@@ -52,35 +51,22 @@ def build_question_encoder(settings: QuestionSettings, vocabulary_size: int) -> 
         UserError: there is no such encoder or cell, or it has no such option.
     """
     encoder_class = QUESTION_ENCODERS.get(settings.name)
-    taken = _taken(encoder_class, QuestionEncoder)
-    own = sorted(
-        taken
-        - {"self", "kwargs", "vocabulary_size", "embedding_size", "embedding", "dropout", "reader", "cells", "units"}
-    )
-    _check_options(f"question encoder {settings.name}", settings.options, own)
-    common = {
-        "embedding_size": settings.embedding_size,
-        "embedding": settings.embedding,
-        "dropout": settings.dropout,
-        **settings.options,
-        "name": "question",
-    }
+    taken = constructor_arguments(encoder_class, QuestionEncoder)
+    common = settings.model_dump(include={"embedding_size", "embedding", "dropout"})
     cell = settings.model_dump(include={"layers", "dropout", "connection"}) | {"options": settings.cell_options}
-    try:
-        if "cells" in taken:
-            names = ("forward", "backward")[: 2 if settings.bidirectional else 1]
-            common["cells"] = [build_cell(settings.cell, settings.units, **cell, name_=name) for name in names]
-        elif "units" in taken:
-            common["units"] = settings.units
-        else:
-            common["reader"] = SequenceReader(
-                cell_options=settings.cell_options,
-                **settings.model_dump(include={"cell", "units", "layers", "bidirectional", "dropout", "connection"}),
-                name="reader",
-            )
-        return encoder_class(vocabulary_size, **common)
-    except (ValueError, TypeError) as error:
-        raise UserError(f"The question encoder {settings.name} cannot be made: {error}") from None
+    if "cells" in taken:
+        names = ("forward", "backward")[: 2 if settings.bidirectional else 1]
+        common["cells"] = [build_cell(settings.cell, settings.units, **cell, name_=name) for name in names]
+    elif "reader" in taken:
+        common["reader"] = SequenceReader(
+            cell_options=settings.cell_options,
+            **settings.model_dump(include={"cell", "units", "layers", "bidirectional", "dropout", "connection"}),
+            name="reader",
+        )
+    else:
+        common["units"] = settings.units
+    what, fixed = f"question encoder {settings.name}", {"vocabulary_size": vocabulary_size, "name": "question"}
+    return build_part(what, encoder_class, QuestionEncoder, common, settings.options, **fixed)
 
 
 def build_fusion(settings: FusionSettings, grid) -> Fusion:
@@ -89,27 +75,6 @@ def build_fusion(settings: FusionSettings, grid) -> Fusion:
     Raises:
         UserError: there is no such fusion, or it has no such option.
     """
-    fusion_class = FUSIONS.get(settings.name)
-    own = sorted(_taken(fusion_class, Fusion) - {"self", "kwargs", "size", "dropout", "grid"})
-    _check_options(f"fusion {settings.name}", settings.options, own)
-    try:
-        return fusion_class(settings.size, settings.dropout, grid, **settings.options, name="fusion")
-    except (ValueError, TypeError) as error:
-        raise UserError(f"The fusion {settings.name} cannot be made: {error}") from None
-
-
-def _check_options(what: str, options: dict, own: list[str]) -> None:
-    for option in options:
-        if option not in own:
-            has = f"it has {', '.join(own)}" if own else "it has none"
-            raise UserError(f"The {what} has no option `{option}`; {has}.{nearest(option, own)}")
-
-
-def _taken(part: type, base: type) -> set[str]:
-    """The arguments of a part's constructors."""
-    return {
-        name
-        for owner in part.__mro__
-        if issubclass(owner, base) and "__init__" in vars(owner)
-        for name in inspect.signature(owner.__init__).parameters
-    }
+    common = {"size": settings.size, "dropout": settings.dropout, "grid": grid}
+    what, fusion_class = f"fusion {settings.name}", FUSIONS.get(settings.name)
+    return build_part(what, fusion_class, Fusion, common, settings.options, name="fusion")

@@ -25,7 +25,7 @@ from pipelines.tasks.captioning.settings import Recipe, TrainingSettings
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 
 NOT_IN_WEIGHTS = (
-    "encoder.train_last_block", "encoder.dropout", "encoder.pool", "encoder.image_size", "decoder.dropout",
+    "encoder.options.train_last_block", "encoder.dropout", "encoder.pool", "encoder.image_size", "decoder.dropout",
     "decoder.word_dropout", "text.minimum_count", "text.maximum_size", "text.max_length",
     "decoder.options.reinforce_weight", "decoder.options.entropy_weight", "decoder.options.soft_share",
     "decoder.options.reconstruction_weight",
@@ -109,7 +109,7 @@ def prepare_model(
             vocabulary = before.vocabulary.extended(vocabulary.words[4:])
     model = ImageCaptioner(recipe.model, vocabulary, encoder_weights)
     if before:
-        unfrozen = [] if before.settings.encoder.train_last_block else LAST_BLOCK
+        unfrozen = [] if before.settings.encoder.options.get("train_last_block") else LAST_BLOCK
         transfer_weights(before.network, model.network, len(before.vocabulary), len(vocabulary), unfrozen)
     return Prepared(recipe, dataset, model, train, dev, list(dataset.problems))
 

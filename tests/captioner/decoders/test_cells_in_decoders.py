@@ -103,7 +103,7 @@ def test_a_search_carries_the_states_of_every_cell(cell, deep):
 
 def settings(**decoder):
     return CaptionerSettings(
-        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
         decoder=DecoderSettings(units=6, embedding_size=5, attention_size=7, **decoder),
         search=SearchSettings(num_beams=2, max_words=5),
     )

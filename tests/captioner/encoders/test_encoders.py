@@ -20,9 +20,9 @@ from tests.support_encoders import check_encoder, narrow_networks
 TINY = {
     "vgg16": {"image_size": 32},
     "vgg19": {"image_size": 32, "pool": 1},
-    "vgg_small": {"image_size": 16, "channels": 16, "pool": 1},
-    "keras_application": {"application": "MobileNet", "image_size": 64, "pool": 1},
-    "glimpses": {"image_size": 16, "channels": 8, "glimpses": 3, "glimpse_size": 4, "glimpse_scales": 2},
+    "vgg_small": {"image_size": 16, "pool": 1, "options": {"channels": 16}},
+    "keras_application": {"image_size": 64, "pool": 1, "options": {"application": "MobileNet"}},
+    "glimpses": {"image_size": 16, "options": {"units": 8, "glimpses": 3, "size": 4, "scales": 2}},
 }
 
 
@@ -34,8 +34,10 @@ def _narrow():
 
 @functools.cache
 def tiny(name, **changes):
-    """A small encoder with random weights."""
-    return build_encoder(EncoderSettings(name=name, weights="none", **{**TINY[name], **changes}))
+    """A small encoder with random weights; what is no setting of all encoders is an option."""
+    values = {"name": name, "weights": "none", **TINY[name], **changes}
+    options = {key: values.pop(key) for key in changes if key not in EncoderSettings.model_fields}
+    return build_encoder(EncoderSettings(**{**values, "options": {**values.get("options", {}), **options}}))
 
 
 @pytest.mark.parametrize("name", ENCODERS.names())
@@ -49,7 +51,7 @@ def test_encoder_with_a_trained_last_block():
 
 def test_encoder_of_components():
     """Fitted, it tells a place in few numbers; the features of the backbone, which are kept on disk, stay the same."""
-    encoder, whole = tiny("vgg16", components=3), tiny("vgg16")
+    encoder, whole = tiny("vgg16", pca_components=3), tiny("vgg16")
     check_encoder(encoder)
     assert encoder.memory_shape == (*whole.memory_shape[:1], 3)
     assert encoder.identity() == {**whole.identity(), "weights": encoder.identity()["weights"]}
@@ -60,11 +62,11 @@ def test_encoder_of_components():
 @pytest.mark.parametrize(
     ("name", "changes", "sentence"),
     [
-        ("vgg16", {"components": 17}, "tells a place in 16 numbers"),
-        ("vgg16", {"components": 3, "train_last_block": True}, "Set one of the two"),
-        ("vgg16", {"components": 3, "frames": 2}, "clips are seen here"),
+        ("vgg16", {"pca_components": 17}, "tells a place in 16 numbers"),
+        ("vgg16", {"pca_components": 3, "train_last_block": True}, "Set one of the two"),
+        ("vgg16", {"pca_components": 3, "frames": 2}, "clips are seen here"),
         ("glimpses", {"frames": 2}, "chooses where to look in a single image"),
-        ("vgg_small", {"components": 3}, "`vgg_small` is trained"),
+        ("vgg_small", {"pca_components": 3}, "`vgg_small` is trained"),
     ],
 )
 def test_settings_that_contradict_each_other(name, changes, sentence):
@@ -136,7 +138,7 @@ def test_fc7_needs_the_dense_layers(tmp_path):
     path = tmp_path / "notop.weights.h5"
     keras.applications.VGG16(include_top=False).save_weights(path)
     with pytest.raises(UserError, match=r"a `notop` file.*fc7 features need its dense layers"):
-        build_encoder(EncoderSettings(features="fc7"), str(path))
+        build_encoder(EncoderSettings(options={"features": "fc7"}), str(path))
 
 
 def test_a_file_of_the_whole_network_will_do_for_a_grid(tmp_path):
@@ -182,17 +184,25 @@ def test_no_download_says_what_to_do(monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"features": "fc7", "train_last_block": True}, "fc7 features come after them"),
-        ({"features": "fc7", "image_size": 64}, "need images of 224 x 224"),
+        ({"options": {"features": "fc7", "train_last_block": True}}, "fc7 features come after them"),
+        ({"options": {"features": "fc7"}, "image_size": 64}, "need images of 224 x 224"),
         ({"name": "vgg17"}, "no encoder called 'vgg17'"),
-        ({"name": "keras_application", "application": "ResNet5", "weights": "none"}, "Did you mean `ResNet50`"),
-        ({"name": "keras_application", "application": "VGG16", "features": "fc7"}, "a frozen grid only"),
         (
-            {"name": "keras_application", "application": "ResNet50", "image_size": 16, "weights": "none"},
+            {"name": "keras_application", "options": {"application": "ResNet5"}, "weights": "none"},
+            "Did you mean `ResNet50`",
+        ),
+        (
+            {"name": "keras_application", "options": {"application": "VGG16", "features": "fc7"}},
+            "keras_application has no option `features`; it has application",
+        ),
+        ({"name": "keras_application"}, "needs the option `application`"),
+        ({"name": "vgg16", "options": {"features": "fc6"}}, "features is one of grid, fc7, received 'fc6'"),
+        (
+            {"name": "keras_application", "options": {"application": "ResNet50"}, "image_size": 16, "weights": "none"},
             "cannot be built for images of 16 x 16",
         ),
         (
-            {"name": "keras_application", "application": "MobileNet", "image_size": 32, "weights": "none"},
+            {"name": "keras_application", "options": {"application": "MobileNet"}, "image_size": 32, "weights": "none"},
             "could be pooled by 2",
         ),
         ({"name": "vgg_small", "image_size": 60}, "a multiple of 16"),

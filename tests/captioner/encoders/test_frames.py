@@ -25,7 +25,7 @@ def _narrow():
 
 
 def tiny(frames=3, name="vgg_small", **changes):
-    sizes = {"vgg_small": {"image_size": 16, "channels": 16, "pool": 1}, "vgg16": {"image_size": 32}}[name]
+    sizes = {"vgg_small": {"image_size": 16, "pool": 1, "options": {"channels": 16}}, "vgg16": {"image_size": 32}}[name]
     return build_encoder(EncoderSettings(name=name, weights="none", frames=frames, **{**sizes, **changes}))
 
 
@@ -119,7 +119,7 @@ def test_a_captioner_of_clips_knows_of_padding():
 
     settings = CaptionerSettings.model_validate(
         {
-            "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1, "frames": 4},
+            "encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}, "frames": 4},
             "decoder": {"name": "lrcn", "units": 4, "embedding_size": 4},
             "search": {"num_beams": 1, "max_words": 3},
         }

@@ -168,8 +168,8 @@ def test_captions_teach_a_captioner_where_to_look():
     """Wrong if the weights that choose places learn nothing when glimpses are an encoder for captions."""
     settings = CaptionerSettings.model_validate(
         {
-            "encoder": {"name": "glimpses", "image_size": 8, "channels": 6, "glimpses": 3, "glimpse_size": 4,
-                        "glimpse_scales": 2},
+            "encoder": {"name": "glimpses", "image_size": 8,
+                        "options": {"units": 6, "glimpses": 3, "size": 4, "scales": 2}},
             "decoder": {"name": "inject", "units": 4, "embedding_size": 4},
         }
     )  # fmt: skip

@@ -22,7 +22,7 @@ DECODER = {"units": 3, "embedding_size": 3, "attention_size": 3}
 def preset(folder, seed=0, words=("a", "dog"), half=False, **decoder):
     keras.utils.set_random_seed(seed)
     settings = CaptionerSettings(
-        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
         decoder=DecoderSettings(**{**DECODER, **decoder}),
     )
     model = ImageCaptioner(settings, Vocabulary(list(words)))

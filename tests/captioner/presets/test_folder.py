@@ -14,7 +14,7 @@ from captioner.text.vocabulary import Vocabulary
 
 KINDS = {"captioner": CaptionerSettings}
 SETTINGS = CaptionerSettings(
-    encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+    encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
     decoder=DecoderSettings(units=3, embedding_size=3, attention_size=3),
     text=TextSettings(tokenizer="unicode"),
 )

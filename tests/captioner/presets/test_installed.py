@@ -92,6 +92,6 @@ def without_backbone(name, monkeypatch):
     from captioner.models.base import compatibility
 
     monkeypatch.setattr(compatibility, "same_weights", lambda *_: True)
-    build = vgg.VGGEncoder.__init__
-    monkeypatch.setattr(vgg.VGGEncoder, "__init__", lambda self, *a, **k: build(self, *a, **{**k, "weights": "none"}))
+    build = vgg.build_application
+    monkeypatch.setattr(vgg, "build_application", lambda network, _, *rest: build(network, "none", *rest))
     return {"flickr8k": ImageCaptioner, "daquar": VisualQA}[name].from_preset(name)

@@ -17,7 +17,7 @@ KNOWN = Vocabulary(["a", "dog", "runs"])
 
 def make(words, tied=False, **decoder):
     settings = CaptionerSettings(
-        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
         decoder=DecoderSettings(
             **{"units": 5, "embedding_size": 4, "attention_size": 6, "tie_embeddings": tied, **decoder}
         ),
@@ -85,13 +85,13 @@ def test_every_weight_has_a_path_of_its_own():
 def test_a_block_that_is_trained_from_now_on_begins_with_what_it_was_while_frozen():
     """VGG's last block lies in the frozen backbone of the first stage: its preset has no weights of it to give."""
 
-    def vgg(**options):
-        encoder = EncoderSettings(name="vgg16", weights="none", image_size=32, half_precision=False, **options)
+    def vgg(options):
+        encoder = EncoderSettings(name="vgg16", weights="none", image_size=32, half_precision=False, options=options)
         decoder = DecoderSettings(units=5, embedding_size=4, attention_size=6)
         return ImageCaptioner(CaptionerSettings(encoder=encoder, decoder=decoder), KNOWN)
 
     with narrow_networks():
-        before, after = randomised(vgg()), vgg(train_last_block=True)
+        before, after = randomised(vgg({})), vgg({"train_last_block": True})
     with pytest.raises(UserError, match="block5_conv1"):
         transfer_weights(before.network, after.network, len(KNOWN), len(KNOWN))
     transfer_weights(before.network, after.network, len(KNOWN), len(KNOWN), LAST_BLOCK)

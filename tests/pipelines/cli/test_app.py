@@ -156,7 +156,7 @@ def model(tmp_path_factory):
     texts = [text for example in dataset.split("train") for text in example.captions]
     settings = CaptionerSettings.model_validate(
         {
-            "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
+            "encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
             "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
             "text": {"minimum_count": 1},
             "search": {"num_beams": 2, "max_words": 6},

@@ -24,7 +24,7 @@ from pipelines.evaluation.submission import withheld, write_results
 from tests.support_questions import make_visual7w, make_vqa
 
 SETTINGS = {
-    "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
+    "encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
     "question": {"units": 8, "embedding_size": 4},
     "fusion": {"name": "stacked", "size": 8, "options": {"hops": 2, "attention_size": 4}},
 }

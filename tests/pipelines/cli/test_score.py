@@ -23,7 +23,7 @@ def model(tmp_path_factory):
     shapes.draw(root / "data", sizes={"train": 4, "test": 3}, image_size=32)
     settings = CaptionerSettings.model_validate(
         {
-            "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
+            "encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
             "decoder": {"name": "recurrent_visual", "cell": "rnn", "units": 3, "embedding_size": 3},
             "search": {"num_beams": 3, "max_words": 3},
         }

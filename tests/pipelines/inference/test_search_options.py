@@ -35,7 +35,7 @@ def eagerly():
 
 def made(folder, seed=0, words=WORDS):
     settings = CaptionerSettings(
-        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
         decoder=DecoderSettings(name="inject", units=4, embedding_size=3),
         text=TextSettings(max_length=6),
         search=SearchSettings(num_beams=2, max_words=4),

@@ -16,7 +16,7 @@ from tests.support import arrays, numbers
 
 TINY = [
     "encoder.image_size=16",
-    "encoder.channels=8",
+    "encoder.options.channels=8",
     "decoder.units=6",
     "decoder.embedding_size=5",
     "decoder.attention_size=4",

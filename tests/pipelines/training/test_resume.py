@@ -17,7 +17,7 @@ from pipelines.training.checkpoint import FILE, read_progress
 ROOT = Path(__file__).parents[3]
 SETTINGS = [
     "encoder.image_size=16",
-    "encoder.channels=8",
+    "encoder.options.channels=8",
     "decoder.units=6",
     "decoder.embedding_size=5",
     "decoder.attention_size=4",

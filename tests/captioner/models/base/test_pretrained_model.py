@@ -26,7 +26,7 @@ from captioner.settings import (
 from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary
 
-ENCODER = EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1)
+ENCODER = EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8})
 DECODER = DecoderSettings(units=4, embedding_size=3, attention_size=3)
 WORDS = ["a", "red", "star"]
 

@@ -25,9 +25,12 @@ def eagerly():
         yield
 
 
+TINY = {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}}
+
+
 def made(seed, decoder="inject", words=WORDS, **encoder):
     settings = CaptionerSettings(
-        encoder=EncoderSettings(**{"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1, **encoder}),
+        encoder=EncoderSettings(**{**TINY, **encoder}),
         decoder=DecoderSettings(name=decoder, units=4, embedding_size=3, attention_size=3),
         text=TextSettings(max_length=5),
         search=SEARCH,
@@ -90,7 +93,7 @@ def test_one_and_the_same_twice_is_one(members):
 
 def test_a_trunk_that_two_share_runs_once_and_others_run_each():
     """Twice the work for the same numbers; or one model that sees through the eyes of another."""
-    vgg = {"name": "vgg16", "weights": "none", "image_size": 32, "pool": 2, "half_precision": False}
+    vgg = {"name": "vgg16", "weights": "none", "image_size": 32, "pool": 2, "half_precision": False, "options": {}}
     first = made(1, "attention", **vgg)
     same, other = made(2, **vgg), made(3, **{**vgg, "pool": 1})
     same.encoder.backbone.model.set_weights(first.encoder.backbone.model.get_weights())

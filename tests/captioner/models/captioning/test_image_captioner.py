@@ -16,7 +16,7 @@ from tests.support import numbers, randomise
 
 WORDS = ["a", "red", "blue", "dog", "runs", "sleeps"]
 SETTINGS = CaptionerSettings(
-    encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+    encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
     decoder=DecoderSettings(units=6, embedding_size=5, attention_size=7),
     text=TextSettings(max_length=7),
     search=SearchSettings(num_beams=2, max_words=5),
@@ -165,7 +165,7 @@ def test_half_precision_takes_half_the_space_and_keeps_the_captions(tmp_path):
     from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings
 
     settings = CaptionerSettings(
-        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=16, pool=1),
+        encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 16}),
         decoder=DecoderSettings(units=8, embedding_size=8, attention_size=8),
         search=SearchSettings(max_words=3),
     )

@@ -19,7 +19,7 @@ GIVEN = [["a red dog runs", "a cat"], ["blue"], ["a dog sleeps", "red red red", 
 
 def made(decoder):
     settings = CaptionerSettings(
-        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
         decoder=DecoderSettings(name=decoder, units=5, embedding_size=4, attention_size=6),
     )
     captioner = ImageCaptioner(settings, Vocabulary(WORDS))

@@ -54,7 +54,7 @@ def test_groups_share_the_beams_evenly():
 @pytest.fixture(scope="module")
 def captioner():
     settings = CaptionerSettings(
-        encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+        encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
         decoder=DecoderSettings(units=6, embedding_size=5, attention_size=7),
         text=TextSettings(max_length=7),
         search=SearchSettings(num_beams=4, max_words=5),

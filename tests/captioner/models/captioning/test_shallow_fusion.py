@@ -15,7 +15,7 @@ from tests.support_language import running_eagerly, tiny_model
 
 WORDS = ["a", "red", "cat"]
 SETTINGS = CaptionerSettings(
-    encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+    encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
     decoder=DecoderSettings(name="inject", units=4, embedding_size=3),
     text=TextSettings(max_length=5),
     search=SearchSettings(num_beams=40, max_words=3, length_penalty=0.0),

@@ -25,7 +25,7 @@ from captioner.text.vocabulary import Vocabulary
 
 WORDS = Vocabulary(["what", "is", "red", "the", "star", "blue", "two", ","], "unicode")
 ANSWERS = AnswerList(["yes", "red", "two", "lamp, book"])
-ENCODER = EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1)
+ENCODER = EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8})
 DECODER = DecoderSettings(units=4, embedding_size=3, attention_size=3, dropout=0.0)
 QUESTIONS = ["What is red?", "is the star blue", "the the what is red star", "is two red?"]
 

@@ -130,7 +130,7 @@ def test_a_real_network_and_command_come_through(hostile, tmp_path):
     from captioner.models.captioning.image_captioner import ImageCaptioner
 
     folder, expected = hostile
-    values = {"encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
+    values = {"encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
               "search": {"num_beams": 2, "max_words": 6}}  # fmt: skip
     captioner = ImageCaptioner(CaptionerSettings.model_validate(values), Vocabulary(["a", "dog", "runs"]))

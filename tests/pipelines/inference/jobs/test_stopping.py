@@ -125,7 +125,7 @@ def test_killed_twice_with_a_real_network_the_file_has_the_same_bytes(folder, tm
     from captioner.models.captioning.image_captioner import ImageCaptioner
     from tests.support import randomise
 
-    values = {"encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
+    values = {"encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
               "search": {"num_beams": 2, "max_words": 8}}  # fmt: skip
     words = Vocabulary([f"word{number}" for number in range(40)])

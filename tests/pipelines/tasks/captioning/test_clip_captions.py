@@ -103,7 +103,8 @@ def test_a_recipe_of_clips_from_drawing_to_scores(tmp_path, monkeypatch):
     """Wrong if any stage takes a clip for a single image."""
     monkeypatch.chdir(tmp_path)
     small = [
-        "data.sizes={train=8, dev=4, test=4}", "encoder.image_size=16", "encoder.channels=8", "encoder.frames=3",
+        "data.sizes={train=8, dev=4, test=4}", "encoder.image_size=16", "encoder.options.channels=8",
+        "encoder.frames=3",
         "decoder.units=8", "decoder.embedding_size=8", "training.epochs=1", "training.images_per_batch=4",
         "training.captions_per_image=1",
     ]  # fmt: skip

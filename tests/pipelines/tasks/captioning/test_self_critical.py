@@ -28,7 +28,7 @@ from pipelines.utils.progress import Reporter
 
 CAPTIONS = [["a red dot"], ["a blue dot", "one blue dot"], ["two dots"], ["a red dot"], ["no dot"]]
 SMALL = {
-    "encoder": {"name": "vgg_small", "image_size": 16, "channels": 8, "pool": 1},
+    "encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
     "decoder": {"units": 6, "embedding_size": 5, "attention_size": 4, "dropout": 0.0},
     "text": {"minimum_count": 1, "max_length": 6},
 }
@@ -189,7 +189,7 @@ def first(tmp_path_factory):
     root, run = tmp_path_factory.mktemp("data") / "shapes", tmp_path_factory.mktemp("runs") / "first"
     shapes.draw(root, sizes={"train": 24, "dev": 4}, image_size=32)
     small = [
-        "encoder.image_size=16", "encoder.channels=8", "decoder.units=6", "decoder.embedding_size=5",
+        "encoder.image_size=16", "encoder.options.channels=8", "decoder.units=6", "decoder.embedding_size=5",
         "decoder.attention_size=4", "text.max_length=7", "search.max_words=5", "training.epochs=1",
         "training.images_per_batch=8", "training.select_by=cider_d",
     ]  # fmt: skip

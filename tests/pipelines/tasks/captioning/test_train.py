@@ -27,7 +27,7 @@ from tests.support_encoders import narrow_networks
 
 TINY = [
     "encoder.image_size=16",
-    "encoder.channels=8",
+    "encoder.options.channels=8",
     "decoder.units=6",
     "decoder.embedding_size=5",
     "decoder.attention_size=4",
@@ -300,12 +300,18 @@ def test_init_from_takes_new_weights_of_the_loss_and_no_new_cell(data, tmp_path)
 
 def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(data, tmp_path, begun):
     """Stages that each take up what the last one left: first the decoder, then VGG's last block with it."""
-    vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
+    vgg = [
+        "encoder.name=vgg16",
+        "encoder.options={}",
+        "encoder.weights=none",
+        "encoder.image_size=32",
+        "encoder.half_precision=false",
+    ]
     with narrow_networks():
         run(tmp_path / "first", data, *vgg, cache=tmp_path / "cache")
         task = begun[0].task
         task.captioner.save_to_preset(tmp_path / "preset")
-        one, said = ["encoder.train_last_block=true", "training.epochs=1"], []
+        one, said = ["encoder.options.train_last_block=true", "training.epochs=1"], []
         said = run(tmp_path / "second", data, *vgg, *one, init_from=tmp_path / "preset", cache=tmp_path / "cache")
     assert "24 of 24 images are to be encoded" in said, "the cut is elsewhere, so are the features"
     second = begun[1].task
@@ -320,7 +326,7 @@ def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(dat
 
 def test_a_finer_grid_is_seen_with_the_weights_of_a_coarser_one(data, tmp_path, begun):
     """A short training on few places, then a longer one on many: what attention knows of a place fits all."""
-    vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.half_precision=false"]
+    vgg = ["encoder.name=vgg16", "encoder.options={}", "encoder.weights=none", "encoder.half_precision=false"]
     with narrow_networks():
         run(tmp_path / "first", data, *vgg, "encoder.image_size=32", "encoder.pool=2", cache=tmp_path / "cache")
         begun[0].task.captioner.save_to_preset(tmp_path / "preset")
@@ -334,7 +340,13 @@ def test_a_finer_grid_is_seen_with_the_weights_of_a_coarser_one(data, tmp_path, 
 
 def test_components_are_found_once_and_taken_over(data, tmp_path, begun):
     """Those of a model that is gone on from are kept: its decoder knows no others."""
-    vgg = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
+    vgg = [
+        "encoder.name=vgg16",
+        "encoder.options={}",
+        "encoder.weights=none",
+        "encoder.image_size=32",
+        "encoder.half_precision=false",
+    ]
     with narrow_networks():
         said = run(tmp_path / "first", data, *vgg, "encoder.pca_components=3", cache=tmp_path / "cache")
         first = begun[0].task.captioner.encoder
@@ -353,7 +365,13 @@ def test_components_are_found_once_and_taken_over(data, tmp_path, begun):
 def test_too_few_features_for_components_are_a_sentence(data, tmp_path, begun):
     examples = read_dataset(data).split("train")[:1]
     (tmp_path / "captions.csv").write_text(f"image,caption,split\n{examples[0].image},a red star,train\n")
-    fc7 = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.features=fc7"]
+    fc7 = [
+        "encoder.name=vgg16",
+        "encoder.options={}",
+        "encoder.weights=none",
+        "encoder.image_size=32",
+        "encoder.options.features=fc7",
+    ]
     with narrow_networks(), pytest.raises(UserError, match="two features at least, received 1"):
         run(tmp_path / "run", tmp_path, *fc7, "encoder.pca_components=3", "decoder.name=inject")
 
@@ -397,7 +415,13 @@ def test_without_a_development_split_the_loss_chooses(data, tmp_path, monkeypatc
 
 def test_frozen_features_are_learned_from_the_cache(data, tmp_path, begun):
     """The second run must not encode anything again."""
-    options = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.half_precision=false"]
+    options = [
+        "encoder.name=vgg16",
+        "encoder.options={}",
+        "encoder.weights=none",
+        "encoder.image_size=32",
+        "encoder.half_precision=false",
+    ]
     said = run(tmp_path / "one", data, *options, cache=tmp_path / "cache")
     assert "24 of 24 images are to be encoded" in said
     again = run(tmp_path / "two", data, *options, "training.seed=1", cache=tmp_path / "cache")

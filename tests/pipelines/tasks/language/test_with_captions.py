@@ -38,7 +38,7 @@ def test_a_decoder_begins_with_a_language_model(data, tmp_path, monkeypatch):
     monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda made: begun.append(made))
     language = tiny_model(["a", "red", "circle", "and"], tokenizer="ptb", cell="lstm", layers=1)
     language.save_to_preset(tmp_path / "language")
-    recipe = load_recipe("shapes", ["encoder.image_size=16", "encoder.channels=8", "decoder.units=4",
+    recipe = load_recipe("shapes", ["encoder.image_size=16", "encoder.options.channels=8", "decoder.units=4",
                                     "decoder.embedding_size=3", "decoder.attention_size=4"])  # fmt: skip
     console = Console(record=True, width=300)
     train(recipe, tmp_path / "run", data=data, init_from_language=tmp_path / "language", reporter=Reporter(console))
@@ -62,7 +62,7 @@ def test_a_search_listens_to_a_language_model(data, tmp_path):
     words = ["a", "red", "blue", "cat"]
     captioner = ImageCaptioner(
         CaptionerSettings(
-            encoder=EncoderSettings(name="vgg_small", image_size=16, channels=8, pool=1),
+            encoder=EncoderSettings(name="vgg_small", image_size=16, pool=1, options={"channels": 8}),
             decoder=DecoderSettings(name="inject", units=4, embedding_size=3),
             text=TextSettings(max_length=6),
             search=SearchSettings(num_beams=2, max_words=4),

@@ -29,7 +29,7 @@ from tests.support_encoders import narrow_networks
 
 TINY = [
     "encoder.image_size=16",
-    "encoder.channels=8",
+    "encoder.options.channels=8",
     "question.units=4",
     "question.embedding_size=3",
     "fusion.size=6",
@@ -214,7 +214,13 @@ def test_a_network_that_never_looks_reads_no_image(data, monkeypatch, tmp_path):
 
 def test_components_are_those_of_the_training_images(data, tmp_path):
     """Of no other split; a run that goes on takes those it began with, whatever is in the images by then."""
-    settings = ["encoder.name=vgg16", "encoder.weights=none", "encoder.image_size=32", "encoder.pca_components=4"]
+    settings = [
+        "encoder.name=vgg16",
+        "encoder.options={}",
+        "encoder.weights=none",
+        "encoder.image_size=32",
+        "encoder.pca_components=4",
+    ]
     with narrow_networks():
         said = run(tmp_path, "vqa-stacked-attention", data, *settings, "training.epochs=1")
         encoder = VisualQA.from_preset(tmp_path).encoder
