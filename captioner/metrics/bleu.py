@@ -15,10 +15,12 @@ differs a little.
 
 import numpy as np
 
-from captioner.metrics.base import Metric, image_numbers
+from captioner.metrics.base import Metric, Prominence, Score, image_numbers
 from captioner.metrics.ngrams import ORDERS
 
 _TINY, _SMALL = 1e-15, 1e-9
+_PROMINENCE = (Prominence.HEADLINE, Prominence.PLAIN, Prominence.PLAIN, Prominence.MAIN)
+_DETAIL = Prominence.DETAIL
 
 
 class Bleu(Metric):
@@ -34,6 +36,25 @@ class Bleu(Metric):
     0.8165
     """
 
+    scores = (
+        *(
+            Score(f"bleu_{n}", f"BLEU-{n}", f"B-{n}", "B-1 to B-4: BLEU" if n == 1 else "", level, per_item=n == 4)
+            for n, level in enumerate(_PROMINENCE, start=1)
+        ),
+        *(
+            Score(f"bleu_{n}_without_penalty", f"BLEU-{n} without brevity penalty", prominence=_DETAIL)
+            for n in range(1, ORDERS + 1)
+        ),
+        Score("brevity_penalty", "Brevity penalty", factor=1, digits=3, higher_is_better=None),
+        *(
+            Score(name, label, prominence=_DETAIL, factor=1, digits=0, higher_is_better=None, interval=False)
+            for name, label in (
+                ("prediction_words", "Words of the captions"),
+                ("reference_words", "Words of the references closest in length"),
+            )
+        ),
+    )
+
     def rows(self, predictions, references, images=None):
         images = image_numbers(predictions, references, images)
         counts = references.count(predictions)
@@ -48,7 +69,8 @@ class Bleu(Metric):
         ]
         return np.column_stack([counts.lengths, np.array(closest, dtype=np.int64), matches, totals]).astype(np.float64)
 
-    def combine(self, rows):
+    @classmethod
+    def combine(cls, rows):
         totals = np.sum(rows, axis=0)
         without_penalty, penalty = bleu_of(totals)
         scores = {f"bleu_{n}": float(value * penalty) for n, value in enumerate(without_penalty, start=1)}
@@ -56,7 +78,8 @@ class Bleu(Metric):
         lengths = {"prediction_words": float(totals[0]), "reference_words": float(totals[1])}
         return {**scores, **plain, "brevity_penalty": float(penalty), **lengths}
 
-    def per_caption(self, rows):
+    @classmethod
+    def per_item(cls, rows):
         values, penalty = bleu_of(rows)
         return {"bleu_4": values[:, -1] * penalty}
 

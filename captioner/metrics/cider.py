@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from captioner.metrics.base import Metric, image_numbers
+from captioner.metrics.base import Metric, Prominence, Score, image_numbers
 from captioner.metrics.ngrams import ORDERS, NgramCounts, Numbering, References, Words
 
 _SIGMA = 6.0
@@ -41,7 +41,7 @@ class CiderD(Metric):
         ValueError: an n-gram that occurs in more images than there are, or in none.
     """
 
-    name = "cider_d"
+    scores = (Score("cider_d", "CIDEr-D", "CIDEr-D", prominence=Prominence.MAIN, per_item=True),)
     clipped = True
 
     def __init__(self, document_frequency: Mapping[tuple[str, ...], int], documents: int):
@@ -119,15 +119,10 @@ class CiderD(Metric):
         """Lengths `(N, 4)` of the vectors of captions, one an order."""
         return np.sqrt(counts.sum_by_order((counts.count * self._weights(counts.ngram)) ** 2))
 
-    def combine(self, rows):
-        return {self.name: float(np.mean(rows))}
-
-    def per_caption(self, rows):
-        return {self.name: rows[:, 0]}
-
 
 class Cider(CiderD):
     """Plain CIDEr: neither clipping nor a length penalty. A row is `[CIDEr]`."""
 
-    name = "cider"
+    scores = (Score("cider", "CIDEr", per_item=True),)
     clipped = False
+    in_training = False  # nobody reports it, and it takes as long as CIDEr-D

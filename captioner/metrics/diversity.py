@@ -1,9 +1,9 @@
-"""How much captions differ from one another, and from those of the training set.
+"""How much captions differ from one another, and from those of the training set (`NovelCaptions`).
 
     distinct_captions  different captions / captions
     distinct_n         different n-grams of all captions / n-grams of all captions, n = 1, 2
     self_bleu_4        mean BLEU-4 of each caption with all other captions as its references: low is diverse
-    novel_captions     share of captions that are no training caption (where training captions are given)
+    novel_captions     share of captions that are no training caption
 
 References play no part. All but the last depend on how many captions there are: compare equal numbers only.
 
@@ -15,33 +15,33 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from captioner.metrics.base import Metric
+from captioner.metrics.base import Metric, MetricUnavailable, Prominence, Score
 from captioner.metrics.bleu import bleu_of
 from captioner.metrics.ngrams import ORDERS, NgramCounts, Numbering, Words, count_ngrams
 
 
 class Diversity(Metric):
-    """Distinct captions and n-grams, self-BLEU, novel captions. A row is `[number of the caption, is new]`.
+    """Distinct captions and n-grams, and self-BLEU. A row is `[number of the caption]`.
 
-    Equal captions have equal numbers, and the metric keeps the words: its rows mean something only to itself.
-
-    Args:
-        training: the words of the training captions; without them `novel_captions` is left out.
+    Equal captions have equal numbers, and the metric keeps the words: its rows mean something only to itself, and none
+    of its scores has an interval.
     """
 
-    def __init__(self, training: Iterable[Words] | None = None):
-        self._training = None if training is None else {tuple(words) for words in training}
+    scores = (
+        Score("distinct_captions", "Distinct captions", "dist.", "dist.: share of captions that no other image has",
+              Prominence.HEADLINE, interval=False),
+        Score("distinct_1", "Distinct words", prominence=Prominence.DETAIL, digits=2, interval=False),
+        Score("distinct_2", "Distinct pairs of words", prominence=Prominence.DETAIL, digits=2, interval=False),
+        Score("self_bleu_4", "Self-BLEU-4 (low is diverse)", higher_is_better=False, interval=False),
+    )  # fmt: skip
+
+    def __init__(self):
         self._numbers: dict[tuple[str, ...], int] = {}
 
-    @classmethod
-    def for_corpus(cls, references, training=None):
-        return cls(training)
-
     def rows(self, predictions, references=None, images=None):
-        captions = [tuple(prediction) for prediction in predictions]
+        captions = (tuple(prediction) for prediction in predictions)
         numbers = [self._numbers.setdefault(caption, len(self._numbers)) for caption in captions]
-        training = captions if self._training is None else self._training
-        return np.array([numbers, [caption not in training for caption in captions]], dtype=np.float64).T
+        return np.array(numbers, dtype=np.float64).reshape(-1, 1)
 
     def combine(self, rows):
         known = list(self._numbers)
@@ -54,9 +54,29 @@ class Diversity(Metric):
             scores[f"distinct_{order + 1}"] = distinct / max(1, int(counts.count[these].sum()))
         if len(captions) > 1:
             scores["self_bleu_4"] = float(np.mean(self_bleu(counts)))
-        if self._training is not None:
-            scores["novel_captions"] = float(np.mean(rows[:, 1]))
         return scores
+
+
+class NovelCaptions(Metric):
+    """The share of captions that are no caption of the training split. A row is `[1 or 0]`.
+
+    Args:
+        training: the words of the training captions.
+    """
+
+    scores = (Score("novel_captions", "Captions not in the training set", higher_is_better=None),)
+
+    def __init__(self, training: Iterable[Words]):
+        self._training = {tuple(words) for words in training}
+
+    @classmethod
+    def for_corpus(cls, references, training=None):
+        if training is None:
+            raise MetricUnavailable("The share of novel captions", "It needs the training captions.", silent=True)
+        return cls(training)
+
+    def rows(self, predictions, references=None, images=None):
+        return np.array([[tuple(caption) not in self._training] for caption in predictions], np.float64).reshape(-1, 1)
 
 
 def self_bleu(counts: NgramCounts) -> np.ndarray:

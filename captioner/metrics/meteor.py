@@ -16,8 +16,7 @@ import functools
 
 import numpy as np
 
-from captioner.errors import UserError
-from captioner.metrics.base import Metric, image_numbers
+from captioner.metrics.base import Metric, MetricUnavailable, Score, image_numbers
 from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
 
 
@@ -28,13 +27,16 @@ class MeteorWordNet(Metric):
         wordnet: nltk's reader of WordNet; the installed one by default.
 
     Raises:
-        UserError: WordNet is not installed.
+        MetricUnavailable: WordNet is not installed.
     """
+
+    scores = (Score("meteor_wordnet", "METEOR of nltk (not METEOR 1.5)", per_item=True),)
+    in_training = False
 
     def __init__(self, wordnet=None):
         wordnet = wordnet or open_wordnet()
         if wordnet is None:
-            raise UserError(f"METEOR with WordNet cannot be computed. {WORDNET_MISSING}")
+            raise MetricUnavailable("METEOR with WordNet", WORDNET_MISSING)
         self._wordnet, self._stemmer = _Synonyms(wordnet), _Stems()
 
     def rows(self, predictions, references, images=None):
@@ -52,12 +54,6 @@ class MeteorWordNet(Metric):
             for prediction, image in zip(predictions, images, strict=True)
         ]
         return np.array(values, dtype=np.float64).reshape(-1, 1)
-
-    def combine(self, rows):
-        return {"meteor_wordnet": float(np.mean(rows))}
-
-    def per_caption(self, rows):
-        return {"meteor_wordnet": rows[:, 0]}
 
 
 def _as_it_is(word: str) -> str:

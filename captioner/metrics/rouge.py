@@ -12,7 +12,7 @@ Sources: [Lin, 2004](https://aclanthology.org/W04-1013/); the COCO caption score
 
 import numpy as np
 
-from captioner.metrics.base import Metric, image_numbers
+from captioner.metrics.base import Metric, Prominence, Score, image_numbers
 from captioner.metrics.ngrams import Words
 
 _BETA = 1.2  # the COCO scorer's weight of recall
@@ -25,17 +25,13 @@ class RougeL(Metric):
     0.7176
     """
 
+    scores = (Score("rouge_l", "ROUGE-L", "R-L", "R-L: ROUGE-L", Prominence.MAIN, per_item=True),)
+
     def rows(self, predictions, references, images=None):
         images = image_numbers(predictions, references, images).tolist()
         pairs = zip(predictions, images, strict=True)
         values = [_f_measure(prediction, references.words[image]) for prediction, image in pairs]
         return np.array(values, dtype=np.float64).reshape(-1, 1)
-
-    def combine(self, rows):
-        return {"rouge_l": float(np.mean(rows))}
-
-    def per_caption(self, rows):
-        return {"rouge_l": rows[:, 0]}
 
 
 def _f_measure(prediction: Words, references) -> float:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics import METRICS
+from captioner.metrics import METRICS, available_metrics
 from captioner.metrics.base import Metric
 from captioner.metrics.ngrams import References
 from captioner.text.tokenizers import get_tokenizer
@@ -23,8 +24,9 @@ class ScoreReport:
         images: the number of images.
         references: the number of references of all images.
         rows: metric -> its rows `(images, F)`, in the order of `per_caption`.
-        measures: metric -> the object that made the rows; `measures[name].combine(rows[name][some])` gives
-            the scores of some images, as a bootstrap needs.
+        metrics: metric -> the object that made the rows; `metrics[name].combine(rows[name][some])` gives the scores of
+            some images, as a bootstrap needs.
+        notes: a sentence for each metric that was left out.
     """
 
     scores: dict[str, float]
@@ -33,14 +35,15 @@ class ScoreReport:
     images: int
     references: int
     rows: dict[str, np.ndarray] = field(repr=False)
-    measures: dict[str, Metric] = field(repr=False)
+    metrics: dict[str, Metric] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
 
 def score_captions(
     predictions: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
     tokenizer: str = "ptb",
-    metrics: Sequence[str] = ("bleu", "rouge_l", "cider_d", "diversity"),
+    metrics: Sequence[str] | Literal["fast", "all"] = "fast",
     training_captions: Iterable[str] | None = None,
 ) -> ScoreReport:
     """Scores one caption an image against the references of that image.
@@ -49,7 +52,7 @@ def score_captions(
         predictions: id of an image -> its caption.
         references: id of an image -> its references, at least one. Images without a prediction are left out.
         tokenizer: a name in `TOKENIZERS`; `ptb` for numbers that compare with published ones.
-        metrics: names in `METRICS`.
+        metrics: names in `METRICS`; or "all" that are available here, or those of them that are "fast".
         training_captions: what the model was trained on, if the share of novel captions is wanted.
 
     Raises:
@@ -78,11 +81,15 @@ def score_captions(
     scores: dict[str, float] = {}
     columns: dict[str, Sequence[float]] = {"words": [len(words) for words in predicted]}
     counted = References(expected)
-    measures = {name: METRICS.get(name).for_corpus(counted, training) for name in metrics}
-    rows = {name: metric.rows(predicted, counted) for name, metric in measures.items()}
-    for name, metric in measures.items():
+    if isinstance(metrics, str):
+        names = [name for name in METRICS.names() if metrics == "all" or METRICS.get(name).in_training]
+        ready, notes = available_metrics(METRICS, names, counted, training)
+    else:
+        ready, notes = {name: METRICS.get(name).for_corpus(counted, training) for name in metrics}, []
+    rows = {name: metric.rows(predicted, counted) for name, metric in ready.items()}
+    for name, metric in ready.items():
         scores |= metric.combine(rows[name])
-        columns |= {column: values.tolist() for column, values in metric.per_caption(rows[name]).items()}
+        columns |= {column: values.tolist() for column, values in metric.per_item(rows[name]).items()}
     table = zip(predictions, zip(*columns.values(), strict=True), strict=True)
     return ScoreReport(
         scores=scores,
@@ -91,5 +98,6 @@ def score_captions(
         images=len(predicted),
         references=sum(map(len, expected)),
         rows=rows,
-        measures=measures,
+        metrics=ready,
+        notes=tuple(notes),
     )

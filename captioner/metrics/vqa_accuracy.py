@@ -17,7 +17,7 @@ import re
 
 import numpy as np
 
-from captioner.metrics.exact_match import AnswerMetric
+from captioner.metrics.base import AnswerMetric, MetricUnavailable, Prominence, Score
 
 PEOPLE = 3  # as many make an answer wholly right
 FEWEST_ANSWERS = PEOPLE + 1  # with less, no answer can be: one is left out
@@ -58,7 +58,15 @@ class VqaAccuracy(AnswerMetric):
     [0.9]
     """
 
-    names = ("vqa_accuracy",)
+    scores = (Score("vqa_accuracy", "VQA accuracy", "VQA", "VQA: VQA accuracy", Prominence.MAIN, per_item=True),)
+
+    @classmethod
+    def for_corpus(cls, references, training=None):
+        counts = [len(answers) for answers in references]
+        if min(counts, default=0) < FEWEST_ANSWERS:
+            reason = f"It needs at least {FEWEST_ANSWERS} people's answers to each question."
+            raise MetricUnavailable("VQA accuracy", reason, silent=max(counts, default=0) < FEWEST_ANSWERS)
+        return cls()
 
     def statistics(self, prediction, answers):
         predicted = normalise(prediction)

@@ -18,8 +18,7 @@ and Palmer, 1994.
 
 import numpy as np
 
-from captioner.errors import UserError
-from captioner.metrics.exact_match import AnswerMetric
+from captioner.metrics.base import AnswerMetric, MetricUnavailable, Score
 from captioner.text.answers import agreed, items
 from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
 
@@ -34,15 +33,19 @@ class Wups(AnswerMetric):
         wordnet: nltk's reader of WordNet; the installed one by default.
 
     Raises:
-        UserError: WordNet is not installed.
+        MetricUnavailable: WordNet is not installed.
     """
 
-    names = tuple(f"wups_{threshold}" for threshold in THRESHOLDS)
+    scores = tuple(
+        Score(f"wups_{threshold}", f"WUPS at {threshold}", f"W-{threshold}", "W: WUPS" if threshold == 0.9 else "",
+              per_item=True)
+        for threshold in THRESHOLDS
+    )  # fmt: skip
 
     def __init__(self, wordnet=None):
         wordnet = wordnet or open_wordnet()
         if wordnet is None:
-            raise UserError(f"WUPS cannot be computed. {WORDNET_MISSING}")
+            raise MetricUnavailable("WUPS", WORDNET_MISSING)
         self._similarity = WordSimilarity(wordnet)
         self._scored: dict[tuple[str, str], np.ndarray] = {}
 

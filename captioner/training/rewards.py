@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from captioner.errors import UserError, nearest
-from captioner.metrics.bleu import Bleu
-from captioner.metrics.cider import CiderD
+from captioner.metrics import METRICS
+from captioner.metrics.base import Metric
 from captioner.metrics.ngrams import References, Words
 from captioner.text.vocabulary import END
 
-REWARDS = ("cider_d", "bleu_4")
+
+def rewards() -> dict[str, type[Metric]]:
+    """The scores that can reward a caption, those that say something of one caption alone -> their metrics."""
+    metrics = [METRICS.get(name) for name in METRICS.names()]
+    return {score.name: metric for metric in metrics for score in metric.scores if score.per_item}
 
 
 class CaptionReward:
@@ -22,7 +26,7 @@ class CaptionReward:
 
     Args:
         references: for each image the words of its references.
-        weights: `cider_d` (of at most 10) and `bleu_4` (of at most 1) -> weight.
+        weights: name in `rewards()`, such as `cider_d` (of at most 10) or `bleu_4` (of at most 1) -> weight.
 
     Raises:
         UserError: an unknown metric, or no weight at all.
@@ -33,14 +37,15 @@ class CaptionReward:
     """
 
     def __init__(self, references: Sequence[Sequence[Words]], weights: Mapping[str, float]):
+        choices = rewards()
         for name in weights:
-            if name not in REWARDS:
-                raise UserError(f"There is no reward called {name!r}: {', '.join(REWARDS)}.{nearest(name, REWARDS)}")
+            if name not in choices:
+                raise UserError(f"There is no reward called {name!r}: {', '.join(choices)}.{nearest(name, choices)}")
         self.weights = {name: weight for name, weight in weights.items() if weight}
         if not self.weights:
             raise UserError("training.reward gives every metric the weight 0: there would be nothing to learn from.")
         self._references = References([[[*words, END] for words in given] for given in references])
-        self._cider = CiderD.from_references(self._references)
+        self._metrics = {name: choices[name].for_corpus(self._references) for name in self.weights}
 
     def __call__(self, captions: Sequence[Words], ended: Sequence[bool], images: Sequence[int]) -> np.ndarray:
         """The rewards `(N,)` of captions of the images with these numbers.
@@ -51,10 +56,7 @@ class CaptionReward:
             images: numbers in `references`.
         """
         whole = [[*words, END] if done else list(words) for words, done in zip(captions, ended, strict=True)]
-        rewards = np.zeros(len(whole))
-        if "cider_d" in self.weights:
-            rewards += self.weights["cider_d"] * self._cider.score(whole, images)
-        if "bleu_4" in self.weights:
-            rows = Bleu().rows(whole, self._references, images)
-            rewards += self.weights["bleu_4"] * Bleu().per_caption(rows)["bleu_4"]
-        return rewards
+        total = np.zeros(len(whole))
+        for name, metric in self._metrics.items():
+            total += self.weights[name] * metric.per_item(metric.rows(whole, self._references, images))[name]
+        return total

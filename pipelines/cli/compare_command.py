@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from pipelines.evaluation.bootstrap import PAIRED_DRAWS as DRAWS
+from pipelines.evaluation.bootstrap import SIGNIFICANT as SURE
 from pipelines.evaluation.compare import (
     Comparison,
     Evaluated,
@@ -22,7 +24,6 @@ from pipelines.evaluation.reports.comparison import (
     overview,
     short_names,
 )
-from pipelines.evaluation.significance import DRAWS, SURE
 from pipelines.utils.console import log, table
 
 FEW = 3  # evaluations whose scores are told one by one; of more the table would be too wide to read

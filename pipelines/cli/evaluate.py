@@ -65,7 +65,7 @@ def evaluate(
         evaluation = start_evaluation(run, model=model or None, **options)
     else:
         evaluation = start_scoring(predictions, references, **options)
-    from pipelines.evaluation.reports.caption_sections import score_lines
+    from pipelines.evaluation.reports.score_table import score_lines
 
     if lines := score_lines(evaluation):  # none where the answers are withheld
         rows = [[line.label, line.value, line.interval] for line in lines]

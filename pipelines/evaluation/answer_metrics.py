@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics import ANSWER_METRICS
-from captioner.metrics.exact_match import AnswerMetric
-from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS
+from captioner.metrics import ANSWER_METRICS, available_metrics
+from captioner.metrics.base import Metric
+from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS, VqaAccuracy
 from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, one_word, plain
-from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
 from pipelines.data.examples import QuestionExample
 from pipelines.evaluation.bootstrap import intervals
 
@@ -70,35 +69,36 @@ def evaluate_answers(
     Raises:
         UserError: there is nothing to score.
     """
-    scored = [one for one in questions if one.answers and one.id in predictions]
+    scored = [question for question in questions if question.answers and question.id in predictions]
     if not scored:
         raise UserError(
             f"None of the {len(questions):,} questions has both an answer that is known and a prediction. Check that "
             "the predictions belong to this split of this data set."
         )
-    metrics, notes = _metrics(scored)
-    given = [predictions[one.id] for one in scored]
-    true = [agreed(one.answers) for one in scored]
-    columns = {name: metric.rows(given, [one.answers for one in scored]) for name, metric in metrics.items()}
+    answers = [question.answers for question in scored]
+    metrics, notes = available_metrics(ANSWER_METRICS, ANSWER_METRICS.names(), answers)
+    predicted = [predictions[question.id] for question in scored]
+    true = [agreed(people) for people in answers]
+    rows = {name: metric.rows(predicted, answers) for name, metric in metrics.items()}
     left_out = len(questions) - len(scored)
     if left_out:
         notes.append(f"{left_out:,} questions were left out: they have no prediction, or no answer that is known.")
 
     def scores(numbers: np.ndarray | slice) -> dict[str, float]:
-        return {n: v for name, metric in metrics.items() for n, v in metric.combine(columns[name][numbers]).items()}
+        return {n: v for name, metric in metrics.items() for n, v in metric.combine(rows[name][numbers]).items()}
 
     summary = {
         "questions": len(scored),
         "left_out": left_out,
         "scores": scores(slice(None)),
         "intervals": {
-            score: list(ends)
+            score: list(interval)
             for name, metric in metrics.items()
-            for score, ends in intervals(columns[name], metric.combine).items()
+            for score, interval in intervals(metric, rows[name]).items()
         },
-        "by_question_type": _by([one.type for one in scored], scores),
-        "by_answer_type": _by([_answer_type(one, answer) for one, answer in zip(scored, true, strict=True)], scores),
-        "confusion": confusion(true, given, labels),
+        "by_question_type": _by([question.type for question in scored], scores),
+        "by_answer_type": _by([_answer_type(*pair) for pair in zip(scored, true, strict=True)], scores),
+        "confusion": confusion(true, predicted, labels),
     }
     single = np.flatnonzero([one_word(answer) for answer in true])
     if 0 < len(single) < len(scored):
@@ -107,31 +107,16 @@ def evaluate_answers(
     if answer_list is not None:
         summary["ceiling"] = ceiling(answer_list, scored)
     if baselines:
-        known = [one.answers for one in scored]
-        guessed = {name: [answers[one.id] for one in scored] for name, answers in baselines.items()}
-        summary["baselines"] = {name: _scores_of(metrics, answers, known) for name, answers in guessed.items()}
+        summary["baselines"] = {
+            name: _scores_of(metrics, [baseline[question.id] for question in scored], answers)
+            for name, baseline in baselines.items()
+        }
     summary["notes"] = notes
-    return AnswerEvaluation(summary, _rows(scored, given, true, metrics, columns))
+    return AnswerEvaluation(summary, _rows(scored, predicted, true, metrics, rows))
 
 
-def _metrics(questions: Sequence[QuestionExample]) -> tuple[dict[str, AnswerMetric], list[str]]:
-    """The metrics that fit these questions, and sentences about those that are left out."""
-    notes = []
-    names = ANSWER_METRICS.names()
-    if min(len(one.answers) for one in questions) < FEWEST_ANSWERS:
-        names.remove("vqa_accuracy")
-        if max(len(one.answers) for one in questions) >= FEWEST_ANSWERS:
-            notes.append(
-                f"VQA accuracy is left out: it needs at least {FEWEST_ANSWERS} people's answers to each question."
-            )
-    if open_wordnet() is None:
-        names.remove("wups")
-        notes.append(f"WUPS is left out. {WORDNET_MISSING}")
-    return {name: ANSWER_METRICS.get(name)() for name in names}, notes
-
-
-def _scores_of(metrics: dict[str, AnswerMetric], given: Sequence[str], answers: Sequence) -> dict[str, float]:
-    return {n: v for metric in metrics.values() for n, v in metric.combine(metric.rows(given, answers)).items()}
+def _scores_of(metrics: dict[str, Metric], predicted: Sequence[str], answers: Sequence) -> dict[str, float]:
+    return {n: v for metric in metrics.values() for n, v in metric.combine(metric.rows(predicted, answers)).items()}
 
 
 def _by(names: Sequence[str], scores: Callable[[np.ndarray], dict[str, float]]) -> dict[str, dict]:
@@ -149,11 +134,11 @@ def _answer_type(question: QuestionExample, answer: str) -> str:
     return question.answer_type or answer_type(answer)
 
 
-def confusion(true: Sequence[str], given: Sequence[str], labels: int = _LABELS) -> dict:
+def confusion(true: Sequence[str], predicted: Sequence[str], labels: int = _LABELS) -> dict:
     """What was answered instead of what.
 
     Args:
-        true, given: the true answer and the prediction, question by question.
+        true, predicted: the true answer and the prediction, question by question.
         labels: how many answers to name at most: the most frequent true ones.
 
     Returns:
@@ -164,7 +149,7 @@ def confusion(true: Sequence[str], given: Sequence[str], labels: int = _LABELS) 
     keys = [key for key, _ in Counter(map(answer_key, true)).most_common(labels)]
     numbers = {key: number for number, key in enumerate(keys)}
     pairs = [(numbers.get(answer_key(t), len(keys)), numbers.get(answer_key(p), len(keys)))
-             for t, p in zip(true, given, strict=True)]  # fmt: skip
+             for t, p in zip(true, predicted, strict=True)]  # fmt: skip
     counts = np.zeros((len(keys) + 1, len(keys) + 1), int)
     np.add.at(counts, tuple(np.array(pairs).T), 1)
     names = [spelled[key] for key in keys]
@@ -180,26 +165,25 @@ def ceiling(answer_list: AnswerList, questions: Iterable[QuestionExample]) -> di
         `exact_match`, and `vqa_accuracy` where every question has enough answers: the best answer of the list that
         anybody gave, for each question.
     """
-    answered = [one for one in questions if one.answers]
-    found = {"exact_match": answer_list.ceiling(one.answers for one in answered)}
-    if answered and min(len(one.answers) for one in answered) >= FEWEST_ANSWERS:
-        metric = ANSWER_METRICS.get("vqa_accuracy")()
+    answered = [question.answers for question in questions if question.answers]
+    reachable = {"exact_match": answer_list.ceiling(answered)}
+    if answered and min(map(len, answered)) >= FEWEST_ANSWERS:
+        metric = VqaAccuracy()
         best = [
-            max((metric.statistics(answer, one.answers)[0] for answer in set(one.answers) if answer in answer_list),
-                default=0.0)
-            for one in answered
-        ]  # fmt: skip
-        found["vqa_accuracy"] = float(np.mean(best))
-    return found
+            max((metric.statistics(answer, people)[0] for answer in set(people) if answer in answer_list), default=0.0)
+            for people in answered
+        ]
+        reachable["vqa_accuracy"] = float(np.mean(best))
+    return reachable
 
 
-def _rows(questions, given, true, metrics, columns) -> list[dict]:
-    values = {}
+def _rows(questions, predicted, true, metrics, rows) -> list[dict]:
+    columns = {}
     for name, metric in metrics.items():
-        values |= {column: found.tolist() for column, found in metric.per_question(columns[name]).items()}
+        columns |= {score: values.tolist() for score, values in metric.per_item(rows[name]).items()}
     return [
-        {"id": one.id, "image": str(one.image), "question": one.question, "prediction": prediction, "answer": answer,
-         "type": one.type, "answer_type": _answer_type(one, answer),
-         **{column: found[number] for column, found in values.items()}}
-        for number, (one, prediction, answer) in enumerate(zip(questions, given, true, strict=True))
+        {"id": question.id, "image": str(question.image), "question": question.question, "prediction": prediction,
+         "answer": answer, "type": question.type, "answer_type": _answer_type(question, answer),
+         **{score: values[number] for score, values in columns.items()}}
+        for number, (question, prediction, answer) in enumerate(zip(questions, predicted, true, strict=True))
     ]  # fmt: skip

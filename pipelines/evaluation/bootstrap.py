@@ -1,71 +1,104 @@
-"""How sure a score is: 95 % intervals by drawing the captions again (bootstrap)."""
+"""How certain scores are, and differences of scores: the bootstrap, which samples the captions or answers again.
 
-from collections.abc import Callable
+Source: [Koehn, 2004](https://aclanthology.org/W04-3250/);
+[Efron & Tibshirani, 1993](https://doi.org/10.1201/9780429246593), section 15.4 (p-values).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from captioner.metrics.bleu import Bleu
-from captioner.metrics.score import ScoreReport
+from captioner.metrics.base import Metric
 
 DRAWS = 1000
+PAIRED_DRAWS = 2000
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A score of the second set minus that of the first.
+
+    value: on all items. low, high: its 95 % interval. p: how often, were there no difference, one of at least this
+    size would show (two-sided).
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def significant(self) -> bool:
+        return self.p < SIGNIFICANT
+
+
+def has_intervals(metric: type[Metric] | Metric) -> bool:
+    """Whether rows of this metric may be resampled."""
+    return any(score.interval for score in metric.scores)
 
 
 def intervals(
-    rows: np.ndarray, combine: Callable[[np.ndarray], dict[str, float]], draws: int = DRAWS, seed: int = 0
+    metric: type[Metric] | Metric, rows: np.ndarray, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of every score that `combine` gives.
+    """The 95 % percentile intervals of a metric's scores, for those that have one.
 
     Args:
-        rows: `(N, F)`, what a metric keeps of each caption.
-        combine: rows to scores.
-        draws: how often N captions are drawn, with replacement.
-        seed: the same seed gives the same intervals.
-
-    Source: [Koehn, 2004](https://aclanthology.org/W04-3250/).
-    """
-    generator = np.random.default_rng(seed)
-    drawn = [combine(rows[generator.integers(0, len(rows), len(rows))]) for _ in range(draws)]
-    names = [name for name in drawn[0] if not name.endswith("_words")]
-    ends = {name: np.percentile([scores[name] for scores in drawn], [2.5, 97.5]) for name in names}
-    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
-
-
-def score_intervals(report: ScoreReport) -> dict[str, tuple[float, float]]:
-    """The intervals of a report's scores, but for diversity: a caption drawn twice is no repetition."""
-    found: dict[str, tuple[float, float]] = {}
-    for name, metric in report.measures.items():
-        if name != "diversity":
-            found |= intervals(report.rows[name], metric.combine)
-    return found
-
-
-def combine_rows(name: str, rows: np.ndarray) -> dict[str, float]:
-    """The scores of the captions whose rows these are.
-
-    Args:
-        name: "bleu", "truth", or a score that is the mean of its one column.
+        metric: what made the rows.
         rows: `(N, F)`.
+        draws: how often N rows are sampled with replacement.
+        seed: the same seed gives the same intervals.
     """
-    if name == "bleu":
-        return Bleu().combine(rows)
-    if name == "truth":
-        return combine_truth(rows)
-    return {name: float(np.mean(rows))}
+    samples = (metric.combine(rows[chosen]) for chosen in _resample(len(rows), draws, seed))
+    return {name: _percentiles(values) for name, values in _columns(metric, samples).items()}
 
 
-def truth_rows(captions: dict[str, str], scenes: dict) -> np.ndarray:
-    """`(N, 4)` of captions of drawn scenes: true statements, statements, things named, things there."""
-    from pipelines.data.synthetic.faithfulness import check_caption
+def paired_differences(
+    metric: type[Metric] | Metric, first: np.ndarray, second: np.ndarray, draws: int = PAIRED_DRAWS, seed: int = 0
+) -> dict[str, Difference]:
+    """The differences of all scores that two sets of rows of a metric give.
 
-    checked = [check_caption(caption, scenes[image]) for image, caption in captions.items()]
-    return np.array(
-        [(sum(said.true for said in one.statements), len(one.statements), one.named, one.there) for one in checked],
-        float,
-    )
+    The same items are sampled from both sets, so that what makes an item hard or easy cancels out. The p-value is
+    twice the share of samples in which the difference has the other sign, counted with the observed one (so it is never
+    0).
+
+    Args:
+        metric: what made the rows.
+        first, second: `(N, F)`, row i of both is item i.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"Rows of the same images were expected, received {first.shape} and {second.shape}.")
+
+    def difference(chosen) -> dict[str, float]:
+        before, after = metric.combine(first[chosen]), metric.combine(second[chosen])
+        return {name: after[name] - before[name] for name in before if name in after}
+
+    whole = difference(slice(None))
+    samples = _columns(metric, map(difference, _resample(len(first), draws, seed)))
+    return {name: _difference(whole[name], values) for name, values in samples.items() if name in whole}
 
 
-def combine_truth(rows: np.ndarray) -> dict[str, float]:
-    """Faithfulness and coverage of the captions whose rows these are."""
-    true, said, named, there = rows.sum(axis=0)
-    wholly = float(np.mean(rows[:, 0] == rows[:, 1]))
-    return {"faithfulness": float(true / said), "coverage": float(named / there), "true_captions": wholly}
+def _resample(number: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return (generator.integers(0, number, number) for _ in range(draws))
+
+
+def _columns(metric: type[Metric] | Metric, samples: Iterable[dict[str, float]]) -> dict[str, np.ndarray]:
+    """Name of a score with an interval -> its values in the samples that have it."""
+    columns: dict[str, list[float]] = {score.name: [] for score in metric.scores if score.interval}
+    for sample in samples:
+        for name in columns.keys() & sample.keys():
+            columns[name].append(sample[name])
+    return {name: np.array(values) for name, values in columns.items() if values}
+
+
+def _percentiles(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _difference(value: float, samples: np.ndarray) -> Difference:
+    other_sign = min(np.sum(samples <= 0), np.sum(samples >= 0))
+    p = min(1.0, 2 * (other_sign + 1) / (len(samples) + 1))
+    return Difference(float(value), *_percentiles(samples), float(p))

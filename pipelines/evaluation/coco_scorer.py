@@ -7,7 +7,21 @@ import shutil
 import threading
 from collections.abc import Mapping, Sequence
 
+from captioner.metrics.base import Metric, Prominence, Score
+
+_NAMES = ("coco_bleu_1", "coco_bleu_2", "coco_bleu_3", "coco_bleu_4", "coco_rouge_l", "coco_cider_d", "coco_meteor")
+_LABELS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D", "METEOR 1.5")
 _PATIENCE = 120, 0.2  # seconds until METEOR is taken for dead: at all, and for each image
+
+
+class CocoScorer(Metric):
+    """The reference scorer of COCO's captions. It gives the scores of a whole set, and no rows."""
+
+    scores = tuple(
+        Score(name, f"{label}, COCO scorer", interval=False,
+              prominence=Prominence.PLAIN if name == "coco_meteor" else Prominence.DETAIL)
+        for name, label in zip(_NAMES, _LABELS, strict=True)
+    )  # fmt: skip
 
 
 def coco_scores(
@@ -40,10 +54,10 @@ def coco_scores(
         return {}, [f"The COCO scorer's tokenizer died ({_why(error)}). The other scores are complete."]
     scores, sentences = {}, []
     named = (
-        (Bleu, ["coco_bleu_1", "coco_bleu_2", "coco_bleu_3", "coco_bleu_4"]),
-        (Rouge, ["coco_rouge_l"]),
-        (Cider, ["coco_cider_d"]),
-        (Meteor, ["coco_meteor"]),
+        (Bleu, _NAMES[:4]),
+        (Rouge, _NAMES[4:5]),
+        (Cider, _NAMES[5:6]),
+        (Meteor, _NAMES[6:]),
     )
     for scorer, names in named:
         try:

@@ -8,20 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.metrics import ANSWER_METRICS
+from captioner.metrics.base import Prominence, Score
 from pipelines.data.datasets.text import read_json
+from pipelines.evaluation.bootstrap import PAIRED_DRAWS, Difference, paired_differences
+from pipelines.evaluation.metrics import metric_classes, scores_of
 from pipelines.evaluation.results import METRICS, STATISTICS
-from pipelines.evaluation.significance import DRAWS, Difference, paired_differences
 
-SHOWN = (
-    "exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0", "faithfulness", "coverage", "novel_object_right",
-    "direction_right", "moving_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d", "cider", "rouge_l",
-    "meteor_wordnet", "coco_meteor", "novel_captions", "self_bleu_4", "brevity_penalty", "distinct_captions",
-)  # fmt: skip
-TESTED = (
-    "exact_match", "vqa_accuracy", "wups_0.9", "wups_0.0", "faithfulness", "coverage", "true_captions",
-    "novel_object_right", "direction_right", "moving_right", "bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d", "cider",
-    "rouge_l", "meteor_wordnet", "brevity_penalty",
-)  # fmt: skip
 SAME_IMAGES = ("data set", "references", "split")
 MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokenizer")
 
@@ -61,10 +54,9 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
 
 def comparison(evaluations: Sequence[Evaluated]) -> tuple[list[str], list[list[str]]]:
     """A table, one row a score: `(head, rows)`; scores x 100, with their intervals."""
-    rows = []
-    for name in SHOWN:
-        if any(name in one.scores for one in evaluations):
-            rows.append([name, *(_cell(one, name) for one in evaluations)])
+    known = {name for one in evaluations for name in one.scores}
+    shown = scores_of(known, Prominence.PLAIN)
+    rows = [[score.name, *(_cell(one, score) for one in evaluations)] for score in shown]
     return ["score", *(one.name for one in evaluations)], rows
 
 
@@ -103,12 +95,14 @@ class Comparison:
     def rows(self) -> list[list[str]]:
         """A table, one row a score: difference and interval (x 100), p-value, and what that means."""
         return [
-            [name, f"{100 * one.value:+.1f}", _interval(one), _p(one.p), _verdict(one)]
-            for name, one in self.differences.items()
-        ]
+            [score.name, score.text(one.value, "+"), f"{score.text(one.low, '+')} to {score.text(one.high, '+')}",
+             p_text(one.p), _verdict(one)]
+            for score in scores_of(self.differences)
+            for one in [self.differences[score.name]]
+        ]  # fmt: skip
 
 
-def compare_pair(first: Evaluated, second: Evaluated, draws: int = DRAWS) -> Comparison:
+def compare_pair(first: Evaluated, second: Evaluated, draws: int = PAIRED_DRAWS) -> Comparison:
     """Whether two evaluations of the same images differ: paired bootstrap.
 
     Raises:
@@ -132,25 +126,21 @@ def compare_pair(first: Evaluated, second: Evaluated, draws: int = DRAWS) -> Com
             f"{first.name} and {second.name} were scored against other references: they cannot be compared."
         )
     differences: dict[str, Difference] = {}
-    for name in first.rows:
-        if name in second.rows:
-            differences |= paired_differences(name, first.rows[name][here], second.rows[name][there], draws)
+    for name, metric in metric_classes().items():
+        if name in first.rows and name in second.rows:
+            differences |= paired_differences(metric, first.rows[name][here], second.rows[name][there], draws)
     left_out = len(first.images) + len(second.images) - 2 * len(pairs)
-    told = {name: differences[name] for name in TESTED if name in differences}
-    return Comparison(first.name, second.name, len(pairs), left_out, told, first.counted)
-
-
-def _interval(one: Difference) -> str:
-    return f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
+    shown = {score.name: differences[score.name] for score in scores_of(differences, Prominence.PLAIN)}
+    return Comparison(first.name, second.name, len(pairs), left_out, shown, first.counted)
 
 
 def _verdict(one: Difference) -> str:
-    if not one.sure:
+    if not one.significant:
         return "no difference shown"
     return "higher" if one.value > 0 else "lower"
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -200,15 +190,18 @@ def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.n
         raise UserError(f"{path} is damaged ({error}). Evaluate again.") from None
     if any(len(values) != len(images) for values in (references, *rows.values())):
         raise UserError(f"{path} is damaged: its parts are not of the same length. Evaluate again.")
+    for name, metric in metric_classes([ANSWER_METRICS]).items():  # files of before have an array a score
+        columns = [rows[score.name] for score in metric.scores if score.name in rows]
+        if name not in rows and len(columns) == len(metric.scores):
+            rows[name] = np.concatenate(columns, axis=1)
     return images, references, rows
 
 
-def _cell(one: Evaluated, name: str) -> str:
-    if name not in one.scores:
+def _cell(one: Evaluated, score: Score) -> str:
+    if score.name not in one.scores:
         return ""
-    factor, digits = (1, 3) if name == "brevity_penalty" else (100, 1)
-    text = f"{factor * one.scores[name]:.{digits}f}"
-    if name in one.intervals:
-        low, high = (factor * end for end in one.intervals[name])
-        text += f" ({low:.{digits}f} to {high:.{digits}f})"
+    text = score.text(one.scores[score.name])
+    if score.name in one.intervals:
+        low, high = one.intervals[score.name]
+        text += f" ({score.text(low)} to {score.text(high)})"
     return text

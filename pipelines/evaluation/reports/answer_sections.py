@@ -7,18 +7,17 @@ from markupsafe import Markup
 
 from captioner.text.answers import answer_key
 from pipelines.evaluation.answers_evaluation import AnsweredQuestion, AnswersEvaluation
-from pipelines.evaluation.reports.caption_sections import score_lines, told_facts
+from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import training_curves
 from pipelines.evaluation.reports.figures import data_uri, looked_at, thumbnail
 from pipelines.evaluation.reports.html_page import render_page
+from pipelines.evaluation.reports.score_table import printed_facts, score_lines
 from pipelines.inference.explanations import HANGS, HANGS_NOT
 from pipelines.utils.threads import parallel_map
 
 ROWS = 10_000  # predictions.csv has them all
 THUMBNAILS = 400  # images; a picture may have many questions
 CARDS = 4
-LABELS = {"exact_match": "Exact match", "vqa_accuracy": "VQA accuracy", "wups_0.9": "WUPS at 0.9",
-          "wups_0.0": "WUPS at 0.0"}  # fmt: skip
 
 
 def render_answers_report(evaluation: AnswersEvaluation) -> str:
@@ -33,15 +32,15 @@ def render_answers_report(evaluation: AnswersEvaluation) -> str:
         summary=summary,
         headlines=lines,
         lines=lines,
-        names=[(name, LABELS.get(name, name)) for name in summary["scores"]],
+        names=[(score.name, score.label) for score in scores_of(summary["scores"])],
         groups=[(title, [_card(one) for one in chosen]) for title, chosen in chosen_questions(questions)],
         looked=_looked(evaluation),
         hangs=any(look.labels[0] in (HANGS, HANGS_NOT) for look in evaluation.looked.values()),
         guessing=_guessing(summary),
         confusion=_confusion(summary["confusion"]),
         curves=[Markup(chart) for chart in _curves(evaluation)],
-        facts=told_facts(evaluation.evaluated),
-        trained=told_facts(evaluation.trained),
+        facts=printed_facts(evaluation.evaluated),
+        trained=printed_facts(evaluation.trained),
         shown=len(rows),
         data={"rows": rows, "pictures": pictures},
     )

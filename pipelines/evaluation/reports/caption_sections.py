@@ -1,15 +1,17 @@
 """An evaluation of captions as one HTML page."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
+from captioner.metrics.base import Prominence
 from captioner.text.tokenizers import get_tokenizer
+from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import caption_lengths, training_curves
 from pipelines.evaluation.reports.figures import data_uri, looked_at, thumbnail
 from pipelines.evaluation.reports.html_page import render_page
+from pipelines.evaluation.reports.score_table import printed_facts, score_lines
 from pipelines.evaluation.results import Evaluation, Looked, Prediction, rank
 from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.threads import parallel_map
@@ -17,93 +19,6 @@ from pipelines.utils.threads import parallel_map
 THUMBNAILS = 2000  # with more images the page would be too large to send; predictions.csv has them all
 ROWS = 10_000
 CARDS = 4  # best, median and worst images
-
-# Scores in the order in which they are told: name, label, factor, digits.
-_SCORES = (
-    ("faithfulness", "Faithfulness", 100, 1),
-    ("coverage", "Coverage", 100, 1),
-    ("true_captions", "Wholly true captions", 100, 1),
-    ("novel_object_right", "Unseen object right", 100, 1),
-    ("direction_right", "Direction right", 100, 1),
-    ("moving_right", "Moving thing right", 100, 1),
-    ("bleu_1", "BLEU-1", 100, 1),
-    ("bleu_2", "BLEU-2", 100, 1),
-    ("bleu_3", "BLEU-3", 100, 1),
-    ("bleu_4", "BLEU-4", 100, 1),
-    ("cider_d", "CIDEr-D", 100, 1),
-    ("cider", "CIDEr", 100, 1),
-    ("rouge_l", "ROUGE-L", 100, 1),
-    ("exact_match", "Exact match", 100, 1),
-    ("vqa_accuracy", "VQA accuracy", 100, 1),
-    ("wups_0.9", "WUPS at 0.9", 100, 1),
-    ("wups_0.0", "WUPS at 0.0", 100, 1),
-    ("meteor_wordnet", "METEOR of nltk (not METEOR 1.5)", 100, 1),
-    ("bleu_1_without_penalty", "BLEU-1 without brevity penalty", 100, 1),
-    ("bleu_2_without_penalty", "BLEU-2 without brevity penalty", 100, 1),
-    ("bleu_3_without_penalty", "BLEU-3 without brevity penalty", 100, 1),
-    ("bleu_4_without_penalty", "BLEU-4 without brevity penalty", 100, 1),
-    ("brevity_penalty", "Brevity penalty", 1, 3),
-    ("prediction_words", "Words of the captions", 1, 0),
-    ("reference_words", "Words of the references closest in length", 1, 0),
-    ("distinct_captions", "Distinct captions, %", 100, 1),
-    ("distinct_1", "Distinct words, %", 100, 2),
-    ("distinct_2", "Distinct pairs of words, %", 100, 2),
-    ("self_bleu_4", "Self-BLEU-4 (low is diverse)", 100, 1),
-    ("novel_captions", "Captions not in the training set, %", 100, 1),
-    ("coco_bleu_1", "BLEU-1, COCO scorer", 100, 1),
-    ("coco_bleu_2", "BLEU-2, COCO scorer", 100, 1),
-    ("coco_bleu_3", "BLEU-3, COCO scorer", 100, 1),
-    ("coco_bleu_4", "BLEU-4, COCO scorer", 100, 1),
-    ("coco_rouge_l", "ROUGE-L, COCO scorer", 100, 1),
-    ("coco_cider_d", "CIDEr-D, COCO scorer", 100, 1),
-    ("coco_meteor", "METEOR 1.5, COCO scorer", 100, 1),
-    ("faithfulness_shape", "True shapes", 100, 1),
-    ("faithfulness_colour", "True colours", 100, 1),
-    ("faithfulness_size", "True sizes", 100, 1),
-    ("faithfulness_count", "True counts", 100, 1),
-    ("faithfulness_relation", "True relations", 100, 1),
-    ("faithfulness_place", "True places", 100, 1),
-    ("faithfulness_total", "True totals", 100, 1),
-    ("statements", "Statements a caption", 1, 2),
-)
-_HEADLINES = (
-    "novel_object_right",
-    "direction_right",
-    "moving_right",
-    "faithfulness",
-    "coverage",
-    "bleu_4",
-    "bleu_1",
-    "cider_d",
-    "rouge_l",
-    "distinct_captions",
-)
-
-
-@dataclass(frozen=True)
-class ScoreLine:
-    """A score as it is printed; `low` and `high` are the ends of its interval on a bar of 100."""
-
-    name: str
-    label: str
-    value: str
-    interval: str = ""
-    low: float = 0.0
-    high: float = 0.0
-
-
-def score_lines(evaluation: Evaluation) -> list[ScoreLine]:
-    """The scores that an evaluation has, in the order in which they are told."""
-    lines = []
-    for name, label, factor, digits in _SCORES:
-        if name in evaluation.scores:
-            interval, low, high = "", 0.0, 0.0
-            if name in evaluation.intervals:
-                low, high = (factor * end for end in evaluation.intervals[name])
-                interval = f"{low:.{digits}f} – {high:.{digits}f}"
-            value = f"{factor * evaluation.scores[name]:.{digits}f}"
-            lines.append(ScoreLine(name, label, value, interval, min(low, 100.0), min(high, 100.0)))
-    return lines
 
 
 def write_report(path: Path, evaluation: Evaluation) -> None:
@@ -117,7 +32,7 @@ def write_report(path: Path, evaluation: Evaluation) -> None:
 
 def render_report(evaluation: Evaluation) -> str:
     """The page as text."""
-    lines = score_lines(evaluation)
+    lines, headlines = score_lines(evaluation), {score.name for score in scores_of(at_least=Prominence.HEADLINE)}
     groups = ranked_groups(evaluation.predictions)
     charts = _lengths(evaluation)
     rows = list(_rows(evaluation.predictions[:ROWS]))
@@ -126,7 +41,7 @@ def render_report(evaluation: Evaluation) -> str:
         "report.html",
         "report.js",
         evaluation=evaluation,
-        headlines=[line for name in _HEADLINES for line in lines if line.name == name][:6],
+        headlines=[line for line in lines if line.name in headlines][:6],
         lines=lines,
         groups=[(title, [_card(one) for one in chosen]) for title, chosen in groups],
         looked=_looked(evaluation),
@@ -136,8 +51,8 @@ def render_report(evaluation: Evaluation) -> str:
         rows=rows,
         has_score=has_score,
         data={"rows": rows, "hasScore": has_score},
-        facts=told_facts(evaluation.evaluated),
-        trained=told_facts(evaluation.trained),
+        facts=printed_facts(evaluation.evaluated),
+        trained=printed_facts(evaluation.trained),
     )
 
 
@@ -148,15 +63,6 @@ def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[
         return [("All", ranked)]
     middle = len(ranked) // 2 - each // 2
     return [("Best", ranked[:each]), ("In the middle", ranked[middle : middle + each]), ("Worst", ranked[-each:])]
-
-
-def told_facts(facts: Mapping[str, object]) -> list[tuple[str, object]]:
-    """Facts as they are printed: those that are known, large numbers with commas."""
-    return [
-        (name, f"{value:,}" if type(value) is int else value)
-        for name, value in facts.items()
-        if value not in ("", None)
-    ]
 
 
 def _card(one: Prediction) -> dict:

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from captioner.metrics.base import Prominence
+from pipelines.evaluation.metrics import scores_of
+
 _INK, _BLUE, _AMBER = "#010203", "#3b6ea8", "#d98a2b"  # _INK is replaced by the page's own text colour
 _STYLE = {
     "svg.fonttype": "none",
@@ -23,16 +26,6 @@ _STYLE = {
     "lines.linewidth": 1.4,
     "legend.frameon": False,
 }
-_SCORES = {
-    "faithfulness": "faithfulness",
-    "bleu_1": "BLEU-1",
-    "bleu_4": "BLEU-4",
-    "cider_d": "CIDEr-D",
-    "rouge_l": "ROUGE-L",
-    "distinct_captions": "distinct captions",
-    "exact_match": "exact match",
-    "vqa_accuracy": "VQA accuracy",
-}
 _COLOURS = (_BLUE, _AMBER, "#4f9d69", "#b6556b", "#7d6bb0", "#7a8793")
 
 
@@ -41,7 +34,8 @@ def training_curves(metrics_csv: Path, title: str = "Decoded dev captions, x 100
     columns = _columns(metrics_csv)
     epochs = columns.get("epoch", [])
     losses = {name.replace("_", " "): values for name, values in columns.items() if "loss" in name}
-    scores = {label: columns[name] for name, label in _SCORES.items() if name in columns}
+    shown = (score for score in scores_of(columns, Prominence.HEADLINE) if score.factor == 100)
+    scores = {score.label: columns[score.name] for score in shown}
     panels = (("Loss", losses, 1), (title, scores, 100))
     enough = len(epochs) > 1
     return [_curves(head, epochs, lines, factor) for head, lines, factor in panels if lines and enough]

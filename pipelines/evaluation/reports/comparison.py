@@ -1,38 +1,14 @@
 """Several models at a glance: a row each, with its scores, its size, and what it took to train and takes to run."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from pipelines.evaluation.compare import Comparison, Evaluated
+from captioner.metrics.base import Prominence, Score
+from pipelines.evaluation.bootstrap import Difference
+from pipelines.evaluation.compare import Comparison, Evaluated, p_text
+from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.results import IMAGES_A_SECOND
-from pipelines.evaluation.significance import Difference
 
-# Scores: name, heading, factor, digits.
-_SCORES = (
-    ("faithfulness", "faithful", 100, 1),
-    ("direction_right", "direct.", 100, 1),
-    ("moving_right", "moving", 100, 1),
-    ("bleu_1", "B-1", 100, 1),
-    ("bleu_2", "B-2", 100, 1),
-    ("bleu_3", "B-3", 100, 1),
-    ("bleu_4", "B-4", 100, 1),
-    ("cider_d", "CIDEr-D", 100, 1),
-    ("rouge_l", "R-L", 100, 1),
-    ("distinct_captions", "dist.", 100, 1),
-    ("exact_match", "exact", 100, 1),
-    ("vqa_accuracy", "VQA", 100, 1),
-    ("wups_0.9", "W-0.9", 100, 1),
-    ("wups_0.0", "W-0.0", 100, 1),
-)
-_MAIN = (
-    "faithfulness",
-    "direction_right",
-    "bleu_4",
-    "cider_d",
-    "rouge_l",
-    "exact_match",
-    "vqa_accuracy",
-)  # of which more is told
 _SPECIAL = re.compile(r"([\\`*_\[\]|~^$<>])")
 
 Table = tuple[list[str], list[list[str]]]
@@ -41,8 +17,9 @@ Table = tuple[list[str], list[list[str]]]
 def overview(evaluations: Sequence[Evaluated]) -> Table:
     """`(head, rows)`: a row a model. Columns that no evaluation has are left out."""
     columns: list[tuple[str, Callable[[Evaluated], str]]] = [
-        (heading, lambda one, name=name, factor=factor, digits=digits: _score(one, name, factor, digits))
-        for name, heading, factor, digits in _SCORES
+        (score.heading, lambda one, score=score: score.text(one.scores[score.name]) if score.name in one.scores else "")
+        for score in scores_of()
+        if score.heading
     ]
     columns += [
         ("params", lambda one: _parameters(one.trained.get("parameters"))),
@@ -57,15 +34,7 @@ def overview(evaluations: Sequence[Evaluated]) -> Table:
 
 def legend(head: Sequence[str]) -> str:
     """What the headings of `overview` stand for."""
-    meaning = {
-        "B-1": "B-1 to B-4: BLEU",
-        "R-L": "R-L: ROUGE-L",
-        "direct.": "direct.: the direction of what moves is right",
-        "moving": "moving: the thing that moves is right",
-        "dist.": "dist.: share of captions that no other image has",
-        "exact": "exact: answers that match exactly",
-        "VQA": "VQA: VQA accuracy",
-        "W-0.9": "W: WUPS",
+    meaning = {score.heading: score.legend for score in scores_of() if score.legend} | {
         "params": "params: parameters that the preset holds",
         "min": "min: minutes of training to the epoch that was kept, without those of models that it began from",
         "img/s": "img/s: images decoded a second at evaluation, their features at hand",
@@ -75,31 +44,35 @@ def legend(head: Sequence[str]) -> str:
 
 def intervals(evaluations: Sequence[Evaluated]) -> Table:
     """`(head, rows)`: the 95 % intervals of the main scores, a row a model."""
-    chosen = [(name, heading) for name, heading, _, _ in _SCORES if name in _MAIN]
-    chosen = [(name, heading) for name, heading in chosen if any(name in one.intervals for one in evaluations)]
+    chosen = _main_scores([one.intervals for one in evaluations])
 
-    def cell(one: Evaluated, name: str) -> str:
-        if name not in one.intervals:
+    def cell(one: Evaluated, score: Score) -> str:
+        if score.name not in one.intervals:
             return ""
-        low, high = one.intervals[name]
-        return f"{100 * low:.1f} to {100 * high:.1f}"
+        low, high = one.intervals[score.name]
+        return f"{score.text(low)} to {score.text(high)}"
 
     rows = [
-        [name, *(cell(one, score) for score, _ in chosen)]
+        [name, *(cell(one, score) for score in chosen)]
         for name, one in zip(short_names(evaluations), evaluations, strict=True)
     ]
-    return ["95 % intervals", *(heading for _, heading in chosen)], rows
+    return ["95 % intervals", *(score.heading for score in chosen)], rows
 
 
 def differences(names: Sequence[str], comparisons: Sequence[Comparison]) -> Table:
     """`(head, rows)`: the main scores of several evaluations minus those of the first, a row each, with p-values."""
-    chosen = [(name, heading) for name, heading, _, _ in _SCORES if name in _MAIN]
-    chosen = [(name, heading) for name, heading in chosen if any(name in one.differences for one in comparisons)]
+    chosen = _main_scores([one.differences for one in comparisons])
     rows = [
-        [name, *(_difference(one.differences.get(score)) for score, _ in chosen)]
+        [name, *(_difference(score, one.differences.get(score.name)) for score in chosen)]
         for name, one in zip(names, comparisons, strict=True)
     ]
-    return ["difference (p)", *(heading for _, heading in chosen)], rows
+    return ["difference (p)", *(score.heading for score in chosen)], rows
+
+
+def _main_scores(tables: Sequence[Mapping[str, object]]) -> list[Score]:
+    """The scores of narrow tables that one of these has a value for."""
+    known = {name for table in tables for name in table}
+    return [score for score in scores_of(known, Prominence.MAIN) if score.heading]
 
 
 def short_names(evaluations: Sequence[Evaluated]) -> list[str]:
@@ -134,10 +107,6 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
 
 
-def _score(one: Evaluated, name: str, factor: float, digits: int) -> str:
-    return f"{factor * one.scores[name]:.{digits}f}" if name in one.scores else ""
-
-
 def _number(value: object, digits: int) -> str:
     return f"{value:.{digits}f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
@@ -162,8 +131,5 @@ def _minutes(seconds: object) -> str:
     return f"{seconds / 60:.0f}" if seconds >= 600 else f"{seconds / 60:.1f}"
 
 
-def _difference(one: Difference | None) -> str:
-    if one is None:
-        return ""
-    p = "< 0.001" if one.p < 0.001 else f"{one.p:.3f}"
-    return f"{100 * one.value:+.1f} ({p})"
+def _difference(score: Score, difference: Difference | None) -> str:
+    return "" if difference is None else f"{score.text(difference.value, '+')} ({p_text(difference.p)})"

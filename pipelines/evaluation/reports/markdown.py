@@ -6,7 +6,8 @@ from pathlib import Path
 
 import captioner
 from pipelines.evaluation.error_analysis import Frequency, Group
-from pipelines.evaluation.reports.caption_sections import ranked_groups, score_lines, told_facts
+from pipelines.evaluation.reports.caption_sections import ranked_groups
+from pipelines.evaluation.reports.score_table import printed_facts, score_lines
 from pipelines.evaluation.results import Evaluation, Prediction
 from pipelines.utils.atomic_files import atomic_write
 
@@ -31,12 +32,12 @@ def render_markdown(evaluation: Evaluation) -> str:
     scores = [[line.label, line.value, line.interval] for line in score_lines(evaluation)]
     lines += ["## Scores", "", "Multiplied by 100, as papers print them.", ""]
     lines += _table(["Score", "Value", "95 % interval"], scores, "lrr")
-    lines += ["## How this was measured", "", *_table(["", ""], told_facts(evaluation.evaluated), "ll")]
+    lines += ["## How this was measured", "", *_table(["", ""], printed_facts(evaluation.evaluated), "ll")]
     if evaluation.trained:
         lines += [
             "## What the model was trained on and how",
             "",
-            *_table(["", ""], told_facts(evaluation.trained), "ll"),
+            *_table(["", ""], printed_facts(evaluation.trained), "ll"),
         ]
     if evaluation.diagnosis:
         lines += _diagnosis(evaluation)

@@ -101,7 +101,7 @@ def evaluate_run(
     by_id = {example.id: example for example in examples}
     predictions = tuple(
         Prediction(
-            image, caption.text, by_id[image].captions, measured.scored.per_caption[image], caption.score,
+            image, caption.text, by_id[image].captions, measured.report.per_caption[image], caption.score,
             by_id[image].image, by_id[image].source_id,
         )
         for image, caption in captions.items()
@@ -173,7 +173,7 @@ def evaluate_predictions(
     texts = match(given, expected, others)
     measured = compute_metrics(texts, expected, tokenizer, scorer=scorer)
     found = tuple(
-        Prediction(image, text, expected[image], measured.scored.per_caption[image]) for image, text in texts.items()
+        Prediction(image, text, expected[image], measured.report.per_caption[image]) for image, text in texts.items()
     )
     evaluation = Evaluation(
         title=f"{Path(predictions).name} against {Path(references).name}",

@@ -94,7 +94,7 @@ def test_any_answer_gets_a_score_between_0_and_1(name, tiny, prediction, answers
     """If this fails, one odd answer of a model or a person ends an evaluation."""
     metric = make(name, tiny)
     row = metric.statistics(prediction, answers)
-    assert row.shape == (len(metric.names),) and np.all((row >= 0) & (row <= 1 + 1e-12))
+    assert row.shape == (len(metric.scores),) and np.all((row >= 0) & (row <= 1 + 1e-12))
 
 
 @pytest.mark.parametrize("name", ANSWER_METRICS.names())
@@ -106,11 +106,11 @@ def test_scores_are_means_of_rows(name, tiny):
     rows = metric.rows(predictions, answers)
     one_by_one = [metric.statistics(p, a) for p, a in zip(predictions, answers, strict=True)]
     np.testing.assert_array_equal(rows, one_by_one)
-    assert rows.dtype == np.float64 and rows.shape == (4, len(metric.names))
+    assert rows.dtype == np.float64 and rows.shape == (4, len(metric.scores))
     scores = metric.combine(rows)
-    assert list(scores) == list(metric.names)
-    for column, values in metric.per_question(rows).items():
+    assert list(scores) == [score.name for score in metric.scores]
+    for column, values in metric.per_item(rows).items():
         assert scores[column] == pytest.approx(values.mean())
     assert len(set(map(tuple, rows))) > 1, "otherwise the lines above prove nothing"
-    with pytest.raises(ValueError, match="no question"):
+    with pytest.raises(ValueError, match="nothing to score"):
         metric.combine(rows[:0])

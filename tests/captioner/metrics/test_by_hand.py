@@ -175,5 +175,5 @@ def test_self_bleu_is_bleu_against_all_others(captions):
     others = [captions[:n] + captions[n + 1 :] for n in range(len(captions))]
     rows = Bleu().rows(captions, References(others))
     metric = Diversity()
-    expected = float(np.mean(Bleu().per_caption(rows)["bleu_4"]))
+    expected = float(np.mean(Bleu.per_item(rows)["bleu_4"]))
     assert metric.combine(metric.rows(captions))["self_bleu_4"] == pytest.approx(expected, abs=1e-9)

@@ -54,7 +54,7 @@ def test_scores_are_those_of_the_coco_scorer(name):
     scores = metric.combine(rows)
     expected = {key: value for key, value in GOLDEN["corpus"].items() if key.startswith(name)}
     assert expected and {key: scores[key] for key in expected} == pytest.approx(expected, abs=1e-9)
-    for key, values in metric.per_caption(rows).items():
+    for key, values in metric.per_item(rows).items():
         np.testing.assert_allclose(values, GOLDEN["per_caption"][key], atol=1e-9)
 
 
@@ -77,7 +77,7 @@ def test_any_corpus_scores_as_in_the_coco_scorer(corpus):
     assert [ours[f"bleu_{n}"] for n in (1, 2, 3, 4)] == pytest.approx(bleu, abs=1e-6)
     assert scores_of("rouge_l", predictions, references)["rouge_l"] == pytest.approx(rouge, abs=1e-6)
     counted = References(references)
-    assert Bleu().per_caption(Bleu().rows(predictions, counted))["bleu_4"] == pytest.approx(bleus[3], abs=1e-6)
+    assert Bleu.per_item(Bleu().rows(predictions, counted))["bleu_4"] == pytest.approx(bleus[3], abs=1e-6)
     assert RougeL().rows(predictions, counted)[:, 0] == pytest.approx(rouges, abs=1e-6)
     if any(any(of_image) for of_image in references):  # the COCO scorer fails where no reference has a word
         cider, ciders = CocoCider().compute_score(*coco)
@@ -111,7 +111,7 @@ def test_rows_of_a_batch_are_those_of_single_captions(name, corpus):
     for row, prediction, of_image in zip(rows, predictions, references, strict=True):
         np.testing.assert_allclose(metric.statistics(prediction, of_image), row, atol=1e-12)
     assert all(math.isfinite(value) for value in metric.combine(rows).values())
-    assert all(values.shape == (len(corpus),) for values in metric.per_caption(rows).values())
+    assert all(values.shape == (len(corpus),) for values in metric.per_item(rows).values())
 
 
 @pytest.mark.parametrize("name", ["bleu", "rouge_l", "cider_d", "cider", "meteor_wordnet"])

@@ -52,10 +52,10 @@ def test_novel_captions_are_counted_as_words():
 def test_rows_can_be_combined_again():
     # Bootstrap intervals draw rows; all rows must give the score itself.
     report = score_captions(PREDICTIONS, REFERENCES)
-    for name, metric in report.measures.items():
+    for name, metric in report.metrics.items():
         for key, value in metric.combine(report.rows[name]).items():
             assert report.scores[key] == value
-    one = report.measures["bleu"].combine(report.rows["bleu"][[1, 1]])
+    one = report.metrics["bleu"].combine(report.rows["bleu"][[1, 1]])
     assert one["bleu_4"] == pytest.approx(report.per_caption["a.jpg"]["bleu_4"], rel=1e-6)
 
 

@@ -12,7 +12,6 @@ from captioner.text import wordnet
 from captioner.text.answers import AnswerList
 from captioner.text.wordnet import WORDNET_MISSING
 from pipelines.data.examples import QuestionExample
-from pipelines.evaluation import answer_metrics as room
 from pipelines.evaluation.answer_metrics import ALL, OTHER, SINGLE, ceiling, confusion, evaluate_answers
 from tests.support_wordnet import write_wordnet
 
@@ -37,8 +36,7 @@ PREDICTIONS = dict(zip([f"a.jpg#{n}" for n in range(5)], ["dog", "dog", "3", "do
 def tiny(tmp_path_factory, monkeypatch):
     """The WordNet of nine words, whatever is installed."""
     found = wordnet._open_folder(write_wordnet(tmp_path_factory.mktemp("wordnet")))
-    for place in ("pipelines.evaluation.answer_metrics.open_wordnet", "captioner.metrics.wups.open_wordnet"):
-        monkeypatch.setattr(place, lambda: found)
+    monkeypatch.setattr("captioner.metrics.wups.open_wordnet", lambda: found)
 
 
 def test_scores_of_all_and_by_type_by_hand():
@@ -100,7 +98,7 @@ def test_vqa_accuracy_is_there_where_several_people_answered():
 
 def test_without_wordnet_all_the_rest_is_there(monkeypatch):
     """If this fails, somebody without WordNet gets no scores at all, or no word of how to get it."""
-    monkeypatch.setattr(room, "open_wordnet", lambda: None)
+    monkeypatch.setattr("captioner.metrics.wups.open_wordnet", lambda: None)
     summary = evaluate_answers(QUESTIONS, PREDICTIONS, baselines={"guess": PREDICTIONS}).summary
     assert list(summary["scores"]) == ["exact_match"] and summary["scores"]["exact_match"] == 2 / 5
     assert summary["notes"] == [f"WUPS is left out. {WORDNET_MISSING}"]

@@ -1,18 +1,17 @@
-"""What is measured comes with the sentences that its reader must know."""
+"""The scores of captions come with the sentences that their reader must know."""
 
 import pytest
 
-from pipelines.evaluation import caption_metrics
-from pipelines.evaluation.caption_metrics import SAYING_LITTLE
+from pipelines.data.datasets import shapes
+from pipelines.evaluation.caption_metrics import compute_metrics
 
 
-@pytest.mark.parametrize("valid", [0.0, 1.0])
-def test_a_faithfulness_that_does_not_count_is_told(monkeypatch, valid):
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_faithfulness_that_does_not_count_is_told(tmp_path, complete):
     """Every report prints the notes; without this one a model that says little looks like the best."""
-    true = {"faithfulness": 1.0, "coverage": 0.5, "faithfulness_valid": valid}
-    monkeypatch.setattr(caption_metrics, "truth_scores", lambda *_: true)
-    monkeypatch.setattr(caption_metrics, "_truth_rows", lambda *_: {})
-    found = caption_metrics.compute_metrics(
-        {"a": "a dog"}, {"a": ("a dog runs",)}, "ptb", dataset=object(), split="test"
-    )
-    assert (SAYING_LITTLE in found.notes) is not bool(valid)
+    shapes.draw(tmp_path, sizes={"test": 8}, image_size=32)
+    dataset = shapes.read(tmp_path)
+    captions = {one.id: one.captions[0] if complete else "a shape" for one in dataset.examples}
+    references = {one.id: one.captions for one in dataset.examples}
+    results = compute_metrics(captions, references, dataset=dataset, split="test")
+    assert any("Faithfulness does not count here" in note for note in results.notes) is not complete

@@ -13,8 +13,9 @@ from PIL import Image
 
 from captioner.metrics.score import score_captions
 from pipelines.evaluation.error_analysis import analyze_errors
-from pipelines.evaluation.reports.caption_sections import render_report, score_lines, write_report
+from pipelines.evaluation.reports.caption_sections import render_report, write_report
 from pipelines.evaluation.reports.figures import attention_sheet, looked_at, thumbnail
+from pipelines.evaluation.reports.score_table import score_lines
 from pipelines.evaluation.results import Evaluation, Looked, Prediction
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7*7 }}"

@@ -3,9 +3,9 @@
 import pytest
 from rich.console import Console
 
+from pipelines.evaluation.bootstrap import Difference
 from pipelines.evaluation.compare import Comparison, Evaluated
 from pipelines.evaluation.reports.comparison import common, differences, intervals, markdown, overview, short_names
-from pipelines.evaluation.significance import Difference
 from pipelines.inference.batch_captioning import Rate
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from captioner.errors import UserError
+from captioner.metrics.base import Metric, Score
 from captioner.metrics.score import score_captions
-from pipelines.evaluation.bootstrap import combine_truth, intervals, score_intervals, truth_rows
+from pipelines.evaluation.bootstrap import intervals
 from pipelines.evaluation.caption_files import read_predictions, read_references
-from pipelines.evaluation.caption_metrics import METRICS
+from pipelines.evaluation.caption_metrics import compute_metrics
 from pipelines.evaluation.coco_scorer import coco_scores
 from pipelines.evaluation.compare import compare_pair, comparison, disagreements, grouped, read_evaluations
 from pipelines.evaluation.matching import match
@@ -65,7 +66,7 @@ def references(tmp_path):
 def test_scores_are_those_of_the_metrics_room(tmp_path, references):
     rows = [{"image_id": int(image), "caption": text} for image, text in PREDICTIONS.items()]
     found = evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", reporter=QUIET)
-    expected = score_captions(PREDICTIONS, REFERENCES, metrics=METRICS).scores
+    expected = score_captions(PREDICTIONS, REFERENCES, metrics="all").scores
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert written["scores"] == pytest.approx(expected) and found.scores == pytest.approx(expected)
     assert written["scores"]["bleu_4_without_penalty"] > written["scores"]["bleu_4"] > 0
@@ -111,11 +112,11 @@ def test_values_of_single_captions_stand_in_the_table(tmp_path, references):
 
 
 def test_without_wordnet_the_other_scores_are_written_and_one_sentence_said(tmp_path, references, monkeypatch):
-    monkeypatch.setattr("pipelines.evaluation.caption_metrics.open_wordnet", lambda: None)
+    monkeypatch.setattr("captioner.metrics.meteor.open_wordnet", lambda: None)
     path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
     found = evaluate_predictions(path, references, report=tmp_path / "out", reporter=QUIET)
     assert "meteor_wordnet" not in found.scores and found.scores["bleu_1"] > 0
-    assert [note for note in found.notes if "METEOR with WordNet was left out" in note and "wordnet-base" in note]
+    assert [note for note in found.notes if "METEOR with WordNet is left out" in note and "wordnet-base" in note]
 
 
 def test_the_references_of_one_split_of_a_data_set_can_be_asked_for(tmp_path):
@@ -203,10 +204,11 @@ def test_images_without_a_caption_are_told_not_hidden(tmp_path, references):
 
 
 def test_intervals_hold_the_score_and_shrink_with_the_square_root_of_images():
+    class Mean(Metric):
+        scores = (Score("mean", "Mean"),)
+
     generator = np.random.default_rng(0)
-    wide, narrow = (
-        intervals(generator.normal(0.5, 0.2, (n, 1)), lambda rows: {"mean": rows.mean()})["mean"] for n in (50, 5000)
-    )
+    wide, narrow = (intervals(Mean, generator.normal(0.5, 0.2, (n, 1)))["mean"] for n in (50, 5000))
     assert narrow[0] < 0.5 < narrow[1]
     assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(10, rel=0.35)
     # The interval of a mean is known: 1.96 standard errors each way.
@@ -214,27 +216,31 @@ def test_intervals_hold_the_score_and_shrink_with_the_square_root_of_images():
 
 
 def test_every_score_but_diversity_and_lengths_has_an_interval():
-    report = score_captions(PREDICTIONS, REFERENCES)
-    ends = score_intervals(report)
-    assert set(report.scores) - set(ends) == {
-        name for name in report.scores if "distinct" in name or "self_bleu" in name or name.endswith("_words")
+    results = compute_metrics(PREDICTIONS, REFERENCES)
+    assert set(results.scores) - set(results.intervals) == {
+        name for name in results.scores if "distinct" in name or "self_bleu" in name or name.endswith("_words")
     }
-    assert all(low <= high for low, high in ends.values())
-    assert ends == score_intervals(report), "the same captions gave other intervals"
+    assert all(low <= high for low, high in results.intervals.values())
+    again = compute_metrics(PREDICTIONS, REFERENCES).intervals
+    assert results.intervals == again, "the same captions gave other intervals"
 
 
 def test_truth_of_drawn_scenes_is_combined_as_the_corpus_is(tmp_path):
     from pipelines.data.datasets import shapes
     from pipelines.data.synthetic.faithfulness import faithfulness
+    from pipelines.evaluation.metrics import data_metrics
 
     shapes.draw(tmp_path, sizes={"test": 12})
     scenes = shapes.read_scenes(tmp_path)
-    captions = {example.id: example.captions[0] for example in shapes.read(tmp_path).examples}
+    dataset = shapes.read(tmp_path)
+    captions = {example.id: example.captions[0] for example in dataset.examples}
     names = list(captions)
     captions[names[0]] = captions[names[1]]  # most likely wrong
     whole = faithfulness(captions, scenes)
-    combined = combine_truth(truth_rows(captions, scenes))
-    assert combined == pytest.approx({name: whole[name] for name in combined})
+    combined = {}
+    for metric, rows in data_metrics(dataset, "test", captions).values():
+        combined |= metric.combine(rows)
+    assert combined == pytest.approx(whole)
 
 
 def test_coco_results_use_numbers_only_where_all_ids_are_numbers():

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from captioner.errors import UserError
+from captioner.metrics.bleu import Bleu
+from captioner.metrics.rouge import RougeL
 from captioner.metrics.score import score_captions
+from pipelines.evaluation.bootstrap import paired_differences
 from pipelines.evaluation.compare import Evaluated, compare_pair
-from pipelines.evaluation.significance import paired_differences
 
 
 def normal(seed, size=400, shift=0.0):
@@ -19,7 +21,7 @@ def normal(seed, size=400, shift=0.0):
 def test_the_interval_is_that_of_paired_means():
     # Of means it is known: 1.96 standard deviations of the differences / sqrt(N) each way.
     first, second = normal(0), normal(1, shift=0.05)
-    found = paired_differences("rouge_l", first, second)["rouge_l"]
+    found = paired_differences(RougeL, first, second)["rouge_l"]
     spread = 1.96 * np.std(second - first) / math.sqrt(len(first))
     assert found.value == pytest.approx(np.mean(second - first))
     assert (found.low, found.high) == pytest.approx((found.value - spread, found.value + spread), abs=0.15 * spread)
@@ -29,23 +31,22 @@ def test_pairing_counts():
     """Images are much harder or easier than the two models differ: unpaired, nothing would show."""
     hard = np.random.default_rng(0).normal(0.5, 0.3, (200, 1))
     better = hard + 0.01 + np.random.default_rng(1).normal(0, 0.02, (200, 1))
-    found = paired_differences("rouge_l", hard, better)["rouge_l"]
-    assert found.sure and 0 < found.low < 0.01 < found.high
-    shuffled = paired_differences("rouge_l", hard, np.roll(better, 1, axis=0))["rouge_l"]
-    assert not shuffled.sure
+    found = paired_differences(RougeL, hard, better)["rouge_l"]
+    assert found.significant and 0 < found.low < 0.01 < found.high
+    shuffled = paired_differences(RougeL, hard, np.roll(better, 1, axis=0))["rouge_l"]
+    assert not shuffled.significant
 
 
 def test_equal_captions_do_not_differ():
     rows = normal(0)
-    found = paired_differences("rouge_l", rows, rows)["rouge_l"]
-    assert (found.value, found.low, found.high, found.p, found.sure) == (0, 0, 0, 1, False)
+    found = paired_differences(RougeL, rows, rows)["rouge_l"]
+    assert (found.value, found.low, found.high, found.p, found.significant) == (0, 0, 0, 1, False)
 
 
 def test_false_alarms_are_as_rare_as_promised():
     """Twice the same model: p < 0.05 may come up in about one comparison of twenty, and p is spread evenly."""
     p = [
-        paired_differences("rouge_l", normal(2 * n, 60), normal(2 * n + 1, 60), draws=100)["rouge_l"].p
-        for n in range(120)
+        paired_differences(RougeL, normal(2 * n, 60), normal(2 * n + 1, 60), draws=100)["rouge_l"].p for n in range(120)
     ]
     assert 0.005 <= np.mean(np.array(p) < 0.05) <= 0.12
     assert 0.35 < np.median(p) < 0.65
@@ -56,18 +57,18 @@ def test_bleu_is_that_of_the_corpus_not_a_mean():
     others = {"a": "a dog", "b": "a cat sits on the mat"}
     references = {"a": ["a dog runs on the grass"], "b": ["a cat sits on a mat"]}
     first, second = score_captions(predictions, references), score_captions(others, references)
-    found = paired_differences("bleu", first.rows["bleu"], second.rows["bleu"], draws=20)
+    found = paired_differences(Bleu, first.rows["bleu"], second.rows["bleu"], draws=20)
     assert found["bleu_1"].value == pytest.approx(second.scores["bleu_1"] - first.scores["bleu_1"])
     assert "prediction_words" not in found
 
 
 def test_the_sign_is_that_of_the_second_and_the_same_seed_gives_the_same():
     first, second = normal(0), normal(1, shift=0.1)
-    there, back = (paired_differences("x", *pair)["x"] for pair in ((first, second), (second, first)))
+    there, back = (paired_differences(RougeL, *pair)["rouge_l"] for pair in ((first, second), (second, first)))
     assert there.value == -back.value and there.low == pytest.approx(-back.high) and there.p == back.p < 0.01
-    assert there == paired_differences("x", first, second)["x"]
+    assert there == paired_differences(RougeL, first, second)["rouge_l"]
     with pytest.raises(ValueError, match="Rows of the same images"):
-        paired_differences("x", first, second[:-1])
+        paired_differences(RougeL, first, second[:-1])
 
 
 def evaluated(name, images, values, references=None):
@@ -90,7 +91,7 @@ def test_images_meet_by_name_and_those_of_one_side_are_left_out():
     "other, sentence",
     [
         (evaluated("B", ["q"], [0.1]), "none of their images in common"),
-        (evaluated("B", ["x"], [0.1], [5]), "scored against other references"),
+        (evaluated("B", ["rouge_l"], [0.1], [5]), "scored against other references"),
         (evaluated("B", [], []), "cannot be compared image by image"),
     ],
 )
@@ -106,4 +107,7 @@ def test_answers_are_compared_question_by_question():
         for name in "AB"
     )
     assert compare_pair(first, second, draws=50).counted == "questions"
-    assert compare_pair(evaluated("A", ["x"], [0.1]), evaluated("B", ["x"], [0.1]), draws=50).counted == "images"
+    assert (
+        compare_pair(evaluated("A", ["x"], [0.1]), evaluated("B", ["x"], [0.1]), draws=50).counted
+        == "images"
+    )

@@ -1,0 +1,184 @@
+"""Metrics of captions of synthetic images and clips: whether the captions are true, as it is known what is there.
+
+They are metrics as all others (`captioner.metrics.base`), but for their rows: these come from what an image shows, not
+from references.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from captioner.metrics.base import Metric, Prominence, Score
+from pipelines.data.datasets.clips import read_clips
+from pipelines.data.datasets.shapes import read_scenes
+from pipelines.data.examples import DataSet
+from pipelines.data.synthetic import clips
+from pipelines.data.synthetic.clips import Clip
+from pipelines.data.synthetic.faithfulness import (
+    ENOUGH_COVERAGE,
+    KINDS,
+    check_caption,
+    novel_object_right,
+    selection_score,
+)
+from pipelines.data.synthetic.scenes import Scene
+
+_DETAIL = Prominence.DETAIL
+_check = functools.lru_cache(maxsize=1 << 14)(check_caption)  # two metrics look at the same statements
+
+
+class DataMetric(Metric):
+    """A metric of the captions of one data set.
+
+    A subclass sets `scores` and `dataset`, and writes `contents` and `rows`.
+
+    Attributes:
+        dataset: name of the data set.
+        split: the only split that it is for; empty for all.
+    """
+
+    dataset: str
+    split: str = ""
+
+    @classmethod
+    def applies(cls, dataset: DataSet, split: str) -> bool:
+        return cls.dataset == dataset.name and cls.split in ("", split)
+
+    @staticmethod
+    def contents(dataset: DataSet) -> Mapping[str, object]:
+        """Id of an image -> what it shows."""
+        raise NotImplementedError("A metric of a data set reads what its images show.")
+
+    def rows(self, predictions: Sequence[str], references: Sequence, images=None) -> np.ndarray:
+        """Rows `(N, F)`, float64, of a caption for each of N scenes or clips, which stand in place of references."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `rows`.")
+
+    @classmethod
+    def notes(cls, scores: Mapping[str, float]) -> list[str]:
+        """Sentences that a reader of these scores must know."""
+        return []
+
+
+def _scenes(dataset: DataSet) -> Mapping[str, Scene]:
+    return read_scenes(dataset.root)
+
+
+def _clips(dataset: DataSet) -> Mapping[str, Clip]:
+    return read_clips(dataset.root)
+
+
+class Truth(DataMetric):
+    """Faithfulness and coverage of captions of scenes. A row is `[true statements, statements, named, there]`.
+
+    See `pipelines.data.synthetic.faithfulness`.
+    """
+
+    dataset = "shapes"
+    contents = staticmethod(_scenes)
+    scores = (
+        Score("faithfulness", "Faithfulness", "faithful", prominence=Prominence.MAIN),
+        Score("coverage", "Coverage", prominence=Prominence.HEADLINE),
+        Score("faithfulness_valid", "Coverage is high enough for faithfulness to count (1 or 0)", prominence=_DETAIL,
+              factor=1, digits=0, interval=False),
+        Score("true_captions", "Wholly true captions"),
+        Score("statements", "Statements a caption", prominence=_DETAIL, factor=1, digits=2, higher_is_better=None),
+    )  # fmt: skip
+
+    def rows(self, predictions, references, images=None):
+        checked = [_check(*pair) for pair in zip(predictions, references, strict=True)]
+        rows = [(sum(s.true for s in one.statements), len(one.statements), one.named, one.there) for one in checked]
+        return np.array(rows, float).reshape(-1, 4)
+
+    @classmethod
+    def combine(cls, rows):
+        true, statements, named, there = rows.sum(axis=0)
+        coverage = float(named / there)
+        return {
+            "faithfulness": float(true / statements),
+            "coverage": coverage,
+            "faithfulness_valid": float(coverage >= ENOUGH_COVERAGE),
+            "true_captions": float(np.mean(rows[:, 0] == rows[:, 1])),
+            "statements": float(statements / len(rows)),
+        }
+
+    @classmethod
+    def selection_value(cls, name, scores):
+        return selection_score(scores) if name == "faithfulness" else super().selection_value(name, scores)
+
+    @classmethod
+    def notes(cls, scores):
+        if scores["faithfulness_valid"]:
+            return []
+        return [
+            "Faithfulness does not count here: the captions name less than 90 % of what is there, and saying little "
+            "is an easy way to say nothing false."
+        ]
+
+
+class TruthByKind(DataMetric):
+    """The share of true statements of each kind. A row is `[true of each kind ..., statements of each kind ...]`."""
+
+    dataset = "shapes"
+    contents = staticmethod(_scenes)
+    scores = tuple(
+        Score(f"faithfulness_{kind}", label, prominence=_DETAIL)
+        for kind, label in zip(
+            KINDS,
+            ("True shapes", "True colours", "True sizes", "True counts", "True relations", "True positions",
+             "True totals", "Words outside the grammar, never true"),
+            strict=True,
+        )
+    )  # fmt: skip
+
+    def rows(self, predictions, references, images=None):
+        rows = []
+        for pair in zip(predictions, references, strict=True):
+            statements = _check(*pair).statements
+            rows.append([sum(s.kind == kind and s.true for s in statements) for kind in KINDS])
+            rows[-1] += [sum(s.kind == kind for s in statements) for kind in KINDS]
+        return np.array(rows, float).reshape(-1, 2 * len(KINDS))
+
+    @classmethod
+    def combine(cls, rows):
+        true, statements = rows.sum(axis=0).reshape(2, -1).tolist()
+        shares = zip(cls.scores, true, statements, strict=True)
+        return {score.name: right / number for score, right, number in shares if number}
+
+
+class NovelObject(DataMetric):
+    """Whether the thing that training never shows is named, its colour and shape in one phrase. A row is `[1 or 0]`."""
+
+    dataset, split = "shapes", "novel"
+    contents = staticmethod(_scenes)
+    scores = (Score("novel_object_right", "Unseen object right", prominence=Prominence.HEADLINE),)
+
+    def rows(self, predictions, references, images=None):
+        pairs = zip(predictions, references, strict=True)
+        return np.array([[novel_object_right({"": caption}, {"": scene})] for caption, scene in pairs], float)
+
+
+class DirectionRight(DataMetric):
+    """Whether a caption of a clip tells the direction rightly. A row is `[1 or 0]`."""
+
+    dataset = "clips"
+    contents = staticmethod(_clips)
+    scores = (
+        Score("direction_right", "Direction right", "direct.", "direct.: the direction of what moves is right",
+              Prominence.MAIN),
+    )  # fmt: skip
+    fact = 0
+
+    def rows(self, predictions, references, images=None):
+        pairs = zip(predictions, references, strict=True)
+        return np.array([[clips.check_caption(*pair)[self.fact]] for pair in pairs], float)
+
+
+class MovingRight(DirectionRight):
+    """Whether a caption of a clip names what moves by colour and shape. A row is `[1 or 0]`."""
+
+    scores = (
+        Score("moving_right", "Moving thing right", "moving", "moving: the thing that moves is right",
+              Prominence.HEADLINE),
+    )  # fmt: skip
+    fact = 1
