@@ -46,7 +46,7 @@ def _scores(arguments, folder: Path, half: bool) -> dict[str, float]:
     from captioner.settings import CaptionerSettings
     from pipelines.data.datasets import read_dataset
     from pipelines.data.features.sources import open_source
-    from pipelines.evaluation.truth_scores import score_split
+    from pipelines.evaluation.metrics import score_split
     from pipelines.inference.batch_captioning import decode_source
 
     preset = read_preset(arguments.run, kinds={"captioner": CaptionerSettings})

@@ -242,7 +242,12 @@ def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
         known = _fields_at(model, path[:-1])
         hint = nearest(path[-1], known) or f" Known here: {', '.join(known)}."
         return f"`{name}` is not a setting.{hint}"
-    return f"`{name}` = {fault['input']!r} does not fit: {fault['msg'].lower()}."
+    return f"`{name}` = {fault['input']!r} does not fit: {_reason(fault['msg'])}."
+
+
+def _reason(message: str) -> str:
+    message = message.removeprefix("Value error, ").rstrip(".?")
+    return message[0].lower() + message[1:]
 
 
 def _fields_at(model: type[Settings], path: list[str]) -> list[str]:

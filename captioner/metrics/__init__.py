@@ -11,9 +11,9 @@ METRICS = Registry(
     "metric",
     {
         "bleu": "captioner.metrics.bleu:Bleu",
+        "rouge_l": "captioner.metrics.rouge:RougeL",
         "cider_d": "captioner.metrics.cider:CiderD",
         "cider": "captioner.metrics.cider:Cider",
-        "rouge_l": "captioner.metrics.rouge:RougeL",
         "meteor_wordnet": "captioner.metrics.meteor:MeteorWordNet",
         "novel_captions": "captioner.metrics.diversity:NovelCaptions",
         "diversity": "captioner.metrics.diversity:Diversity",

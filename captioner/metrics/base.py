@@ -1,7 +1,7 @@
 """What every metric is: the scores that it registers, rows of numbers, and how rows make scores.
 
-A metric is one file and one line in a registry of `captioner.metrics` (or of `pipelines.evaluation.metrics`). Everything
-else, from bootstrap intervals to the charts of a report, knows it only through what its class says here.
+A metric is one file and one line in a registry of `captioner.metrics` (or of `pipelines.evaluation.metrics`).
+Everything else, from bootstrap intervals to the charts of a report, knows it only through what its class says here.
 """
 
 import enum
@@ -93,13 +93,11 @@ class Metric:
     in_training: bool = True
 
     @classmethod
-    def for_corpus(
-        cls, references: References | Sequence[Answers], training: Iterable[Words] | None = None
-    ) -> "Metric":
+    def for_corpus(cls, references: Sequence, training: Iterable[Words] | None = None) -> "Metric":
         """The metric for a corpus.
 
         Args:
-            references: of captions, or the people's answers to each question.
+            references: the `References` of captions, or the people's answers to each question.
             training: the words of the training captions, if they are at hand.
 
         Raises:

@@ -17,10 +17,9 @@ class ExactMatch(AnswerMetric):
     """
 
     scores = (
-        Score(
-            "exact_match", "Exact match", "exact", "exact: answers that match exactly", Prominence.MAIN, per_item=True
-        ),
-    )
+        Score("exact_match", "Exact match", "exact", "exact: answers that match exactly", Prominence.MAIN,
+              per_item=True),
+    )  # fmt: skip
 
     def statistics(self, prediction, answers):
         return np.array([float(answer_key(prediction) == answer_key(agreed(answers)))])

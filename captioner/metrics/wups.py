@@ -41,6 +41,7 @@ class Wups(AnswerMetric):
               per_item=True)
         for threshold in THRESHOLDS
     )  # fmt: skip
+    in_training = False
 
     def __init__(self, wordnet=None):
         wordnet = wordnet or open_wordnet()

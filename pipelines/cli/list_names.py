@@ -44,7 +44,11 @@ def list_names(
         "decoders": ["captioner.decoders:DECODERS"],
         "datasets": ["pipelines.data.datasets:DATASETS"],
         "question-datasets": ["pipelines.data.question_datasets:QUESTION_DATASETS"],
-        "metrics": ["captioner.metrics:METRICS", "captioner.metrics:ANSWER_METRICS"],
+        "metrics": [
+            "captioner.metrics:METRICS",
+            "captioner.metrics:ANSWER_METRICS",
+            "pipelines.evaluation.metrics:DATA_METRICS",
+        ],
         "tokenizers": ["captioner.text:TOKENIZERS"],
     }
     if kind not in places:

@@ -61,10 +61,15 @@ def selection_metric(name: str, registries: Sequence[Registry] = CAPTION_REGISTR
         if score.higher_is_better is not None
     }
     if name not in choices:
-        raise UserError(
-            f"There is no score called {name!r} to choose by: {', '.join(choices)}.{nearest(name, choices)}"
-        )
+        known = ", ".join(choices)
+        raise UserError(f"There is no score called {name!r} to choose by: {known}.{nearest(name, choices)}")
     return choices[name]
+
+
+def check_selection(name: str, registries: Sequence[Registry]) -> str:
+    """`name`, if a metric of these registries has a score of this name to choose by; see `selection_metric`."""
+    selection_metric(name, registries)
+    return name
 
 
 def data_metrics(dataset: DataSet, split: str, captions: Mapping[str, str]) -> dict[str, tuple[DataMetric, np.ndarray]]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from captioner.metrics.base import Prominence
+from pipelines.evaluation.metrics import scores_of
 from pipelines.utils.atomic_files import atomic_path
 from pipelines.utils.progress import format_duration
 
@@ -19,17 +21,6 @@ def write_history(path: Path, history: list[dict[str, Any]]) -> None:
             table.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
 
 
-# The scores that people are shown while they wait, as shares of one, and losses in nats.
-SCORES = {
-    "bleu_1": "BLEU-1",
-    "bleu_4": "BLEU-4",
-    "cider_d": "CIDEr-D",
-    "faithfulness": "faithfulness",
-    "direction_right": "direction right",
-    "accuracy": "accuracy",
-    "exact_match": "exact match",
-    "vqa_accuracy": "VQA accuracy",
-}
 LOSSES = {"loss": "training", "dev_loss": "development"}
 
 
@@ -42,9 +33,7 @@ def describe_epoch(row: dict[str, Any], best: bool) -> str:
     parts = [f"loss {row['loss']:.3f}"]
     if "dev_loss" in row:
         parts.append(f"development {row['dev_loss']:.4f}")
-    parts += [f"{label} {100 * row[name]:.1f}" for name, label in SCORES.items() if name in row]
-    if "distinct_captions" in row:
-        parts.append(f"distinct {row['distinct_captions']:.0%}")
+    parts += [f"{score.label} {score.text(row[score.name])}" for score in scores_of(row, Prominence.HEADLINE)]
     mark = "  best so far" if best else ""
     return f"Epoch {row['epoch']}: {'  '.join(parts)}  ({format_duration(row['seconds'])}){mark}"
 
@@ -63,7 +52,7 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
     """Draws the losses and the scores on the development split against the epochs."""
     from matplotlib.figure import Figure
 
-    shown = [name for name in SCORES if name in history[0]]
+    shown = list(scores_of(history[0], Prominence.HEADLINE))
     figure = Figure(figsize=(9 if shown else 5, 3.4), layout="constrained")
     left, *right = figure.subplots(1, 2 if shown else 1, squeeze=False)[0]
     epochs = [row["epoch"] for row in history]
@@ -72,8 +61,8 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
             left.plot(epochs, [row.get(name) for row in history], marker=".", label=label)
     left.set(title="Loss, nats", xlabel="epoch")
     for axes in right:
-        for name in shown:
-            axes.plot(epochs, [row.get(name) for row in history], marker=".", label=SCORES[name])
+        for score in shown:
+            axes.plot(epochs, [row.get(score.name) for row in history], marker=".", label=score.label)
         axes.set(title="Development split", xlabel="epoch")
     for axes in (left, *right):
         if len(axes.lines) > 1 or axes is not left:

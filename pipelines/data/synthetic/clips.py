@@ -13,7 +13,6 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from captioner.errors import UserError
 from pipelines.data.synthetic.drawing import draw_scene
 from pipelines.data.synthetic.scenes import FRAME, SHAPES, Scene, Thing
 from pipelines.data.synthetic.words import COLOURS, NOUNS, choose
@@ -178,18 +177,3 @@ def said_moving(caption: str) -> tuple[str, str] | None:
 def check_caption(caption: str, clip: Clip) -> tuple[bool, bool]:
     """Whether it tells the direction rightly, and whether it names what moves by colour and shape."""
     return said_direction(caption) == clip.direction, said_moving(caption) == clip.moving.pair
-
-
-def truth_of(captions: Mapping[str, str], clips: Mapping[str, Clip]) -> dict[str, float]:
-    """`direction_right` and `moving_right`: the shares of captions (id -> caption) that tell either rightly.
-
-    Raises:
-        UserError: there is no caption, or one of an image that is no clip.
-    """
-    if not captions:
-        raise UserError("There are no captions to check against the clips.")
-    for image in captions:
-        if image not in clips:
-            raise UserError(f"There is a caption for {image!r}, but no clip of that name to check it against.")
-    right = np.array([check_caption(caption, clips[image]) for image, caption in captions.items()])
-    return {"direction_right": float(right[:, 0].mean()), "moving_right": float(right[:, 1].mean())}

@@ -1,8 +1,9 @@
 """What a recipe of kind "captioner" sets."""
 
-from typing import Literal
+from functools import partial
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 
 from captioner.settings import (
     CaptionerSettings,
@@ -14,6 +15,7 @@ from captioner.settings import (
     TextSettings,
 )
 from pipelines.data.open import DataSource
+from pipelines.evaluation.metrics import CAPTION_REGISTRIES, check_selection
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings, Positive
 
 
@@ -56,8 +58,8 @@ class TrainingSettings(LoopSettings):
     )
     attention_penalty: float = Field(0.0, ge=0, description="weight of doubly stochastic attention (Xu et al. 2015)")
     augmentations: tuple[Literal["flip", "crops"], ...] = Field((), description="which an epoch may show images in")
-    select_by: Literal["bleu_4", "cider_d", "rouge_l", "faithfulness", "direction_right"] = Field(
-        "bleu_4", description="chooses the best epoch"
+    select_by: Annotated[str, AfterValidator(partial(check_selection, registries=CAPTION_REGISTRIES))] = Field(
+        "bleu_4", description="score that chooses the best epoch: of any metric of captions"
     )
     evaluate_num_beams: PositiveInt = Field(1, description="beams of the captions that choose the best epoch")
     evaluate_batch_size: PositiveInt = Field(32, description="images decoded at once")

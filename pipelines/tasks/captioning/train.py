@@ -17,8 +17,8 @@ from captioner.training.policy_gradient import PolicyGradient
 from pipelines.data.examples import DataSet
 from pipelines.data.open import open_captions
 from pipelines.data.provenance import data_facts
-from pipelines.data.synthetic import faithfulness
-from pipelines.evaluation.truth_scores import score_split
+from pipelines.evaluation.data_metrics import DataMetric
+from pipelines.evaluation.metrics import score_split, selection_metric
 from pipelines.inference.batch_captioning import decode_source
 from pipelines.tasks.captioning.build import (
     Prepared,
@@ -120,14 +120,12 @@ def train(
 
 def _check_selection(recipe: Recipe, dataset: DataSet) -> None:
     """Refuses a score that this data cannot have, before hours are spent on an epoch."""
-    wanted = recipe.training.select_by
-    name, drawn = {"faithfulness": ("shapes", "scenes"), "direction_right": ("clips", "clips")}.get(
-        wanted, (dataset.name, "")
-    )
-    if dataset.name != name and "dev" in dataset.splits():
+    metric = selection_metric(recipe.training.select_by)
+    if issubclass(metric, DataMetric) and not metric.applies(dataset, "dev") and "dev" in dataset.splits():
         raise UserError(
-            f"training.select_by = {wanted!r} is a score of drawn {drawn}, and {dataset.root} is {dataset.name}. "
-            "Choose another one: --set training.select_by=bleu_4 (or cider_d, rouge_l)."
+            f"training.select_by = {recipe.training.select_by!r} is a score of the data set {metric.dataset}, and "
+            f"{dataset.root} is {dataset.name}. Choose another one: --set training.select_by=bleu_4 (or cider_d, "
+            "rouge_l)."
         )
 
 
@@ -155,8 +153,7 @@ class CaptionTask:
             scores["reward"] = self.batches.mean_reward()
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
-        value = faithfulness.worth(scores) if name == "faithfulness" else scores[name]
-        return EvalResult(scores, name, value)
+        return EvalResult(scores, name, selection_metric(name).selection_value(name, scores))
 
     def _decode(self, epoch: int) -> dict[str, float]:
         examples = self.prepared.dev_examples
@@ -167,7 +164,8 @@ class CaptionTask:
             batch_size=self.settings.evaluate_batch_size,
         )
         predictions = {examples[index].id: captions[0].text for index, captions in written.items()}
-        report = score_split(self.prepared.dataset, examples, predictions, self.captioner.settings.text.tokenizer)
+        tokenizer, select_by = self.captioner.settings.text.tokenizer, self.settings.select_by
+        report = score_split(self.prepared.dataset, examples, predictions, tokenizer, select_by)
         distinct = len(set(predictions.values())) / max(len(predictions), 1)
         for line in sample_captions(examples, predictions, epoch):
             self.reporter.log(line)

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from captioner.metrics.accuracy import LabelAccuracy
 from captioner.metrics.score import score_captions
 from captioner.models.sequences.model import IN_STEP, Prediction
 from captioner.text.tokenizers import get_tokenizer
@@ -25,13 +28,10 @@ def score(
     """
     pairs = list(zip(examples, predictions, strict=True))
     if task == "classify" or task in IN_STEP:
-        right = [
-            [told == true for told, true in zip(made.labels, example.target, strict=True)] for example, made in pairs
-        ]
-        scores = {"accuracy": sum(map(sum, right)) / sum(map(len, right))}
-        if task in IN_STEP:
-            scores["exact_match"] = sum(map(all, right)) / len(right)
-        return scores
+        metric = LabelAccuracy()
+        rows = metric.rows([made.labels for _, made in pairs], [example.target for example, _ in pairs])
+        exact = {"exact_match": float(np.mean(rows[:, 0] == rows[:, 1]))} if task in IN_STEP else {}
+        return metric.combine(rows) | exact
     if task == "describe" and tells_facts(examples):
         told = sum(facts_told(made.text) == example.source for example, made in pairs)
         return {"faithfulness": told / len(pairs)}

@@ -10,10 +10,12 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.metrics.base import Prominence
 from captioner.models.sequences.model import WRITES, SequenceModel, log_softmax
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from pipelines.data.datasets.text import read_json
+from pipelines.evaluation.metrics import scores_of
 from pipelines.tasks.sequences.baselines import NAMES, train_without_recurrence
 from pipelines.tasks.sequences.batches import NONE, SequenceBatches, encode_examples
 from pipelines.tasks.sequences.examples import SequenceExample, generate
@@ -21,7 +23,6 @@ from pipelines.tasks.sequences.moving import SIZE, save_clip
 from pipelines.tasks.sequences.scores import chooses, score
 from pipelines.tasks.sequences.settings import SequenceRecipe
 from pipelines.tasks.sequences.tables import read_examples
-from pipelines.training.history import SCORES
 from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
 from pipelines.training.run_folder import begin_run, keep_recipe
 from pipelines.utils.atomic_files import atomic_write
@@ -250,6 +251,7 @@ def report_test(task: SequenceTask, run: Path, reporter: Reporter) -> dict[str, 
 def _told(scores: dict[str, float]) -> str:
     """
     >>> _told({"accuracy": 0.9876, "bleu_2": 0.5})
-    'accuracy 98.8'
+    'Accuracy 98.8'
     """
-    return "  ".join(f"{label} {100 * scores[name]:.1f}" for name, label in SCORES.items() if name in scores)
+    shown = scores_of(scores, Prominence.HEADLINE)
+    return "  ".join(f"{score.label} {score.text(scores[score.name])}" for score in shown)

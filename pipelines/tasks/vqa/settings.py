@@ -1,9 +1,11 @@
 """What a recipe of kind "visual_qa" sets."""
 
-from typing import Literal
+from functools import partial
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 
+from captioner.metrics import ANSWER_METRICS
 from captioner.settings import (
     AnswerSettings,
     EncoderSettings,
@@ -15,6 +17,7 @@ from captioner.settings import (
     VisualQASettings,
 )
 from pipelines.data.open import DataSource
+from pipelines.evaluation.metrics import check_selection
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 
 
@@ -44,8 +47,8 @@ class VisualQATrainingSettings(LoopSettings):
         "agreed", description="soft: all answers, each by how many people gave it"
     )
     label_smoothing: Share = Field(0.0, description="share of the target spread over all classes")
-    select_by: Literal["exact_match", "vqa_accuracy"] = Field(
-        "exact_match", description="metric that chooses the best epoch"
+    select_by: Annotated[str, AfterValidator(partial(check_selection, registries=(ANSWER_METRICS,)))] = Field(
+        "exact_match", description="score that chooses the best epoch: of any metric of answers"
     )
     evaluate_batch_size: PositiveInt = Field(128, description="questions answered at once")
 

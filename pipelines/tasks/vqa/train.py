@@ -8,8 +8,7 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics import ANSWER_METRICS
-from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS
+from captioner.metrics import ANSWER_METRICS, available_metrics
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.soft_targets import SoftCrossEntropy
 from pipelines.data.examples import QuestionExample
@@ -17,6 +16,7 @@ from pipelines.data.majority_answers import count_answers, most_frequent, most_f
 from pipelines.data.open import open_questions
 from pipelines.data.provenance import data_facts
 from pipelines.evaluation.answer_metrics import ceiling
+from pipelines.evaluation.metrics import metric_classes, selection_metric
 from pipelines.tasks.vqa.answer import answer_split
 from pipelines.tasks.vqa.build import NOTHING, PreparedQuestions, prepare_images, prepare_questions
 from pipelines.tasks.vqa.settings import VisualQARecipe
@@ -119,18 +119,21 @@ def tell_ceiling(prepared: PreparedQuestions, reporter: Reporter) -> None:
         reporter.log(f"Without looking: {', '.join(told)}")
 
 
-def score_answers(examples: Sequence[QuestionExample], given: Mapping[str, str]) -> dict[str, float]:
-    """`exact_match`, and `vqa_accuracy` where every question has enough answers; in a moment, without WordNet."""
-    scored = [one for one in examples if one.answers and one.id in given]
+def score_answers(
+    examples: Sequence[QuestionExample], predictions: Mapping[str, str], select_by: str = "exact_match"
+) -> dict[str, float]:
+    """Scores of the fast metrics that these questions allow, and of the metric of `select_by`."""
+    scored = [example for example in examples if example.answers and example.id in predictions]
     if not scored:
         raise UserError("None of the development questions has an answer that is known.")
-    names = ["exact_match"]
-    if min(len(one.answers) for one in scored) >= FEWEST_ANSWERS:
-        names.append("vqa_accuracy")
+    wanted = selection_metric(select_by, [ANSWER_METRICS])
+    classes = metric_classes([ANSWER_METRICS])
+    names = [name for name, metric in classes.items() if metric.in_training or metric is wanted]
+    answers = [example.answers for example in scored]
+    metrics, _ = available_metrics(ANSWER_METRICS, names, answers)
     scores = {}
-    for name in names:
-        metric = ANSWER_METRICS.get(name)()
-        scores |= metric.combine(metric.rows([given[one.id] for one in scored], [one.answers for one in scored]))
+    for metric in metrics.values():
+        scores |= metric.combine(metric.rows([predictions[example.id] for example in scored], answers))
     return scores
 
 
@@ -162,11 +165,11 @@ class VisualQATask:
             return EvalResult({}, "loss (there is no development split to answer)", -loss)
         found = answer_split(self.model, dev, batch_size=self.settings.evaluate_batch_size)
         given = {key: answers[0].text if answers else "" for key, answers in found.items()}
-        scores, name = score_answers(dev.examples, given), self.settings.select_by
+        scores, name = score_answers(dev.examples, given, self.settings.select_by), self.settings.select_by
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
         self._tell(given, epoch)
-        return EvalResult(scores, name, scores[name])
+        return EvalResult(scores, name, selection_metric(name, [ANSWER_METRICS]).selection_value(name, scores))
 
     def _tell(self, given: Mapping[str, str], epoch: int) -> None:
         """Scores by type, and a few questions with their answers; others every epoch."""

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.metrics import METRICS
+from captioner.metrics.base import MetricUnavailable
 from captioner.metrics.bleu import Bleu
 from captioner.metrics.cider import Cider, CiderD
-from captioner.metrics.diversity import Diversity
+from captioner.metrics.diversity import Diversity, NovelCaptions
 from captioner.metrics.ngrams import References
 from captioner.metrics.rouge import RougeL, longest_common_subsequence, word_positions
 
@@ -160,13 +161,15 @@ def test_images_that_do_not_fit_are_refused(images, message):
 def test_diversity_by_hand():
     # "a dog" twice, "a cat": 2 of 3 captions distinct; words a dog a dog a cat: 3 of 6; 2-grams: 2 of 3.
     # Training has "a dog" only: 1 of 3 is novel.
-    metric = Diversity(training=[["a", "dog"]])
-    scores = metric.combine(metric.rows([split("a dog"), split("a dog"), split("a cat")]))
+    captions = [split("a dog"), split("a dog"), split("a cat")]
+    metric, novel = Diversity(), NovelCaptions([["a", "dog"]])
+    scores = metric.combine(metric.rows(captions)) | novel.combine(novel.rows(captions))
     assert scores["distinct_captions"] == pytest.approx(2 / 3)
     assert scores["distinct_1"] == pytest.approx(1 / 2)
     assert scores["distinct_2"] == pytest.approx(2 / 3)
     assert scores["novel_captions"] == pytest.approx(1 / 3)
-    assert "novel_captions" not in Diversity().combine(Diversity().rows([]))
+    with pytest.raises(MetricUnavailable, match="needs the training captions"):
+        NovelCaptions.for_corpus(None)
 
 
 @given(captions=st.lists(CAPTION, min_size=2, max_size=8))

@@ -36,7 +36,9 @@ def test_cider_is_the_metric_on_captions_with_their_end():
     np.testing.assert_allclose(CaptionReward(REFERENCES, {"cider_d": 1.0})([["two", "men"]], [True], [2]), expected)
 
 
-@pytest.mark.parametrize(("weights", "said"), [({"cider": 1.0}, "Did you mean `cider_d`"), ({"bleu_4": 0}, "weight 0")])
+@pytest.mark.parametrize(
+    ("weights", "said"), [({"cider_dd": 1.0}, "Did you mean `cider_d`"), ({"bleu_4": 0}, "weight 0")]
+)
 def test_rewards_that_teach_nothing_are_refused(weights, said):
     with pytest.raises(UserError, match=said):
         CaptionReward(REFERENCES, weights)

@@ -19,9 +19,10 @@ from pipelines.data.synthetic.clips import (
     said_moving,
     sample_clip,
     save_frames,
-    truth_of,
     write_captions,
 )
+from pipelines.evaluation.data_metrics import DirectionRight, MovingRight
+from pipelines.evaluation.metrics import data_metrics
 
 SIZES = {"train": 6, "dev": 2, "test": 2}
 
@@ -116,10 +117,14 @@ def test_what_a_caption_says(caption, direction, moving):
 def test_truth_is_a_share():
     clip = sample_clip(Random("y"))
     right = write_captions(Random(0), clip, 1)[0]
-    scores = truth_of({"a": right, "b": "a red circle"}, {"a": clip, "b": clip})
-    assert scores == {"direction_right": 0.5, "moving_right": 0.5}
-    with pytest.raises(UserError, match="no clip of that name"):
-        truth_of({"c": right}, {"a": clip})
+    for metric, name in ((DirectionRight(), "direction_right"), (MovingRight(), "moving_right")):
+        assert metric.combine(metric.rows([right, "a red circle"], [clip, clip])) == {name: 0.5}
+
+
+def test_captions_of_unknown_clips_are_refused(tmp_path):
+    clips.draw(tmp_path, sizes={"test": 2}, image_size=32)
+    with pytest.raises(UserError, match="not known what the image shows"):
+        data_metrics(clips.read(tmp_path), "test", {"c": "a red circle"})
 
 
 def test_too_many_colours_are_refused(tmp_path):

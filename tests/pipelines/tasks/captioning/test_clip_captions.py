@@ -113,7 +113,7 @@ def test_a_recipe_of_clips_from_drawing_to_scores(tmp_path, monkeypatch):
         words += ["--set", setting]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    assert "Drawing the clips data set" in done.output and "direction right" in done.output
+    assert "Drawing the clips data set" in done.output and "Direction right" in done.output
     done = CliRunner().invoke(app, ["evaluate", "run", "--report", "report"])
     assert done.exit_code == 0 and "Direction right" in done.output
     scores = json.loads((tmp_path / "report" / "metrics.json").read_text())
