@@ -10,7 +10,6 @@ import numpy as np
 from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
 from captioner.presets.folder import Preset, read_preset, write_preset
-from captioner.presets.precision import store_in_half_precision
 from captioner.presets.weights import check_weights
 from captioner.settings import CaptionerSettings, VisualQASettings
 
@@ -54,9 +53,10 @@ def average_presets(
     parts = shares / shares.sum()
 
     def save_weights(path: Path) -> None:
-        _write_mean([preset.weights for preset in presets], parts, path, int(first.metadata["parameters"]))
-        if half_precision:
-            store_in_half_precision(path)
+        sources = [preset.weights for preset in presets]
+        for source in sources:
+            check_weights(source, int(first.metadata["parameters"]))  # strangers' files, too
+        _write_mean(sources, parts, path, np.float16 if half_precision else np.float32)
 
     # A preset is handed out: it tells names, and not where somebody keeps things.
     mixed = [
@@ -101,13 +101,11 @@ def _fixed(settings: dict[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def _write_mean(sources: Sequence[Path], parts: np.ndarray, path: Path, numbers: int) -> None:
-    for source in sources:
-        check_weights(source, numbers)  # strangers' files, too
+def _write_mean(sources: Sequence[Path], parts: np.ndarray, path: Path, dtype) -> None:
     files = [h5py.File(source) for source in sources]
     try:
         with h5py.File(path, "w") as target:
-            files[0].visititems(lambda name, item: _mean(name, item, files, parts, target))
+            files[0].visititems(lambda name, item: _mean(name, item, files, parts, target, dtype))
     except (KeyError, ValueError, TypeError) as error:  # as many numbers, but otherwise arranged
         raise UserError(f"{', '.join(map(str, sources))} are not arranged in the same way: {error}") from None
     finally:
@@ -115,13 +113,13 @@ def _write_mean(sources: Sequence[Path], parts: np.ndarray, path: Path, numbers:
             file.close()
 
 
-def _mean(name: str, item: h5py.Group | h5py.Dataset, files: Sequence[h5py.File], parts, target: h5py.File) -> None:
+def _mean(name: str, item: h5py.Group | h5py.Dataset, files: Sequence[h5py.File], parts, target, dtype) -> None:
     if isinstance(item, h5py.Group):
         copied = target.require_group(name)
     elif np.issubdtype(item.dtype, np.floating):
         values = [np.asarray(file[name], "float64") for file in files]
         mean = sum(part * value for part, value in zip(parts, values, strict=True))
-        copied = target.create_dataset(name, data=mean.astype("float32"))
+        copied = target.create_dataset(name, data=mean.astype(dtype))
     else:
         copied = target.create_dataset(name, data=item[()])
     for key, value in item.attrs.items():

@@ -1,10 +1,45 @@
-"""What a weights file holds, looked at before it is loaded: a stranger's file must fit the model, and nothing else."""
+"""Weights files: written without what only training needs, and checked before they are loaded.
+
+A stranger's file must fit the model, and do nothing else.
+"""
 
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from captioner.errors import UserError
+
+OPTIMIZER = "optimizer"  # the group at the top of a file that holds a training's optimizer
+
+
+def save_weights(network, path: Path, half_precision: bool = False) -> None:
+    """Writes the weights of a network, without the optimizer, which is twice as large as they are.
+
+    Args:
+        network: a Keras model, whose optimizer would be saved with it.
+        path: of a new `.weights.h5` file.
+        half_precision: as float16 in place of float32; a network that loads them gets float32 again. Numbers lose all
+            but three digits, which captions survive: see docs/results.md.
+    """
+    whole = path.with_name(f"whole.{path.name}")
+    network.save_weights(whole)
+    try:
+        with h5py.File(whole) as source, h5py.File(path, "w") as target:
+            _copy(source, target, half_precision)
+    finally:
+        whole.unlink()
+
+
+def _copy(source: h5py.Group, target: h5py.Group, half_precision: bool) -> None:
+    target.attrs.update(source.attrs)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            if item.name != f"/{OPTIMIZER}":
+                _copy(item, target.create_group(name), half_precision)
+        else:
+            half = half_precision and item.dtype == np.float32
+            target.create_dataset(name, data=item[()].astype(np.float16) if half else item[()]).attrs.update(item.attrs)
 
 
 def load_checked_weights(network, path: Path) -> None:
@@ -49,7 +84,7 @@ def check_weights(path: Path, numbers: int) -> None:
 def _count(group: h5py.Group, path: Path) -> int:
     held = 0
     for name in group:
-        if name == "optimizer" and group.name == "/":
+        if name == OPTIMIZER and group.name == "/":
             continue  # of a training; it is not loaded
         link = group.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):

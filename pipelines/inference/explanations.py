@@ -26,7 +26,7 @@ class Look:
 
 def attends(model) -> bool:
     """Whether a `VisualQA` weighs several places of the image."""
-    return model.looks_by is not None and model.encoder.grid is not None and min(model.encoder.grid) > 1
+    return model.attention_axis is not None and model.encoder.grid is not None and min(model.encoder.grid) > 1
 
 
 def looks_by_attention(model, features: np.ndarray, questions: Sequence[str], images: Sequence[int]) -> list[Look]:
@@ -38,10 +38,10 @@ def looks_by_attention(model, features: np.ndarray, questions: Sequence[str], im
         questions: M of them.
         images: for each question its row of `features`.
     """
-    weights = np.asarray(model.look(features, questions, images=images), np.float32)
+    weights = np.asarray(model.attention_maps(features, questions, images=images), np.float32)
     found = []
     for question, maps in zip(questions, weights, strict=True):
-        labels = tuple(model.question_words(question)) if model.looks_by == "words" else _hops(len(maps))
+        labels = tuple(model.question_words(question)) if model.attention_axis == "words" else _hops(len(maps))
         found.append(Look(labels, maps[: len(labels)], model.encoder.grid))
     return found
 

@@ -25,7 +25,7 @@ def require_same_vocabulary(first: Vocabulary, other: Vocabulary, name: object, 
 
 
 def require_same_backbone(
-    folder: str | Path, metadata: dict[str, Any], encoder: Encoder, name: str, given: str | Path | None, otherwise: str
+    folder: str | Path, metadata: dict[str, Any], encoder: Encoder, name: str, weights_path: str | Path | None
 ) -> None:
     """Refuses other weights of the frozen backbone than those that a preset was trained on.
 
@@ -34,8 +34,7 @@ def require_same_backbone(
         metadata: its own.
         encoder: the one that was built for it.
         name: of the encoder.
-        given: the file that its weights were read from, if there was one.
-        otherwise: what the model would do with these weights, in a few words.
+        weights_path: the file that its weights were read from, if there was one.
 
     Raises:
         UserError: they are others, or the preset does not say.
@@ -44,7 +43,8 @@ def require_same_backbone(
     if not is_fingerprint(trained_on):
         raise UserError(f"{folder}/metadata.json is damaged: its entry 'encoder' holds no fingerprint of weights.")
     if not same_weights(trained_on, encoder.weights_fingerprint):
+        source = f" ({weights_path})" if weights_path else ""
         raise UserError(
-            f"{folder} was trained on other weights of {name} than those given{f' ({given})' if given else ''}; with "
-            f"these it would {otherwise}."
+            f"{folder} was trained on other weights of {name} than those given{source}; with these its output would "
+            "be nonsense."
         )

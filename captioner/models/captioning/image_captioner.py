@@ -2,39 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from captioner.encoders import build_encoder
 from captioner.errors import UserError
 from captioner.images.clips import load_pixels
 from captioner.images.decode import ImageLimits
-from captioner.models.base.batching import encode_with, pad_batch
 from captioner.models.base.build import build_decoder
-from captioner.models.base.compatibility import require_same_backbone
+from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.captioning.generation import Caption, write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
 from captioner.models.captioning.sampling import Sampling, keys_of
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given
 from captioner.models.captioning.shallow_fusion import ShallowFusion, ids_by_name
-from captioner.presets.folder import read_preset, write_preset
-from captioner.presets.precision import store_in_half_precision
-from captioner.presets.weights import load_checked_weights
 from captioner.settings import CaptionerSettings, SearchSettings
 from captioner.text.vocabulary import Vocabulary
 
 __all__ = ["Caption", "ImageCaptioner"]
 
 
-class ImageCaptioner:
+class ImageCaptioner(PretrainedImageModel):
     """An encoder, a decoder and the words they know.
 
     Args:
-        settings: how the parts were built; saved in the preset.
-        vocabulary: the words, in id order.
-        encoder_weights: file with the weights of the encoder's frozen backbone; `keras.applications` fetches them where
-            it is not given.
+        settings, vocabulary, encoder_weights: see `PretrainedImageModel`.
 
     Example:
 
@@ -42,85 +33,26 @@ class ImageCaptioner:
         captioner.caption("photo.jpg", num_beams=5)     # [Caption(text=..., score=...)]
     """
 
-    def __init__(
-        self,
-        settings: CaptionerSettings,
-        vocabulary: Vocabulary,
-        encoder_weights: str | Path | None = None,
-    ):
-        self.settings = settings
-        self.vocabulary = vocabulary
-        self.metadata: dict[str, Any] = {}
-        self.encoder = build_encoder(settings.encoder, weights_path=encoder_weights)
-        self.decoder = build_decoder(settings.decoder, len(vocabulary))
-        self.decoder.padded = self.encoder.padded
+    settings_class = CaptionerSettings
+
+    def __init__(self, settings: CaptionerSettings, vocabulary: Vocabulary, encoder_weights: str | Path | None = None):
+        super().__init__(settings, vocabulary, encoder_weights)
+        self.decoder = self.network.decoder
+        self.image_encoder = self.network.image_encoder
         self.encoders = [self.encoder]  # whose features `caption_features` takes
-        self.image_encoder = self.encoder.head
-        self.network = CaptionNetwork(self.image_encoder, self.decoder, name="captioner")
         self.fusion: ShallowFusion | None = None
-        self._compiled: dict[tuple, Any] = {}
-        self._build()
 
-    def _build(self):
+    def _build_network(self) -> CaptionNetwork:
+        decoder = build_decoder(self.settings.decoder, len(self.vocabulary))
+        decoder.padded = self.encoder.padded
+        network = CaptionNetwork(self.encoder.head, decoder, name="captioner")
         image = np.zeros((1, *self.encoder.backbone_shape), "float32")
-        self.network({"image": image, "words": np.ones((1, 1, 2), "int32")})
+        network({"image": image, "words": np.ones((1, 1, 2), "int32")})
+        return network
 
-    @classmethod
-    def from_preset(cls, folder: str | Path, encoder_weights: str | Path | None = None):
-        """Loads a model that `captioner train` or `save_to_preset` wrote.
-
-        Args:
-            folder: the preset, or the name of a model that is installed with the package, such as "flickr8k".
-            encoder_weights: see the class.
-
-        Raises:
-            UserError: a file is missing, damaged, from another preset, or of another kind of model.
-        """
-        preset = read_preset(Path(folder), kinds={"captioner": CaptionerSettings})
-        try:
-            captioner = cls(preset.settings, preset.vocabulary, encoder_weights)
-        except UserError as error:
-            raise UserError(f"{folder} cannot be used: {error}") from None
-        load_checked_weights(captioner.network, preset.weights)
-        captioner.metadata = preset.metadata
-        name = preset.settings.encoder.name
-        require_same_backbone(folder, preset.metadata, captioner.encoder, name, encoder_weights, "write nonsense")
-        return captioner
-
-    def save_to_preset(
-        self, folder: str | Path, metadata: dict[str, Any] | None = None, half_precision: bool = False
-    ) -> None:
-        """Writes the model as a folder that is all one needs to caption images.
-
-        Args:
-            folder: made if it does not exist.
-            metadata: where the model comes from, as JSON can hold it.
-            half_precision: store the weights as float16, in half the space.
-        """
-        import keras
-
-        import captioner
-
-        facts = {
-            "captioner": captioner.__version__,
-            "keras": keras.__version__,
-            "parameters": int(self.network.count_params()),
-            "vocabulary_size": len(self.vocabulary),
-            "encoder": self.encoder.identity(),
-        }
-
-        def save_weights(path: Path) -> None:
-            self._save_weights(path)
-            if half_precision:
-                store_in_half_precision(path)
-
-        write_preset(Path(folder), self.settings, self.vocabulary, save_weights, {**facts, **(metadata or {})})
-
-    def _save_weights(self, path: Path) -> None:
-        # A network that was compiled would save its optimizer as well, which is twice the size of the weights.
-        bare = CaptionNetwork(self.encoder.head, self.decoder)
-        bare.built = True
-        bare.save_weights(path)
+    @property
+    def _parts(self) -> tuple:
+        return self.image_encoder, self.decoder
 
     def set_language_model(self, language, weight: float = 0.3) -> None:
         """Lets a language model have a say in all searches to come; the scores of captions are then mixed ones, too.
@@ -186,10 +118,6 @@ class ImageCaptioner:
                 search=search, sampling=sampling, keys=keys_of(pixels) if sampling else None,
             )  # fmt: skip
         return captions if several else captions[0]
-
-    def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """Pixels `(N, H, W, 3)`, N at most `batch_size`, to what `caption_features` takes."""
-        return encode_with(self.encoder, pixels, batch_size)
 
     def caption_features(
         self,
@@ -272,19 +200,6 @@ class ImageCaptioner:
         scored = score_given(self, features, captions, batch_size)
         return [[caption.log_probabilities for caption in given] for given in scored]
 
-    def compiled(self, kind, shape, *options):
-        """A compiled network for inputs of one shape.
-
-        Given a second shape, Keras would compile it anew for any shape, but a search has to know its own.
-        """
-        key = (kind, shape, *options)
-        if key not in self._compiled:
-            self._compiled[key] = kind(self.image_encoder, self.decoder, *options)
-            self._compiled[key].compile(jit_compile=True)
-        return self._compiled[key]
-
     def read(self, features: np.ndarray, words: np.ndarray, batch_size: int, kind=CaptionReader):
-        """What a `CaptionReader`, or another of its kind, tells of word ids `(N, C, T)`, N at most `batch_size`."""
-        inputs = {"image": pad_batch(features, batch_size), "words": pad_batch(words, batch_size)}
-        reader = self.compiled(kind, inputs["words"].shape)
-        return {name: values[: len(features)] for name, values in reader.predict_on_batch(inputs).items()}
+        """What a `CaptionReader`, or another of its kind, makes of features `(N, ...)` and word ids `(N, C, T)`."""
+        return self.run(kind, {"image": features, "words": words}, batch_size)

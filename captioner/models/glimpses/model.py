@@ -1,39 +1,36 @@
-"""A trained network that looks in glimpses: images in; labels, probabilities and places out."""
+"""A trained network that looks in glimpses: images in; labels, probabilities and positions out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from captioner.errors import UserError
 from captioner.images.decode import DEFAULT_LIMITS, ImageLimits, ImageSpec, decode_image
+from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.glimpses.networks import GlimpseNetwork, build_glimpse_network
 from captioner.models.glimpses.settings import GlimpseSettings
-from captioner.presets.folder import read_preset, write_preset
-from captioner.presets.weights import load_checked_weights
+from captioner.presets.folder import Preset
 from captioner.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a network made of an image.
+class GlimpsePrediction:
+    """The label of an image.
 
     label: the likeliest one.
     probability: its probability.
-    places: `(T, 2)`, x and y of each glimpse, -1 to 1 from left to right and from top to bottom; None where the image
-        was seen at once.
+    positions: `(T, 2)`, x and y of each glimpse, -1 to 1 from left to right and from top to bottom; None for a network
+        that sees the whole image at once.
     """
 
     label: str
     probability: float
-    places: np.ndarray | None = None
+    positions: np.ndarray | None = None
 
 
-class GlimpseModel:
+class GlimpseModel(PretrainedModel):
     """A network of glimpses, or one that sees a downscaled image, and the labels it knows.
 
     Args:
@@ -42,55 +39,28 @@ class GlimpseModel:
     Example:
 
         model = GlimpseModel.from_preset("runs/glimpses")
-        model.classify(["scene.png"])     # [Seen(label="star", probability=0.98, places=...)]
+        model.classify(["scene.png"])     # [GlimpsePrediction(label="star", probability=0.98, positions=...)]
     """
 
+    settings_class = GlimpseSettings
+
     def __init__(self, settings: GlimpseSettings):
-        self.settings = settings
-        self.metadata: dict[str, Any] = {}
-        try:
-            self.network = build_glimpse_network(settings.look, len(settings.labels))
-            size = settings.look.image_size
-            self.network({"image": np.zeros((1, size, size, 3), "uint8"), "label": np.zeros(1, "int32")})
-        except ValueError as error:
-            raise UserError(f"A network with these settings cannot be made: {error}") from None
-        self._reader: PathReader | None = None
+        super().__init__(settings, Vocabulary(settings.labels, settings.text.tokenizer))
 
     @classmethod
-    def from_preset(cls, folder: str | Path) -> "GlimpseModel":
-        """Loads a model that `captioner train` or `save_to_preset` wrote.
+    def _arguments(cls, preset: Preset) -> tuple:
+        return (preset.settings,)
 
-        Raises:
-            UserError: a file is missing, damaged, from another preset, or of another kind of model.
-        """
-        preset = read_preset(Path(folder), kinds={"glimpses": GlimpseSettings})
-        model = cls(preset.settings)
-        load_checked_weights(model.network, preset.weights)
-        model.metadata = preset.metadata
-        return model
-
-    def save_to_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Writes the model as a folder that is all one needs to use it."""
-        import captioner
-
-        facts = {
-            "captioner": captioner.__version__,
-            "keras": keras.__version__,
-            "parameters": int(self.network.count_params()),
-        }
-        vocabulary = Vocabulary(self.settings.labels, self.settings.text.tokenizer)
-        write_preset(Path(folder), self.settings, vocabulary, self._save_weights, {**facts, **(metadata or {})})
-
-    def _save_weights(self, path: Path) -> None:
-        bare = build_glimpse_network(self.settings.look, len(self.settings.labels))  # without an optimizer
+    def _build_network(self) -> keras.Model:
+        network = build_glimpse_network(self.settings.look, len(self.settings.labels))
         size = self.settings.look.image_size
-        bare({"image": np.zeros((1, size, size, 3), "uint8"), "label": np.zeros(1, "int32")})
-        for own, variable in zip(bare.weights, self.network.weights, strict=True):
-            own.assign(variable)
-        bare.save_weights(path)
+        network({"image": np.zeros((1, size, size, 3), "uint8"), "label": np.zeros(1, "int32")})
+        return network
 
-    def classify(self, images: Sequence, batch_size: int = 64, limits: ImageLimits = DEFAULT_LIMITS) -> list[Seen]:
-        """Tells what images show, and where it looked.
+    def classify(
+        self, images: Sequence, batch_size: int = 64, limits: ImageLimits = DEFAULT_LIMITS
+    ) -> list[GlimpsePrediction]:
+        """The labels of images, and the positions of the glimpses.
 
         Args:
             images: paths, bytes, Pillow images or arrays uint8 `(H, W, 3)`.
@@ -101,33 +71,24 @@ class GlimpseModel:
         """
         size = self.settings.look.image_size
         spec = ImageSpec(size, size, "raw")
-        seen = []
+        predictions = []
         for start in range(0, len(images), batch_size):
             pixels = np.stack([decode_image(image, spec, limits) for image in images[start : start + batch_size]])
-            probabilities, places = self.read(pixels, batch_size)
+            probabilities, positions = self.read(pixels, batch_size)
             for row, probability in enumerate(probabilities):
                 best = int(probability.argmax())
-                where = None if places is None else places[row]
-                seen.append(Seen(self.settings.labels[best], float(probability[best]), where))
-        return seen
+                path = None if positions is None else positions[row]
+                predictions.append(GlimpsePrediction(self.settings.labels[best], float(probability[best]), path))
+        return predictions
 
     def read(self, pixels: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray | None]:
-        """`(probabilities (N, K), places (N, T, 2) or None)` of pixels uint8 `(N, H, W, 3)`."""
-        if self._reader is None:
-            self._reader = PathReader(self.network)
-            self._reader.compile(jit_compile=False)
-        batch_size = min(batch_size, len(pixels))
-        found = []
-        for start in range(0, len(pixels), batch_size):
-            batch = pixels[start : start + batch_size]
-            filled = np.concatenate([batch, np.repeat(batch[-1:], batch_size - len(batch), axis=0)])
-            found.append({name: each[: len(batch)] for name, each in self._reader.predict_on_batch(filled).items()})
-        places = np.concatenate([each["places"] for each in found]) if "places" in found[0] else None
-        return np.concatenate([each["probabilities"] for each in found]), places
+        """`(probabilities (N, K), positions (N, T, 2) or None)` of pixels uint8 `(N, H, W, 3)`."""
+        outputs = self.run(GlimpseReader, pixels, min(batch_size, len(pixels)), jit_compile=False)
+        return outputs["probabilities"], outputs.get("positions")
 
 
-class PathReader(keras.Model):
-    """Pixels uint8 `(B, H, W, 3)` to probabilities `(B, K)` and, where it looks in glimpses, places `(B, T, 2)`."""
+class GlimpseReader(keras.Model):
+    """Pixels uint8 `(B, H, W, 3)` to probabilities `(B, K)` and, of a network of glimpses, positions `(B, T, 2)`."""
 
     def __init__(self, network):
         super().__init__()
@@ -135,6 +96,6 @@ class PathReader(keras.Model):
 
     def call(self, images):
         if isinstance(self.network, GlimpseNetwork):
-            logits, places = self.network.path(images)
-            return {"probabilities": ops.softmax(logits, axis=-1), "places": places}
+            logits, positions = self.network.path(images)
+            return {"probabilities": ops.softmax(logits, axis=-1), "positions": positions}
         return {"probabilities": ops.softmax(self.network({"image": images}), axis=-1)}

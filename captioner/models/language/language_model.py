@@ -3,22 +3,18 @@
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from captioner.cells.build import build_cell
 from captioner.cells.window import WindowCell
 from captioner.errors import UserError
+from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.base.sampling_options import Detokenizer, checked_options
 from captioner.models.language.networks import LanguageNetwork, LanguageReader, LanguageWriter
 from captioner.models.language.numpy_lstm import NumpyLSTM, NumpyWriter
-from captioner.presets.folder import read_preset, write_preset
-from captioner.presets.weights import load_checked_weights
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
 from captioner.text.tokenizers import get_tokenizer
-from captioner.text.vocabulary import Vocabulary
 
 WRITTEN_AT_ONCE = 32  # words between two looks at what was drawn; a terminal shows them together
 READ_AT_ONCE = 32
@@ -50,7 +46,7 @@ class ScoredText:
         return float(np.exp(-self.log_probability / max(len(self.log_probabilities), 1)))
 
 
-class LanguageModel:
+class LanguageModel(PretrainedModel):
     """A recurrent network that predicts the next word or character, and the words it knows.
 
     Args:
@@ -64,41 +60,10 @@ class LanguageModel:
         model.score(["the cat is small", "small the is cat"])       # [ScoredText(...), ScoredText(...)]
     """
 
-    def __init__(self, settings: LanguageModelSettings, vocabulary: Vocabulary):
-        self.settings = settings
-        self.vocabulary = vocabulary
-        self.metadata: dict[str, Any] = {}
-        self.network = build_network(settings, len(vocabulary))
-        self._compiled: dict[tuple, Any] = {}
+    settings_class = LanguageModelSettings
 
-    @classmethod
-    def from_preset(cls, folder: str | Path):
-        """Loads a model that `captioner language train` or `save_to_preset` wrote.
-
-        Raises:
-            UserError: a file is missing, damaged, from another preset, or of another kind of model.
-        """
-        preset = read_preset(Path(folder), kinds={"language_model": LanguageModelSettings})
-        model = cls(preset.settings, preset.vocabulary)
-        load_checked_weights(model.network, preset.weights)
-        model.metadata = preset.metadata
-        return model
-
-    def save_to_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Writes the model as a folder that is all one needs to use it."""
-        import keras
-
-        import captioner
-
-        facts = {
-            "captioner": captioner.__version__,
-            "keras": keras.__version__,
-            "parameters": int(self.network.count_params()),
-            "vocabulary_size": len(self.vocabulary),
-        }
-        write_preset(
-            Path(folder), self.settings, self.vocabulary, self.network.save_weights, {**facts, **(metadata or {})}
-        )
+    def _build_network(self) -> LanguageNetwork:
+        return build_network(self.settings, len(self.vocabulary))
 
     def sample(self, length: int, **options) -> str:
         """Writes a text of `length` words or characters, the prompt before it; see `stream` for the options."""
@@ -151,7 +116,7 @@ class LanguageModel:
         arguments = (self.vocabulary.start_id, self.vocabulary.end_id, tuple(sorted(closed)), tuple(options.items()))
         if NumpyLSTM.fits(self.network):
             return NumpyWriter(self.network, *arguments).after(read).write
-        writer = self._compile(LanguageWriter, chunk, *arguments)
+        writer = self.compiled(LanguageWriter, chunk, *arguments)
         states = self.network.start(1)
         for word in read:  # a prompt is short, and each length would be compiled by itself
             _, states = self.network.step(np.array([word]), states)
@@ -209,7 +174,7 @@ class LanguageModel:
         return {name: [values[places[index]] for index in range(len(pieces))] for name, values in found.items()}
 
     def _read_lanes(self, words, targets, reset, inside):
-        reader = self._compile(LanguageReader, len(words), inside is not None)
+        reader = self.compiled(LanguageReader, len(words), inside is not None, jit_compile=False)
         states, parts = [np.asarray(state) for state in self.network.start(len(words))], []
         for start in range(0, words.shape[1], READ_AT_ONCE):
             now = np.s_[:, start : start + READ_AT_ONCE]
@@ -232,15 +197,6 @@ class LanguageModel:
                     f"{len(self.vocabulary) - 4:,} {kind}s (see vocabulary.txt). Leave it out."
                 )
         return ids
-
-    def _compile(self, kind, shape, *arguments):
-        """A compiled network, one for inputs of each shape."""
-        key = (kind, shape, *arguments)
-        if key not in self._compiled:
-            self._compiled[key] = kind(self.network, *arguments)
-            # XLA is quick where single words are written and slow to begin with.
-            self._compiled[key].compile(jit_compile=kind is LanguageWriter)
-        return self._compiled[key]
 
 
 def build_network(settings: LanguageModelSettings, vocabulary_size: int) -> LanguageNetwork:

@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from captioner.errors import UserError, nearest
-from captioner.models.base.batching import pad_batch
+from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.sequences.build import build_sequence_network
 from captioner.models.sequences.clips import read_clip
 from captioner.models.sequences.settings import SequenceSettings
 from captioner.models.sequences.writers import SequenceSearcher
-from captioner.presets.folder import read_preset, write_preset
-from captioner.presets.weights import load_checked_weights
 from captioner.text.tokenizers import get_tokenizer
-from captioner.text.vocabulary import Vocabulary
 
 WRITES = ("translate", "describe")  # tasks whose outcome is a sentence
 IN_STEP = ("tag", "frames")  # tasks with a label for each step
@@ -39,7 +35,7 @@ class Prediction:
     score: float
 
 
-class SequenceModel:
+class SequenceModel(PretrainedModel):
     """A network over sequences and the words it knows.
 
     Args:
@@ -52,16 +48,12 @@ class SequenceModel:
         model.predict(["the film was not bad"])     # [Prediction(text="positive", ...)]
     """
 
-    def __init__(self, settings: SequenceSettings, vocabulary: Vocabulary):
-        self.settings = settings
-        self.vocabulary = vocabulary
-        self.metadata: dict[str, Any] = {}
-        self.network = self._build_network()
-        self._compiled: dict[tuple, keras.Model] = {}
-        self.network(self._example())
+    settings_class = SequenceSettings
 
     def _build_network(self) -> keras.Model:
-        return build_sequence_network(self.settings, len(self.vocabulary))
+        network = build_sequence_network(self.settings, len(self.vocabulary))
+        network(self._example())
+        return network
 
     def _example(self):
         """Inputs of one row and two steps, with which all variables are made."""
@@ -72,43 +64,6 @@ class SequenceModel:
         if self.settings.task == "describe":
             return {"source": np.ones((1, len(self.settings.facts)), "float32"), "words": words}
         return {"source": words, "words": words} if self.settings.task == "translate" else words
-
-    @classmethod
-    def from_preset(cls, folder: str | Path) -> "SequenceModel":
-        """Loads a model that `captioner train` or `save_to_preset` wrote.
-
-        Raises:
-            UserError: a file is missing, damaged, from another preset, or of another kind of model.
-        """
-        preset = read_preset(Path(folder), kinds={"sequence": SequenceSettings})
-        model = cls(preset.settings, preset.vocabulary)
-        load_checked_weights(model.network, preset.weights)
-        model.metadata = preset.metadata
-        return model
-
-    def save_to_preset(self, folder: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Writes the model as a folder that is all one needs to use it.
-
-        Args:
-            folder: made if it does not exist.
-            metadata: where the model comes from, as JSON can hold it.
-        """
-        import captioner
-
-        facts = {
-            "captioner": captioner.__version__,
-            "keras": keras.__version__,
-            "parameters": int(self.network.count_params()),
-            "vocabulary_size": len(self.vocabulary),
-        }
-        write_preset(Path(folder), self.settings, self.vocabulary, self._save_weights, {**facts, **(metadata or {})})
-
-    def _save_weights(self, path: Path) -> None:
-        # A network that was compiled would save its optimizer as well; one without holds the same weights.
-        bare = self._build_network()
-        bare(self._example())
-        bare.set_weights(self.network.get_weights())
-        bare.save_weights(path)
 
     # What goes in.
 
@@ -226,21 +181,10 @@ class SequenceModel:
         return self._run(Forward, inputs, batch_size)
 
     def _run(self, kind, inputs, batch_size, options=()):
-        """A network over all rows of a nest of arrays. Each batch is filled up, so a shape is compiled once."""
+        """As `run`, or without compiling for all rows at once where there is no `batch_size`."""
         if batch_size is None:
             return keras.tree.map_structure(keras.ops.convert_to_numpy, kind(self.network, *options)(inputs))
-        rows = len(keras.tree.flatten(inputs)[0])
-        made = []
-        for start in range(0, rows, batch_size):
-            chunk = slice(start, start + batch_size)
-            batch = keras.tree.map_structure(lambda values, chunk=chunk: pad_batch(values[chunk], batch_size), inputs)
-            shapes = tuple(values.shape for values in keras.tree.flatten(batch))
-            key = (kind, shapes, *options)
-            if key not in self._compiled:
-                self._compiled[key] = kind(self.network, *options)
-                self._compiled[key].compile(jit_compile=False)
-            made.append(self._compiled[key].predict_on_batch(batch))
-        return keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:rows], *made)
+        return self.run(kind, inputs, batch_size, options, jit_compile=False)
 
 
 class Forward(keras.Model):

@@ -1,7 +1,7 @@
 """The ways a network that answers questions is put to work, as Keras models that share their weights.
 
 `VisualQANetwork` learns; `ImageEncoder` makes the memory of images, once for all questions; `Answerer` scores classes,
-`AnswerSearcher` writes answers, `AnswerReader` reads given ones, and `Looker` tells where was looked.
+`AnswerSearcher` writes answers, `AnswerReader` reads given ones, and `AttentionReader` gives attention weights.
 
 Letters: B images, Q questions of each, R = B x Q rows, T words of a question, A of an answer, K classes, P places.
 """
@@ -40,8 +40,8 @@ class VisualQANetwork(keras.Model):
         return hasattr(self.head, "decoder")
 
     @property
-    def looks_by(self):
-        """What one row of `Looker` is: a "words" of the question, a "hops" of the fusion, or None."""
+    def attention_axis(self):
+        """What a row of `AttentionReader` stands for: one of the "words", one of the "hops", or None."""
         if hasattr(self.fusion, "hops"):
             return "hops"
         return "words" if self.fusion.asks and hasattr(self.questions, "attention_size") else None
@@ -70,17 +70,6 @@ class VisualQANetwork(keras.Model):
         return ops.reshape(logits, (images, count, *logits.shape[1:]))
 
 
-class ImageEncoder(keras.Model):
-    """`image` `(B, ...)` to memory `(B, P, D)`."""
-
-    def __init__(self, image_encoder):
-        super().__init__()
-        self.image_encoder = image_encoder
-
-    def call(self, image):
-        return self.image_encoder(ops.cast(image, "float32"))
-
-
 class _Using(keras.Model):
     """A model over a network's parts; inputs hold `"questions" (B, T)` and, if it looks, `"memory" (B, P, D)`."""
 
@@ -90,6 +79,13 @@ class _Using(keras.Model):
 
     def join(self, inputs):
         return self.network.join(inputs.get("memory"), inputs["questions"])
+
+
+class ImageEncoder(_Using):
+    """`image` `(B, ...)` to memory `(B, P, D)`."""
+
+    def call(self, image):
+        return self.network.image_encoder(ops.cast(image, "float32"))
 
 
 class Answerer(_Using):
@@ -156,9 +152,9 @@ class AnswerReader(_Using):
         return ops.reshape(read, (rows, count, length - 1))
 
 
-class Looker(_Using):
+class AttentionReader(_Using):
     """Attention weights: `(B, hops, P)` of a fusion that attends, else `(B, T, P)` of a question encoder that does."""
 
     def call(self, inputs):
         _, extras = self.join(inputs)
-        return extras["looks"] if self.network.looks_by == "hops" else extras["attention"]
+        return extras["looks"] if self.network.attention_axis == "hops" else extras["attention"]

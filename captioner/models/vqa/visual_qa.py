@@ -4,46 +4,45 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-from captioner.encoders import build_encoder
 from captioner.errors import UserError
 from captioner.images.decode import ImageLimits, load_image
-from captioner.models.base.batching import encode_with, pad_batch
-from captioner.models.base.compatibility import require_same_backbone
+from captioner.models.base.batching import pad_batch
+from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.vqa.build import build_visual_qa
-from captioner.models.vqa.generation import Answer, Running, choose, write
-from captioner.models.vqa.networks import Looker, VisualQANetwork
+from captioner.models.vqa.generation import Answer, choose, write
+from captioner.models.vqa.networks import AttentionReader, ImageEncoder, VisualQANetwork
 from captioner.models.vqa.preprocessing import check_choices, encode_questions, words_of
-from captioner.presets.folder import read_preset, write_preset
-from captioner.presets.precision import store_in_half_precision
-from captioner.presets.weights import load_checked_weights
+from captioner.presets.folder import Preset
 from captioner.settings import VisualQASettings
 from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary
 
 __all__ = ["Answer", "VisualQA"]
 
+IMAGES_AT_ONCE = 16  # that are encoded together
 
-class VisualQA:
+
+class VisualQA(PretrainedImageModel):
     """An encoder, a network that answers questions, and the words and answers they know.
 
     Args:
-        settings: how the parts were built; saved in the preset.
+        settings, encoder_weights: see `PretrainedImageModel`.
         vocabulary: the words of questions, and of answers where they are written, in id order.
         answers: what the network chooses from; None where it writes.
-        encoder_weights: file with the weights of the encoder's frozen backbone; `keras.applications` fetches them where
-            it is not given.
 
     Attributes:
-        looks_by: what a row of `look` stands for: "words", "hops", or None where the network has no attention.
+        attention_axis: what a row of `attention_maps` stands for: one of the "words" of the question, one of the "hops"
+            of the fusion, or None where the network has no attention.
 
     Example:
 
         model = VisualQA.from_preset("runs/vqa-stacked-attention")
         model.answer("photo.jpg", "what colour is the car?")     # [Answer(text="red", probability=0.83), ...]
     """
+
+    settings_class = VisualQASettings
 
     def __init__(
         self,
@@ -57,77 +56,23 @@ class VisualQA:
                 f"answer.name = {settings.answer.name!r} needs {'no' if answers else 'a'} list of answers to choose "
                 f"from, received {f'one of {len(answers)}' if answers else 'none'}."
             )
-        self.settings, self.question_vocabulary, self.answers = settings, vocabulary, answers
-        self.metadata: dict[str, Any] = {}
-        self.encoder = build_encoder(settings.encoder, weights_path=encoder_weights)
-        self.network = self._build_network()
-        self.looks_by = self.network.looks_by
-        self._running = Running(self.network)
-
-    def _build_network(self) -> VisualQANetwork:
-        network = build_visual_qa(self.settings, len(self.question_vocabulary), len(self.answers or ()), self.encoder)
-        image = np.zeros((1, *self.encoder.backbone_shape), "float32")
-        ids = np.ones((1, 1, 2), "int32")
-        try:
-            network({"image": image, "questions": ids, "words": ids})
-        except ValueError as error:
-            raise UserError(f"These settings do not go together: {error}") from None
-        return network
+        self.answers = answers
+        super().__init__(settings, vocabulary, encoder_weights)
+        self.attention_axis = self.network.attention_axis
 
     @classmethod
-    def from_preset(cls, folder: str | Path, encoder_weights: str | Path | None = None) -> "VisualQA":
-        """Loads a model that `captioner train` or `save_to_preset` wrote.
+    def _arguments(cls, preset: Preset) -> tuple:
+        return preset.settings, preset.vocabulary, preset.answers
 
-        Args:
-            folder: the preset.
-            encoder_weights: see the class.
+    def _build_network(self) -> VisualQANetwork:
+        network = build_visual_qa(self.settings, len(self.vocabulary), len(self.answers or ()), self.encoder)
+        image = np.zeros((1, *self.encoder.backbone_shape), "float32")
+        ids = np.ones((1, 1, 2), "int32")
+        network({"image": image, "questions": ids, "words": ids})
+        return network
 
-        Raises:
-            UserError: a file is missing, damaged, from another preset, or of another kind of model.
-        """
-        preset = read_preset(Path(folder), kinds={"visual_qa": VisualQASettings})
-        try:
-            model = cls(preset.settings, preset.vocabulary, preset.answers, encoder_weights)
-        except UserError as error:
-            raise UserError(f"{folder} cannot be used: {error}") from None
-        load_checked_weights(model.network, preset.weights)
-        model.metadata = preset.metadata
-        name = preset.settings.encoder.name
-        require_same_backbone(folder, preset.metadata, model.encoder, name, encoder_weights, "answer nonsense")
-        return model
-
-    def save_to_preset(
-        self, folder: str | Path, metadata: dict[str, Any] | None = None, half_precision: bool = False
-    ) -> None:
-        """Writes the model as a folder that is all one needs to ask it.
-
-        Args:
-            folder: made if it does not exist.
-            metadata: where the model comes from, as JSON can hold it.
-            half_precision: store the weights as float16, in half the space.
-        """
-        import captioner
-
-        facts = {
-            "captioner": captioner.__version__,
-            "keras": keras.__version__,
-            "parameters": int(self.network.count_params()),
-            "vocabulary_size": len(self.question_vocabulary),
-            "answers": len(self.answers or ()),
-            "encoder": self.encoder.identity(),
-        }
-
-        def save_weights(path: Path) -> None:
-            # A network that was compiled would save its optimizer as well, which is twice the size of the weights.
-            network = self.network
-            bare = VisualQANetwork(network.image_encoder, network.questions, network.fusion, network.head)
-            bare.built = True
-            bare.save_weights(path)
-            if half_precision:
-                store_in_half_precision(path)
-
-        facts |= metadata or {}
-        write_preset(Path(folder), self.settings, self.question_vocabulary, save_weights, facts, self.answers)
+    def _metadata_facts(self) -> dict[str, Any]:
+        return {**super()._metadata_facts(), "answers": len(self.answers or ())}
 
     # Questions.
 
@@ -141,7 +86,7 @@ class VisualQA:
 
     def unknown_words(self, question: str) -> list[str]:
         """Those of `question_words` that the network did not learn; it reads each of them as the same `<unk>`."""
-        return [word for word in self.question_words(question) if word not in self.question_vocabulary]
+        return [word for word in self.question_words(question) if word not in self.vocabulary]
 
     # Answers.
 
@@ -179,8 +124,8 @@ class VisualQA:
         return found if several else found[0]
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """Pixels `(N, H, W, 3)`, N at most `batch_size`, to what `answer_features` takes."""
-        return pixels if self.network.image_encoder is None else encode_with(self.encoder, pixels, batch_size)
+        """See `PretrainedImageModel`; the pixels as they are where the network never sees the image."""
+        return pixels if self.network.image_encoder is None else super().encode(pixels, batch_size)
 
     def answer_features(
         self,
@@ -213,21 +158,17 @@ class VisualQA:
         for given in choices or ():
             if given is not None:
                 check_choices(given)
-        ids = encode_questions(questions, self.question_vocabulary, self.settings.text)
-        memory, images = self._running.memory(features), self._images_of(features, questions, images)
+        ids = encode_questions(questions, self.vocabulary, self.settings.text)
+        memory, images = self._image_features(features), self._images_of(features, questions, images)
+        decode = choose if self.answers else write
         answers: list[list[Answer]] = []
         for start in range(0, len(questions), batch_size):
             chunk = slice(start, start + batch_size)
             inputs = self._inputs(memory, images[chunk], ids[chunk], batch_size)
-            given = list(choices[chunk]) if choices else [None] * len(ids[chunk])
-            if self.answers:
-                answers += choose(self._running, self.answers, self.settings.probabilities, inputs, given, top)
-            else:
-                words, search = self.question_vocabulary, self.settings.answer.search
-                answers += write(self._running, words, search, inputs, given, top)
+            answers += decode(self, inputs, list(choices[chunk]) if choices else [None] * len(ids[chunk]), top)
         return answers
 
-    def look(
+    def attention_maps(
         self,
         features: np.ndarray,
         questions: Sequence[str],
@@ -235,25 +176,34 @@ class VisualQA:
         images: Sequence[int] | None = None,
         batch_size: int = 32,
     ) -> np.ndarray | None:
-        """Where the network looked: weights that sum to 1 over the P places of the grid (`encoder.grid`).
+        """Attention weights, which sum to 1 over the P positions of the grid (`encoder.grid`).
 
         Args:
             features, questions, images, batch_size: see `answer_features`.
 
         Returns:
-            `(M, hops, P)` where `looks_by` is "hops"; `(M, T, P)` where it is "words": row t is where was looked before
-            word t of `question_words` was read, and later rows say nothing; None where there is no attention.
+            `(M, hops, P)` where `attention_axis` is "hops"; `(M, T, P)` where it is "words": row t holds the weights
+            before word t of `question_words` was read, and rows of padding mean nothing; None without attention.
         """
-        if self.looks_by is None:
+        if self.attention_axis is None:
             return None
-        ids = encode_questions(questions, self.question_vocabulary, self.settings.text)
-        memory, images = self._running.memory(features), self._images_of(features, questions, images)
-        looked = []
+        ids = encode_questions(questions, self.vocabulary, self.settings.text)
+        memory, images = self._image_features(features), self._images_of(features, questions, images)
+        maps = []
         for start in range(0, len(questions), batch_size):
             chunk = slice(start, start + batch_size)
             inputs = self._inputs(memory, images[chunk], ids[chunk], batch_size)
-            looked.append(self._running(Looker, inputs)[: len(ids[chunk])])
-        return np.concatenate(looked)
+            maps.append(self.run(AttentionReader, inputs, batch_size, jit_compile=False)[: len(ids[chunk])])
+        return np.concatenate(maps)
+
+    def _image_features(self, features: np.ndarray) -> np.ndarray | None:
+        """What the network sees of images, `(N, P, D)`, each encoded once; None if it never sees them."""
+        if self.network.image_encoder is None:
+            return None
+        if not len(features):
+            return np.zeros((0, 1, 1), "float32")
+        batch_size = IMAGES_AT_ONCE if len(features) > 1 else 1  # two shapes to compile for, whatever comes
+        return self.run(ImageEncoder, np.asarray(features, "float32"), batch_size, jit_compile=False)
 
     def _images_of(self, features, questions, images) -> np.ndarray:
         if images is None and len(features) != len(questions):

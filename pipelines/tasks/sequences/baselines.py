@@ -16,13 +16,15 @@ class WithoutRecurrence(SequenceModel):
 
     def _build_network(self):
         settings, words = self.settings, len(self.vocabulary)
-        return OneToOne(
+        network = OneToOne(
             len(settings.labels),
             settings.reader.units,
             pool=settings.task not in IN_STEP,
             inputs=build_inputs(settings, words),
             name="without_recurrence",
         )
+        network(self._example())
+        return network
 
 
 def train_without_recurrence(

@@ -81,7 +81,7 @@ def prepare_images(prepared: PreparedQuestions, cache: Path, progress=None, log=
     for asked in filter(None, (prepared.train, prepared.dev)):
         prepared.problems += asked.open(model.encoder, cache, looks, progress, log)
     examples = prepared.train.examples
-    words = encode_questions([example.question for example in examples], model.question_vocabulary, model.settings.text)
+    words = encode_questions([example.question for example in examples], model.vocabulary, model.settings.text)
     targets, known, nothing = encode_targets(prepared)
     prepared.batches = QuestionBatches(
         prepared.train, words, targets, nothing, known, model.network.writes,
@@ -97,7 +97,7 @@ def encode_targets(prepared: PreparedQuestions) -> tuple[np.ndarray, np.ndarray,
     given = [example.answers for example in prepared.train.examples]
     if model.network.writes:
         length = model.settings.answer.search.max_words + 2
-        vocabulary = model.question_vocabulary
+        vocabulary = model.vocabulary
         ids = np.array([encode_answer(agreed(answers), vocabulary, length) for answers in given], "int32")
         return ids, np.ones(len(ids), bool), vocabulary.pad_id
     if training.targets == "soft":

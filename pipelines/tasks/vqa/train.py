@@ -79,7 +79,7 @@ def train(
     task = VisualQATask(prepared, reporter)
     loop = TrainingLoop(task, recipe.training, run, progress, reporter)
     reporter.log(
-        f"{task.network.count_params():,} parameters, {len(prepared.model.question_vocabulary):,} words, "
+        f"{task.network.count_params():,} parameters, {len(prepared.model.vocabulary):,} words, "
         f"{task.batches.steps:,} steps an epoch"
     )
     loop.run_epochs()
@@ -97,7 +97,7 @@ def _begin_words(prepared: PreparedQuestions, reporter: Reporter) -> None:
     """Begins the question's words with the vectors that the recipe names, if it names any."""
     path, model = prepared.recipe.data.vectors, prepared.model
     if path and model.network.questions is not None:
-        embedding, words = model.network.questions.embedding, model.question_vocabulary.words
+        embedding, words = model.network.questions.embedding, model.vocabulary.words
         reporter.log(load_pretrained_embeddings(embedding, words, path, "question.embedding_size"))
 
 
@@ -155,7 +155,7 @@ class VisualQATask:
     def _loss(self):
         if self.settings.targets == "soft":
             return SoftCrossEntropy()
-        pad = self.model.question_vocabulary.pad_id if self.model.network.writes else NOTHING
+        pad = self.model.vocabulary.pad_id if self.model.network.writes else NOTHING
         return MaskedCrossEntropy(self.settings.label_smoothing, pad_id=pad)
 
     def judge(self, epoch: int, loss: float) -> EvalResult:

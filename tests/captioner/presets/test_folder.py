@@ -102,7 +102,7 @@ def test_another_kind_of_model_is_refused(preset):
 
 def test_another_format_is_refused(preset):
     change_config(preset, format=99)
-    with pytest.raises(UserError, match=r"config\.json has a format"):
+    with pytest.raises(UserError, match=r"config\.json has format 99; this version reads format 2"):
         read_preset(preset, KINDS)
 
 

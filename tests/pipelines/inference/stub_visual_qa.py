@@ -20,15 +20,15 @@ class StubVisualQA:
     batches differently after a restart writes other bytes.
 
     Args:
-        looks_by: "words", "hops" or None.
+        attention_axis: "words", "hops" or None.
         grid: where the places of its attention lie, or None.
         dark: the answer hangs on the left upper quarter of the image: how bright it is.
     """
 
-    def __init__(self, looks_by=None, grid=(2, 2), dark=False):
+    def __init__(self, attention_axis=None, grid=(2, 2), dark=False):
         self.encoder = SimpleNamespace(spec=ImageSpec(8, 8, "raw"), grid=grid, cacheable=False)
         self.answers = AnswerList(ANSWERS)
-        self.looks_by = looks_by
+        self.attention_axis = attention_axis
         self.dark = dark
         self.encoded: list[int] = []
         self.asked: list[str] = []
@@ -65,6 +65,6 @@ class StubVisualQA:
         ordered = [texts[first], *(text for text in texts if text != texts[first])]
         return [SimpleNamespace(text=t, probability=share if n == 0 else rest) for n, t in enumerate(ordered[:top])]
 
-    def look(self, features, questions, *, images=None, batch_size=32):
-        longest = 2 if self.looks_by == "hops" else max(len(self.question_words(one)) for one in questions)
+    def attention_maps(self, features, questions, *, images=None, batch_size=32):
+        longest = 2 if self.attention_axis == "hops" else max(len(self.question_words(one)) for one in questions)
         return np.random.default_rng(0).random((len(questions), longest, 4), np.float32)

@@ -126,7 +126,7 @@ def test_weights_that_do_not_fit_are_one_sentence(tmp_path):
     with pytest.raises(UserError, match=r"model\.weights\.h5 is damaged or belongs to another model"):
         SequenceModel.from_preset(tmp_path / "one")
     model, other = make("tag"), make("tag", bidirectional=True)
-    write_preset(tmp_path / "one", model.settings, model.vocabulary, other._save_weights, {})
+    write_preset(tmp_path / "one", model.settings, model.vocabulary, other.network.save_weights, {})
     with pytest.raises(UserError, match=r"does not fit .*config\.json"):
         SequenceModel.from_preset(tmp_path / "one")
 

@@ -167,19 +167,19 @@ def test_open_and_multiple_choice_in_one_batch(writes, pictures):
 
 
 @pytest.mark.parametrize(
-    ("question", "fusion", "looks_by", "rows"),
+    ("question", "fusion", "attention_axis", "rows"),
     [("recurrent", "stacked", "hops", 2), ("attending", "question", "words", 5), ("vis_lstm", "product", None, 0)],
 )
-def test_where_it_looked(question, fusion, looks_by, rows, pictures):
+def test_where_it_looked(question, fusion, attention_axis, rows, pictures):
     model = make(question, fusion)
-    looked = model.look(pictures, QUESTIONS, images=[0, 1, 2, 0])
-    assert model.looks_by == looks_by
-    if looks_by is None:
+    looked = model.attention_maps(pictures, QUESTIONS, images=[0, 1, 2, 0])
+    assert model.attention_axis == attention_axis
+    if attention_axis is None:
         assert looked is None
         return
     assert looked.shape == (4, rows, 4)  # a grid of 2 x 2
     np.testing.assert_allclose(looked.sum(axis=-1), 1.0, rtol=1e-5)
-    assert np.abs(looked[0] - model.look(pictures[1:2], QUESTIONS[:1])[0]).max() > 1e-4
+    assert np.abs(looked[0] - model.attention_maps(pictures[1:2], QUESTIONS[:1])[0]).max() > 1e-4
 
 
 def test_what_is_left_out_is_not_built(pictures):

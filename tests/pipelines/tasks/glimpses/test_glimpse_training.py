@@ -83,8 +83,8 @@ def test_a_preset_says_what_the_model_said(name, tmp_path):
     Image.fromarray(pixels[0]).save(tmp_path / "scene.png")
     seen = back.classify([tmp_path / "scene.png", pixels[1]])
     assert seen[0].label in ("star", "ring", "moon") and 1 / 3 <= seen[0].probability <= 1
-    assert (seen[0].places is None) == (name == "downscaled")
-    assert name == "downscaled" or (seen[0].places.shape == (3, 2) and not seen[0].places[0].any())
+    assert (seen[0].positions is None) == (name == "downscaled")
+    assert name == "downscaled" or (seen[0].positions.shape == (3, 2) and not seen[0].positions[0].any())
 
 
 def test_sizes_that_do_not_go_together_are_a_sentence():

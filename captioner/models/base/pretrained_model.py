@@ -1,0 +1,207 @@
+"""What every trained model is: settings, a vocabulary and a network, kept together as a preset."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from captioner.encoders import build_encoder
+from captioner.errors import UserError
+from captioner.models.base.batching import encode_with, pad_batch
+from captioner.models.base.compatibility import require_same_backbone
+from captioner.presets.folder import Preset, read_preset, write_preset
+from captioner.presets.weights import load_checked_weights, save_weights
+from captioner.settings import Settings
+from captioner.text.answers import AnswerList
+from captioner.text.vocabulary import Vocabulary
+
+
+class PretrainedModel:
+    """A network that is built from settings, and how it is saved, loaded and run in batches.
+
+    A subclass names its `settings_class` and defines `_build_network`.
+
+    Args:
+        settings: how the network is built; saved in the preset.
+        vocabulary: the words, in id order.
+
+    Raises:
+        UserError: the settings do not go together.
+
+    Attributes:
+        metadata: where the model comes from; what `metadata.json` of its preset holds.
+    """
+
+    settings_class: type[Settings]
+    answers: AnswerList | None = None  # of a model that chooses from a list
+
+    def __init__(self, settings: Settings, vocabulary: Vocabulary):
+        self.settings = settings
+        self.vocabulary = vocabulary
+        self.metadata: dict[str, Any] = {}
+        self._compiled: dict[tuple, keras.Model] = {}
+        try:
+            self.network = self._build_network()
+        except UserError:
+            raise
+        except ValueError as error:
+            raise UserError(f"These settings do not go together: {error}") from None
+
+    def _build_network(self) -> keras.Model:
+        """The network that the settings describe, with all its weights."""
+        raise NotImplementedError(f"{type(self).__name__} does not define `_build_network`.")
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__}: {self.network.count_params():,} parameters, {len(self.vocabulary):,} words, "
+            f"recipe {self.metadata.get('recipe', 'unknown')}>"
+        )
+
+    # Presets.
+
+    @classmethod
+    def from_preset(cls, folder: str | Path) -> Self:
+        """Loads a model that `captioner train` or `save_to_preset` wrote.
+
+        Args:
+            folder: the preset, or the name of a model that is installed with the package, such as "flickr8k".
+
+        Raises:
+            UserError: a file is missing, damaged, from another preset, or of another kind of model.
+        """
+        return cls._load(folder)
+
+    @classmethod
+    def _load(cls, folder: str | Path, **options) -> Self:
+        kind = cls.settings_class.model_fields["kind"].default
+        preset = read_preset(Path(folder), kinds={kind: cls.settings_class})
+        try:
+            model = cls(*cls._arguments(preset), **options)
+        except UserError as error:
+            raise UserError(f"{folder} cannot be used: {error}") from None
+        load_checked_weights(model.network, preset.weights)
+        model.metadata = preset.metadata
+        return model
+
+    @classmethod
+    def _arguments(cls, preset: Preset) -> tuple:
+        """The constructor's arguments that a preset holds."""
+        return preset.settings, preset.vocabulary
+
+    def save_to_preset(
+        self, folder: str | Path, metadata: dict[str, Any] | None = None, half_precision: bool = False
+    ) -> None:
+        """Writes the model as a folder that holds all that is needed to use it.
+
+        Args:
+            folder: made if it does not exist.
+            metadata: where the model comes from, as JSON can hold it.
+            half_precision: store the weights as float16, in half the space.
+        """
+        write_preset(
+            Path(folder),
+            self.settings,
+            self.vocabulary,
+            lambda path: save_weights(self.network, path, half_precision),
+            {**self._metadata_facts(), **(metadata or {})},
+            self.answers,
+        )
+
+    def _metadata_facts(self) -> dict[str, Any]:
+        """What `metadata.json` says of every model."""
+        import captioner
+
+        return {
+            "captioner": captioner.__version__,
+            "keras": keras.__version__,
+            "parameters": int(self.network.count_params()),
+            "vocabulary_size": len(self.vocabulary),
+        }
+
+    # Compiled networks.
+
+    def run(self, kind: type[keras.Model], inputs, batch_size: int, options: tuple = (), jit_compile: bool = True):
+        """The outputs of a network for all rows of its inputs.
+
+        Batches are padded to their full size, so that one compiled network serves all of them and a row gets the same
+        outputs wherever it stands.
+
+        Args:
+            kind: see `compiled`.
+            inputs: nest of arrays `(N, ...)`, N at least 1.
+            batch_size: rows at once.
+            options, jit_compile: see `compiled`.
+
+        Returns:
+            nest of arrays `(N, ...)`.
+        """
+        rows = len(keras.tree.flatten(inputs)[0])
+        outputs = []
+        for start in range(0, rows, batch_size):
+            chunk = slice(start, start + batch_size)
+            batch = keras.tree.map_structure(lambda values, chunk=chunk: pad_batch(values[chunk], batch_size), inputs)
+            shapes = tuple(values.shape for values in keras.tree.flatten(batch))
+            outputs.append(self.compiled(kind, shapes, *options, jit_compile=jit_compile).predict_on_batch(batch))
+        return keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:rows], *outputs)
+
+    def compiled(self, kind: type[keras.Model], shape, *options, jit_compile: bool = True) -> keras.Model:
+        """A network over the model's weights, compiled once for inputs of each shape.
+
+        Given inputs of a second shape, Keras would compile a network anew for any shape; a search has to know its own.
+
+        Args:
+            kind: class of the network; its constructor takes `_parts` and the options.
+            shape: what tells inputs of one shape from those of another.
+            jit_compile: XLA makes loops over words fast, and takes long to compile.
+        """
+        key = (kind, shape, *options)
+        if key not in self._compiled:
+            self._compiled[key] = kind(*self._parts, *options)
+            self._compiled[key].compile(jit_compile=jit_compile)
+        return self._compiled[key]
+
+    @property
+    def _parts(self) -> tuple:
+        """The layers that every network over the model's weights is made of."""
+        return (self.network,)
+
+
+class PretrainedImageModel(PretrainedModel):
+    """A model that sees images through an encoder, whose frozen backbone is named in the preset and not part of it.
+
+    Args:
+        settings, vocabulary: see `PretrainedModel`.
+        encoder_weights: file with the weights of the encoder's frozen backbone; `keras.applications` fetches them where
+            it is not given.
+    """
+
+    def __init__(self, settings: Settings, vocabulary: Vocabulary, encoder_weights: str | Path | None = None):
+        self.encoder = build_encoder(settings.encoder, weights_path=encoder_weights)
+        super().__init__(settings, vocabulary)
+
+    @classmethod
+    def from_preset(cls, folder: str | Path, encoder_weights: str | Path | None = None) -> Self:
+        """Loads a model that `captioner train` or `save_to_preset` wrote.
+
+        Args:
+            folder: the preset, or the name of a model that is installed with the package, such as "flickr8k".
+            encoder_weights: see the class.
+
+        Raises:
+            UserError: a file is missing, damaged, from another preset, or of another kind of model; or the preset was
+                trained on other weights of the backbone.
+        """
+        model = cls._load(folder, encoder_weights=encoder_weights)
+        require_same_backbone(folder, model.metadata, model.encoder, model.settings.encoder.name, encoder_weights)
+        return model
+
+    def _metadata_facts(self) -> dict[str, Any]:
+        return {**super()._metadata_facts(), "encoder": self.encoder.identity()}
+
+    def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+        """The features of pixels `(N, H, W, 3)`, N at most `batch_size`: what the frozen backbone puts out.
+
+        An encoder without a frozen backbone is trained as a whole: the pixels are returned as they are.
+        """
+        return encode_with(self.encoder, pixels, batch_size)
