@@ -12,12 +12,11 @@ from captioner.errors import UserError
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.base.sampling_options import Detokenizer, checked_options
 from captioner.models.language.networks import LanguageNetwork, LanguageReader, LanguageWriter
-from captioner.models.language.numpy_lstm import NumpyLSTM, NumpyWriter
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
 from captioner.text.tokenizers import get_tokenizer
 
-WRITTEN_AT_ONCE = 32  # words between two looks at what was drawn; a terminal shows them together
-READ_AT_ONCE = 32
+WRITTEN_AT_ONCE = 64  # words of one call of the compiled loop; a terminal shows them together
+READ_AT_ONCE = 32  # words of one call of the compiled reader
 
 
 @dataclass(frozen=True)
@@ -91,43 +90,45 @@ class LanguageModel(PretrainedModel):
                 likeliest word.
             top_k, top_p: see `captioner.decoding.logits_filters.narrowed`.
             seed: the same seed gives the same text.
-            chunk: words written before they are shown.
+            chunk: words of one call of the compiled loop, and of a piece.
 
         Raises:
             UserError: the prompt has a character or word that the model does not know, or a number is out of range.
         """
         options = checked_options(temperature, top_k, top_p)
-        ids = [self.vocabulary.start_id, *self._known_ids(prompt)]
-        text = Detokenizer(self.vocabulary)
-        yield text.add(ids[1:])
+        write = self._writer(chunk, options)
+        text, prompt_ids = Detokenizer(self.vocabulary), self._known_ids(prompt)
+        yield text.add(prompt_ids)
         random = np.random.default_rng(seed)
-        # Everything but the last word is read before; that one is what the writer begins with.
-        write, last = self._writer(ids[:-1], chunk, options), ids[-1]
         while length > 0:
-            drawn = write(last, random.random(chunk))[:length]
-            last, length = drawn[-1], length - len(drawn)
-            yield text.add(drawn)
+            forced, prompt_ids = prompt_ids[:chunk], prompt_ids[chunk:]
+            noise = random.random(chunk - len(forced))
+            written = write(forced, noise)[len(forced) :][:length]
+            length -= len(written)
+            yield text.add(written)
 
-    def _writer(self, read, chunk, options):
-        """A function from the last word and noise to the next words, after the words `read`."""
-        closed = {self.vocabulary.pad_id, self.vocabulary.start_id, self.vocabulary.unknown_id}
+    def _writer(self, chunk: int, options: dict[str, float]):
+        """A function that writes the next `chunk` words: those that are forced, and as many as there is noise for."""
+        vocabulary = self.vocabulary
+        suppressed = {vocabulary.pad_id, vocabulary.start_id, vocabulary.unknown_id}
         if not self.settings.ends:
-            closed.add(self.vocabulary.end_id)
-        arguments = (self.vocabulary.start_id, self.vocabulary.end_id, tuple(sorted(closed)), tuple(options.items()))
-        if NumpyLSTM.fits(self.network):
-            return NumpyWriter(self.network, *arguments).after(read).write
+            suppressed.add(vocabulary.end_id)
+        arguments = (vocabulary.start_id, vocabulary.end_id, tuple(sorted(suppressed)), tuple(options.items()))
         writer = self.compiled(LanguageWriter, chunk, *arguments)
-        states = self.network.start(1)
-        for word in read:  # a prompt is short, and each length would be compiled by itself
-            _, states = self.network.step(np.array([word]), states)
-        states = [np.asarray(state) for state in states]
+        last, states = vocabulary.start_id, [np.asarray(state) for state in self.network.start(1)]
 
-        def write(last, noise):
-            nonlocal states
-            inputs = {"word": np.array([last], "int32"), "noise": noise[None].astype("float32"), "states": states}
-            written = writer.predict_on_batch(inputs)
-            states = written["states"]
-            return written["words"][0].tolist()
+        def write(forced: Sequence[int], noise: np.ndarray) -> list[int]:
+            nonlocal last, states
+            inputs = {
+                "word": np.array([last], "int32"),
+                "forced": np.array([[*forced, *[LanguageWriter.FREE] * len(noise)]], "int32"),
+                "noise": np.concatenate([np.zeros(len(forced)), noise])[None].astype("float32"),
+                "states": states,
+            }
+            outputs = writer.predict_on_batch(inputs)
+            states, words = outputs["states"], outputs["words"][0].tolist()
+            last = words[-1]
+            return words
 
         return write
 

@@ -192,23 +192,26 @@ class _Showing(RecurrentCell):
 
 
 class LanguageWriter(keras.Model):
-    """Free running: draws one word after the other.
+    """Free running: samples one word after the other.
 
     A document that ends is followed by another one, which begins with zero states.
 
     Args:
         network: a `LanguageNetwork`.
         start, end: ids of the words that begin and end documents.
-        forbidden: ids never drawn.
+        forbidden: ids that are never sampled.
         options: `temperature`, `top_k` and `top_p` of `captioner.decoding.logits_filters.narrowed`.
 
     Call arguments:
-        inputs: `{"word": int (1,), "noise": (1, T) uniform in [0, 1), "states": list of (1, size)}`; `word` was drawn
-            or given last and is read first.
+        inputs: `{"word": int (1,), "forced": int (1, T), "noise": (1, T) uniform in [0, 1), "states": list of
+            (1, size)}`; `word` is the last one and is read first; `forced` holds the words of a prompt, and FREE where
+            a word is to be sampled.
 
     Returns:
         dictionary `words` int `(1, T)` and `states` after all of them but the last were read.
     """
+
+    FREE = -1  # no id of a word
 
     def __init__(self, network, start, end, forbidden, options):
         super().__init__()
@@ -230,9 +233,10 @@ class LanguageWriter(keras.Model):
             projected = ops.take(table, read, axis=0) if whole else network.cell.project(network.embedding(read))
             logits, states = network.advance(projected, states)
             weights = narrowed(ops.cast(logits, "float32") + self.closed, **self.options)
-            drawn = draw(weights, ops.take(noise, t, axis=1))
-            words = ops.where(ops.arange(steps) == t, drawn[:, None], words)
-            return t + 1, drawn, words, states
+            forced = ops.take(inputs["forced"], t, axis=1)
+            word = ops.where(forced == self.FREE, draw(weights, ops.take(noise, t, axis=1)), forced)
+            words = ops.where(ops.arange(steps) == t, word[:, None], words)
+            return t + 1, word, words, states
 
         loop = (ops.convert_to_tensor(0, "int32"), inputs["word"], ops.zeros((1, steps), "int32"), inputs["states"])
         _, _, words, states = ops.while_loop(lambda t, *_: t < steps, grow, loop, maximum_iterations=steps)

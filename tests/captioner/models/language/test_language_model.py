@@ -10,10 +10,8 @@ from keras import ops
 from captioner.decoding.logits_filters import draw
 from captioner.errors import UserError
 from captioner.models.language import networks as language_networks
-from captioner.models.language import numpy_lstm as numpy_lstm
 from captioner.models.language.language_model import LanguageModel, build_network, unused_by_window
-from captioner.models.language.networks import LanguageWriter, StreamNetwork
-from captioner.models.language.numpy_lstm import NumpyLSTM, NumpyWriter
+from captioner.models.language.networks import StreamNetwork
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
 from tests.captioner.decoding.test_logits_filters import by_hand
 from tests.support import assert_equal
@@ -130,39 +128,19 @@ def test_every_word_is_drawn_from_the_model_s_own_distribution(name, options, mo
         drawn.append(draw(weights, uniform, xp=xp))
         return drawn[-1]
 
-    for module in (language_networks, numpy_lstm):
-        monkeypatch.setattr(module, "draw", noting)
+    monkeypatch.setattr(language_networks, "draw", noting)
     options, vocabulary = {**WHOLE, **options}, model.vocabulary
-    ids = [vocabulary.start_id, *vocabulary.encode_words(["b", "é"])]
-    written = model._writer(ids[:-1], 3, options)(ids[-1], np.array([0.3, 0.9, 0.6]))
-    assert [int(np.ravel(word)[0]) for word in drawn] == written
+    prompt = vocabulary.encode_words(["b", "é"])
+    written = model._writer(5, options)(prompt, np.array([0.3, 0.9, 0.6]))
+    assert written[:2] == prompt and [int(np.ravel(word)[0]) for word in drawn[2:]] == written[2:]
     open_words = [vocabulary.end_id, *range(4, len(vocabulary))]
     for number, weights in enumerate(given):
         wanted = np.zeros(len(vocabulary))
-        before = [*ids, *written[:number]]
+        before = [vocabulary.start_id, *written[:number]]
         if vocabulary.end_id in before:
             before = [vocabulary.start_id, *before[before.index(vocabulary.end_id) + 1 :]]
         wanted[open_words] = by_hand(next_words(model, before)[open_words], **options)
         np.testing.assert_allclose(weights / weights.sum(), wanted, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "layers, tied, embedding", [(1, False, "learned"), (3, False, "one_hot"), (2, True, "learned")]
-)
-def test_the_quick_lstm_writes_what_the_compiled_loop_writes(layers, tied, embedding):
-    model = tiny_model(layers=layers, embedding_size=4, tie_embeddings=tied, embedding=embedding, scale=0.6)
-    assert NumpyLSTM.fits(model.network)
-    noise = np.random.default_rng(3).random(60)
-    given = (model.network, 1, 2, (0, 1, 3), {**WHOLE, "top_p": 0.9})
-    quick = NumpyWriter(*given).after([1, 5]).write(4, noise)
-    states = model.network.start(1)
-    for word in (1, 5):
-        _, states = model.network.step(np.array([word]), states)
-    inputs = {"word": np.array([4]), "noise": noise[None].astype("float32"), "states": states}
-    compiled = LanguageWriter(*given)(inputs)
-    assert quick == np.asarray(compiled["words"])[0].tolist()
-    assert 2 in quick, "no document ended, so that what comes after its end was not compared"
-    assert not NumpyLSTM.fits(tiny_model(layers=2, connection="residual").network)
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
@@ -181,6 +159,7 @@ def test_a_text_begins_with_its_prompt_and_goes_on_from_it():
     ids = [1, *model.vocabulary.encode_words(["a", "b", "\\n", "é"])]
     best = model.vocabulary.words[4 + int(np.argmax(next_words(model, ids)[4:]))]
     assert text[4] == best.replace("\\n", "\n"), "the likeliest word after the prompt comes first"
+    assert text == model.sample(30, prompt="ab\né", temperature=0, chunk=3), "a prompt may be longer than a piece"
 
 
 def test_where_a_document_ends_the_next_begins_like_any_first_one():
