@@ -100,8 +100,7 @@ def _captioner(options: argparse.Namespace):
 def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) -> dict[str, float]:
     import tensorflow as tf
 
-    from pipelines.inference.jobs.caption_images import caption_images
-    from pipelines.inference.jobs.captioning import CaptionOptions
+    from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 
     captioner = _captioner(options)
     sees = captioner.settings.encoder.image_size  # a model's own size, whatever the options say
@@ -198,8 +197,7 @@ def _peak_of_a_job(folder: Path) -> float:
     from captioner.models.captioning.image_captioner import ImageCaptioner
     from captioner.settings import CaptionerSettings
     from captioner.text.vocabulary import Vocabulary
-    from pipelines.inference.jobs.caption_images import caption_images
-    from pipelines.inference.jobs.captioning import CaptionOptions
+    from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 
     values = {"encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},

@@ -12,6 +12,7 @@ from pipelines.cli.ask import ask
 from pipelines.cli.average import average
 from pipelines.cli.caption import caption
 from pipelines.cli.check import check
+from pipelines.cli.command import command, stop
 from pipelines.cli.compare import compare
 from pipelines.cli.data import clips, shapes
 from pipelines.cli.evaluate import evaluate
@@ -22,7 +23,6 @@ from pipelines.cli.retrieval import rank
 from pipelines.cli.score import score
 from pipelines.cli.sequence import app as sequence_app
 from pipelines.cli.train import train
-from pipelines.utils.console import command, stop
 
 # Read when TensorFlow and Keras are loaded.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

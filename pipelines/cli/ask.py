@@ -1,12 +1,17 @@
-"""`captioner ask`."""
+"""`captioner ask`: from questions and a model's folder to answers on the terminal or in a file."""
 
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.cli.command import SKIPPED, stop
 from pipelines.cli.options import Weights
-from pipelines.utils.console import SKIPPED, stop
+from pipelines.utils.console import log, printable, table
 
 
 def ask(
@@ -34,9 +39,8 @@ def ask(
 ):
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
     from captioner.images.files import ImageLimits
-    from pipelines.cli.ask_command import ask_about_image, ask_file
     from pipelines.inference.jobs.answering import AskOptions
-    from pipelines.inference.jobs.caption_images import journal_path
+    from pipelines.inference.jobs.output_files import journal_path
     from pipelines.inference.jobs.question_files import choices_problem, question_problem
 
     if model is None:
@@ -53,11 +57,131 @@ def ask(
     options = AskOptions(top, batch_size, attention=attention, limits=ImageLimits(max_bytes, max_pixels))
     try:
         if questions is None:
-            done = ask_about_image(image, question, model, choices or (), options, encoder_weights)
+            summary = ask_about_image(image, question, model, choices or (), options, encoder_weights)
         else:
-            done = ask_file(questions, model, output, options, encoder_weights)
-        return SKIPPED if done.faults else 0
+            summary = ask_file(questions, model, output, options, encoder_weights)
+        return SKIPPED if summary.faults else 0
     except KeyboardInterrupt:
         if output is None:
             stop("Stopped.")
         stop(f"Stopped. What is done is in {journal_path(output)}; the same command goes on from there.")
+
+
+def ask_about_image(
+    image: Path,
+    questions: Sequence[str],
+    model: Path,
+    choices: Sequence[str],
+    options,
+    encoder_weights: Path | None = None,
+):
+    """Answers questions about one image, which is encoded once, and prints the answers.
+
+    Args:
+        image: its file.
+        questions: one or more, none empty.
+        model: the preset.
+        choices: what to choose from; none: anything may be the answer.
+        options: an `AskOptions`.
+
+    Raises:
+        UserError: the model cannot be used.
+    """
+    from pipelines.inference.jobs.answering import answer_questions
+    from pipelines.inference.jobs.question_files import asked
+    from pipelines.inference.models import load_visual_qa, visual_qa_identity
+
+    visual_qa_identity(model)  # an error in the preset is reported before anything is loaded
+    asked_questions = [asked(os.fspath(image), os.fspath(image), question, choices) for question in questions]
+    load = partial(load_visual_qa, model, encoder_weights)
+    show = _table_printer(alone=len(asked_questions) == 1)
+    return answer_questions(asked_questions, load, options=options, on_record=show)
+
+
+def ask_file(
+    path: Path,
+    model: Path,
+    output: Path | None,
+    options,
+    encoder_weights: Path | None = None,
+):
+    """Answers the questions of a file; reports progress and what was skipped on standard error.
+
+    Args:
+        path: see `pipelines.inference.jobs.question_files`.
+        model: the preset.
+        output: a file, or None to print the answers, one a line.
+        options: an `AskOptions`.
+
+    Raises:
+        UserError: see `read_questions_file` and `answer_questions`.
+    """
+    from pipelines.inference.jobs.answering import answer_questions
+    from pipelines.inference.jobs.question_files import read_questions_file
+    from pipelines.inference.models import load_visual_qa, visual_qa_identity
+    from pipelines.utils.progress import JobProgress
+
+    identity = visual_qa_identity(model)  # before anything is written or loaded
+    questions, repeated = read_questions_file(path)
+    if repeated:
+        log(f"{repeated:,} rows of {path} repeat a question: it is answered once", error=True)
+    made_with = {"model": identity, "file of questions": os.path.realpath(path)}
+    load = partial(load_visual_qa, model, encoder_weights)
+    if output is None:
+        return answer_questions(questions, load, options=options, on_record=_print_line)
+    with JobProgress("Questions", "questions", questions) as progress:
+        summary = answer_questions(
+            questions,
+            progress.after(load),
+            output,
+            made_with=made_with,
+            options=options,
+            on_start=progress.start,
+            on_record=progress.advance,
+        )
+    log(f"{_describe(summary)}: {output}", error=True)
+    return summary
+
+
+def _table_printer(alone: bool) -> Callable[[dict], None]:
+    """Prints a table of answers a question, under the question where there are several."""
+
+    def show(record: dict) -> None:
+        if "error" in record:
+            log(f"{printable(record['image'])}: {record['error']}", error=True)
+            return
+        if not alone:
+            log(printable(record["question"]))
+        if "warning" in record:
+            log(f"Warning: {record['warning']}.", error=True)
+        answers = record.get("answers") or [record]
+        table(["answer", "probability"], [[each["answer"], f"{each['probability']:.4f}"] for each in answers])
+        sys.stdout.flush()
+
+    return show
+
+
+def _print_line(record: dict) -> None:
+    start = f"{printable(record['image'])}\t{printable(record['question'])}"
+    if "error" in record:
+        log(f"{start}\t{record['error']}" if record["image"] else record["error"], error=True)
+        return
+    if "warning" in record:
+        log(f"{start}\t{record['warning']}", error=True)
+    log(f"{start}\t{printable(record['answer'])}\t{record['probability']:.4f}")
+    sys.stdout.flush()
+
+
+def _describe(summary) -> str:
+    parts = [f"{summary.done:,} question{'' if summary.done == 1 else 's'} answered"]
+    if summary.done and summary.seconds:
+        parts[0] += f" in {summary.seconds:.1f} s"
+    if summary.changed:
+        parts.append(f"{summary.changed:,} of them anew, because their images changed")
+    if summary.unknown:
+        parts.append(f'{summary.unknown:,} of them without a word that the model knows ("warning")')
+    if summary.before:
+        parts.append(f"{summary.before:,} were there already")
+    if summary.faults:
+        parts.append(f'{summary.faults:,} could not be asked (the lines with "error")')
+    return ", ".join(parts)

@@ -1,13 +1,17 @@
-"""`captioner caption`."""
+"""`captioner caption`: from folders and a model's folder to captions on the terminal or in a file."""
 
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.cli.command import SKIPPED, stop
 from pipelines.cli.options import Language, Weight, Weights, language_of
 from pipelines.inference.search_options import SearchOptions, takes_search_options
-from pipelines.utils.console import SKIPPED, stop
+from pipelines.utils.console import log, printable
 
 
 @takes_search_options
@@ -54,9 +58,8 @@ def caption(
 ):
     """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
     from captioner.images.files import ImageLimits
-    from pipelines.cli.caption_command import caption_with_model
-    from pipelines.inference.jobs.caption_images import journal_path
     from pipelines.inference.jobs.captioning import CaptionOptions
+    from pipelines.inference.jobs.output_files import journal_path
     from pipelines.inference.search_options import sampling_of
 
     for kind in sidecar or ():
@@ -78,9 +81,95 @@ def caption(
     )
     language = language_of(language_model, language_weight)
     try:
-        done = caption_with_model(paths, model, output, options, encoder_weights, language)
-        return SKIPPED if done.faults or done.left_alone else 0
+        summary = caption_with_models(paths, model, output, options, encoder_weights, language)
+        return SKIPPED if summary.faults or summary.left_alone else 0
     except KeyboardInterrupt:
         if output is None:
             stop("Stopped.")
         stop(f"Stopped. What is done is in {journal_path(output)}; the same command goes on from there.")
+
+
+def caption_with_models(
+    paths: Sequence[Path],
+    models: Sequence[Path],
+    output: Path | None,
+    options,
+    encoder_weights: Path | None = None,
+    language: tuple[Path, float] | None = None,
+):
+    """Captions with presets; prints captions, or progress and what was skipped, and returns the `CaptionSummary`.
+
+    Args:
+        paths: images and folders.
+        models: a preset, or several that write together.
+        output: a file, or None to print the captions.
+        options: a `CaptionOptions`.
+        language: preset of a language model that takes part in the search, and its weight.
+
+    Raises:
+        UserError: as of `caption_images` and `ImageCaptioner.from_preset`.
+    """
+    from pipelines.inference.jobs.captioning import caption_images, image_sources
+    from pipelines.inference.models import checked_presets, load_captioner, models_identity
+    from pipelines.utils.progress import JobProgress
+
+    identity = models_identity(checked_presets(models, options), language)
+    load = partial(load_captioner, models, encoder_weights, language)
+    if output is None:
+        show = _printer(alone=len(paths) == 1 and not paths[0].is_dir())
+        summary = caption_images(paths, load, model=identity, options=options, on_record=show)
+    else:
+        with JobProgress("Captions", "images", image_sources(paths, options)) as progress:
+            summary = caption_images(
+                paths,
+                progress.after(load),
+                output,
+                model=identity,
+                options=options,
+                on_start=progress.start,
+                on_record=progress.advance,
+            )
+        log(f"{_describe(summary)}: {output}", error=True)
+    _log_left_alone(summary.left_alone)
+    return summary
+
+
+def _printer(alone: bool) -> Callable[[dict], None]:
+    """Prints captions: that of a single image alone, those of several with their images' names."""
+
+    def show(record: dict) -> None:
+        name = printable(record["image"])
+        if "error" in record:
+            log(f"{name}: {record['error']}", error=True)
+            return
+        captions = record.get("candidates") or [record]
+        unsure = "  (unsure)" if record.get("unsure") else ""
+        for caption in captions:
+            score = f"{caption['score']:8.2f}  " if len(captions) > 1 else ""
+            text = f"{score}{printable(caption['caption'])}{unsure}"
+            log(text if alone else f"{name}\t{text}")
+        sys.stdout.flush()
+
+    return show
+
+
+def _describe(summary) -> str:
+    parts = [f"{summary.done:,} image{'' if summary.done == 1 else 's'} captioned"]
+    if summary.done and summary.seconds:
+        parts[0] += f" in {summary.seconds:.1f} s"
+    if summary.changed:
+        parts.append(f"{summary.changed:,} of them anew, because their files changed")
+    if summary.unsure:
+        parts.append(f'{summary.unsure:,} of them unsure ("unsure": true)')
+    if summary.before:
+        parts.append(f"{summary.before:,} were there already")
+    if summary.faults:
+        parts.append(f'{summary.faults:,} could not be read (the lines with "error")')
+    return ", ".join(parts)
+
+
+def _log_left_alone(paths: Sequence[Path], most: int = 5) -> None:
+    for path in paths[:most]:
+        log(f"{printable(str(path))} was not written: another file is there, or its name is too long", error=True)
+    if len(paths) > most:
+        log(f"... and {len(paths) - most:,} more", error=True)

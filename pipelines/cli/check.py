@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import SKIPPED, log
+from pipelines.cli.command import SKIPPED
+from pipelines.utils.console import log
 
 
 def check(

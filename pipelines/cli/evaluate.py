@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import Cache, Data, Language, Weight, Weights, language_of
 from pipelines.inference.search_options import SearchOptions, takes_search_options
-from pipelines.utils.console import SKIPPED, log, table
+from pipelines.utils.console import log, table
 
 
 @takes_search_options

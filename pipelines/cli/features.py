@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import Cache, Weights
-from pipelines.utils.console import SKIPPED, load_keras
+from pipelines.utils.console import load_keras
 
 
 def features(

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.command import command
 from pipelines.cli.probes import gradients, tasks
-from pipelines.utils.console import command, load_keras
+from pipelines.utils.console import load_keras
 
 language_app = typer.Typer(help="Language models: train, sample, score, and look inside.", no_args_is_help=True)
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import Cache, Data, Weights
-from pipelines.utils.console import SKIPPED, log, table
+from pipelines.utils.console import log, table
 
 
 def rank(

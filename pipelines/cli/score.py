@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import Weights
-from pipelines.utils.console import SKIPPED, load_keras, log, printable, table
+from pipelines.utils.console import log, printable, table
 
 SHOWN = 50  # characters of a caption in the table
-MOST = 10  # problems that are told one by one
+MOST = 10  # problems that are listed
 
 
 def score(
@@ -34,38 +35,48 @@ def score(
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Tell how likely given captions are: log-probability and perplexity. Stopped, the same command goes on."""
-    from captioner.presets.folder import read_preset
-    from captioner.settings import CaptionerSettings
     from pipelines.inference.jobs.caption_rows import given_rows, read_rows
-    from pipelines.inference.jobs.scoring import checked_output, identity, score_rows
-    from pipelines.utils.progress import Reporter
+    from pipelines.inference.jobs.output_files import checked_output
+    from pipelines.inference.jobs.scoring import FORMATS, score_rows
+    from pipelines.inference.models import checked_presets, load_captioner, models_identity
+    from pipelines.utils.progress import JobProgress
 
     first, *texts = captions
     if split and (texts or not Path(first).is_dir()):
         raise typer.BadParameter("it is for a data set's folder.", param_hint="--split")
-    output = checked_output(output)
+    output = None if output is None else checked_output(output, FORMATS)
     rows, problems = (given_rows(Path(first), texts), []) if texts else read_rows(Path(first), split, images)
-    preset = read_preset(model, kinds={"captioner": CaptionerSettings})
-    found, faults = [], list(map(str, problems))
+    identity = models_identity(checked_presets([model]))
+    load = partial(load_captioner, [model], encoder_weights)
+    scored, faults = [], list(map(str, problems))
 
-    def keep(record, row):
+    def collect(record):
         if "error" in record:
+            row = rows[record["number"] - 1]
             faults.append(f"{row.place or row.image}: {record['error']}")
         elif output is None:
-            found.append(record)
+            scored.append(record)
 
-    with Reporter(quiet=output is None).progress("Captions") as advance:
-        summary = score_rows(
-            rows, partial(_load, model, encoder_weights), output, model=identity(preset),
-            each_word=words, batch_size=batch_size, progress=advance, show=keep,
-        )  # fmt: skip
+    options = {"model": identity, "each_word": words, "batch_size": batch_size}
+    if output is None:
+        summary = score_rows(rows, load, on_record=collect, **options)
+    else:
+        with JobProgress("Captions", "captions", rows) as progress:
+
+            def advance(record):
+                collect(record)
+                progress.advance(record)
+
+            summary = score_rows(
+                rows, progress.after(load), output, on_start=progress.start, on_record=advance, **options
+            )
     for fault in faults[:MOST]:
         log(printable(fault), error=True)
     if len(faults) > MOST:
         more = f'; the lines with "error" in {output} tell them all' if output else ""
         log(f"... and {len(faults) - MOST:,} more{more}", error=True)
     if output is None:
-        (_tell_words if words else _tell)(found, alone=bool(texts))
+        (_print_words if words else _print_scores)(scored, alone=bool(texts))
         log(str(summary))
     else:
         log(f"{summary} {output}", error=True)
@@ -74,14 +85,7 @@ def score(
     return SKIPPED if summary.faults or problems else 0
 
 
-def _load(model: Path, encoder_weights: Path | None):
-    load_keras()
-    from captioner.models.captioning.image_captioner import ImageCaptioner
-
-    return ImageCaptioner.from_preset(model, encoder_weights)
-
-
-def _tell(records: list[dict], alone: bool) -> None:
+def _print_scores(records: list[dict], alone: bool) -> None:
     rows = [
         [
             *([] if alone else [record["image"]]),
@@ -97,7 +101,7 @@ def _tell(records: list[dict], alone: bool) -> None:
         table([*([] if alone else ["image"]), "caption", "log p (nats)", "a word", "perplexity", "unknown words"], rows)
 
 
-def _tell_words(records: list[dict], alone: bool) -> None:
+def _print_words(records: list[dict], alone: bool) -> None:
     for record in records:
         log("" if alone else record["image"])
         each = zip([*record["each_word"], "(end)"], record["each_log_probability"], strict=True)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import command, load_keras, log, table
+from pipelines.cli.command import command
+from pipelines.utils.console import load_keras, log, table
 
 app = typer.Typer(help="Label, classify, translate and describe with a trained model.", no_args_is_help=True)
 

@@ -1,51 +1,22 @@
-"""What commands say, and how they end."""
+"""Text on the terminal, and Keras loaded without its notices."""
 
-import functools
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
 
 import typer
 
-from captioner.errors import UserError
-
 # Lines of absl, the logging library in TensorFlow, that are neither errors nor fatal.
 _NOTICE = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} ")
-
-FAILED, SKIPPED, STOPPED = 1, 3, 130
-
-
-def command(app: typer.Typer, name: str | None = None):
-    """Registers a function as a command: it ends with the status it returns, and errors become a sentence."""
-
-    def register(function: Callable):
-        @functools.wraps(function)
-        def wrapped(*arguments, **options):
-            try:
-                status = function(*arguments, **options)
-            except (UserError, FloatingPointError) as error:
-                status = fail(str(error))
-            except KeyboardInterrupt:
-                stop("Stopped. The same command goes on from what was saved, if anything was.")
-            except BrokenPipeError:
-                raise  # whoever read the output has seen enough
-            except OSError as error:
-                status = fail(sentence(error))
-            raise typer.Exit(status or 0)
-
-        return app.command(name)(wrapped)
-
-    return register
 
 
 def load_keras() -> None:
     """Imports Keras and its backend without their notices about oneDNN and CUDA, which tell users nothing.
 
     TensorFlow writes them to the file of standard error itself, whatever `TF_CPP_MIN_LOG_LEVEL` says. Everything
-    else that is written meanwhile is written afterwards.
+    else that is written meanwhile is passed on afterwards.
     """
     if "keras" in sys.modules:
         return
@@ -97,36 +68,3 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = Fa
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     Console(highlight=False).print(drawn)
-
-
-def fail(text: str) -> int:
-    log(text, error=True)
-    return FAILED
-
-
-def sentence(error: OSError) -> str:
-    """What an error of the operating system means to a person; it names the file.
-
-    >>> sentence(PermissionError(13, "Permission denied", "runs/a.csv"))
-    'runs/a.csv cannot be used: you may not read or write it (permission denied).'
-    """
-    import errno
-
-    name = os.fsdecode(error.filename) if error.filename else "A file"
-    reasons = {
-        errno.ENOSPC: "the disk is full. Free some space; the same command goes on",
-        errno.EROFS: "its disk is read-only",
-        errno.EACCES: "you may not read or write it (permission denied)",
-        errno.ENOENT: "there is no such file or folder",
-        errno.ENOTDIR: "part of its path is a file, not a folder",
-        errno.EISDIR: "it is a folder",
-    }
-    return f"{name} cannot be used: {reasons.get(error.errno, error.strerror or str(error))}."
-
-
-def stop(text: str) -> NoReturn:
-    """Ends at once: threads that compute cannot be interrupted, and nothing is lost by leaving them."""
-    log(f"\n{text}", error=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(STOPPED)

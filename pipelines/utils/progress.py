@@ -1,13 +1,15 @@
-"""What training tells the person who waits for it."""
+"""Progress of long work: bars on a terminal, or a line now and then in a log."""
 
 import functools
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.utils.console import printable
 
@@ -94,6 +96,85 @@ class Reporter:
         return advance
 
 
+class JobProgress:
+    """How far a job is: items a second and time left, while the items are still being counted.
+
+    A bar on standard error, or a line now and then where that is no terminal.
+
+    Args:
+        title: of the bar.
+        things: what the items are.
+        items: a second walk over the items, to count them; it runs beside the work.
+        every: seconds between two lines where there is no terminal.
+    """
+
+    def __init__(self, title: str, things: str, items: Iterable, every: float = 30.0):
+        self.title, self.things, self.items, self.every = title, things, items, every
+        self.total: int | None = None
+        self.done = self.new = 0
+        self._started = self._logged = time.monotonic()
+        self._stop = threading.Event()
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "JobProgress":
+        threading.Thread(target=self._count, daemon=True, name="counting").start()
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(elapsed_when_finished=True),
+            )
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task(self.title, total=None)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        if self._bar:
+            self._bar.stop()
+
+    def after(self, load: Callable) -> Callable:
+        """A function that calls `load`; speed is counted from its end on."""
+
+        def loaded():
+            model = load()
+            self._started = time.monotonic()
+            return model
+
+        return loaded
+
+    def start(self, before: int) -> None:
+        """An earlier run has done so many items."""
+        self.done = before
+
+    def advance(self, _record: dict) -> None:
+        """One item more."""
+        self.done += 1
+        self.new += 1
+        now = time.monotonic()
+        rate = self.new / max(now - self._started, 1e-9)
+        speed = f"{rate:.1f} {self.things}/s"
+        if self._bar:
+            self._bar.update(self._task, completed=self.done, total=self.total, description=f"{self.title}  {speed}")
+        elif now - self._logged >= self.every:
+            self._logged = now
+            of, left = "", ""
+            if self.total is not None:
+                of, left = f" of {self.total:,}", f", {format_duration((self.total - self.done) / rate)} left"
+            self._console.print(f"{self.done:,}{of} {self.things}, {speed}{left}")
+
+    def _count(self) -> None:
+        number = 0
+        for _ in self.items:
+            number += 1
+            if self._stop.is_set():
+                return
+        self.total = number
+
+
 class _TimeLeft:
     """How long the rest takes, in words.
 
@@ -132,6 +213,6 @@ def format_duration(seconds: float) -> str:
     >>> format_duration(75), format_duration(7322)
     ('1:15', '2:02:02')
     """
-    minutes, seconds = divmod(int(seconds), 60)
+    minutes, seconds = divmod(int(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,15 +1,9 @@
-"""The work of answering: questions to records, batch by batch, in threads.
-
-questions ──▶ batches ──▶ images, each once (threads) ──▶ network (a thread) ──▶ records (the caller's thread)
-"""
+"""The job of answering questions about images: one record a question."""
 
 import hashlib
-import itertools
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +11,15 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
+from captioner.models.base.batching import pad_batch
 from pipelines.inference.explanations import Look, attends, looks_by_attention, looks_by_occlusion
-from pipelines.inference.jobs.captioning import Read, picture_path, read_image
 from pipelines.inference.jobs.file_fingerprints import MISSING
-from pipelines.inference.jobs.image_walk import Found
+from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
+from pipelines.inference.jobs.job import Job, JobSummary
 from pipelines.inference.jobs.question_files import Question, question_key
-from pipelines.utils.atomic_files import as_user_error
-from pipelines.utils.threads import background_iterator, parallel_map
+from pipelines.inference.runners.local import run_job
 
-_AHEAD = 3  # batches whose images are decoded before the network asks for them
 NO_WORD_KNOWN = "the model knows none of the words of this question: the image alone decided"
-
-Batch = tuple[list[Question], set[int]]  # questions, and the places of those that need a record
 
 
 @dataclass(frozen=True)
@@ -38,7 +29,7 @@ class AskOptions:
     top: answers a question at most.
     batch_size: images at once.
     questions: questions at once.
-    attention: a folder for pictures of where the model looked, one a question, or None.
+    attention: a folder for pictures of the attention maps, one a question, or None.
     limits: what an image may ask for before it is refused.
     """
 
@@ -49,102 +40,177 @@ class AskOptions:
     limits: ImageLimits = field(default_factory=ImageLimits)
 
 
-@dataclass(frozen=True)
-class Answered:
-    """A record of a question; what its image was like before it was read; its picture, if one was drawn."""
+@dataclass
+class AskSummary(JobSummary):
+    """What a run did, with `unknown`: answers of this run to questions of which the model knows no word."""
 
-    record: dict
-    stamp: int
-    picture: Path | None = None
+    unknown: int = 0
 
-
-def batches_of(questions: Sequence[Question], options: AskOptions, done: Callable[[Question], bool]) -> Iterator[Batch]:
-    """Questions that follow one another, about at most `batch_size` images and at most `questions` of them.
-
-    What is in a batch does not hang on what is done already, so that a resumed run computes what an unbroken one would.
-    """
-    batch: list[Question] = []
-    for question in questions:
-        images = {one.path for one in batch}
-        if len(batch) == options.questions or len(images | {question.path}) > options.batch_size:
-            yield batch, _missing(batch, done)
-            batch = []
-        batch.append(question)
-    if batch:
-        yield batch, _missing(batch, done)
+    def add(self, record: dict) -> None:
+        super().add(record)
+        self.unknown += "warning" in record
 
 
-def _missing(batch: list[Question], done: Callable[[Question], bool]) -> set[int]:
-    return {place for place, question in enumerate(batch) if not done(question)}
+def answer_questions(
+    questions: Sequence[Question],
+    model,
+    output: str | Path | None = None,
+    *,
+    made_with: dict | None = None,
+    options: AskOptions | None = None,
+    on_start: Callable[[int], object] = lambda before: None,
+    on_record: Callable[[dict], object] = lambda record: None,
+) -> AskSummary:
+    """Answers questions about images, on this machine.
 
-
-def work(batches: Iterator[Batch], model, options: AskOptions) -> Iterator[list[Answered]]:
-    """Records batch by batch.
+    Questions that are new, or whose images changed since they were answered, get a new record; all others keep theirs.
 
     Args:
-        batches: see `batches_of`; those of which nothing is missing are passed over.
-        model: a `VisualQA`, or a function that loads one, called only if there is something to do.
+        questions: see `pipelines.inference.jobs.question_files.read_questions_file`.
+        model: a `VisualQA`, or a function that loads one, called only if there is work to do.
+        output, on_start, on_record: as of `run_job`.
+        made_with: what must be the same for two calls to write to one file, such as the model's checksum.
+        options: how.
+
+    Raises:
+        UserError: as of `run_job`.
+    """
+    job = AskJob(questions, model, options or AskOptions(), made_with)
+    return run_job(job, output, on_start=on_start, on_record=on_record)
+
+
+class AskJob(Job):
+    """Answers questions; items are `Question`s.
+
+    Args:
+        questions, model, made_with: as of `answer_questions`.
         options: how.
     """
-    yield from background_iterator(lambda stop: _work(batches, model, options, stop), _AHEAD, "answering")
 
+    things = "answers"
 
-def _work(batches: Iterator[Batch], model, options: AskOptions, stop: threading.Event) -> Iterator[list[Answered]]:
-    batches = (batch for batch in batches if batch[1])
-    first = next(batches, None)
-    if first is None:
-        return
-    model = model() if callable(model) else model
-    to_read, to_answer = itertools.tee(itertools.chain([first], batches))
-    read = partial(read_image, spec=model.encoder.spec, limits=options.limits)
-    images = parallel_map(read, (file for batch, _ in to_read for file in _files(batch)), _AHEAD * options.batch_size)
-    try:
-        for batch, missing in to_answer:
-            if stop.is_set():
-                return
-            files = _files(batch)
-            content = dict(zip((file.path for file in files), itertools.islice(images, len(files)), strict=True))
-            yield _answered(batch, missing, content, model, options)
-    finally:
-        images.close()
-
-
-def _files(batch: list[Question]) -> list[Found]:
-    """The images of the questions that can be asked, each once."""
-    return [Found(path, path) for path in dict.fromkeys(one.path for one in batch if not one.problem)]
-
-
-def _answered(
-    batch: list[Question], missing: set[int], content: dict[str, Read], model, options: AskOptions
-) -> list[Answered]:
-    readable = [path for path, one in content.items() if one.pixels is not None]
-    batch = [_with_words(one, model) for one in batch]
-    places = [n for n, one in enumerate(batch) if not one.problem and one.path in readable]
-    found: dict[int, list] = {}
-    pictures: dict[int, Path] = {}
-    if missing.intersection(places):
-        pixels = pixel_batch([content[path].pixels for path in readable], model.encoder.spec)
-        features = _filled(model.encode(pixels, options.batch_size), options.batch_size)
-        answers = model.answer_features(
-            features,
-            [batch[place].question for place in places],
-            images=[readable.index(batch[place].path) for place in places],
-            top=options.top,
-            choices=[batch[place].choices or None for place in places],
-            batch_size=options.questions,
+    def __init__(self, questions: Sequence[Question], model, options: AskOptions, made_with: dict | None = None):
+        self.questions, self.model, self.limits = questions, model, options.limits
+        images = len(_paths(questions))
+        self.options = options = replace(  # one question about one image needs no batch of 16
+            options,
+            batch_size=max(1, min(options.batch_size, images)),
+            questions=max(1, min(options.questions, len(questions))),
         )
-        found = dict(zip(places, answers, strict=True))
-        if options.attention is not None:
-            wanted = [place for place in places if place in missing and found[place]]
-            for place, look in _looks(model, batch, wanted, found, content, features, readable).items():
-                pictures[place] = _draw(batch[place], content[batch[place].path], found[place], look, options.attention)
-    return [
-        Answered(_record(batch[n], content, found, n, model), _stamp(batch[n], content), pictures.get(n))
-        for n in sorted(missing)
-    ]
+        self._made_with = {**(made_with or {}), "number of answers": options.top}
+        self.read_ahead = 3 * options.batch_size
+        more = [name for name in ("id", "choices") if any(getattr(question, name) for question in questions)]
+        several = ["answers"] if options.top > 1 else []
+        self.columns = ["image", "question", "answer", "probability", *several, *more, "warning", "error"]
+
+    def made_with(self) -> dict:
+        return self._made_with
+
+    def batches(self) -> Iterator[list[Question]]:
+        """Questions that follow one another, about at most `batch_size` images and at most `questions` of them."""
+        batch: list[Question] = []
+        images: set[str] = set()
+        for question in self.questions:
+            if len(batch) == self.options.questions or len(images | {question.path}) > self.options.batch_size:
+                yield batch
+                batch, images = [], set()
+            batch.append(question)
+            images.add(question.path)
+        if batch:
+            yield batch
+
+    def key(self, record: dict) -> str:
+        return question_key(record)
+
+    def describe(self, item: Question) -> dict:
+        return item.record()
+
+    def load(self) -> None:
+        self.model = self.model() if callable(self.model) else self.model
+
+    def inputs(self, batch: Sequence[Question]) -> list[str]:
+        return _paths(batch)
+
+    def read(self, source: str) -> DecodedImage:
+        return read_image(source, self.model.encoder.spec, self.limits)
+
+    def fingerprint(self, item: Question, contents: dict) -> int:
+        return contents[item.path].fingerprint if item.path in contents else MISSING
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        return ((question_key(each.record()), each.path) for each in self.questions if not each.problem)
+
+    def summary(self) -> AskSummary:
+        return AskSummary()
+
+    def work(self, batch: Sequence[Question], missing: list[int], contents: dict[str, DecodedImage]) -> list[dict]:
+        model, options = self.model, self.options
+        batch = [_checked_words(question, model) for question in batch]
+        readable = [path for path, image in contents.items() if image.pixels is not None]
+        askable = [n for n, question in enumerate(batch) if not question.problem and question.path in readable]
+        answers: dict[int, list] = {}
+        if set(missing).intersection(askable):
+            pixels = pixel_batch([contents[path].pixels for path in readable], model.encoder.spec)
+            features = pad_batch(model.encode(pixels, options.batch_size), options.batch_size)
+            image_rows = {path: row for row, path in enumerate(readable)}
+            found = model.answer_features(
+                features,
+                [batch[index].question for index in askable],
+                images=[image_rows[batch[index].path] for index in askable],
+                top=options.top,
+                choices=[batch[index].choices or None for index in askable],
+                batch_size=options.questions,
+            )
+            answers = dict(zip(askable, found, strict=True))
+            if options.attention is not None:
+                answered = [(batch[index], answers[index]) for index in missing if answers.get(index)]
+                self._draw(answered, contents, features, image_rows)
+        return [self._outcome(batch[index], answers.get(index), contents) for index in missing]
+
+    def _outcome(self, question: Question, answers: list | None, contents: dict[str, DecodedImage]) -> dict:
+        if answers is None:
+            return {"error": question.problem or contents[question.path].problem}
+        listed = [{"answer": each.text, "probability": round(float(each.probability), 4)} for each in answers]
+        listed = listed or [{"answer": "", "probability": 0.0}]  # a model that writes answers may write no word
+        fields = dict(listed[0])
+        if len(listed) > 1:
+            fields["answers"] = listed
+        words = self.model.question_words(question.question)
+        if len(self.model.unknown_words(question.question)) == len(words):
+            fields["warning"] = NO_WORD_KNOWN
+        return fields
+
+    def _draw(self, answered: list, contents, features: np.ndarray, image_rows: dict[str, int]) -> None:
+        """Saves the maps of `(question, answers)`."""
+        maps = self._attention_maps(answered, contents, features, image_rows)
+        for (question, answers), look in zip(answered, maps, strict=True):
+            path = question_picture(question, self.options.attention)
+            title = (question.question, f"{answers[0].text}  ({answers[0].probability:.2f})")
+            save_attention(path, contents[question.path].pixels, look.labels, look.weights, look.grid, title)
+
+    def _attention_maps(self, answered: list, contents, features: np.ndarray, image_rows: dict[str, int]) -> list[Look]:
+        if attends(self.model):
+            questions = [question.question for question, _ in answered]
+            images = [image_rows[question.path] for question, _ in answered]
+            return looks_by_attention(self.model, features, questions, images) if questions else []
+        maps: dict[int, Look] = {}
+        for path in image_rows:
+            numbers = [n for n, (question, _) in enumerate(answered) if question.path == path]
+            if numbers:
+                questions, answers = zip(*(answered[n] for n in numbers), strict=True)
+                choices = [question.choices or None for question in questions]
+                texts = [question.question for question in questions]
+                of_image = looks_by_occlusion(self.model, contents[path].pixels, texts, answers, choices)
+                maps.update(zip(numbers, of_image, strict=True))
+        return [maps[n] for n in range(len(answered))]
 
 
-def _with_words(question: Question, model) -> Question:
+def _paths(questions: Sequence[Question]) -> list[str]:
+    """The images of the questions that can be asked, each once."""
+    return list(dict.fromkeys(question.path for question in questions if not question.problem))
+
+
+def _checked_words(question: Question, model) -> Question:
     """The question, with a problem if the model can read no word of it."""
     if question.problem:
         return question
@@ -155,63 +221,11 @@ def _with_words(question: Question, model) -> Question:
     return question
 
 
-def _filled(features: np.ndarray, rows: int) -> np.ndarray:
-    """Features of always as many images, so that a network is compiled once."""
-    return np.concatenate([features, np.repeat(features[-1:], rows - len(features), axis=0)])
-
-
-def _record(question: Question, content: dict[str, Read], found: dict[int, list], place: int, model) -> dict:
-    record = question.record()
-    if place not in found:
-        return {**record, "error": question.problem or content[question.path].problem}
-    answers = [{"answer": one.text, "probability": round(float(one.probability), 4)} for one in found[place]]
-    answers = answers or [{"answer": "", "probability": 0.0}]  # of written ones, none need have words
-    record |= answers[0]
-    if len(answers) > 1:
-        record["answers"] = answers
-    words = model.question_words(question.question)
-    if len(model.unknown_words(question.question)) == len(words):
-        record["warning"] = NO_WORD_KNOWN
-    return record
-
-
-def _stamp(question: Question, content: dict[str, Read]) -> int:
-    return content[question.path].stamp if question.path in content else MISSING
-
-
-def _looks(model, batch, places, found, content, features, readable) -> dict[int, Look]:
-    """Where the model looked for the questions at some places of a batch."""
-    if attends(model):
-        questions = [batch[place].question for place in places]
-        images = [readable.index(batch[place].path) for place in places]
-        return dict(zip(places, looks_by_attention(model, features, questions, images), strict=True))
-    looks = {}
-    for path in readable:
-        about = [place for place in places if batch[place].path == path]
-        if about:
-            questions, choices = zip(*((batch[n].question, batch[n].choices or None) for n in about), strict=True)
-            answers = [found[place] for place in about]
-            given = looks_by_occlusion(model, content[path].pixels, questions, answers, choices)
-            looks |= dict(zip(about, given, strict=True))
-    return looks
-
-
-def _draw(question: Question, read: Read, answers: list, look: Look, folder: Path) -> Path:
-    from pipelines.evaluation.reports.figures import attention_sheet
-
-    path = question_picture(question, folder)
-    title = (question.question, *(f"{one.text}  ({one.probability:.2f})" for one in answers[:1]))
-    with as_user_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        attention_sheet(read.pixels, look.labels, look.weights, look.grid, title).save(path)
-    return path
-
-
 def question_picture(question: Question, folder: Path) -> Path:
     """Where the picture of a question goes: in a folder with the name of its image.
 
-    >>> question_picture(Question("a/b.jpg", "", "What colour?"), Path("looks")).as_posix()
-    'looks/a/b.jpg/what-colour-16219897.png'
+    >>> question_picture(Question("a/b.jpg", "", "What colour?"), Path("attention")).as_posix()
+    'attention/a/b.jpg/what-colour-16219897.png'
     """
     words = re.sub(r"[^a-z0-9]+", "-", question.question.lower()).strip("-")[:60].strip("-")
     number = hashlib.blake2b(question_key(question.record()).encode(), digest_size=4).hexdigest()

@@ -1,47 +1,38 @@
-"""The work of captioning: files to records, batch by batch, in threads.
+"""The job of captioning files and folders: one record an image."""
 
-walk ──▶ batches of N ──▶ decode (threads) ──▶ network (a thread) ──▶ records (the caller's thread)
-                  at most `_AHEAD` batches wait at each arrow
-"""
-
-import hashlib
 import itertools
 import os
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from captioner.errors import UserError
-from captioner.images.clips import ClipSpec, decode_pixels, pixel_batch
-from captioner.images.decode import ImageError, ImageLimits
+from captioner.images.clips import ClipSpec, pixel_batch
+from captioner.images.decode import ImageLimits
 from captioner.models.captioning.sampling import Sampling, keys_of
-from pipelines.inference.jobs.file_fingerprints import MISSING, file_fingerprints
-from pipelines.inference.jobs.image_walk import Found
+from pipelines.evaluation.reports.beam_tree import PAGE, check_place, write_page
+from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
+from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
+from pipelines.inference.jobs.job import Job, JobSummary, Result
+from pipelines.inference.jobs.sidecars import CONTENTS, Sidecars
+from pipelines.inference.runners.local import run_job
 from pipelines.inference.search_options import SearchOptions
-from pipelines.utils.atomic_files import as_user_error
-from pipelines.utils.threads import background_iterator, parallel_map
-
-_AHEAD = 3  # batches that are decoded before the network asks for them
 
 
 @dataclass(frozen=True)
 class CaptionOptions(SearchOptions):
     """How captions are made: what `SearchOptions` says, and:
 
-    candidates: captions an image, at most `num_beams`, or any number of drawn ones.
+    candidates: captions an image, at most `num_beams`, or any number of sampled ones.
     batch_size: images at once.
-    attention: a folder for pictures of where the decoder looked, one an image, or None.
+    attention: a folder for pictures of the attention maps, one an image, or None.
     tree: a folder for pages on which the candidates can be walked word by word, one an image, or None; for a single
         image also the page itself, which ends in .html.
     limits: what an image may ask for before it is refused.
     min_score: captions below it (mean log-probability a word) are marked as unsure; None: none are.
     sidecars: what is written beside each image: some of "txt" and "xmp".
     frames: the images of a folder are the frames of one clip.
-    sampling: how captions are drawn, a `captioner.models.captioning.sampling.Sampling`; None: they are searched for.
+    sampling: how captions are sampled; None: they are searched for.
     """
 
     candidates: int = 1
@@ -55,167 +46,226 @@ class CaptionOptions(SearchOptions):
     sampling: Sampling | None = None
 
 
-@dataclass(frozen=True)
-class Done:
-    """A line for an image. path: its file. stamp: what the file was like before it was read."""
+@dataclass
+class CaptionSummary(JobSummary):
+    """What a run did, with:
 
-    record: dict
-    path: str
-    stamp: int
+    unsure: captions of this run below the lowest score.
+    left_alone: sidecars that were not written because another file is there.
+    """
 
+    unsure: int = 0
+    left_alone: list[Path] = field(default_factory=list)
 
-@dataclass(frozen=True)
-class Read:
-    """What became of a file: pixels, or why there are none; and its stamps."""
-
-    pixels: np.ndarray | None
-    problem: str
-    stamps: tuple[int, int] | None
-
-    @property
-    def stamp(self) -> int:
-        if self.stamps is None:
-            return MISSING
-        return self.stamps[1] if self.problem else self.stamps[0]
+    def add(self, record: dict) -> None:
+        super().add(record)
+        self.unsure += "unsure" in record
 
 
-def work(batches, captioner, options: CaptionOptions, batch_size: int) -> Iterator[list[Done]]:
-    """Lines batch by batch; the work is done in another thread, so that Ctrl-C is heard meanwhile.
+def caption_images(
+    paths: Sequence[str | Path],
+    captioner,
+    output: str | Path | None = None,
+    *,
+    model: str = "",
+    options: CaptionOptions | None = None,
+    on_start: Callable[[int], object] = lambda before: None,
+    on_record: Callable[[dict], object] = lambda record: None,
+) -> CaptionSummary:
+    """Captions files and everything in folders, on this machine.
+
+    Images that are new, or whose size or time changed since they were captioned, get a new record; all others keep
+    theirs.
 
     Args:
-        batches: iterator of `(files, places of those that need a line)`.
-        captioner: an `ImageCaptioner`, or a function that loads one, called only if there is a batch.
-        options: how.
-        batch_size: files of a full batch.
+        paths: images and folders.
+        captioner: an `ImageCaptioner`, or a function that loads one, called only if there is work to do.
+        output, on_start, on_record: as of `run_job`.
+        model: what identifies the model, such as its checksum.
+        options: by default those of the model.
+
+    Raises:
+        UserError: there is no image, or as of `run_job`.
     """
-    yield from background_iterator(
-        lambda stop: _work(batches, captioner, options, batch_size, stop), _AHEAD, "captioning"
+    return run_job(
+        CaptionJob(paths, captioner, options or CaptionOptions(), model),
+        output,
+        on_start=on_start,
+        on_record=on_record,
     )
 
 
-def _work(batches, captioner, options: CaptionOptions, batch_size: int, stop: threading.Event) -> Iterator[list[Done]]:
-    first = next(batches, None)
-    if first is None:
-        return
-    captioner = captioner() if callable(captioner) else captioner
-    if options.frames and not isinstance(captioner.encoder.spec, ClipSpec):
-        raise UserError(
-            "This model looks at single images, and --frames gives it clips. Train one that looks at clips with "
-            "--set encoder.frames=8, or leave --frames out: of an animated GIF it then sees the first frame."
-        )
-    if options.attention is not None and captioner.encoder.grid is None:
-        raise UserError("This model sees an image as a whole, not place by place: there is no attention to draw.")
-    to_decode, to_caption = itertools.tee(itertools.chain([first], batches))
-    decode = partial(read_image, spec=captioner.encoder.spec, limits=options.limits)
-    decoded = parallel_map(decode, (file for batch, _ in to_decode for file in batch), _AHEAD * batch_size)
-    try:
-        for batch, missing in to_caption:
-            if stop.is_set():
-                return
-            read = list(itertools.islice(decoded, len(batch)))
-            yield _done(batch, missing, read, captioner, options, batch_size)
-    finally:
-        decoded.close()
+class CaptionJob(Job):
+    """Captions images; items are `ImageFile`s.
 
+    Args:
+        paths: images and folders.
+        captioner: an `ImageCaptioner`, or a function that loads one.
+        options: how.
+        model: what identifies the model.
 
-def read_image(file: Found, spec, limits: ImageLimits) -> Read:
-    """The pixels of a file, or why there are none."""
-    stamps = file_fingerprints(file.path, limits)  # before it is read: a change meanwhile must show
-    if file.problem:
-        return Read(None, file.problem, stamps)
-    try:
-        return Read(decode_pixels(file.path, spec, limits), "", stamps)
-    except ImageError as error:
-        return Read(None, error.reason, stamps)
+    Raises:
+        UserError: there is no image, or an option does not fit.
+    """
 
+    things = "captions"
 
-def _done(
-    batch: list[Found], missing: set[int], read: list[Read], captioner, options: CaptionOptions, batch_size: int
-) -> list[Done]:
-    """The lines of those images of a batch that have none yet."""
-    readable = [place for place, one in enumerate(read) if one.pixels is not None]
-    captions = {}
-    if missing.intersection(readable):
-        pixels = pixel_batch([read[place].pixels for place in readable], captioner.encoder.spec)
-        features = captioner.encode(pixels, batch_size)
-        more = {}
+    def __init__(self, paths: Sequence[str | Path], captioner, options: CaptionOptions, model: str = ""):
+        self.paths, self.captioner, self.options, self.model = paths, captioner, options, model
+        self.limits = options.limits
+        if options.tree is not None:
+            check_place(options.tree, self._may_be_several())
+        unknown = [kind for kind in options.sidecars if kind not in CONTENTS]
+        if unknown:
+            raise UserError(f"There is no sidecar called {unknown[0]!r}. Available: {', '.join(CONTENTS)}.")
+        self._sidecars = Sidecars(options.sidecars)
+        kept = distinct_paths(paths)
+        self._folder = kept[0] if not options.frames and len(kept) == 1 and os.path.isdir(kept[0]) else ""
+        self.batch_size = len(list(itertools.islice(self._images(), options.batch_size)))  # one image needs no batch
+        if not self.batch_size:
+            raise UserError(
+                "There is no image in what was given. Images are known by their names' endings and their content."
+            )
+        self.read_ahead = 3 * self.batch_size
+        unsure = ["unsure"] if options.min_score is not None else []
+        candidates = ["candidates"] if options.candidates > 1 else []
+        self.columns = ["image", "caption", "score", *unsure, *candidates, "error"]
+
+    def made_with(self) -> dict:
+        options, paths = self.options, distinct_paths(self.paths)
+        return {
+            "model": self.model,
+            **options.stated(),
+            "number of candidates": options.candidates,
+            "way of drawing words": None if options.sampling is None else asdict(options.sampling),
+            "lowest sure score": options.min_score,
+            "way of reading folders": "clips" if options.frames else None,
+            "folder or list of images": [os.path.realpath(paths[0])] if len(paths) == 1 else sorted(paths),
+        }
+
+    def batches(self) -> Iterator[list[ImageFile]]:
+        images = self._images()
+        while batch := list(itertools.islice(images, self.batch_size)):
+            yield batch
+
+    def describe(self, item: ImageFile) -> dict:
+        return {"image": item.name}
+
+    def load(self) -> None:
+        self.captioner = self.captioner() if callable(self.captioner) else self.captioner
+        if self.options.frames and not isinstance(self.captioner.encoder.spec, ClipSpec):
+            raise UserError(
+                "This model looks at single images, and --frames gives it clips. Train one that looks at clips with "
+                "--set encoder.frames=8, or leave --frames out: of an animated GIF it then sees the first frame."
+            )
+        if self.options.attention is not None and self.captioner.encoder.grid is None:
+            raise UserError("This model sees an image as a whole, not place by place: there is no attention to draw.")
+
+    def read(self, source: ImageFile) -> DecodedImage:
+        return read_image(source.path, self.captioner.encoder.spec, self.options.limits, source.problem)
+
+    def fingerprint(self, item: ImageFile, contents: dict) -> int:
+        return contents[item].fingerprint
+
+    def work(self, batch: Sequence[ImageFile], missing: list[int], contents: dict) -> list[dict]:
+        decoded = [contents[file] for file in batch]
+        readable = [index for index, image in enumerate(decoded) if image.pixels is not None]
+        captions = {}
+        if set(missing).intersection(readable):
+            pixels = pixel_batch([decoded[index].pixels for index in readable], self.captioner.encoder.spec)
+            features = self.captioner.encode(pixels, self.batch_size)
+            captions = dict(zip(readable, self._write(pixels, features), strict=True))
+            if self.options.tree is not None:
+                self._write_trees(batch, missing, decoded, captions, features)
+        if self.options.attention is not None:
+            for index in missing:
+                if index in captions:
+                    self._draw_attention(batch[index].name, decoded[index].pixels, captions[index][0])
+        return [
+            self._outcome(captions[index]) if index in captions else {"error": decoded[index].problem}
+            for index in missing
+        ]
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        return ((file.name, file.path) for file in self._images())
+
+    def resumed(self, records: Iterator[dict]) -> None:
+        for record in records if self.options.sidecars else ():
+            self._sidecars.write(record, self._path_of(record["image"]))
+
+    def dropped(self, record: dict) -> None:
+        self._sidecars.remove(record, self._path_of(record["image"]))
+
+    def saved(self, result: Result) -> None:
+        self._sidecars.write(result.record, result.item.path)
+
+    def summary(self) -> CaptionSummary:
+        return CaptionSummary(left_alone=self._sidecars.left_alone)
+
+    def _images(self) -> Iterator[ImageFile]:
+        return image_sources(self.paths, self.options)
+
+    def _may_be_several(self) -> bool:
+        """Whether there may be more than one image: a folder may get more, but with `frames` it may be one clip."""
+        if self.options.frames:
+            return len(list(itertools.islice(find_clips(self.paths), 2))) > 1
+        return len(self.paths) != 1 or Path(self.paths[0]).is_dir()
+
+    def _path_of(self, name: str) -> str:
+        """The path of an image by its name in the records."""
+        return os.path.join(self._folder, name)
+
+    def _write(self, pixels, features) -> list[list]:
+        """Captions of images `(N, ...)`: for each a list, best first."""
+        options, more = self.options, {}
         if options.changes:
-            more["search"] = options.settings(captioner.settings.search)
+            more["search"] = options.settings(self.captioner.settings.search)
         if options.sampling is not None:
             more.update(sampling=options.sampling, keys=keys_of(pixels))
-        found = captioner.caption_features(
+        return self.captioner.caption_features(
             features,
             num_beams=options.num_beams,
             candidates=options.candidates,
             attention=options.attention is not None,
-            batch_size=batch_size,
+            batch_size=self.batch_size,
             **more,
         )
-        captions = dict(zip(readable, found, strict=True))
-        if options.tree is not None:
-            _write_trees(batch, missing, read, captions, features, captioner, options, batch_size)
-    if options.attention is not None:
-        for place in missing.intersection(readable):
-            picture = (batch[place].name, read[place].pixels, captions[place][0])
-            _draw_attention(*picture, captioner.encoder.grid, options.attention)
-    return [
-        Done(
-            _record(batch[place].name, captions[place], options)
-            if place in captions
-            else {"image": batch[place].name, "error": read[place].problem},
-            batch[place].path,
-            read[place].stamp,
-        )
-        for place in sorted(missing)
-    ]
+
+    def _outcome(self, captions: list) -> dict:
+        fields = {"caption": captions[0].text, "score": round(captions[0].score, 4)}
+        if self.options.min_score is not None and fields["score"] < self.options.min_score:
+            fields["unsure"] = True
+        if len(captions) > 1:
+            if self.options.sampling is None:  # two groups of a diverse search may find the same caption: one is enough
+                first: dict[str, object] = {}
+                for caption in captions:
+                    first.setdefault(caption.text, caption)
+                captions = list(first.values())
+            fields["candidates"] = [{"caption": each.text, "score": round(each.score, 4)} for each in captions]
+        return fields
+
+    def _draw_attention(self, name: str, pixels, caption) -> None:
+        if caption.attention is None:
+            raise UserError(
+                "This model's decoder does not attend to places of the image: there is no attention to draw."
+            )
+        path = picture_path(name, self.options.attention)
+        save_attention(path, pixels, caption.words, caption.attention, self.captioner.encoder.grid)
+
+    def _write_trees(self, batch, missing, decoded, captions: dict[int, list], features) -> None:
+        from captioner.models.captioning.scoring import read_words
+
+        tree = self.options.tree
+        words = [[caption.words for caption in candidates] for candidates in captions.values()]
+        values = read_words(self.captioner, features, words, self.batch_size, self.options.candidates)
+        for (index, candidates), probabilities in zip(captions.items(), values, strict=True):
+            if index in missing and candidates:
+                name, single = batch[index].name, tree.suffix.lower() == PAGE
+                path = tree if single else picture_path(name, tree, PAGE)
+                write_page(path, name, batch[index].path, decoded[index].pixels, candidates, probabilities)
 
 
-def _record(name: str, captions: list, options: CaptionOptions) -> dict:
-    record = {"image": name, "caption": captions[0].text, "score": round(captions[0].score, 4)}
-    if options.min_score is not None and record["score"] < options.min_score:
-        record["unsure"] = True
-    if len(captions) > 1:
-        if options.sampling is None:  # two groups of a diverse search may find the same caption; who reads it needs one
-            first = {}
-            for each in captions:
-                first.setdefault(each.text, each)
-            captions = list(first.values())
-        record["candidates"] = [{"caption": each.text, "score": round(each.score, 4)} for each in captions]
-    return record
-
-
-def _draw_attention(name: str, pixels: np.ndarray, caption, grid: tuple[int, int], folder: Path) -> None:
-    from pipelines.evaluation.reports.figures import attention_sheet
-
-    if caption.attention is None:
-        raise UserError("This model's decoder does not attend to places of the image: there is no attention to draw.")
-    path = picture_path(name, folder)
-    with as_user_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        attention_sheet(pixels, caption.words, caption.attention, grid).save(path)
-
-
-def _write_trees(batch, missing, read, captions, features, captioner, options: CaptionOptions, batch_size: int):
-    from captioner.models.captioning.scoring import read_words
-    from pipelines.evaluation.reports.beam_tree import PAGE, write_page
-
-    words = [[caption.words for caption in found] for found in captions.values()]
-    values = read_words(captioner, features, words, batch_size, options.candidates)
-    for (place, found), probabilities in zip(captions.items(), values, strict=True):
-        if place in missing and found:
-            one = options.tree.suffix.lower() == PAGE
-            path = options.tree if one else picture_path(batch[place].name, options.tree, PAGE)
-            write_page(path, batch[place].name, batch[place].path, read[place].pixels, found, probabilities)
-
-
-def picture_path(name: str, folder: Path, ending: str = ".png") -> Path:
-    """Where the picture or page of an image goes: its name below `folder`, never above it, with `ending` behind.
-
-    >>> picture_path("../a/b.jpg", Path("looks")).as_posix()
-    'looks/a/b.jpg.png'
-    """
-    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
-    *parents, last = parts or ["image"]
-    if len(os.fsencode(last)) > 240:  # most file systems allow 255 bytes
-        last = last[:40] + hashlib.blake2b(os.fsencode(last), digest_size=8).hexdigest()
-    return folder.joinpath(*parents, last + ending)
+def image_sources(paths: Sequence[str | Path], options: CaptionOptions) -> Iterator[ImageFile]:
+    """The images, or the clips, that `paths` stand for, without the pictures that the job itself draws."""
+    exclude = [] if options.attention is None else [options.attention]
+    return (find_clips if options.frames else find_images)(paths, exclude)

@@ -1,9 +1,9 @@
 """Whether a file is still what it was when it got its caption: by its size and the time of its last change.
 
-    captions.jsonl.stamps    16 bytes a line of the journal, appended before it: a number for the image's name, and one
-                             for its size and time
+    captions.jsonl.stamps    16 bytes a line of the journal, appended before it: a hash of the image's name, and one of
+                             its size and time
 
-The file may be deleted at any time: what lies in the folders then counts as unchanged, and is noted anew.
+The file may be deleted at any time: the images then count as unchanged, and their fingerprints are taken anew.
 """
 
 import hashlib
@@ -17,28 +17,28 @@ import numpy as np
 from captioner.images.decode import ImageLimits
 from pipelines.utils.atomic_files import as_user_error
 
-_PAIR = np.dtype([("key", "<u8"), ("stamp", "<u8")])
+_PAIR = np.dtype([("key", "<u8"), ("fingerprint", "<u8")])
 
 
-def key_hash(image: str) -> int:
-    """A number for the name of an image."""
-    return _number(image.encode("utf-8", "surrogatepass"))
+def key_hash(key: str) -> int:
+    """A hash of a record's key, such as the name of an image."""
+    return _hash(key.encode("utf-8", "surrogatepass"))
 
 
 def file_fingerprints(path: str, limits: ImageLimits) -> tuple[int, int] | None:
-    """`(stamp of a file with a caption, stamp of one that could not be read)`, or None if there is no such file.
+    """`(fingerprint if the file could be read, fingerprint if it could not)`, or None if there is no such file.
 
-    What could not be read is tried again after a change of its rights or of the limits, too.
+    A file that could not be read is tried again after a change of its permissions or of the limits, too.
     """
     try:
         status = os.stat(path)
-        seen = struct.pack("<qq", status.st_size, status.st_mtime_ns)
-        if stat.S_ISDIR(status.st_mode):  # of a clip, whose frames may change in their places
-            seen += b"".join(sorted(_frame(entry) for entry in os.scandir(path) if entry.is_file()))
+        content = struct.pack("<qq", status.st_size, status.st_mtime_ns)
+        if stat.S_ISDIR(status.st_mode):  # a clip, whose frames may change without the folder
+            content += b"".join(sorted(_frame(entry) for entry in os.scandir(path) if entry.is_file()))
     except (OSError, ValueError):
         return None
     more = struct.pack("<qqq", status.st_ctime_ns, limits.max_bytes, limits.max_pixels)
-    return _number(b"c" + seen), _number(b"e" + seen + more)
+    return _hash(b"c" + content), _hash(b"e" + content + more)
 
 
 def _frame(entry: os.DirEntry) -> bytes:
@@ -46,15 +46,15 @@ def _frame(entry: os.DirEntry) -> bytes:
     return os.fsencode(entry.name) + struct.pack("<qq", status.st_size, status.st_mtime_ns)
 
 
-MISSING = 1  # the stamp of a file that was not there
+MISSING = 1  # the fingerprint of a file that was not there
 
 
-def _number(data: bytes) -> int:
+def _hash(data: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little") or 2
 
 
 class FingerprintFile:
-    """The stamps of a journal: 16 bytes an image in memory, too.
+    """The fingerprints of a journal: 16 bytes an image in memory, too.
 
     Args:
         path: the file; it need not exist.
@@ -71,18 +71,19 @@ class FingerprintFile:
         order = np.argsort(pairs["key"], kind="stable")
         pairs = pairs[order]
         last = np.append(pairs["key"][1:] != pairs["key"][:-1], True)[: len(pairs)]  # the newest of each image
-        self._keys, self._stamps = pairs["key"][last], pairs["stamp"][last]
+        self._keys, self._fingerprints = pairs["key"][last], pairs["fingerprint"][last]
 
     def close(self) -> None:
         self._file.close()
 
     def of(self, key: int) -> int:
-        """The stamp that the image had when the file was opened, 0 if it had none."""
-        place = int(np.searchsorted(self._keys, np.uint64(key)))
-        return int(self._stamps[place]) if place < len(self._keys) and int(self._keys[place]) == key else 0
+        """The fingerprint that was stored with a key when the file was opened; 0: none was."""
+        index = int(np.searchsorted(self._keys, np.uint64(key)))
+        stored = index < len(self._keys) and int(self._keys[index]) == key
+        return int(self._fingerprints[index]) if stored else 0
 
     def append(self, pairs: list[tuple[int, int]]) -> None:
-        """Notes `(key, stamp)`.
+        """Stores `(hash of a key, fingerprint)`.
 
         Raises:
             UserError: the disk is full, or gone.

@@ -17,15 +17,18 @@ HELD = 50_000  # names: some megabytes
 
 
 @dataclass(frozen=True)
-class Found:
-    """An image file: what it is called in results, where it is, and why it cannot be read, if known."""
+class ImageFile:
+    """An image or a clip.
+
+    name: in records. path: of the file, or of the folder of a clip's frames. problem: why it cannot be read, if known.
+    """
 
     name: str
     path: str
     problem: str = ""
 
 
-def find_images(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) -> Iterator[Found]:
+def find_images(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) -> Iterator[ImageFile]:
     """All images that `paths` stand for: files as they are, folders with everything below them.
 
     In a folder a file counts as an image if its name ends like one's or if it begins like one. Links to files
@@ -36,7 +39,7 @@ def find_images(paths: Sequence[str | Path], without: Sequence[str | Path] = ())
 
     Args:
         paths: files and folders.
-        without: folders to leave out, such as one that pictures are written to.
+        exclude: folders to leave out, such as one that pictures are written to.
 
     Raises:
         UserError: there is no path, or none of them exists.
@@ -45,13 +48,13 @@ def find_images(paths: Sequence[str | Path], without: Sequence[str | Path] = ())
     if not any(os.path.lexists(path) for path in given):
         missing = " or ".join(given[:3]) or "(no path was given)"
         raise UserError(f"There is no file or folder {missing}. Give images, or folders with images.")
-    left_out = {os.path.realpath(path) for path in without}
+    left_out = {os.path.realpath(path) for path in exclude}
     walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
     alone = len(given) == 1
     return _find(given, walked, left_out, alone)
 
 
-def find_clips(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) -> Iterator[Found]:
+def find_clips(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) -> Iterator[ImageFile]:
     """All clips that `paths` stand for: animated GIFs, and folders whose images are the frames of one clip each.
 
     Below a folder every GIF is a clip, and the other images that lie in one folder are the frames of another, which has
@@ -59,18 +62,18 @@ def find_clips(paths: Sequence[str | Path], without: Sequence[str | Path] = ()) 
     given.
 
     Args:
-        paths, without: as in `find_images`.
+        paths, exclude: as in `find_images`.
 
     Raises:
         UserError: there is no path, or none of them exists.
     """
-    find_images(paths, without)  # raises
+    find_images(paths, exclude)  # raises
     given = distinct_paths(paths)
     walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
-    return _clips(_find(given, walked, {os.path.realpath(path) for path in without}, False), set(given))
+    return _clips(_find(given, walked, {os.path.realpath(path) for path in exclude}, False), set(given))
 
 
-def _clips(images: Iterator[Found], given: set[str]) -> Iterator[Found]:
+def _clips(images: Iterator[ImageFile], given: set[str]) -> Iterator[ImageFile]:
     folders = set()
     for image in images:
         ending = os.path.splitext(image.path)[1].lower()
@@ -80,15 +83,15 @@ def _clips(images: Iterator[Found], given: set[str]) -> Iterator[Found]:
         folder = os.path.dirname(image.path)
         if folder not in folders:
             folders.add(folder)
-            yield Found(os.path.dirname(image.name) or image.name, folder)
+            yield ImageFile(os.path.dirname(image.name) or image.name, folder)
 
 
-def _find(given: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[Found]:
+def _find(given: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[ImageFile]:
     for path in given:
         if os.path.isdir(path):
             yield from _walk(path, "" if alone else _as_name(path), walked, left_out)
         else:
-            yield Found(_as_name(path), path)
+            yield ImageFile(_as_name(path), path)
 
 
 def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
@@ -107,7 +110,7 @@ def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
     return [path for path in dict.fromkeys(path for _, path in real) if path in set(kept.values())]
 
 
-def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iterator[Found]:
+def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iterator[ImageFile]:
     """Everything below `folder`, which is called `name` in results; a stack: folders may be nested deeply."""
     stack = [(folder, name, _names(folder))]
     while stack:
@@ -115,7 +118,7 @@ def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iter
         try:
             entry = next(names, None)
         except PermissionError:
-            yield Found(name or folder, folder, "this folder may not be read (permission denied)")
+            yield ImageFile(name or folder, folder, "this folder may not be read (permission denied)")
             entry = None
         except OSError:  # it vanished
             entry = None
@@ -128,7 +131,7 @@ def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iter
             if _to_walk(below, walked, left_out):
                 stack.append((below, entry_name.rstrip("/"), _names(below)))
         elif os.path.splitext(entry)[1].lower() in IMAGE_EXTENSIONS or sniff_image(path):
-            yield Found(entry_name, path)
+            yield ImageFile(entry_name, path)
 
 
 def _names(folder: str) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
     captions.jsonl            one record a line, on the disk (fsync) before the next batch begins
     captions.jsonl.run.json   what the records were made with; another job may not append to them
-    captions.jsonl.stamps     what the images were like then (`pipelines.inference.jobs.file_fingerprints`)
+    captions.jsonl.stamps     fingerprints of the images (`pipelines.inference.jobs.file_fingerprints`)
 
-Records are captions, or answers to questions; what makes a record one of its kind is its `key`.
+A record is identified by its `key`, such as the name of its image.
 
-A line that a kill cut off is removed when the journal is opened again, and the job goes on behind the last
-whole one. Names of files may hold anything: a byte that is no UTF-8 is written as the JSON escape of the lone
-surrogate that Python reads it as, so every line is valid UTF-8 and gives back the same name.
+A line that a kill cut off is removed when the journal is opened again, and the job goes on after the last whole one.
+File names may hold any bytes: a byte that is not UTF-8 is written as the JSON escape of the lone surrogate that Python
+reads it as, so every line is valid UTF-8 and gives back the same name.
 """
 
 import contextlib
@@ -39,8 +39,8 @@ class Journal:
     Args:
         path: the JSON lines.
         made_with: what must be the same for a job to go on, such as the model's checksum.
-        key: what tells a record from all others: its image, unless something else is said.
-        things: what the records are, in messages.
+        key: what identifies a record; by default its image.
+        things: what the records are called in messages.
 
     Raises:
         UserError: the file was not written by this job, is in use, or cannot be written.
@@ -61,7 +61,7 @@ class Journal:
         self._key, self._things = key, things
         self.sidecar = self.path.with_name(self.path.name + ".run.json")
         self.faults = 0
-        self._stamps: FingerprintFile | None = None
+        self._fingerprints: FingerprintFile | None = None
         self._check_owner(made_with)
         with as_user_error(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class Journal:
             with as_user_error(self.path):
                 self.repaired = self._remove_cut_line()
                 self._written = self._read_keys()
-            self._stamps = FingerprintFile(self.path.with_name(self.path.name + ".stamps"))
+            self._fingerprints = FingerprintFile(self.path.with_name(self.path.name + ".stamps"))
         except BaseException:
             self.close()
             raise
@@ -85,8 +85,8 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
-        if self._stamps is not None:
-            self._stamps.close()
+        if self._fingerprints is not None:
+            self._fingerprints.close()
 
     def __len__(self) -> int:
         """How many records were in the journal when it was opened."""
@@ -94,16 +94,16 @@ class Journal:
 
     def __contains__(self, key: str) -> bool:
         """Whether a record with this key was in the journal when it was opened."""
-        key = key_hash(key)
-        place = bisect_left(self._written, key)
-        return place < len(self._written) and self._written[place] == key
+        hashed = key_hash(key)
+        index = bisect_left(self._written, hashed)
+        return index < len(self._written) and self._written[index] == hashed
 
-    def append(self, records: Iterable[dict], stamps: Iterable[int] = ()) -> None:
-        """Writes records and waits until the disk has them; all of what it returns from is safe.
+    def append(self, records: Iterable[dict], fingerprints: Iterable[int | None] = ()) -> None:
+        """Writes records and waits until they are on the disk.
 
         Args:
             records: with `image` each, and what `key` needs.
-            stamps: what the files were like, one a record; see `pipelines.inference.jobs.file_fingerprints`.
+            fingerprints: of the records' files; None: that file is not watched.
 
         Raises:
             UserError: the disk is full, or gone. What was written before stays as it is.
@@ -112,8 +112,9 @@ class Journal:
         data = b"".join(map(to_line, records))
         end = os.fstat(self._file.fileno()).st_size
         try:
-            # Before the lines: a stamp without a line does no harm.
-            self._stamps.append([(self._number(one), stamp) for one, stamp in zip(records, stamps, strict=False)])
+            # Before the lines: a fingerprint without a line does no harm.
+            pairs = zip(records, fingerprints, strict=False)
+            self._fingerprints.append([(self._hash(record), each) for record, each in pairs if each is not None])
             with as_user_error(self.path):
                 left = memoryview(data)
                 while left:
@@ -130,41 +131,41 @@ class Journal:
         self,
         files: Iterable[tuple[str, str]],
         limits: ImageLimits = DEFAULT_LIMITS,
-        dropped: Callable[[dict], object] = lambda record: None,
+        on_drop: Callable[[dict], object] = lambda record: None,
     ) -> int:
-        """Takes out the lines of images that are no longer what they were, so that they are captioned again.
+        """Removes the records of images that changed since, so that they are made again.
 
         Args:
-            files: `(key, path)` of all records that there are to be, and their images.
-            limits: what an image may ask for; one that was too large is tried again where they changed.
-            dropped: called with each record that goes, before it goes.
+            files: `(key, path)` of all records that the job makes, and their images.
+            limits: what an image may ask for; an image that was too large is tried again if they changed.
+            on_drop: called with each record before it is removed.
 
         Returns:
-            how many went.
+            the number of records that were removed.
         """
         changed, unknown = set(), []
         for name, path in files:
             if name not in self:
                 continue
             key = key_hash(name)
-            before, now = self._stamps.of(key), file_fingerprints(path, limits)
+            before, now = self._fingerprints.of(key), file_fingerprints(path, limits)
             if now is not None and before not in (0, *now):
                 changed.add(key)
             elif before == 0:
                 unknown.append((key, now[0] if now else MISSING))
             if len(unknown) >= 10_000:
-                self._stamps.append(unknown)
+                self._fingerprints.append(unknown)
                 unknown = []
-        self._stamps.append(unknown)
+        self._fingerprints.append(unknown)
         if changed:
-            self._rewrite_without(changed, dropped)
+            self._rewrite_without(changed, on_drop)
         return len(changed)
 
-    def _rewrite_without(self, changed: set[int], dropped: Callable[[dict], object]) -> None:
-        with atomic_path(self.path) as beside, open(beside, "wb") as file:
+    def _rewrite_without(self, changed: set[int], on_drop: Callable[[dict], object]) -> None:
+        with atomic_path(self.path) as temporary, open(temporary, "wb") as file:
             for record in read_journal(self.path):
-                if self._number(record) in changed:
-                    dropped(record)
+                if self._hash(record) in changed:
+                    on_drop(record)
                 else:
                     file.write(to_line(record))
             file.flush()
@@ -182,10 +183,7 @@ class Journal:
                 return
             before = json.loads(self.sidecar.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(
-                f"{self.path} exists already and was not begun by this command ({self.sidecar.name} is not "
-                "beside it). Nothing was changed: give another --output, or move that file away."
-            ) from None
+            raise not_begun_here(self.path, self.sidecar) from None
         except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.sidecar} cannot be read: {error}. Give another --output.") from None
         differing = [
@@ -212,14 +210,14 @@ class Journal:
             pass  # a file system without locks
 
     def _remove_cut_line(self) -> bool:
-        """Cuts the file behind its last line break."""
+        """Truncates the file after its last line break."""
         size = end = os.fstat(self._file.fileno()).st_size
         while end:
             start = max(0, end - 65536)
             self._file.seek(start)
-            found = self._file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
+            line_break = self._file.read(end - start).rfind(b"\n")
+            if line_break >= 0:
+                end = start + line_break + 1
                 break
             end = start
         if end < size:
@@ -230,12 +228,20 @@ class Journal:
         """Eight bytes a record, so that a million of them take 8 MB."""
         keys = array("Q")
         for record in read_journal(self.path):
-            keys.append(self._number(record))
+            keys.append(self._hash(record))
             self.faults += "error" in record
         return array("Q", sorted(keys))
 
-    def _number(self, record: dict) -> int:
+    def _hash(self, record: dict) -> int:
         return key_hash(self._key(record))
+
+
+def not_begun_here(path: Path, expected: Path) -> UserError:
+    """The error about a file that another program wrote, since there is no `expected` beside it."""
+    return UserError(
+        f"{path} exists already and was not begun by this command ({expected.name} is not beside it). Nothing was "
+        "changed: give another --output, or move that file away."
+    )
 
 
 def to_line(record: dict) -> bytes:
@@ -252,7 +258,7 @@ def read_journal(path: Path) -> Iterator[dict]:
     """The records of a journal, one at a time.
 
     Raises:
-        UserError: a line is no record; it is named.
+        UserError: a line is not a record; the message has its number.
     """
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):

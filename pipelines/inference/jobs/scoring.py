@@ -1,42 +1,30 @@
-"""Captions of images to their likelihood: one line a caption, whatever the file holds and whenever the power fails.
+"""The job of scoring captions of images by their likelihood: one record a caption."""
 
-A batch is N captions that follow one another in the file, whether they can be scored or not, so the same file always
-gives the same batches: what goes on after a kill has the same bytes as what was never stopped.
-"""
-
-import hashlib
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from captioner.errors import UserError
-from captioner.images.clips import decode_pixels, pixel_batch
-from captioner.images.decode import ImageError, ImageLimits
-from captioner.presets.folder import CHECKED, Preset
+from captioner.images.clips import pixel_batch
+from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given, too_long
 from captioner.text.tokenizers import get_tokenizer
-from pipelines.inference.jobs.caption_images import journal_path
 from pipelines.inference.jobs.caption_rows import Row, digest, why_not
-from pipelines.inference.jobs.journal import Journal, read_journal
-from pipelines.utils.tables import write_csv
-from pipelines.utils.threads import parallel_map
+from pipelines.inference.jobs.images import DecodedImage, read_image
+from pipelines.inference.jobs.job import Job
+from pipelines.inference.jobs.journal import read_journal
+from pipelines.inference.jobs.output_files import journal_path
+from pipelines.inference.runners.local import run_job
 
 FORMATS = (".jsonl", ".csv")
 COLUMNS = ["image", "caption", "log_probability", "score", "perplexity", "words", "unknown"]
 WORDS = ["each_word", "each_log_probability"]
 AT_ONCE = 64  # captions of a batch
-_AHEAD = 128  # images that are decoded before the network asks for them
 
 
 @dataclass
 class ScoreSummary:
-    """All captions of a file together.
+    """All captions of a file together, those of earlier runs included.
 
     captions: how many were scored. log_probability: their sum. steps: their words and ends. unknown: words that the
     model does not know. faults: captions that could not be scored.
@@ -62,13 +50,13 @@ class ScoreSummary:
             return "No caption was scored."
         mean = self.log_probability / self.steps
         words = self.steps - self.captions
-        told = (
+        text = (
             f"{self.captions:,} caption{'' if self.captions == 1 else 's'}: {mean:.4f} a word, perplexity "
             f"{math.exp(-mean):.2f}"
         )
         if self.unknown:
-            told += f"; {self.unknown:,} of {words:,} words are not known to the model and count as <unk>"
-        return told + "."
+            text += f"; {self.unknown:,} of {words:,} words are not known to the model and count as <unk>"
+        return text + "."
 
 
 def score_rows(
@@ -79,154 +67,106 @@ def score_rows(
     model: str = "",
     each_word: bool = False,
     batch_size: int = 16,
-    progress: Callable[[int, int], object] = lambda done, total: None,
-    show: Callable[[dict, Row], object] = lambda record, row: None,
+    on_start: Callable[[int], object] = lambda before: None,
+    on_record: Callable[[dict], object] = lambda record: None,
 ) -> ScoreSummary:
-    """Scores captions, one record each.
+    """Scores captions, on this machine.
 
     Args:
         rows: see `pipelines.inference.jobs.caption_rows`.
         captioner: an `ImageCaptioner`, or a function that loads one, called only if there is work to do.
-        output: a `.jsonl` or `.csv` file; one that the same call began before is gone on with. Without it nothing is
-            written.
-        model: what tells this model from others, such as its checksum.
+        output, on_start, on_record: as of `run_job`.
+        model: what identifies the model, such as its checksum.
         each_word: also keep the words and their log-probabilities, the end's last.
         batch_size: images at once.
-        progress: told captions done, and all of them.
-        show: called with every new record and its row, in order, after it is safe.
 
     Raises:
-        UserError: an output that is not this job's, or a disk that refuses.
+        UserError: as of `run_job`.
     """
     summary = ScoreSummary()
-    made_with = {"model": model, "set of captions": digest(rows), "choice of --words": each_word}
-    with nullcontext() if output is None else _journal(output, made_with) as journal:
-        done = 0 if journal is None else len(journal)
-        for batch in _work(rows, captioner, set() if journal is None else journal, each_word, batch_size):
-            if journal is not None:
-                journal.append([record for record, _ in batch])
-            for record, row in batch:
-                show(record, row)
-                if journal is None:
-                    summary.add(record)
-            done += len(batch)
-            progress(done, len(rows))
-    if output is not None:
-        for record in read_journal(journal_path(output)):
+
+    def count(record: dict) -> None:
+        if output is None:
             summary.add(record)
-        if output.suffix.lower() == ".csv":
-            write_csv(read_journal(journal_path(output)), output, [*COLUMNS, *(WORDS if each_word else ()), "error"])
+        on_record(record)
+
+    run_job(ScoreJob(rows, captioner, model, each_word, batch_size), output, on_start=on_start, on_record=count)
+    for record in read_journal(journal_path(output)) if output is not None else ():
+        summary.add(record)
     return summary
 
 
-def checked_output(output: Path | None) -> Path | None:
-    """The file to write.
+class ScoreJob(Job):
+    """Scores captions; items are `Row`s.
 
-    Raises:
-        UserError: it is of a kind that is not written, or there already and not begun by this command.
+    Args: as of `score_rows`.
     """
-    if output is None:
-        return None
-    if output.suffix.lower() not in FORMATS:
-        raise UserError(f"{output} should end in {' or '.join(FORMATS)}: that says how it is written.")
-    if output.exists() and not journal_path(output).exists():
-        raise UserError(
-            f"{output} exists already and was not begun by this command ({journal_path(output).name} is not beside "
-            "it). Nothing was changed: give another --output, or move that file away."
-        )
-    return output
 
+    things = "scores"
+    formats = FORMATS
+    read_ahead = 2 * AT_ONCE
 
-def identity(preset: Preset) -> str:
-    """What tells a model from others: checksums of what decides about scores."""
-    checksums = {name: preset.metadata["checksums"][name] for name in CHECKED}
-    return hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
+    def __init__(self, rows: Sequence[Row], captioner, model: str, each_word: bool, batch_size: int):
+        self.rows, self.captioner, self.model, self.each_word = rows, captioner, model, each_word
+        # From all rows: a run that goes on must compute them as the first one did.
+        self.batch_size = min(batch_size, max(len(self.inputs(batch)) for batch in self.batches()) or 1)
+        most = max(max(Counter(row.image for row in batch).values()) for batch in self.batches())
+        self.width = min(SIDE_BY_SIDE, most)  # captions of an image that are read together
+        self.columns = [*COLUMNS, *(WORDS if each_word else ()), "error"]
 
+    def made_with(self) -> dict:
+        return {"model": self.model, "set of captions": digest(self.rows), "choice of --words": self.each_word}
 
-def _journal(output: Path, made_with: dict) -> Journal:
-    return Journal(journal_path(output), made_with, key=lambda record: _key(record["number"]), things="scores")
+    def batches(self) -> Iterator[Sequence[Row]]:
+        return (self.rows[start : start + AT_ONCE] for start in range(0, len(self.rows), AT_ONCE))
 
+    def key(self, record: dict) -> str:
+        return str(record["number"])
 
-def _work(rows, captioner, done, each_word: bool, batch_size: int) -> Iterator[list[tuple[dict, Row]]]:
-    """Records batch by batch, of those rows that are not done."""
-    batches = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
-    # From all rows: a run that goes on must read them as the first one did.
-    batch_size = min(batch_size, max(len(_images(batch)) for batch in batches) or 1)
-    width = max(_most_of_an_image(batch) for batch in batches)
-    batches = [batch for batch in batches if any(_key(row.number) not in done for row in batch)]
-    if not batches:
-        return
-    captioner = captioner() if callable(captioner) else captioner
-    images = (path for batch in batches for path in _images(batch))
-    decoded = parallel_map(partial(_decode, spec=captioner.encoder.spec), images, _AHEAD)
-    try:
-        for batch in batches:
-            read = {path: next(decoded) for path in _images(batch)}
-            records = _records(batch, read, captioner, each_word, batch_size, width)
-            yield [(record, row) for record, row in zip(records, batch, strict=True) if _key(row.number) not in done]
-    finally:
-        decoded.close()
+    def describe(self, item: Row) -> dict:
+        return {"image": item.image, "number": item.number, "caption": item.caption}
 
+    def load(self) -> None:
+        self.captioner = self.captioner() if callable(self.captioner) else self.captioner
 
-def _key(number: int) -> str:
-    return str(number)
+    def inputs(self, batch: Sequence[Row]) -> list[Path]:
+        return list(dict.fromkeys(row.path for row in batch if not why_not(row)))
 
+    def read(self, source: Path) -> DecodedImage:
+        return read_image(source, self.captioner.encoder.spec, self.limits)
 
-def _images(rows: Sequence[Row]) -> list[Path]:
-    """The image files of rows that can be scored, each once."""
-    return list(dict.fromkeys(row.path for row in rows if not why_not(row)))
+    def work(self, batch: Sequence[Row], missing: list[int], contents: dict[Path, DecodedImage]) -> list[dict]:
+        tokenize = get_tokenizer(self.captioner.vocabulary.tokenizer).tokenize
+        outcomes: dict[int, dict] = {}
+        of_image: dict[Path, list[Row]] = defaultdict(list)
+        for row in batch:
+            fault = why_not(row) or contents[row.path].problem or too_long(tokenize(row.caption))
+            if fault:
+                outcomes[row.number] = {"error": fault}
+            else:
+                of_image[row.path].append(row)
+        images = list(of_image)
+        for start in range(0, len(images), self.batch_size):
+            chunk = images[start : start + self.batch_size]
+            pixels = pixel_batch([contents[path].pixels for path in chunk], self.captioner.encoder.spec)
+            features = self.captioner.encode(pixels, self.batch_size)
+            captions = [[row.caption for row in of_image[path]] for path in chunk]
+            scored = score_given(self.captioner, features, captions, self.batch_size, self.width)
+            for path, scores in zip(chunk, scored, strict=True):
+                outcomes.update(
+                    (row.number, self._outcome(score)) for row, score in zip(of_image[path], scores, strict=True)
+                )
+        return [outcomes[batch[index].number] for index in missing]
 
-
-def _most_of_an_image(rows: Sequence[Row]) -> int:
-    """Captions of an image that are read together: as many as any of these has, up to five."""
-    from captioner.models.captioning.scoring import SIDE_BY_SIDE
-
-    return min(SIDE_BY_SIDE, max(Counter(row.image for row in rows).values()))
-
-
-def _decode(path: Path, spec) -> np.ndarray | str:
-    """Pixels, or why there are none."""
-    try:
-        return decode_pixels(path, spec, ImageLimits())
-    except ImageError as error:
-        return error.reason
-
-
-def _records(rows, read: dict, captioner, each_word: bool, batch_size: int, width: int) -> list[dict]:
-    from captioner.models.captioning.scoring import score_given, too_long
-
-    tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
-    faults, of_image = {}, defaultdict(list)
-    for row in rows:
-        fault = why_not(row) or (read[row.path] if isinstance(read[row.path], str) else too_long(tokenize(row.caption)))
-        if fault:
-            faults[row.number] = fault
-        else:
-            of_image[row.path].append(row)
-    scored = {}
-    images = list(of_image)
-    for start in range(0, len(images), batch_size):
-        chunk = images[start : start + batch_size]
-        pixels = pixel_batch([read[path] for path in chunk], captioner.encoder.spec)
-        features = captioner.encode(pixels, batch_size)
-        given = [[row.caption for row in of_image[path]] for path in chunk]
-        for path, captions in zip(chunk, score_given(captioner, features, given, batch_size, width), strict=True):
-            scored.update(zip((row.number for row in of_image[path]), captions, strict=True))
-    return [_record(row, scored.get(row.number), faults.get(row.number), each_word) for row in rows]
-
-
-def _record(row: Row, scored, fault: str | None, each_word: bool) -> dict:
-    record = {"image": row.image, "number": row.number, "caption": row.caption}
-    if scored is None:
-        return {**record, "error": fault}
-    record |= {
-        "log_probability": round(scored.log_probability, 4),
-        "score": round(scored.score, 4),
-        "perplexity": round(scored.perplexity, 4),
-        "words": len(scored.words),
-        "unknown": list(scored.unknown),
-    }
-    if each_word:
-        values = [round(float(value), 4) for value in scored.log_probabilities]
-        record |= {"each_word": list(scored.words), "each_log_probability": values}
-    return record
+    def _outcome(self, score) -> dict:
+        fields = {
+            "log_probability": round(score.log_probability, 4),
+            "score": round(score.score, 4),
+            "perplexity": round(score.perplexity, 4),
+            "words": len(score.words),
+            "unknown": list(score.unknown),
+        }
+        if self.each_word:
+            values = [round(float(value), 4) for value in score.log_probabilities]
+            fields |= {"each_word": list(score.words), "each_log_probability": values}
+        return fields

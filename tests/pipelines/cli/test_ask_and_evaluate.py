@@ -103,7 +103,7 @@ def test_a_model_of_another_kind_is_a_sentence(root, image, tmp_path):
     config = tmp_path / "captions" / "config.json"
     from captioner.presets import folder
 
-    config.write_text(json.dumps({"format": 1, "kind": "captioner"}))
+    config.write_text(json.dumps({"format": folder.FORMAT, "kind": "captioner"}))
     facts = json.loads((tmp_path / "captions" / "metadata.json").read_text())
     facts["checksums"].pop("metadata.json")
     facts["checksums"]["config.json"] = folder.checksum(config)

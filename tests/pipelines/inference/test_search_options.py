@@ -14,11 +14,10 @@ from captioner.models.captioning.sampling import Sampling
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
-from pipelines.cli.caption_command import caption_with_model
+from pipelines.cli.caption import caption_with_models
 from pipelines.data.datasets import shapes
-from pipelines.evaluation.reports import beam_tree as tree
-from pipelines.inference.jobs.caption_images import caption_images
-from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.jobs import captioning
+from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 from pipelines.inference.search_options import OPTIONS, SearchOptions
 from pipelines.tasks.captioning.evaluate import evaluate_run
 from pipelines.utils.progress import Reporter
@@ -124,16 +123,16 @@ def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path
 def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_path, monkeypatch, models, options):
     """Diversity only chooses: a tree with its penalty in it, or of one model of two, would show other numbers."""
     shown = {}
-    written = tree.write_page
+    written = captioning.write_page
 
     def watch(path, name, file, pixels, captions, log_probabilities):
         shown[name] = (captions, log_probabilities)
         written(path, name, file, pixels, captions, log_probabilities)
 
-    monkeypatch.setattr(tree, "write_page", watch)
+    monkeypatch.setattr(captioning, "write_page", watch)
     asked = CaptionOptions(num_beams=4, candidates=4, tree=tmp_path / "trees", batch_size=4, **options)
     models = [place / model for model in models]
-    caption_with_model([place / "in"], models, tmp_path / "c.jsonl", asked, None)
+    caption_with_models([place / "in"], models, tmp_path / "c.jsonl", asked, None)
     assert len(shown) == 6
     for line in lines(tmp_path / "c.jsonl"):
         captions, log_probabilities = shown[line["image"]]
@@ -151,7 +150,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(place, tmp_path):
     ):
         with pytest.raises(UserError, match=said):
             models = [place / model for model in models]
-            caption_with_model([place / "in"], models, tmp_path / "c.jsonl", CaptionOptions(**options), None)
+            caption_with_models([place / "in"], models, tmp_path / "c.jsonl", CaptionOptions(**options), None)
     assert not list(tmp_path.iterdir())
 
 

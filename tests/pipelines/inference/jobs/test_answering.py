@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
-from pipelines.inference.jobs.answer_questions import answer_questions
-from pipelines.inference.jobs.answering import NO_WORD_KNOWN, AskOptions, question_picture
+from pipelines.inference.jobs.answering import NO_WORD_KNOWN, AskOptions, answer_questions, question_picture
 from pipelines.inference.jobs.question_files import Question, question_key, read_questions_file
 from tests.pipelines.inference.stub_visual_qa import StubVisualQA
 
@@ -63,7 +62,7 @@ def test_every_question_has_one_record_and_what_cannot_be_asked_its_reason(table
     assert wrong["broken.jpg", "what is it?"].startswith(("truncated", "damaged"))
     both = {line["error"] for line in lines if line["image"] == "2.png" and "error" in line}
     assert both == {"the choices repeat 'red'", "there must be at least 2 choices, and here is 1"}
-    assert (summary.answered, summary.skipped, summary.faults) == (30, 6, 6)
+    assert (summary.done, summary.skipped, summary.faults) == (30, 6, 6)
     assert {line["answer"] for line in lines if line["image"] == "3.png"} <= {"red", "blue"}, "not one of the choices"
     for line in lines:
         if "error" not in line:
@@ -118,7 +117,7 @@ def test_a_finished_job_loads_no_model_and_new_questions_are_added(table, tmp_pa
     assert repeated == 1
     summary = ask(table, tmp_path / "a.jsonl")
     after = records(tmp_path / "a.jsonl")
-    assert summary.answered == 1 and after[:-1] == before and after[-1]["question"] == "is it new?"
+    assert summary.done == 1 and after[:-1] == before and after[-1]["question"] == "is it new?"
 
 
 def test_questions_about_a_changed_image_are_answered_again(table, tmp_path):
@@ -127,7 +126,7 @@ def test_questions_about_a_changed_image_are_answered_again(table, tmp_path):
     draw(tmp_path / "images" / "4.png", 78)
     os.utime(tmp_path / "images" / "4.png", (1, 1))
     summary = ask(table, tmp_path / "a.jsonl")
-    assert (summary.changed, summary.answered, summary.faults) == (4, 4, 5)
+    assert (summary.changed, summary.done, summary.faults) == (4, 4, 5)
     assert len(records(tmp_path / "a.jsonl")) == 36
 
 
@@ -223,6 +222,6 @@ def test_a_single_image_is_asked_without_a_file(tmp_path):
     draw(tmp_path / "a.png", 0)
     shown, model = [], StubVisualQA()
     questions = [Question("a.png", str(tmp_path / "a.png"), text) for text in ("what is it?", "how many?")]
-    summary = answer_questions(questions, model, show=shown.append)
+    summary = answer_questions(questions, model, on_record=shown.append)
     assert [one["question"] for one in shown] == ["what is it?", "how many?"] and model.encoded == [1]
-    assert summary.answered == 2 and list(tmp_path.iterdir()) == [tmp_path / "a.png"]
+    assert summary.done == 2 and list(tmp_path.iterdir()) == [tmp_path / "a.png"]

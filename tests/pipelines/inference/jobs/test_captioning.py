@@ -11,8 +11,8 @@ from PIL import Image
 
 from captioner.errors import UserError
 from captioner.settings import CaptionerSettings
-from pipelines.inference.jobs.caption_images import caption_images
-from pipelines.inference.jobs.captioning import CaptionOptions, picture_path
+from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+from pipelines.inference.jobs.images import picture_path
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 
 OPTIONS = CaptionOptions(batch_size=4)
@@ -58,7 +58,7 @@ def test_every_image_has_one_line_and_every_other_file_its_reason(folder, tmp_pa
     wrong = {line["image"]: line["error"] for line in lines if "error" in line}
     assert set(wrong) == {"0/nowhere.jpg", "1/broken.jpg", "1/empty.jpg"}
     assert wrong["0/nowhere.jpg"] == "there is no such file" and wrong["1/empty.jpg"] == "empty file"
-    assert (summary.captioned, summary.skipped, summary.faults) == (22, 3, 3)
+    assert (summary.done, summary.skipped, summary.faults) == (22, 3, 3)
     assert all(isinstance(line["caption"], str) and line["score"] <= 0 for line in lines if "error" not in line)
 
 
@@ -88,14 +88,14 @@ def test_a_finished_job_loads_no_model(folder, tmp_path):
         raise AssertionError("the model was loaded though there was nothing to do")
 
     summary = caption_images([folder], load, tmp_path / "c.jsonl", options=OPTIONS)
-    assert (summary.captioned, summary.before, summary.faults) == (0, 25, 3)
+    assert (summary.done, summary.before, summary.faults) == (0, 25, 3)
 
 
 def test_new_images_are_added_and_no_image_is_captioned_twice(folder, tmp_path):
     caption_images([folder], StubCaptioner(), tmp_path / "c.jsonl", options=OPTIONS)
     draw(folder / "0" / "new.png", 99)
     summary = caption_images([folder], StubCaptioner(), tmp_path / "c.jsonl", options=OPTIONS)
-    assert summary.captioned == 1 and len(records(tmp_path / "c.jsonl")) == 26
+    assert summary.done == 1 and len(records(tmp_path / "c.jsonl")) == 26
     assert len({line["image"] for line in records(tmp_path / "c.jsonl")}) == 26
 
 
@@ -192,7 +192,7 @@ def test_no_name_leads_a_picture_out_of_its_folder(tmp_path, name):
 
 def test_a_single_image_is_not_filled_up_to_a_large_batch(folder):
     shown, stub = [], StubCaptioner()
-    caption_images([folder / "0" / "00.png"], stub, show=shown.append)
+    caption_images([folder / "0" / "00.png"], stub, on_record=shown.append)
     assert [record["image"] for record in shown] == [str(folder / "0" / "00.png")] and stub.batches == [1]
 
 
@@ -220,9 +220,9 @@ def test_memory_holds_a_bounded_number_of_images(tmp_path):
             most = max(most, len(alive))
             return super().caption_features(features, **options)
 
-    from pipelines.inference.jobs import captioning as caption
+    from pipelines.inference.jobs import images
 
-    real = caption.decode_pixels
+    real = images.decode_pixels
 
     class Pixels(np.ndarray):
         def __del__(self):
@@ -234,6 +234,6 @@ def test_memory_holds_a_bounded_number_of_images(tmp_path):
         return pixels
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(caption, "decode_pixels", decode)
+        patch.setattr(images, "decode_pixels", decode)
         caption_images([tmp_path / "in"], Counting(0.005), options=OPTIONS)
     assert 4 <= most <= 6 * OPTIONS.batch_size, f"{most} decoded images were held at once"

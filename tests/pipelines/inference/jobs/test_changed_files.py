@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from captioner.images.decode import ImageLimits
-from pipelines.inference.jobs.caption_images import caption_images
-from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 
 OPTIONS = CaptionOptions(batch_size=4)
@@ -43,10 +42,10 @@ def test_a_changed_image_gets_a_new_line_and_all_others_keep_theirs(folder):
     _, before = caption(folder)
     draw(folder / "3.png", 77, size=9)
     summary, after = caption(folder)
-    assert (summary.changed, summary.captioned, summary.before) == (1, 1, 10)
+    assert (summary.changed, summary.done, summary.before) == (1, 1, 10)
     assert after.pop("3.png") != before.pop("3.png") and after == before
     summary, again = caption(folder)
-    assert (summary.changed, summary.captioned) == (0, 0), "it was captioned a third time"
+    assert (summary.changed, summary.done) == (0, 0), "it was captioned a third time"
     assert again["3.png"] != before.get("3.png")
 
 
@@ -69,7 +68,7 @@ def test_a_file_that_was_too_large_is_tried_again_with_other_limits(folder):
     _, before = caption(folder, limits=ImageLimits(max_pixels=10))
     assert all("too large" in line["error"] for name, line in before.items() if name != "half.jpg")
     summary, after = caption(folder)
-    assert summary.changed == 11 and summary.captioned == 10 and "error" in after["half.jpg"]
+    assert summary.changed == 11 and summary.done == 10 and "error" in after["half.jpg"]
 
 
 def test_what_vanished_keeps_its_line_and_a_link_that_leads_nowhere_too(folder):

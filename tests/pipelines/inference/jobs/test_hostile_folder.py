@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from captioner.presets.folder import write_preset
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
-from pipelines.cli import caption_command
 from pipelines.cli.app import app
 from pipelines.evaluation.reports.caption_sections import render_report
+from pipelines.inference import models
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 from tests.support_hostile import IGNORED, READABLE, UNREADABLE, make_hostile_folder
 
@@ -36,7 +36,7 @@ def model(tmp_path, monkeypatch):
     """The way in is that of the command; only the network is a stub (a real one is in the long test below)."""
     settings, words = CaptionerSettings(), Vocabulary(["a"])
     write_preset(tmp_path / "model", settings, words, lambda path: path.write_bytes(b""), {})
-    monkeypatch.setattr(caption_command, "load_captioner", lambda *_, loaded=lambda: None: StubCaptioner())
+    monkeypatch.setattr(models, "load_captioner", lambda *_: StubCaptioner())
     return tmp_path / "model"
 
 

@@ -100,7 +100,7 @@ def test_a_missing_path_is_listed_only_if_there_is_other_work(tmp_path, monkeypa
 def test_a_folder_of_our_own_pictures_is_left_out(tmp_path):
     image(tmp_path / "1.png")
     image(tmp_path / "looks" / "1.png.png")
-    assert names(tmp_path, without=[tmp_path / "looks"]) == ["1.png"]
+    assert names(tmp_path, exclude=[tmp_path / "looks"]) == ["1.png"]
 
 
 @pytest.mark.skipif(os.getuid() == 0 if hasattr(os, "getuid") else True, reason="root may read everything")

@@ -11,7 +11,8 @@ from PIL import Image
 from captioner.errors import UserError
 from captioner.models.captioning.scoring import LONGEST
 from pipelines.inference.jobs.caption_rows import given_rows, read_rows
-from pipelines.inference.jobs.scoring import AT_ONCE, ScoreSummary, checked_output, score_rows
+from pipelines.inference.jobs.output_files import checked_output
+from pipelines.inference.jobs.scoring import AT_ONCE, FORMATS, ScoreSummary, score_rows
 from tests.pipelines.inference.stub_reader import StubReader
 
 
@@ -24,7 +25,7 @@ def pictures(tmp_path):
 
 def records(rows, **options):
     found = []
-    summary = score_rows(rows, StubReader(), show=lambda record, row: found.append(record), **options)
+    summary = score_rows(rows, StubReader(), on_record=found.append, **options)
     return found, summary
 
 
@@ -95,7 +96,7 @@ def test_a_run_that_was_killed_goes_on_and_writes_the_same_bytes(pictures, name)
     whole, written = journal.read_bytes(), output.read_bytes()
     journal.write_bytes(whole[: len(whole) // 2])
     again, reader = [], StubReader()
-    assert score_rows(rows, reader, output, model="m", show=lambda record, _: again.append(record)) == summary
+    assert score_rows(rows, reader, output, model="m", on_record=again.append) == summary
     assert journal.read_bytes() == whole and output.read_bytes() == written
     assert 0 < len(again) < len(texts), "what was there already was done again"
     score_rows(rows, lambda: pytest.fail("a model is loaded for nothing"), output, model="m")
@@ -127,7 +128,7 @@ def test_what_is_no_table_is_told(pictures, name, sentence):
 def test_files_of_others_are_left_alone(pictures):
     (pictures / "mine.csv").write_text("mine")
     with pytest.raises(UserError, match="was not begun by this command"):
-        checked_output(pictures / "mine.csv")
+        checked_output(pictures / "mine.csv", FORMATS)
     with pytest.raises(UserError, match=r"should end in \.jsonl or \.csv"):
-        checked_output(pictures / "scores.xlsx")
+        checked_output(pictures / "scores.xlsx", FORMATS)
     assert str(ScoreSummary()) == "No caption was scored."

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from captioner.errors import UserError
-from pipelines.inference.jobs.caption_images import caption_images
-from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 from pipelines.inference.jobs.sidecars import Sidecars, sidecar_path, xmp_content
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 
@@ -91,7 +90,7 @@ def test_asked_for_later_they_are_written_without_captioning_again(folder):
     caption(folder)
     assert not list(folder.rglob("*.txt"))
     summary = caption(folder, "txt")
-    assert summary.captioned == 0 and len(list(folder.rglob("*.txt"))) == 5
+    assert summary.done == 0 and len(list(folder.rglob("*.txt"))) == 5
     (folder / "b.txt").unlink()
     caption(folder, "txt")
     assert (folder / "b.txt").is_file(), "one that a kill prevented is not made up for"

@@ -18,8 +18,7 @@ from PIL import Image
 from captioner.presets.folder import write_preset
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
-from pipelines.inference.jobs.caption_images import caption_images
-from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 
 ROOT = Path(__file__).parents[4]
@@ -30,11 +29,11 @@ MINUTE, HASTE = 60.0, 30.0  # how long a slow network computes, and how long a s
 # The command itself; only the network is a stub, which takes its time.
 COMMAND = """
     import sys
-    from pipelines.cli import caption_command
     from pipelines.cli.app import main
+    from pipelines.inference import models
     from tests.pipelines.inference.stub_captioner import StubCaptioner
     seconds, quick = float(sys.argv.pop(1)), int(sys.argv.pop(1))
-    caption_command.load_captioner = lambda *_, loaded=lambda: None: StubCaptioner(seconds, quick=quick)
+    models.load_captioner = lambda *_: StubCaptioner(seconds, quick=quick)
     main()
 """
 

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 from captioner.errors import UserError
 from captioner.images.clips import PADDING, ClipSpec
 from pipelines.cli.app import app
-from pipelines.inference.jobs.caption_images import caption_images
-from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 from pipelines.inference.jobs.image_walk import find_clips
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 
@@ -57,10 +56,10 @@ def test_clips_are_captioned_and_gone_on_with(folder, tmp_path, monkeypatch):
     captioner = ClipCaptioner()
     summary = caption_images(["in"], captioner, tmp_path / "c.jsonl", options=FRAMES)
     lines = [json.loads(line) for line in (tmp_path / "c.jsonl").read_text().splitlines()]
-    assert [line["image"] for line in lines] == ["in/run.gif", "in/walk", "in/walk/deep"] and summary.captioned == 3
+    assert [line["image"] for line in lines] == ["in/run.gif", "in/walk", "in/walk/deep"] and summary.done == 3
     assert captioner.seen == [4, 3, 2], "frames of each clip"
     again = caption_images(["in"], ClipCaptioner(), tmp_path / "c.jsonl", options=FRAMES)
-    assert again.captioned == 0 and again.before == 3
+    assert again.done == 0 and again.before == 3
     with pytest.raises(UserError, match="another way of reading folders"):
         caption_images(["in"], ClipCaptioner(), tmp_path / "c.jsonl", options=CaptionOptions(batch_size=2))
 
@@ -95,7 +94,7 @@ def test_frames_are_refused_by_a_model_of_single_images(folder):
 
 def test_without_frames_every_image_is_a_clip_of_its_own(folder):
     captioner = ClipCaptioner()
-    assert caption_images([folder], captioner, options=CaptionOptions(batch_size=8)).captioned == 6
+    assert caption_images([folder], captioner, options=CaptionOptions(batch_size=8)).done == 6
     assert sorted(captioner.seen) == [1, 1, 1, 1, 1, 4]
 
 

@@ -2,7 +2,7 @@
 
 import threading
 
-from pipelines.utils.caption_progress import CaptionProgress
+from pipelines.utils.progress import JobProgress
 
 
 def test_lines_tell_how_many_of_how_many_and_how_fast(capsys):
@@ -12,12 +12,12 @@ def test_lines_tell_how_many_of_how_many_and_how_fast(capsys):
         yield from range(10)
         counted.set()
 
-    with CaptionProgress(images(), every=0.0) as progress:
+    with JobProgress("Captions", "images", images(), every=0.0) as progress:
         counted.wait(5)
         while progress.total is None:
             pass
-        progress.before(4)
-        progress.start()
+        progress.start(4)
+        progress.after(dict)()
         for number in range(3):
             progress.advance({"image": str(number)})
     lines = capsys.readouterr().err.splitlines()
@@ -35,7 +35,7 @@ def test_counting_stops_with_the_job():
             Endless.given += 1
             return Endless.given
 
-    with CaptionProgress(Endless(), every=1e9) as progress:
+    with JobProgress("Captions", "images", Endless(), every=1e9) as progress:
         progress.advance({"image": "a"})
     for thread in threading.enumerate():
         if thread.name == "counting":

@@ -1,0 +1,70 @@
+"""How commands end: with an exit status, and with a sentence where something is wrong."""
+
+import errno
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+from captioner.errors import UserError
+from pipelines.utils.console import log
+
+FAILED, SKIPPED, STOPPED = 1, 3, 130
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space; the same command goes on",
+    errno.EROFS: "its disk is read-only",
+    errno.EACCES: "you may not read or write it (permission denied)",
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOTDIR: "part of its path is a file, not a folder",
+    errno.EISDIR: "it is a folder",
+}
+
+
+def command(app: typer.Typer, name: str | None = None):
+    """Registers a function as a command: it ends with the status that it returns, and errors become a sentence."""
+
+    def register(function: Callable):
+        @functools.wraps(function)
+        def wrapped(*arguments, **options):
+            try:
+                status = function(*arguments, **options)
+            except (UserError, FloatingPointError) as error:
+                status = fail(str(error))
+            except KeyboardInterrupt:
+                stop("Stopped. The same command goes on from what was saved, if anything was.")
+            except BrokenPipeError:
+                raise  # whoever read the output has seen enough
+            except OSError as error:
+                status = fail(sentence(error))
+            raise typer.Exit(status or 0)
+
+        return app.command(name)(wrapped)
+
+    return register
+
+
+def fail(text: str) -> int:
+    log(text, error=True)
+    return FAILED
+
+
+def sentence(error: OSError) -> str:
+    """What an error of the operating system means to a person; it names the file.
+
+    >>> sentence(PermissionError(13, "Permission denied", "runs/a.csv"))
+    'runs/a.csv cannot be used: you may not read or write it (permission denied).'
+    """
+    name = os.fsdecode(error.filename) if error.filename else "A file"
+    return f"{name} cannot be used: {_REASONS.get(error.errno, error.strerror or str(error))}."
+
+
+def stop(text: str) -> NoReturn:
+    """Ends at once: threads that compute cannot be interrupted, and nothing is lost by leaving them."""
+    log(f"\n{text}", error=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(STOPPED)

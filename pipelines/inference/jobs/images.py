@@ -1,0 +1,63 @@
+"""The images of a job: read, with the reason where that fails; and where pictures about them go."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from captioner.images.clips import decode_pixels
+from captioner.images.decode import ImageError, ImageLimits
+from pipelines.inference.jobs.file_fingerprints import MISSING, file_fingerprints
+from pipelines.utils.atomic_files import as_user_error
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """The pixels of a file, or why there are none; fingerprint: of the file before it was read."""
+
+    pixels: np.ndarray | None
+    problem: str
+    fingerprint: int
+
+
+def read_image(path: str | Path, spec, limits: ImageLimits, problem: str = "") -> DecodedImage:
+    """Decodes a file, unless a `problem` with it is known already."""
+    # Before it is read, so that a change meanwhile shows.
+    readable, unreadable = file_fingerprints(os.fspath(path), limits) or (MISSING, MISSING)
+    if problem:
+        return DecodedImage(None, problem, unreadable)
+    try:
+        return DecodedImage(decode_pixels(path, spec, limits), "", readable)
+    except ImageError as error:
+        return DecodedImage(None, error.reason, unreadable)
+
+
+def picture_path(name: str, folder: Path, ending: str = ".png") -> Path:
+    """Where the picture or page of an image goes: its name with `ending`, below `folder` and never above it.
+
+    >>> picture_path("../a/b.jpg", Path("attention")).as_posix()
+    'attention/a/b.jpg.png'
+    """
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    *parents, last = parts or ["image"]
+    if len(os.fsencode(last)) > 240:  # most file systems allow 255 bytes
+        last = last[:40] + hashlib.blake2b(os.fsencode(last), digest_size=8).hexdigest()
+    return folder.joinpath(*parents, last + ending)
+
+
+def save_attention(
+    path: Path, pixels: np.ndarray, labels: Sequence[str], weights: np.ndarray, grid: tuple[int, int], title=()
+) -> None:
+    """Saves a sheet with a copy of the image for each of its attention maps; see `attention_sheet`.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    from pipelines.evaluation.reports.figures import attention_sheet
+
+    with as_user_error(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        attention_sheet(pixels, labels, weights, grid, title).save(path)
