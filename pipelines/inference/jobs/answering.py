@@ -17,7 +17,7 @@ from pipelines.inference.jobs.file_fingerprints import MISSING
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary
 from pipelines.inference.jobs.question_files import Question, question_key
-from pipelines.inference.runners.local import run_job
+from pipelines.inference.jobs.run import run_job
 
 NO_WORD_KNOWN = "the model knows none of the words of this question: the image alone decided"
 

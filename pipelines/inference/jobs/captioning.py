@@ -14,8 +14,8 @@ from pipelines.evaluation.reports.beam_tree import PAGE, check_place, write_page
 from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary, Result
+from pipelines.inference.jobs.run import run_job
 from pipelines.inference.jobs.sidecars import CONTENTS, Sidecars
-from pipelines.inference.runners.local import run_job
 from pipelines.inference.search_options import SearchOptions
 
 

@@ -58,7 +58,7 @@ class Result:
 
 
 class Job:
-    """What a batch job does; subclasses define it, and a runner (`pipelines.inference.runners`) calls it.
+    """What a batch job does; subclasses define it, and a runner (here `pipelines.inference.jobs.run`) calls it.
 
     A subclass has to define `columns`, `made_with`, `batches`, `describe` and `work`; all else has a default.
 

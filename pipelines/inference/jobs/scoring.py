@@ -14,7 +14,7 @@ from pipelines.inference.jobs.images import DecodedImage, read_image
 from pipelines.inference.jobs.job import Job
 from pipelines.inference.jobs.journal import read_journal
 from pipelines.inference.jobs.output_files import journal_path
-from pipelines.inference.runners.local import run_job
+from pipelines.inference.jobs.run import run_job
 
 FORMATS = (".jsonl", ".csv")
 COLUMNS = ["image", "caption", "log_probability", "score", "perplexity", "words", "unknown"]

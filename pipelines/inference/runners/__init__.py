@@ -1,1 +1,0 @@
-"""Where a job runs; what it does is in `pipelines.inference.jobs`."""
