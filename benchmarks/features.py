@@ -109,11 +109,11 @@ def _bare_speed(bare, images, count: int) -> float:
 
 def _extract(encoder, paths: list[Path], folder: Path, batch_size: int) -> float:
     """Images a second into a cache that is new each time."""
-    from pipelines.data.features.extract import extract_features
+    from pipelines.data.features.extract import FeatureExtraction
 
     with tempfile.TemporaryDirectory(dir=folder) as cache:
         started = time.perf_counter()
-        extract_features(encoder, paths, Path(cache), batch_size)
+        FeatureExtraction(encoder, paths, Path(cache)).run(batch_size)
         return len(paths) / (time.perf_counter() - started)
 
 

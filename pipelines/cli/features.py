@@ -28,7 +28,7 @@ def features(
     from captioner.encoders import build_encoder
     from captioner.settings import EncoderSettings, validate
     from pipelines.data.datasets import read_dataset
-    from pipelines.data.features.extract import extract_features
+    from pipelines.data.features.extract import FeatureExtraction
     from pipelines.utils.progress import Reporter
 
     reporter = Reporter()
@@ -36,9 +36,9 @@ def features(
     own = ({"features": kind} if kind != "grid" else {}) | ({"application": application} if application else {})
     options = {"name": encoder, "pool": pool, "image_size": image_size, "options": own}
     network = build_encoder(validate(EncoderSettings, options, "the options"), encoder_weights)
+    extraction = FeatureExtraction(network, images, cache or Path("runs") / "cache")
+    reporter.log(str(extraction.plan))
     with reporter.images("Features") as advance:
-        store = extract_features(
-            network, images, cache or Path("runs") / "cache", batch_size, advance, lambda plan: reporter.log(str(plan))
-        )
+        store = extraction.run(batch_size, advance)
     reporter.problems(store.problems, most=1000)
     return SKIPPED if store.problems else 0

@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and with a sentence where the disk refuses."""
+"""Files written as a whole or not at all, with a sentence where the disk refuses."""
 
 import contextlib
 import errno
@@ -25,7 +25,7 @@ REASONS = {
 
 
 class as_user_error:
-    """Turns what a disk refuses into a sentence that names the file.
+    """Turns errors of the disk into a sentence that names the file.
 
     >>> with as_user_error(Path("captions.jsonl")):
     ...     raise OSError(errno.ENOSPC, "No space left on device")
@@ -46,30 +46,35 @@ class as_user_error:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Gives a path to write to; what was written takes the place of `path` at the end, or goes after an error.
+def atomic_path(path: Path, shared: bool = False) -> Iterator[Path]:
+    """Gives a temporary path to write to; that file replaces `path` at the end, or is removed after an error.
+
+    Args:
+        path: the file.
+        shared: several processes may write it at once; each then has a temporary file of its own.
 
     Raises:
         UserError: it cannot be written; what was there before is still there.
     """
-    beside = path.with_name(path.name + ".part")
-    if len(os.fsencode(beside.name)) > _LONGEST_NAME:
-        beside = path.with_name(hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest() + ".part")
+    ending = f".{os.getpid()}.part" if shared else ".part"
+    temporary = path.with_name(path.name + ending)
+    if len(os.fsencode(temporary.name)) > _LONGEST_NAME:
+        temporary = path.with_name(hashlib.blake2b(os.fsencode(path.name), digest_size=16).hexdigest() + ending)
     try:
         with as_user_error(path):
-            yield beside
-            os.replace(beside, path)
+            yield temporary
+            os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         raise
 
 
 def atomic_write(path: Path, data: str | bytes) -> None:
-    """Writes a file and puts it in place at once; lone surrogates in a text become escapes.
+    """Writes a whole file; lone surrogates in a text become escapes.
 
     Raises:
         UserError: it cannot be written; what was there before is still there.
     """
-    with atomic_path(path) as beside:
-        beside.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.encoders.base import Encoder
-from pipelines.data.features.extract import FeaturePlan, Progress, check_room, plan_features
+from pipelines.data.features.extract import FeatureExtraction, FeaturePlan, Progress, check_room
 from pipelines.data.features.sources import Source, open_source
 
 
@@ -53,7 +53,7 @@ def read_in(source: Source, epoch: int, indices: Sequence[int]) -> np.ndarray:
 
 def plan_views(encoder: Encoder, images: Sequence[Path], cache: Path, views: Sequence[str]) -> FeaturePlan:
     """What it takes to keep all these views of the images; an image counts as often as it has views."""
-    plans = [plan_features(encoder, images, cache, view) for view in views]
+    plans = [FeatureExtraction(encoder, images, cache, view).plan for view in views]
     totals = {name: sum(getattr(plan, name) for plan in plans) for name in ("images", "new", "bytes_needed")}
     folder = plans[0].folder if len(plans) == 1 else plans[0].folder.parent
     return dataclasses.replace(plans[0], **totals, folder=folder)

@@ -9,16 +9,19 @@
 A shard is named after its images, so two runs that write to the same folder cannot disturb each other.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from captioner.errors import UserError
+from pipelines.utils.atomic_files import atomic_path
 
 
 class FeatureCache:
@@ -37,19 +40,19 @@ class FeatureCache:
         key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         self.folder = self.root / f"{identity['network']}-{identity['cut']}-{key[:12]}".lower()
         self.bytes_per_image = 2 * int(np.prod(self.shape))
-        self._places: dict[str, tuple[str, int]] = {}
+        self._locations: dict[str, tuple[str, int]] = {}
         for path in sorted(self.folder.glob("*.json")):
             self._read_index(path)
 
     def __contains__(self, digest: str) -> bool:
-        return digest in self._places
+        return digest in self._locations
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._locations)
 
-    def place(self, digest: str) -> tuple[str, int]:
+    def location(self, digest: str) -> tuple[str, int]:
         """The shard and the row that hold an image's features."""
-        return self._places[digest]
+        return self._locations[digest]
 
     def prepare(self) -> None:
         """Makes the folder.
@@ -57,11 +60,9 @@ class FeatureCache:
         Raises:
             UserError: nothing can be written there.
         """
-        try:
+        with self._kept():
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(self.folder / "about.json", json.dumps(self.identity, indent=1).encode())
-        except OSError as error:
-            raise self._cannot_write(error) from error
+            _write(self.folder / "about.json", json.dumps(self.identity, indent=1).encode())
 
     def add(self, digests: list[str], features: np.ndarray) -> None:
         """Writes a shard: `features` `(n, *shape)` of the images with these `n` hashes.
@@ -70,12 +71,10 @@ class FeatureCache:
             UserError: it cannot be written; every earlier shard is still there.
         """
         name = hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
-        try:
-            _write_whole(self.folder / f"{name}.npy", np.ascontiguousarray(features, np.float16))
-            _write_whole(self.folder / f"{name}.json", json.dumps(digests).encode())
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        self._places.update({digest: (name, row) for row, digest in enumerate(digests)})
+        with self._kept():
+            _write(self.folder / f"{name}.npy", np.ascontiguousarray(features, np.float16))
+            _write(self.folder / f"{name}.json", json.dumps(digests).encode())
+        self._locations.update({digest: (name, row) for row, digest in enumerate(digests)})
 
     def _read_index(self, path: Path) -> None:
         """A shard that is damaged or incomplete is passed over: its images are computed again."""
@@ -85,19 +84,25 @@ class FeatureCache:
         except (OSError, ValueError, RecursionError):
             return
         if isinstance(digests, list) and header in (128, 192, 256):  # the header: a multiple of 64 bytes
-            self._places.update({digest: (path.stem, row) for row, digest in enumerate(digests)})
+            self._locations.update({digest: (path.stem, row) for row, digest in enumerate(digests)})
 
-    def _cannot_write(self, error: OSError) -> UserError:
-        kept = f"The features of {len(self):,} images are stored and kept"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return UserError(
-                f"The disk is full: no more features fit into {self.folder}. {kept}; make room and give "
-                "the same command again to go on."
-            )
-        return UserError(
-            f"Features cannot be written to {self.folder}: {error.strerror or error}. {kept}; choose a "
-            "folder that can be written to."
-        )
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Says of an error of the disk that the features which are stored are kept."""
+        try:
+            yield
+        except (OSError, UserError) as error:
+            reason = error if isinstance(error, OSError) else error.__cause__
+            kept = f"The features of {len(self):,} images are stored and kept"
+            if reason.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise UserError(
+                    f"The disk is full: no more features fit into {self.folder}. {kept}; make room and give "
+                    "the same command again to go on."
+                ) from error
+            raise UserError(
+                f"Features cannot be written to {self.folder}: {reason.strerror or reason}. {kept}; choose a "
+                "folder that can be written to."
+            ) from error
 
 
 class FeatureRows:
@@ -201,18 +206,12 @@ class KnownFiles:
         self._known[name] = [size, changed, digest]
 
 
-def _write_whole(path: Path, content: bytes | np.ndarray) -> None:
+def _write(path: Path, content: bytes | np.ndarray) -> None:
     """Writes a file that is complete or absent at any moment, even if the power fails."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            if isinstance(content, bytes):
-                file.write(content)
-            else:
-                np.lib.format.write_array(file, content, version=(1, 0), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with atomic_path(path, shared=True) as temporary, open(temporary, "wb") as file:
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            np.lib.format.write_array(file, content, version=(1, 0), allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())

@@ -43,14 +43,14 @@ class FeatureStore:
         self.shape = cache.shape
         self.problems = tuple(problems)
         self.readable = np.array([digest is not None for digest in digests], bool)
-        places = [cache.place(digest) if digest else ("", -1) for digest in digests]
-        self._shards = sorted({shard for shard, _ in places})
+        locations = [cache.location(digest) if digest else ("", -1) for digest in digests]
+        self._shards = sorted({shard for shard, _ in locations})
         numbers = {shard: number for number, shard in enumerate(self._shards)}
-        self._places = np.array([(numbers[shard], row) for shard, row in places], np.int32).reshape(-1, 2)
+        self._locations = np.array([(numbers[shard], row) for shard, row in locations], np.int32).reshape(-1, 2)
         self._rows = FeatureRows(cache)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._locations)
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
         """float16 `(len(indices), *shape)`, in the order asked for. Several threads may read at once.
@@ -60,7 +60,7 @@ class FeatureStore:
         """
         features = np.empty((len(indices), *self.shape), np.float16)
         for position, index in enumerate(indices):
-            shard, row = self._places[index]
+            shard, row = self._locations[index]
             if row < 0:
                 raise UserError(f"Image {index} has no features because it could not be read; see `problems`.")
             self._rows.read_into(features[position], self._shards[shard], int(row))
@@ -71,9 +71,9 @@ class FeatureStore:
 class FeaturePlan:
     """What an extraction will take.
 
-    images: that were asked for.
-    new: to encode. Files never seen count, so the truth may be less: they may be copies.
-    at_most: whether pictures that are kept here already may be among those files.
+    images: all of them.
+    new: images to encode, at most: files never seen count, though they may be copies of others.
+    at_most: whether copies of images in the cache may be among them.
     """
 
     images: int
@@ -94,98 +94,94 @@ class FeaturePlan:
         )
 
 
-def plan_features(encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN) -> FeaturePlan:
-    """What `extract_features` would do; reads no image and writes nothing.
+class FeatureExtraction:
+    """Encodes the images whose features are not yet in the cache.
+
+    Construction reads no image and writes nothing.
+
+    Args:
+        encoder: a `captioner.encoders.base.Encoder` that is cacheable.
+        images: paths.
+        cache_root: folder of all caches.
+        view: how the images are seen, one of `captioner.images.augment`; each view has a cache of its own.
+
+    Attributes:
+        plan: what `run` will take, a `FeaturePlan`.
 
     Raises:
         UserError: the encoder is trained whole, so that its features change and cannot be kept.
     """
-    cache, _, digests = _known_digests(encoder, images, cache_root, view)
-    return _plan(cache, digests)
 
+    def __init__(self, encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN):
+        if not encoder.cacheable:
+            raise UserError(
+                f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot "
+                "be kept. Train it on the images themselves."
+            )
+        identity = encoder.identity() if view == PLAIN else {**encoder.identity(), "view": view}
+        self.encoder, self.images, self.view = encoder, images, view
+        self._cache = FeatureCache(cache_root, identity, encoder.backbone_shape)
+        self._files = KnownFiles(self._cache.root / "files.jsonl")
+        self._digests = [self._files.lookup(path) for path in images]
+        self.plan = self._make_plan()
 
-def extract_features(
-    encoder,
-    images: Sequence[Path],
-    cache_root: Path,
-    batch_size: int = 16,
-    progress: Progress | None = None,
-    announce: Callable[[FeaturePlan], None] | None = None,
-    limits: ImageLimits = DEFAULT_LIMITS,
-    threads: int | None = None,
-    view: str = PLAIN,
-) -> FeatureStore:
-    """Encodes the images whose features are not yet in the cache, and opens the cache for all of them.
+    def run(
+        self, batch_size: int = 16, progress: Progress | None = None, limits: ImageLimits = DEFAULT_LIMITS
+    ) -> FeatureStore:
+        """Encodes what is missing, and opens the cache for all images.
 
-    Args:
-        encoder: a `captioner.encoders.base.Encoder` that is cacheable.
-        images: paths; unreadable ones are listed in the store's `problems` and left out.
-        cache_root: folder of all caches.
-        batch_size: images the network sees at once.
-        progress: called after each batch with images done, images to do and images a second.
-        announce: called once, before anything is computed, with the plan: it tells the size on disk.
-        limits: what a single image may ask for.
-        threads: for reading and decoding; by default one a core.
-        view: how the images are seen, one of `captioner.images.augment`; each view has a cache of its own.
+        Args:
+            batch_size: images the network sees at once.
+            progress: called after each batch with images done, images to do and images a second.
+            limits: what a single image may ask for.
 
-    Raises:
-        UserError: the encoder cannot be cached, the disk is too small or full, or the folder cannot be
-            written to.
-    """
-    cache, files, digests = _known_digests(encoder, images, cache_root, view)
-    plan = _plan(cache, digests)
-    if announce:
-        announce(plan)
-    problems: list[Problem] = []
-    if plan.new:
-        check_room(plan)
-        cache.prepare()
-        todo = [index for index, digest in enumerate(digests) if digest not in cache]
-        writer = _Writer(encoder, cache, files, batch_size)
-        reader = _Reader(encoder.spec, limits, cache, view)
-        results = parallel_map(reader, (Path(images[index]) for index in todo), 3 * batch_size, threads)
+        Returns:
+            the features; images that cannot be read are listed in `problems` and left out.
+
+        Raises:
+            UserError: the disk is too small or full, or the folder cannot be written to.
+        """
+        problems = self._encode(batch_size, progress or (lambda *_: None), limits) if self.plan.new else []
+        return FeatureStore(self._cache, self._digests, problems)
+
+    def _encode(self, batch_size: int, progress: Progress, limits: ImageLimits) -> list[Problem]:
+        check_room(self.plan)
+        self._cache.prepare()
+        problems: list[Problem] = []
+        missing = [index for index, digest in enumerate(self._digests) if digest not in self._cache]
+        writer = _Writer(self.encoder, self._cache, self._files, batch_size)
+        read = _Reader(self.encoder.spec, limits, self._cache, self.view)
+        results = parallel_map(read, (Path(self.images[index]) for index in missing), 3 * batch_size)
         started = time.monotonic()
         try:
-            for position, (index, result) in enumerate(zip(todo, results, strict=True), start=1):
+            for position, (index, result) in enumerate(zip(missing, results, strict=True), start=1):
                 if isinstance(result, Problem):
                     problems.append(result)
-                    digests[index] = None
+                    self._digests[index] = None
                     continue
-                digests[index] = result.digest
+                self._digests[index] = result.digest
                 if result.status:
-                    files.remember(result.path, result.status, result.digest)
-                if writer.add(result) and progress:
-                    progress(position, len(todo), writer.encoded / (time.monotonic() - started))
+                    self._files.remember(result.path, result.status, result.digest)
+                if writer.add(result):
+                    progress(position, len(missing), writer.encoded / (time.monotonic() - started))
             writer.finish()
         except KeyboardInterrupt:
             writer.write()  # takes a moment, and nothing that was computed is lost
             raise
         finally:
             results.close()
-        if progress:
-            progress(len(todo), len(todo), writer.encoded / (time.monotonic() - started))
-    return FeatureStore(cache, digests, problems)
+        progress(len(missing), len(missing), writer.encoded / (time.monotonic() - started))
+        return problems
 
-
-def _known_digests(encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN):
-    if not encoder.cacheable:
-        raise UserError(
-            f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot "
-            "be kept. Train it on the images themselves."
-        )
-    identity = encoder.identity() if view == PLAIN else {**encoder.identity(), "view": view}
-    cache = FeatureCache(cache_root, identity, encoder.backbone_shape)
-    files = KnownFiles(cache.root / "files.jsonl")
-    return cache, files, [files.lookup(path) for path in images]
-
-
-def _plan(cache: FeatureCache, digests: Sequence[str | None]) -> FeaturePlan:
-    unknown = digests.count(None)
-    new = unknown + len({digest for digest in digests if digest is not None and digest not in cache})
-    existing = next(folder for folder in (cache.root.absolute(), *cache.root.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(existing).free
-    at_most = unknown > 0 and len(cache) > 0
-    return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder, at_most)
+    def _make_plan(self) -> FeaturePlan:
+        cache, digests = self._cache, self._digests
+        unknown = digests.count(None)
+        new = unknown + len({digest for digest in digests if digest is not None and digest not in cache})
+        root = cache.root.absolute()
+        existing = next(folder for folder in (root, *root.parents) if folder.exists())
+        free = shutil.disk_usage(existing).free
+        at_most = unknown > 0 and len(cache) > 0
+        return FeaturePlan(len(digests), new, new * cache.bytes_per_image, free, cache.folder, at_most)
 
 
 def check_room(plan: FeaturePlan) -> None:

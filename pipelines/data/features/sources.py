@@ -16,7 +16,7 @@ from captioner.images.clips import load_pixels
 from captioner.images.decode import ImageError
 from captioner.models.captioning.ensemble import join_features
 from pipelines.data.examples import Problem
-from pipelines.data.features.extract import Progress, extract_features
+from pipelines.data.features.extract import FeatureExtraction, Progress
 
 
 class Source(Protocol):
@@ -109,6 +109,8 @@ def open_source(
     if not encoder.cacheable:
         source = PixelSource(encoder, images, view=view)
         return source, source.problems
-    announce = (lambda plan: log(str(plan))) if log else None
-    store = extract_features(encoder, images, cache, progress=progress, announce=announce, view=view)
+    extraction = FeatureExtraction(encoder, images, cache, view)
+    if log:
+        log(str(extraction.plan))
+    store = extraction.run(progress=progress)
     return store, list(store.problems)

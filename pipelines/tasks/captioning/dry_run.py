@@ -10,7 +10,7 @@ import psutil
 
 from captioner.images.augment import views_of
 from pipelines.data.features.augmented import plan_views
-from pipelines.data.features.extract import plan_features
+from pipelines.data.features.extract import FeatureExtraction
 from pipelines.data.open import open_captions
 from pipelines.tasks.captioning.build import adopt_model, make_batches, prepare_model
 from pipelines.tasks.captioning.settings import Recipe
@@ -75,7 +75,7 @@ def dry_run(
     prepared = prepare_model(recipe, dataset, init_from, encoder_weights)
     encoder, training = prepared.captioner.encoder, prepared.recipe.training
     images = [example.image for example in (*prepared.train_examples, *prepared.dev_examples)]
-    features = str(plan_features(encoder, images, cache)) if encoder.cacheable else ""
+    features = str(FeatureExtraction(encoder, images, cache).plan) if encoder.cacheable else ""
     if features and training.augmentations:
         seen = [example.image for example in prepared.train_examples]
         features += f" Other views: {plan_views(encoder, seen, cache, views_of(training.augmentations)[1:])}"

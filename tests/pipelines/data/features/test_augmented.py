@@ -12,7 +12,7 @@ from captioner.images.decode import load_image
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.features import extract as features
 from pipelines.data.features.augmented import ViewedSource, open_views, plan_views
-from pipelines.data.features.extract import extract_features
+from pipelines.data.features.extract import FeatureExtraction
 from pipelines.data.features.sources import open_source
 from pipelines.tasks.captioning.batches import CaptionBatches
 from tests.support_encoders import narrow_networks
@@ -131,5 +131,5 @@ def test_an_unreadable_image_is_told_once(encoder, photographs, tmp_path):
 
 
 def test_the_view_is_part_of_the_cache_and_of_nothing_else(encoder, photographs, viewed, tmp_path):
-    store = extract_features(encoder, photographs, viewed[0], view="flip", announce=lambda plan: None)
+    store = FeatureExtraction(encoder, photographs, viewed[0], view="flip").run()
     assert np.array_equal(store.read([2]), viewed[2].sources[1].read([2]))

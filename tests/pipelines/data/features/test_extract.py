@@ -24,7 +24,7 @@ from captioner.images.decode import load_image
 from pipelines.cli import train as train_command
 from pipelines.cli.app import app
 from pipelines.data.features import extract as features
-from pipelines.data.features.extract import extract_features, plan_features
+from pipelines.data.features.extract import FeatureExtraction
 from pipelines.data.features.sources import PixelSource
 from pipelines.recipes.recipe import load_recipe
 from pipelines.utils.threads import parallel_map
@@ -84,7 +84,7 @@ def draw(path, number):
 
 
 def run(encoder, photographs, cache, **options):
-    return extract_features(encoder, photographs, cache, **{"batch_size": 2, "threads": 2, **options})
+    return FeatureExtraction(encoder, photographs, cache).run(**{"batch_size": 2, **options})
 
 
 def shards(cache):
@@ -189,14 +189,10 @@ def test_unreadable_images_are_listed_and_left_out(encoder, photographs, cache):
 
 def test_size_is_told_before_anything_is_computed(encoder, photographs, cache):
     """Wrong if a disk is filled before anybody knew how much it would be."""
-    seen = []
-
-    def announce(plan):
-        seen.append((plan, encoder.backbone.batches))
-
-    progress = []
-    run(encoder, photographs, cache, announce=announce, progress=lambda *now: progress.append(now))
-    (plan, batches), size = seen[0], int(np.prod(encoder.backbone_shape)) * 2
+    extraction, progress = FeatureExtraction(encoder, photographs, cache), []
+    plan, batches = extraction.plan, encoder.backbone.batches
+    extraction.run(2, progress=lambda *now: progress.append(now))
+    size = int(np.prod(encoder.backbone_shape)) * 2
     assert batches == 0
     assert (plan.images, plan.new, plan.bytes_needed) == (11, 11, 11 * size)
     stored = sum(path.stat().st_size for path in cache.rglob("*.npy"))
@@ -205,14 +201,14 @@ def test_size_is_told_before_anything_is_computed(encoder, photographs, cache):
     assert [done for done, _, _ in progress] == [2, 4, 6, 8, 10, 11]
     assert {total for _, total, _ in progress} == {11}
     assert all(speed > 0 for _, _, speed in progress)
-    assert "of all 11 images are in" in str(plan_features(encoder, photographs, cache))
+    assert "of all 11 images are in" in str(FeatureExtraction(encoder, photographs, cache).plan)
     copies = [path.rename(path.with_name(f"copy-{path.name}")) for path in photographs]
-    again = str(plan_features(encoder, copies, cache))
+    again = str(FeatureExtraction(encoder, copies, cache).plan)
     assert "At most 11 of 11 images are to be encoded: at most" in again, "they are known, but not yet by this name"
 
 
 def test_planning_writes_nothing(encoder, photographs, cache):
-    plan = plan_features(encoder, photographs, cache)
+    plan = FeatureExtraction(encoder, photographs, cache).plan
     assert plan.new == 11
     assert plan.bytes_free > 0
     assert not cache.exists()
@@ -251,7 +247,7 @@ def test_a_disk_that_fails_loses_nothing(number, words, encoder, photographs, ca
         run(encoder, photographs, cache)
     assert "The features of 4 images are stored and kept" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not list(cache.rglob("*.tmp"))
+    assert not list(cache.rglob("*.part"))
     batches = encoder.backbone.batches
     assert run(encoder, photographs, cache).readable.all()
     assert encoder.backbone.batches - batches == 4, "the seven that were missing"
@@ -269,7 +265,7 @@ def test_ctrl_c_keeps_what_was_computed(encoder, photographs, cache):
     with pytest.raises(KeyboardInterrupt):
         run(encoder, photographs, cache)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
-    assert plan_features(encoder, photographs, cache).new == 5
+    assert FeatureExtraction(encoder, photographs, cache).plan.new == 5
     assert run(encoder, photographs, cache).readable.all()
     assert encoder.backbone.batches == 4 + 3
 
@@ -333,7 +329,7 @@ features.SHARD_IMAGES = 2
 predict = encoder.backbone.predict
 encoder.backbone.predict = lambda images: (time.sleep(0.15), predict(images))[1]
 photographs = sorted(Path(sys.argv[1]).iterdir())
-features.extract_features(encoder, photographs, Path(sys.argv[2]), batch_size=2)
+features.FeatureExtraction(encoder, photographs, Path(sys.argv[2])).run(batch_size=2)
 """
 
 
@@ -347,7 +343,7 @@ def test_a_killed_run_goes_on(encoder, photographs, cache):
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    missing = plan_features(encoder, photographs, cache).new
+    missing = FeatureExtraction(encoder, photographs, cache).plan.new
     assert 0 < missing < len(photographs)
     store = run(encoder, photographs, cache)
     assert encoder.backbone.batches == (missing + 1) // 2
@@ -398,7 +394,7 @@ def test_the_command_fills_the_folder_in_which_training_looks(encoder, photograp
     looked = []
     monkeypatch.setattr("pipelines.cli.dispatch.start_training", lambda *_, cache, **__: looked.append(cache))
     assert CliRunner().invoke(app, ["train", "shapes", "--out", "runs/mine"]).exit_code == 0
-    assert plan_features(encoder, photographs[1:], looked[0]).new == 0
+    assert FeatureExtraction(encoder, photographs[1:], looked[0]).plan.new == 0
 
 
 def test_a_file_is_named_once_also_where_the_whole_encoder_is_trained(tmp_path):
