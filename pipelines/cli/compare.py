@@ -1,18 +1,37 @@
-"""`captioner compare`."""
+"""`captioner compare`: several evaluations side by side, then pair by pair with the first."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pipelines.utils.console import log, table
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Runs, evaluation folders or metrics.json files.")],
     form: Annotated[str, typer.Option("--format", help="table, or markdown to paste into a document.")] = "table",
 ):
-    """Reporter the scores of several evaluations side by side, and whether they differ by more than chance."""
-    from pipelines.cli.compare_command import tell_comparison
-
+    """Show the scores of several evaluations side by side, and whether they differ by more than chance."""
     if form not in ("table", "markdown"):
         raise typer.BadParameter("there are two: table and markdown.", param_hint="--format")
-    tell_comparison(runs, as_markdown=form == "markdown")
+    print_comparison(runs, as_markdown=form == "markdown")
+
+
+def print_comparison(paths: Sequence[Path], as_markdown: bool = False) -> None:
+    """Prints tables, and on standard error what is wrong with the comparison.
+
+    Raises:
+        UserError: a path holds no evaluation.
+    """
+    from pipelines.evaluation.compare import read_evaluations
+    from pipelines.evaluation.reports.comparison import compare_evaluations, markdown
+
+    for block in compare_evaluations(read_evaluations(paths)):
+        if not block.head:
+            log(block.text, error=block.warning)
+        elif as_markdown:
+            log(f"\n{markdown(block.head, block.rows)}\n")
+        else:
+            table(block.head, block.rows, numbers=block.numbers)

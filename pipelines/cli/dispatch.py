@@ -1,4 +1,4 @@
-"""What the commands `train` and `evaluate` start, by the kind of recipe or model."""
+"""The kind of a recipe or a model, and what the command `train` starts for it."""
 
 import inspect
 import json
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from captioner.errors import UserError
 from pipelines.inference.search_options import flag
-from pipelines.recipes.task_registry import EVALUATORS, TRAINERS
+from pipelines.recipes.task_registry import TRAINERS
 
 
 def start_training(recipe, run, **options) -> None:
@@ -24,39 +24,7 @@ def start_training(recipe, run, **options) -> None:
     train(recipe, run, **_fitting(train, options, f"{recipe.name}, a recipe of kind {recipe.kind}"))
 
 
-def start_evaluation(run, **options):
-    """Evaluates a run with the evaluator of its model's kind, and returns what that found.
-
-    Args:
-        run: folder of the run, or any preset.
-        options: those of the command line, None where they were not given.
-
-    Raises:
-        UserError: an option was given that means nothing to this kind.
-    """
-    kind = _kind_of_model(run)
-    evaluate = EVALUATORS.get(kind if kind in EVALUATORS else "captioner")  # which says what is wrong with others
-    given = _fitting(evaluate, options, f"the model in {run}, which is of kind {kind}")
-    return evaluate(run, **given)
-
-
-def start_scoring(predictions, references, **options):
-    """Scores captions that came as a file, and returns what that found.
-
-    Args:
-        predictions, references: the files, see `pipelines.tasks.captioning.evaluate.evaluate_predictions`.
-        options: those of the command line, None where they were not given.
-
-    Raises:
-        UserError: an option was given that means nothing to captions that are written already.
-    """
-    from pipelines.tasks.captioning.evaluate import evaluate_predictions
-
-    whose = f"the captions in {predictions}, which are written already"
-    return evaluate_predictions(predictions, references, **_fitting(evaluate_predictions, options, whose, spared=()))
-
-
-def _kind_of_model(folder) -> str:
+def kind_of_model(folder) -> str:
     """What the preset in a folder says it is; the evaluator says what is wrong where it says nothing."""
     from captioner.presets.atomic_folder import place
     from captioner.presets.folder import CONFIG

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from captioner.errors import UserError
 from pipelines.cli.command import SKIPPED
+from pipelines.cli.dispatch import kind_of_model
 from pipelines.cli.options import Cache, Data, Language, Weight, Weights, language_of
-from pipelines.inference.search_options import SearchOptions, takes_search_options
+from pipelines.inference.search_options import SearchOptions, flag, takes_search_options
 from pipelines.utils.console import log, table
 
 
@@ -37,7 +39,12 @@ def evaluate(
     cache: Cache = None,
 ):
     """Caption a split, or answer its questions, and write scores and a report; or score a file of captions."""
-    from pipelines.cli.dispatch import start_evaluation, start_scoring
+    from pipelines.tasks.captioning.evaluate import (
+        ModelOptions,
+        ReportOptions,
+        evaluate_predictions,
+        evaluate_run,
+    )
 
     if scorer not in ("own", "coco"):
         raise typer.BadParameter("there are two scorers: own and coco.", param_hint="--scorer")
@@ -47,31 +54,52 @@ def evaluate(
         run, *model = model
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
-    if run is not None:
-        language_of(language_model, language_weight)
-    options = {
-        "data": data,
-        "split": split,
-        **search.given,
-        "language_model": language_model,
-        "language_weight": language_weight,
-        "report": report,
-        "encoder_weights": encoder_weights,
-        "cache": cache,
-        "tokenizer": tokenizer,
-        "scorer": None if scorer == "own" else scorer,
-        "format": None if report_format == "html" else report_format,
-    }
-    if run is not None:
-        evaluation = start_evaluation(run, model=model or None, **options)
-    else:
-        evaluation = start_scoring(predictions, references, **options)
-    from pipelines.evaluation.reports.score_table import score_lines
+    written = ReportOptions(report, report_format, scorer)
+    decoding = {"model": model, "language_model": language_model, "language_weight": language_weight, **search.given}
+    files = {"data": data, "encoder_weights": encoder_weights, "cache": cache}
+    if predictions is not None:
+        decoding.pop("num_beams", None)  # it is only stated
+        _refuse(decoding | files, f"the captions in {predictions}, which are written already")
+        evaluation = evaluate_predictions(
+            predictions, references, split=split, num_beams=search.num_beams, tokenizer=tokenizer or "ptb",
+            report=written,
+        )  # fmt: skip
+        return _print_scores(evaluation)
+    language, kind = language_of(language_model, language_weight), kind_of_model(run)
+    of_model = f"the model in {run}, which is of kind {kind}"
+    _refuse({"tokenizer": tokenizer}, of_model)
+    if kind == "visual_qa":
+        from pipelines.tasks.vqa.evaluate import evaluate_run as evaluate_answers
+
+        changed = {
+            "scorer": scorer if scorer != "own" else None,
+            "format": report_format if report_format != "html" else None,
+        }
+        _refuse(decoding | changed, of_model)
+        evaluation = evaluate_answers(run, split=split, report=report, **files)
+    else:  # which says what is wrong with other kinds
+        evaluation = evaluate_run(
+            run, data, split, search=search, model=ModelOptions(tuple(model or ()), language, encoder_weights),
+            report=written, cache=cache,
+        )  # fmt: skip
+    return _print_scores(evaluation)
+
+
+def _refuse(options: dict[str, object], subject: str) -> None:
+    """Refuses options that were given and have no meaning for what is evaluated."""
+    for name, value in options.items():
+        if value not in (None, [], ()):
+            raise UserError(f"{flag(name)} means nothing to {subject}.")
+
+
+def _print_scores(evaluation) -> int:
+    """Prints the scores; returns the exit status."""
+    from pipelines.evaluation.reports.score_sections import breakdown_tables, score_lines
 
     if lines := score_lines(evaluation):  # none where the answers are withheld
         rows = [[line.label, line.value, line.interval] for line in lines]
         table(["score (x 100)", "value", "95 % interval"], rows)
-    for title, head, rows in evaluation.tables():
+    for title, head, rows in breakdown_tables(evaluation):
         log(title)
         table(head, rows)
     return SKIPPED if evaluation.evaluated["images left out"] else 0

@@ -1,8 +1,4 @@
-"""Predicted answers against the answers of a data set: scores, by type too, and what is mistaken for what.
-
-All that comes out is plain data: `AnswerEvaluation.summary` is what metrics.json holds, `rows` what a table of the
-single questions holds.
-"""
+"""Predicted answers against the answers of a data set: scores, by type too, and what is mistaken for what."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +13,7 @@ from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS, VqaAccuracy
 from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, one_word, plain
 from pipelines.data.examples import QuestionExample
 from pipelines.evaluation.bootstrap import intervals
+from pipelines.evaluation.results import AnsweredQuestion
 
 ALL, SINGLE = "all questions", "questions with a one-word answer"
 OTHER = "(other)"
@@ -25,15 +22,43 @@ _LABELS = 20  # answers in the confusion table
 
 @dataclass(frozen=True)
 class AnswerEvaluation:
-    """What an evaluation of answers found.
+    """The scores of answers.
 
     Attributes:
         summary: plain data, see `evaluate_answers`.
         rows: for each question id, image, question, prediction, answer (the agreed one), its types and its scores.
+        metric_rows: metric -> its rows `(questions, F)`.
     """
 
     summary: dict
     rows: list[dict]
+    metric_rows: dict[str, np.ndarray]
+
+    @property
+    def breakdown(self) -> dict:
+        """The summary without scores, intervals and notes."""
+        return {name: value for name, value in self.summary.items() if name not in ("scores", "intervals", "notes")}
+
+    def questions(
+        self, examples: Sequence[QuestionExample], candidates: Mapping[str, Sequence[tuple[str, float]]]
+    ) -> tuple[AnsweredQuestion, ...]:
+        """The questions that were scored, with all their candidates.
+
+        Args:
+            examples: those of the evaluation.
+            candidates: id of a question -> `(answer, probability)`, best first.
+        """
+        by_id = {example.id: example for example in examples}
+        names = [name for name in self.summary["scores"] if name in self.rows[0]]
+        return tuple(
+            AnsweredQuestion(
+                id=row["id"], image=row["id"].rsplit("#", 1)[0], path=by_id[row["id"]].image,
+                question=row["question"], references=by_id[row["id"]].answers, agreed=row["answer"],
+                candidates=tuple(candidates[row["id"]]), scores={name: row[name] for name in names}, type=row["type"],
+                answer_type=row["answer_type"],
+            )
+            for row in self.rows
+        )  # fmt: skip
 
 
 def evaluate_answers(
@@ -112,7 +137,7 @@ def evaluate_answers(
             for name, baseline in baselines.items()
         }
     summary["notes"] = notes
-    return AnswerEvaluation(summary, _rows(scored, predicted, true, metrics, rows))
+    return AnswerEvaluation(summary, _rows(scored, predicted, true, metrics, rows), rows)
 
 
 def _scores_of(metrics: dict[str, Metric], predicted: Sequence[str], answers: Sequence) -> dict[str, float]:

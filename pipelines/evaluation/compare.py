@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from pipelines.data.datasets.text import read_json
 from pipelines.evaluation.bootstrap import PAIRED_DRAWS, Difference, paired_differences
 from pipelines.evaluation.metrics import metric_classes, scores_of
 from pipelines.evaluation.results import METRICS, STATISTICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAME_IMAGES = ("data set", "references", "split")
 MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokenizer")
@@ -91,6 +95,13 @@ class Comparison:
     left_out: int
     differences: dict[str, Difference]
     counted: str = "images"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The differences as a pandas table, one a row, with the columns `difference`, `low`, `high` and `p`."""
+        import pandas as pd
+
+        rows = [(one.value, one.low, one.high, one.p) for one in self.differences.values()]
+        return pd.DataFrame(rows, index=list(self.differences), columns=["difference", "low", "high", "p"])
 
     def rows(self) -> list[list[str]]:
         """A table, one row a score: difference and interval (x 100), p-value, and what that means."""

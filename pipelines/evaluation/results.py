@@ -1,26 +1,27 @@
-"""What an evaluation found, and the files it is written to.
+"""The result of an evaluation, of captions or of answers: predictions, scores with intervals, and the rows behind them.
+
+`pipelines.evaluation.reports.write` writes it:
 
 evaluation-test/
-  metrics.json         scores, 95 % intervals, and how they were come by
-  predictions.csv      image, caption, its scores, references
-  captions.coco.json   COCO's result format, for other tools
-  statistics.npz       what `captioner compare` needs to compare image by image
+  metrics.json         scores, 95 % intervals, and how they were computed
+  predictions.csv      a caption or an answer a row, with its scores
+  captions.coco.json   captions in COCO's result format, for other tools
+  statistics.npz       the rows of the metrics, with which `captioner compare` compares item by item
   report.html          a page to look at and to send, or
   report.md            the same in short, to paste into a document
 """
 
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipelines.evaluation.caption_metrics import digest_of
 from pipelines.evaluation.error_analysis import ErrorAnalysis
-from pipelines.utils.atomic_files import as_user_error, atomic_write
-from pipelines.utils.tables import write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN = (
     "metrics.json",
@@ -32,14 +33,32 @@ METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN = (
 )
 IMAGES_A_SECOND = "images decoded a second"
 FORMATS = ("html", "markdown", "both")
+DECISIVE, INDECISIVE = "what it hangs on", "on no place alone"  # labels of maps made by occlusion
+
+
+@dataclass(frozen=True)
+class AttentionMaps:
+    """How much the positions of an image counted for a caption or an answer.
+
+    labels: one a map: the words of the caption or the question, "hop 1", "hop 2" ..., or what an answer hangs on.
+    weights: `(maps, P)`. grid: `(h, w)`, how the P positions lie.
+    """
+
+    labels: tuple[str, ...]
+    weights: np.ndarray
+    grid: tuple[int, int]
+
+    @property
+    def by_occlusion(self) -> bool:
+        return self.labels[0] in (DECISIVE, INDECISIVE)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One image's caption, and what is known about it.
+    """One image's caption.
 
     image: its name. path: its file, if it is at hand. score: the model's own, mean log-probability a word.
-    scores: what the metrics say of this caption alone.
+    scores: of the metrics that say something of this caption alone.
     """
 
     image: str
@@ -50,134 +69,143 @@ class Prediction:
     path: Path | None = None
     source_id: str = ""
 
+    @property
+    def id(self) -> str:
+        return self.image
+
+    def row(self) -> dict[str, object]:
+        """A row of predictions.csv."""
+        score = None if self.score is None else round(self.score, 4)
+        scores = {name: round(value, 6) for name, value in self.scores.items()}
+        return {"image": self.image, "caption": self.caption, "score": score, **scores, "references": self.references}
+
 
 @dataclass(frozen=True)
-class Looked:
-    """Where the decoder looked for each word of a caption: `attention` `(words, P)`, on `grid` `(h, w)`."""
+class AnsweredQuestion:
+    """A question, what was answered and what people answer.
 
+    id: its name. image: its image's name. path: its image's file. references: what people answered. agreed: what most
+    of them did. candidates: `(answer, probability)`, best first. scores: of the first. type, answer_type: of the
+    question and of the answer.
+    """
+
+    id: str
     image: str
-    words: tuple[str, ...]
-    attention: np.ndarray
-    grid: tuple[int, int]
+    path: Path
+    question: str
+    references: tuple[str, ...]
+    agreed: str
+    candidates: tuple[tuple[str, float], ...]
+    scores: dict[str, float]
+    type: str = ""
+    answer_type: str = ""
+
+    @property
+    def prediction(self) -> str:
+        return self.candidates[0][0] if self.candidates else ""
+
+    @property
+    def probability(self) -> float:
+        return self.candidates[0][1] if self.candidates else 0.0
+
+    @property
+    def right(self) -> bool:
+        return self.scores["exact_match"] == 1.0
+
+    def row(self) -> dict[str, object]:
+        """A row of predictions.csv."""
+        return {
+            "id": self.id, "image": self.image, "question": self.question, "prediction": self.prediction,
+            "probability": round(self.probability, 4), "answer": self.agreed, "type": self.type,
+            "answer_type": self.answer_type, **{name: round(value, 6) for name, value in self.scores.items()},
+            "answers": [{"answer": text, "probability": share} for text, share in self.candidates],
+            "people": self.references,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that a report tells.
+    """Everything that a report of captions or answers shows.
 
     title: what was evaluated.
     scores: name -> score, as `captioner.metrics` gives them (0 to 1; CIDEr-D 0 to 10).
     intervals: name -> 95 % interval, for those scores that have one.
-    evaluated: how the scores were come by: model, data, split, tokenizer, beams ...; name -> plain value.
-    trained: what the model was trained on and how; name -> plain value; empty if captions came from a file.
-    settings: of the run, by group; empty if captions came from a file.
+    predictions: of captions, or of answers.
+    evaluated: how the scores were computed: model, data, split, tokenizer, beams ...; name -> plain value.
+    trained: what the model was trained on and how; name -> plain value; empty if predictions came from a file.
+    settings: of the run, by group; empty if predictions came from a file.
     notes: sentences that a reader of the scores must know.
-    looked: where the decoder looked, for some of the images.
+    attention: maps of some of the predictions, by their ids.
     history: the run's metrics.csv, if there is one.
-    rows: metric -> `(images, F)`, in the order of `predictions`; see `pipelines.evaluation.caption_metrics`.
-    diagnosis: words said too often, and where BLEU is lost.
+    rows: metric -> `(N, F)`, in the order of `predictions`.
+    errors: of captions: words that occur too often, and where BLEU is lost.
+    breakdown: of answers, plain data: scores by type, confusions, baselines ...; see
+        `pipelines.evaluation.answer_metrics.evaluate_answers`.
     """
 
     title: str
     scores: dict[str, float]
     intervals: dict[str, tuple[float, float]]
-    predictions: tuple[Prediction, ...]
+    predictions: tuple[Prediction, ...] | tuple[AnsweredQuestion, ...]
     evaluated: dict[str, object]
     trained: dict[str, object] = field(default_factory=dict)
     settings: dict[str, dict[str, object]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    looked: tuple[Looked, ...] = ()
+    attention: dict[str, AttentionMaps] = field(default_factory=dict)
     history: Path | None = None
     rows: dict[str, np.ndarray] = field(default_factory=dict)
-    diagnosis: ErrorAnalysis | None = None
+    errors: ErrorAnalysis | None = None
+    breakdown: dict = field(default_factory=dict)
 
-    def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
-        """What the terminal tells besides the scores: nothing of captions."""
-        return []
+    @property
+    def of_answers(self) -> bool:
+        """Whether the predictions are answers; else they are captions."""
+        return any(isinstance(one, AnsweredQuestion) for one in self.predictions)
 
+    def to_frame(self) -> "pd.DataFrame":
+        """The predictions with their scores as a pandas table, one a row: the columns of predictions.csv."""
+        import pandas as pd
 
-def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html") -> Path:
-    """Writes the files that the head of this module lists; returns the one to look at.
+        return pd.DataFrame([one.row() for one in self.predictions])
 
-    Args:
-        evaluation: what to write.
-        folder: made if it does not exist.
-        format: the report's: "html", "markdown" or "both".
+    def scores_frame(self) -> "pd.DataFrame":
+        """The scores as a pandas table, one a row, with the columns `score`, `low` and `high` (of the interval)."""
+        import pandas as pd
 
-    Raises:
-        UserError: they cannot be written.
-    """
-    from pipelines.evaluation.reports.caption_sections import write_report
-    from pipelines.evaluation.reports.markdown import write_markdown
+        rows = [(value, *self.intervals.get(name, (None, None))) for name, value in self.scores.items()]
+        return pd.DataFrame(rows, index=list(self.scores), columns=["score", "low", "high"])
 
-    folder = Path(folder)
-    with as_user_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / METRICS, {
-        "title": evaluation.title,
-        "scores": evaluation.scores,
-        "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
-        "evaluated": evaluation.evaluated,
-        "trained": evaluation.trained,
-        "notes": list(evaluation.notes),
-    })  # fmt: skip
-    names = list(evaluation.predictions[0].scores)
-    rows = (
-        {"image": one.image, "caption": one.caption,
-         "score": None if one.score is None else round(one.score, 4),
-         **{name: round(value, 6) for name, value in one.scores.items()}, "references": one.references}
-        for one in evaluation.predictions
-    )  # fmt: skip
-    write_csv(rows, folder / PREDICTIONS, ["image", "caption", "score", *names, "references"])
-    _write_json(folder / COCO_RESULT, coco_result(evaluation.predictions))
-    atomic_write(folder / STATISTICS, _statistics(evaluation))
-    if format != "markdown":
-        write_report(folder / REPORT, evaluation)
-    if format != "html":
-        write_markdown(folder / MARKDOWN, evaluation)
-    return folder / (MARKDOWN if format == "markdown" else REPORT)
+    def confusion_frame(self) -> "pd.DataFrame":
+        """How often each true answer (a row) got each prediction (a column), as a pandas table; empty for captions."""
+        import pandas as pd
+
+        confusion = self.breakdown.get("confusion", {"answers": [], "counts": []})
+        return pd.DataFrame(confusion["counts"], index=confusion["answers"], columns=confusion["answers"])
 
 
-def _statistics(evaluation: Evaluation) -> bytes:
-    """The rows of the metrics, image by image, as NumPy's zip of arrays (no pickle)."""
-    buffer = io.BytesIO()
-    digests = np.array([digest_of(one.references) for one in evaluation.predictions], np.uint64)
-    # As bytes: NumPy's own strings would lose zeros at the end of a name.
-    names = json.dumps([one.image for one in evaluation.predictions]).encode()
-    np.savez_compressed(
-        buffer, images=np.frombuffer(names, np.uint8), references=digests,
-        **{f"rows_{name}": values for name, values in evaluation.rows.items()},
-    )  # fmt: skip
-    return buffer.getvalue()
-
-
-def coco_result(predictions) -> list[dict]:
+def coco_result(predictions: Sequence[Prediction]) -> list[dict]:
     """COCO's result format; see `result_ids`."""
     ids = result_ids([one.source_id for one in predictions], [one.image for one in predictions])
-    return [{"image_id": name, "caption": one.caption} for name, one in zip(ids, predictions, strict=True)]
+    return [{"image_id": id, "caption": one.caption} for id, one in zip(ids, predictions, strict=True)]
 
 
-def result_ids(own: Sequence[str], names: Sequence[str]) -> list[int] | list[str]:
-    """How a file of results names images or questions: as the data set does, with numbers where all are numbers.
+def result_ids(source_ids: Sequence[str], names: Sequence[str]) -> list[int] | list[str]:
+    """The ids of images or questions in a file of results: the data set's own, as numbers where all are numbers.
 
     Args:
-        own: the data set's own names, empty where it has none.
-        names: ours, which are unique; they stand for all where its own are not.
+        source_ids: the data set's own, empty where it has none.
+        names: ours, which are unique; they stand for all where the data set's own are not.
     """
-    ids = [one or name for one, name in zip(own, names, strict=True)]
+    ids = [source or name for source, name in zip(source_ids, names, strict=True)]
     if len(set(ids)) < len(ids):
         ids = list(names)
-    return [int(name) for name in ids] if all(name.isascii() and name.isdigit() for name in ids) else ids
+    return [int(id) for id in ids] if all(id.isascii() and id.isdigit() for id in ids) else ids
 
 
-def rank(predictions) -> list[Prediction]:
+def rank(predictions: Sequence[Prediction]) -> list[Prediction]:
     """Best first: by CIDEr-D, then BLEU-4, then the model's own score."""
     return sorted(
         predictions,
         key=lambda one: (one.scores.get("cider_d", 0.0), one.scores.get("bleu_4", 0.0), one.score or 0.0),
         reverse=True,
     )
-
-
-def _write_json(path: Path, content) -> None:
-    atomic_write(path, json.dumps(content, indent=2) + "\n")

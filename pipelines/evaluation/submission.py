@@ -14,12 +14,12 @@ from pipelines.utils.atomic_files import as_user_error, atomic_write
 RESULTS = "results.json"
 
 
-def withheld(examples: Sequence[QuestionExample]) -> bool:
+def is_withheld(examples: Sequence[QuestionExample]) -> bool:
     """Whether no answer at all is known; where some are, they can be scored."""
     return not any(one.answers for one in examples)
 
 
-def write_results(examples: Sequence[QuestionExample], given: Mapping[str, str], folder: Path) -> Path:
+def write_submission(examples: Sequence[QuestionExample], predictions: Mapping[str, str], folder: Path) -> Path:
     """Writes `results.json` and returns its path.
 
     Whoever scores it wants an answer to each question of the split: those about images that could not be read get an
@@ -27,14 +27,17 @@ def write_results(examples: Sequence[QuestionExample], given: Mapping[str, str],
 
     Args:
         examples: all questions of a split.
-        given: id of a question -> answer.
+        predictions: id of a question -> answer.
         folder: made if it does not exist.
 
     Raises:
         UserError: it cannot be written.
     """
     ids = result_ids([one.source_id for one in examples], [one.id for one in examples])
-    rows = [{"question_id": number, "answer": given.get(one.id, "")} for number, one in zip(ids, examples, strict=True)]
+    rows = [
+        {"question_id": number, "answer": predictions.get(one.id, "")}
+        for number, one in zip(ids, examples, strict=True)
+    ]
     path = Path(folder) / RESULTS
     with as_user_error(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,27 +1,13 @@
 """Where a model looked before it answered; and for one that does not look at places, what its answer hangs on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.evaluation.results import DECISIVE, INDECISIVE, AttentionMaps
 from pipelines.inference.occlusion import GRID, occlusion_maps
 
-HANGS, HANGS_NOT = "what it hangs on", "on no place alone"
 _NOISE = 0.01  # a smaller drop of the probability says nothing
-
-
-@dataclass(frozen=True)
-class Look:
-    """Maps of an image.
-
-    labels: one a map: the question's words, "hop 1", "hop 2" ..., or what an answer hangs on.
-    weights: `(maps, P)`. grid: `(h, w)`, how the P places lie.
-    """
-
-    labels: tuple[str, ...]
-    weights: np.ndarray
-    grid: tuple[int, int]
 
 
 def attends(model) -> bool:
@@ -29,7 +15,9 @@ def attends(model) -> bool:
     return model.attention_axis is not None and model.encoder.grid is not None and min(model.encoder.grid) > 1
 
 
-def looks_by_attention(model, features: np.ndarray, questions: Sequence[str], images: Sequence[int]) -> list[Look]:
+def maps_by_attention(
+    model, features: np.ndarray, questions: Sequence[str], images: Sequence[int]
+) -> list[AttentionMaps]:
     """Where a model that attends looked.
 
     Args:
@@ -42,7 +30,7 @@ def looks_by_attention(model, features: np.ndarray, questions: Sequence[str], im
     found = []
     for question, maps in zip(questions, weights, strict=True):
         labels = tuple(model.question_words(question)) if model.attention_axis == "words" else _hops(len(maps))
-        found.append(Look(labels, maps[: len(labels)], model.encoder.grid))
+        found.append(AttentionMaps(labels, maps[: len(labels)], model.encoder.grid))
     return found
 
 
@@ -50,14 +38,14 @@ def _hops(number: int) -> tuple[str, ...]:
     return tuple(f"hop {hop}" for hop in range(1, number + 1))
 
 
-def looks_by_occlusion(
+def maps_by_occlusion(
     model,
     pixels: np.ndarray,
     questions: Sequence[str],
     found: Sequence[Sequence],
     choices: Sequence[Sequence[str] | None] | None = None,
     batch_size: int = 16,
-) -> list[Look]:
+) -> list[AttentionMaps]:
     """What the answers to some questions about one image hang on; see `pipelines.inference.occlusion`.
 
     Args:
@@ -69,6 +57,8 @@ def looks_by_occlusion(
     """
     maps = occlusion_maps(model, pixels, questions, found, choices=choices, batch_size=batch_size)
     return [
-        Look((HANGS,), one[None], GRID) if one.max() >= _NOISE else Look((HANGS_NOT,), 0 * one[None], GRID)
+        AttentionMaps((DECISIVE,), one[None], GRID)
+        if one.max() >= _NOISE
+        else AttentionMaps((INDECISIVE,), 0 * one[None], GRID)
         for one in maps
     ]

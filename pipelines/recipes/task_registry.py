@@ -26,13 +26,3 @@ TRAINERS = Registry(
         "visual_qa": "pipelines.tasks.vqa.train:train",
     },
 )
-
-# `evaluate_run(run, **options)`: scores a trained model and writes a report; `.scores`, `.evaluated` and `.tables()` of
-# what it returns are printed. By the kind of model.
-EVALUATORS = Registry(
-    "kind of model to evaluate",
-    {
-        "captioner": "pipelines.tasks.captioning.evaluate:evaluate_run",
-        "visual_qa": "pipelines.tasks.vqa.evaluate:evaluate_run",
-    },
-)

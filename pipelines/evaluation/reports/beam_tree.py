@@ -115,7 +115,7 @@ def page_of(name: str, tree: Sequence[Branch], best: str, picture: Image.Image |
         picture: a small one.
     """
     return render_page(
-        "tree.html", "tree.js", name=name, tree=tree, best=best, picture=data_uri(picture, 80) if picture else "",
+        "tree.html", ["tree.js"], name=name, tree=tree, best=best, picture=data_uri(picture, 80) if picture else "",
         candidates=sum(branch.ends for branch in tree), percent=percent, level=level,
         tree_style=Markup((TEMPLATES / "tree.css").read_text(encoding="utf-8")),
     )  # fmt: skip

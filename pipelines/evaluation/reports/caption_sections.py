@@ -1,59 +1,31 @@
-"""An evaluation of captions as one HTML page."""
+"""What a report of captions shows: the best and the worst, lengths, where BLEU is lost, and a table of all."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from captioner.metrics.base import Prominence
 from captioner.text.tokenizers import get_tokenizer
-from pipelines.evaluation.metrics import scores_of
-from pipelines.evaluation.reports.charts import caption_lengths, training_curves
-from pipelines.evaluation.reports.figures import data_uri, looked_at, thumbnail
-from pipelines.evaluation.reports.html_page import render_page
-from pipelines.evaluation.reports.score_table import printed_facts, score_lines
-from pipelines.evaluation.results import Evaluation, Looked, Prediction, rank
-from pipelines.utils.atomic_files import atomic_write
-from pipelines.utils.threads import parallel_map
+from pipelines.evaluation.error_analysis import Frequency, Group
+from pipelines.evaluation.reports.charts import caption_lengths
+from pipelines.evaluation.reports.figures import data_uri, small_pictures, thumbnail
+from pipelines.evaluation.reports.html_page import render_fragment
+from pipelines.evaluation.reports.markdown import as_item, as_text, markdown_table
+from pipelines.evaluation.reports.sections import Html, Section
+from pipelines.evaluation.results import Prediction, rank
 
 THUMBNAILS = 2000  # with more images the page would be too large to send; predictions.csv has them all
 ROWS = 10_000
 CARDS = 4  # best, median and worst images
 
 
-def write_report(path: Path, evaluation: Evaluation) -> None:
-    """Writes the page.
+class CaptionCards(Section):
+    """The best, median and worst captions with their pictures."""
 
-    Raises:
-        UserError: it cannot be written.
-    """
-    atomic_write(path, render_report(evaluation))
-
-
-def render_report(evaluation: Evaluation) -> str:
-    """The page as text."""
-    lines, headlines = score_lines(evaluation), {score.name for score in scores_of(at_least=Prominence.HEADLINE)}
-    groups = ranked_groups(evaluation.predictions)
-    charts = _lengths(evaluation)
-    rows = list(_rows(evaluation.predictions[:ROWS]))
-    has_score = any(one.score is not None for one in evaluation.predictions)
-    return render_page(
-        "report.html",
-        "report.js",
-        evaluation=evaluation,
-        headlines=[line for line in lines if line.name in headlines][:6],
-        lines=lines,
-        groups=[(title, [_card(one) for one in chosen]) for title, chosen in groups],
-        looked=_looked(evaluation),
-        lengths=Markup(charts),
-        curves=[Markup(chart) for chart in training_curves(evaluation.history)] if evaluation.history else [],
-        diagnosis=evaluation.diagnosis,
-        rows=rows,
-        has_score=has_score,
-        data={"rows": rows, "hasScore": has_score},
-        facts=printed_facts(evaluation.evaluated),
-        trained=printed_facts(evaluation.trained),
-    )
+    def html(self, evaluation):
+        if evaluation.of_answers:
+            return None
+        groups = [(title, [_card(one) for one in chosen]) for title, chosen in ranked_groups(evaluation.predictions)]
+        return Html(render_fragment("caption_cards.html", groups=groups))
 
 
 def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[tuple[str, list[Prediction]]]:
@@ -70,56 +42,105 @@ def _card(one: Prediction) -> dict:
     return {
         "prediction": one,
         "picture": data_uri(picture, 76) if picture else "",
-        "cider_d": 100 * one.scores["cider_d"] if "cider_d" in one.scores else None,
-        "bleu_4": 100 * one.scores["bleu_4"] if "bleu_4" in one.scores else None,
+        "cider_d": _percent(one, "cider_d"),
+        "bleu_4": _percent(one, "bleu_4"),
     }
 
 
-def _rows(predictions: Iterable[Prediction]):
-    """What the table shows of each image: name, caption, picture, BLEU-4, CIDEr-D, own score, references."""
-    numbered = list(enumerate(predictions))
-    pictures = parallel_map(_small, numbered, ahead=64)
-    for (_, one), picture in zip(numbered, pictures, strict=True):
-        yield [
-            one.image,
-            one.caption,
-            picture,
-            _rounded(one.scores.get("bleu_4"), 100),
-            _rounded(one.scores.get("cider_d"), 100),
-            None if one.score is None else round(one.score, 2),
-            one.references,
-        ]
+def _percent(one: Prediction, name: str) -> float | None:
+    return round(100 * one.scores[name], 1) if name in one.scores else None
 
 
-def _small(numbered) -> str:
-    number, one = numbered
-    picture = thumbnail(one.path, 112) if one.path and number < THUMBNAILS else None
-    return data_uri(picture, 60) if picture else ""
+class CaptionList(Section):
+    """The best, median and worst captions, where there are no pictures: in Markdown, after the scores."""
+
+    def markdown(self, evaluation):
+        if evaluation.of_answers:
+            return []
+        lines = ["## Captions", ""]
+        for title, predictions in ranked_groups(evaluation.predictions):
+            lines += [f"### {title}", "", *(line for one in predictions for line in _caption_lines(one))]
+        return lines
 
 
-def _rounded(value: float | None, factor: float) -> float | None:
-    return None if value is None else round(factor * value, 1)
+def _caption_lines(one: Prediction) -> list[str]:
+    values = [(label, _percent(one, name)) for label, name in (("CIDEr-D", "cider_d"), ("BLEU-4", "bleu_4"))]
+    scores = ", ".join(f"{label} {value:.0f}" for label, value in values if value is not None)
+    text = as_text(one.caption) or "(an empty caption)"
+    lines = [f"- **{text}**{f' ({scores})' if scores else ''}, {as_text(one.image)}"]
+    return [*lines, *(f"    - {as_item(reference)}" for reference in one.references[:5]), ""]
 
 
-def _looked(evaluation: Evaluation) -> list[dict]:
-    by_name = {one.image: one for one in evaluation.predictions}
-    shown = []
-    for looked in evaluation.looked:
-        one = by_name[looked.image]
-        picture = thumbnail(one.path, 160) if one.path else None
-        if picture is not None:
-            shown.append({"prediction": one, "tiles": list(_tiles(picture, looked))})
-    return shown
+class Lengths(Section):
+    """How long captions and references are."""
+
+    def html(self, evaluation):
+        if evaluation.of_answers:
+            return None
+        tokenize = get_tokenizer(str(evaluation.evaluated.get("tokenizer", "ptb"))).tokenize
+        captions = [len(tokenize(one.caption)) for one in evaluation.predictions]
+        references = [len(tokenize(reference)) for one in evaluation.predictions for reference in one.references]
+        chart = Markup(caption_lengths(captions, references))
+        return Html(render_fragment("lengths.html", evaluation=evaluation, lengths=chart))
 
 
-def _tiles(picture, looked: Looked):
-    yield "", data_uri(picture)
-    for word, weights in zip(looked.words, looked.attention, strict=False):
-        yield word, data_uri(looked_at(picture, weights, looked.grid), 60)
+class Errors(Section):
+    """Where BLEU is lost, and which words occur too often or too seldom."""
+
+    def html(self, evaluation):
+        if evaluation.errors is None:
+            return None
+        return Html(render_fragment("errors.html", evaluation=evaluation, errors=evaluation.errors))
+
+    def markdown(self, evaluation):
+        errors = evaluation.errors
+        if errors is None:
+            return []
+        lines = ["## Where BLEU is lost", ""]
+        for title, groups in (
+            ("Length", errors.lengths), ("Unknown words", errors.unknown), ("Repeated captions", errors.repeated),
+        ):  # fmt: skip
+            if groups:
+                lines += markdown_table([title, "Images", "BLEU-4", "95 % interval"], map(_group, groups), "lrrr")
+        if errors.repeats:
+            lines += ["Given most often:", ""]
+            lines += [
+                f"- {as_item(text) or '(an empty caption)'} ({number:,} times)" for text, number in errors.repeats
+            ]
+            lines.append("")
+        lines += ["## Words", "", "How often a word stands in 1,000 words of the captions, and of the references.", ""]
+        for title, words in (
+            ("Said more often than by people", errors.too_often),
+            ("Said less often", errors.too_seldom),
+        ):
+            if words:
+                lines += markdown_table([title, "Captions", "References"], map(_word, words), "lrr")
+        return lines
 
 
-def _lengths(evaluation: Evaluation) -> str:
-    tokenize = get_tokenizer(str(evaluation.evaluated.get("tokenizer", "ptb"))).tokenize
-    captions = [len(tokenize(one.caption)) for one in evaluation.predictions]
-    references = [len(tokenize(reference)) for one in evaluation.predictions for reference in one.references]
-    return caption_lengths(captions, references)
+def _group(group: Group) -> list[str]:
+    interval = f"{100 * group.low:.1f} – {100 * group.high:.1f}"
+    return [group.label, f"{group.images:,}", f"{100 * group.bleu_4:.1f}", interval]
+
+
+def _word(word: Frequency) -> list[str]:
+    return [word.word, f"{word.captions:.1f}", f"{word.references:.1f}"]
+
+
+class CaptionTable(Section):
+    """All captions, in a table that can be filtered and sorted."""
+
+    def html(self, evaluation):
+        if evaluation.of_answers:
+            return None
+        predictions = evaluation.predictions[:ROWS]
+        paths = [one.path if number < THUMBNAILS else None for number, one in enumerate(predictions)]
+        # Name, caption, picture, BLEU-4, CIDEr-D, the model's score, references.
+        rows = [
+            [one.image, one.caption, picture, _percent(one, "bleu_4"), _percent(one, "cider_d"),
+             None if one.score is None else round(one.score, 2), one.references]
+            for one, picture in zip(predictions, small_pictures(paths), strict=True)
+        ]  # fmt: skip
+        has_score = any(one.score is not None for one in predictions)
+        html = render_fragment("caption_table.html", evaluation=evaluation, rows=rows, has_score=has_score)
+        return Html(html, ("caption_table.js",), {"rows": rows, "hasScore": has_score})

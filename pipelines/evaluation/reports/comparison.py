@@ -1,17 +1,102 @@
 """Several models at a glance: a row each, with its scores, its size, and what it took to train and takes to run."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from captioner.errors import UserError
 from captioner.metrics.base import Prominence, Score
-from pipelines.evaluation.bootstrap import Difference
-from pipelines.evaluation.compare import Comparison, Evaluated, p_text
+from pipelines.evaluation.bootstrap import PAIRED_DRAWS, SIGNIFICANT, Difference
+from pipelines.evaluation.compare import (
+    Comparison,
+    Evaluated,
+    compare_pair,
+    comparison,
+    disagreements,
+    grouped,
+    p_text,
+)
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.results import IMAGES_A_SECOND
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~^$<>])")
 
+FEW = 3  # evaluations whose scores are shown one by one; of more the table would be too wide to read
+
 Table = tuple[list[str], list[list[str]]]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a comparison: a line of text, or a table.
+
+    warning: whether the text says that something is wrong. numbers: whether the table holds numbers alone.
+    """
+
+    text: str = ""
+    warning: bool = False
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    numbers: bool = False
+
+
+def compare_evaluations(evaluations: Sequence[Evaluated]) -> Iterator[Block]:
+    """Evaluations of the same images side by side, and then each of them with the first of these, item by item."""
+    groups = grouped(evaluations)
+    alone = all(len(group) == 1 for group in groups)
+    for group in [evaluations] if alone else groups:
+        yield from _side_by_side(group)
+    if alone:
+        return
+    for first, *others in groups:
+        compare = _few if len(others) < FEW else _many
+        yield from compare(first, others)
+
+
+def _side_by_side(group: Sequence[Evaluated]) -> Iterator[Block]:
+    if title := common(group):
+        yield Block(title)
+    head, rows = overview(group)
+    yield Block(head=head, rows=rows, numbers=True)
+    yield Block(legend(head))
+    head, rows = comparison(group) if len(group) <= FEW else intervals(group)
+    yield Block(head=head, rows=rows)
+    for line in disagreements(group):
+        yield Block(f"These scores are of different things. {line}", warning=True)
+
+
+def _few(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
+    """A table for each pair."""
+    for other in others:
+        try:
+            pair = compare_pair(first, other)
+        except UserError as error:
+            yield Block(str(error), warning=True)
+            continue
+        yield Block(f"{pair.second} minus {pair.first}")
+        yield Block(f"Paired bootstrap over {pair.images:,} {pair.counted}, {PAIRED_DRAWS:,} draws.")
+        if pair.left_out:
+            yield Block(f"{pair.left_out:,} {pair.counted} that only one of them has are left out.", warning=True)
+        head = ["score (x 100)", "difference", "95 % interval", "p", f"at p < {SIGNIFICANT} it is"]
+        yield Block(head=head, rows=pair.rows())
+
+
+def _many(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
+    """One table for all pairs."""
+    names = short_names([first, *others])
+    pairs = {}
+    for name, other in zip(names[1:], others, strict=True):
+        try:
+            pairs[name] = compare_pair(first, other)
+        except UserError as error:
+            yield Block(str(error), warning=True)
+    if not pairs:
+        return
+    yield Block(f"Each minus {names[0]}: paired bootstrap over {first.counted}, {PAIRED_DRAWS:,} draws, p in brackets.")
+    if left_out := max(pair.left_out for pair in pairs.values()):
+        yield Block(f"Up to {left_out:,} {first.counted} that only one of a pair has are left out.", warning=True)
+    head, rows = differences(list(pairs), list(pairs.values()))
+    yield Block(head=head, rows=rows, numbers=True)
 
 
 def overview(evaluations: Sequence[Evaluated]) -> Table:
@@ -85,19 +170,19 @@ def short_names(evaluations: Sequence[Evaluated]) -> list[str]:
         ]
         for one in evaluations
     ]
-    told = [0] + [place for place in (1, 2) if len({own[place] for own in parts}) > 1]
-    names = [", ".join(own[place] for place in told if own[place]) for own in parts]
+    shown = [0] + [part for part in (1, 2) if len({own[part] for own in parts}) > 1]
+    names = [", ".join(own[part] for part in shown if own[part]) for own in parts]
     return [name if names.count(name) == 1 else one.name for name, one in zip(names, evaluations, strict=True)]
 
 
 def common(evaluations: Sequence[Evaluated]) -> str:
     """What is the same for all of them: data, split, images and beams, as a heading."""
-    told = []
+    parts = []
     for name, text in (("data set", "{}"), ("split", "{}"), ("images", "{} images"), ("beam size", "beam {}")):
         values = {str(one.evaluated.get(name, "")) for one in evaluations}
         if len(values) == 1 and "" not in values and not next(iter(values)).startswith("not stated"):
-            told.append(text.format(next(iter(values))))
-    return ", ".join(told)
+            parts.append(text.format(next(iter(values))))
+    return ", ".join(parts)
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

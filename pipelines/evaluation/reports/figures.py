@@ -4,7 +4,7 @@ import base64
 import io
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from captioner.images.decode import ImageError, ImageSpec, decode_image, read_bytes, upright_size
+from pipelines.utils.threads import parallel_map
 
 _PALE = np.array([255, 255, 255], np.float32)
 _TILE, _GAP, _LINE = 168, 12, 24
@@ -36,7 +37,17 @@ def data_uri(picture: Image.Image, quality: int = 68) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def looked_at(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) -> Image.Image:
+def small_pictures(paths: Iterable[Path | None]) -> Iterator[str]:
+    """The thumbnails of a table as `data:` addresses, in order; empty where there is no picture."""
+    return parallel_map(_small_picture, list(paths), ahead=64)
+
+
+def _small_picture(path: Path | None) -> str:
+    picture = thumbnail(path, 112) if path else None
+    return data_uri(picture, 60) if picture else ""
+
+
+def attention_overlay(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) -> Image.Image:
     """The picture as a decoder saw it: places of little attention fade, those of much keep their colours.
 
     Args:
@@ -66,7 +77,9 @@ def attention_sheet(
     """
     picture = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.BILINEAR)
     tiles = [("", picture)]
-    tiles += [(word, looked_at(picture, weights, grid)) for word, weights in zip(words, attention, strict=False)]
+    tiles += [
+        (word, attention_overlay(picture, weights, grid)) for word, weights in zip(words, attention, strict=False)
+    ]
     columns = min(6, len(tiles))
     rows = math.ceil(len(tiles) / columns)
     step = _TILE + _GAP

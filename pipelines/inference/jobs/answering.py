@@ -12,7 +12,8 @@ from captioner.errors import UserError
 from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.models.base.batching import pad_batch
-from pipelines.inference.explanations import Look, attends, looks_by_attention, looks_by_occlusion
+from pipelines.evaluation.results import AttentionMaps
+from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
 from pipelines.inference.jobs.file_fingerprints import MISSING
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary
@@ -188,19 +189,21 @@ class AskJob(Job):
             title = (question.question, f"{answers[0].text}  ({answers[0].probability:.2f})")
             save_attention(path, contents[question.path].pixels, look.labels, look.weights, look.grid, title)
 
-    def _attention_maps(self, answered: list, contents, features: np.ndarray, image_rows: dict[str, int]) -> list[Look]:
+    def _attention_maps(
+        self, answered: list, contents, features: np.ndarray, image_rows: dict[str, int]
+    ) -> list[AttentionMaps]:
         if attends(self.model):
             questions = [question.question for question, _ in answered]
             images = [image_rows[question.path] for question, _ in answered]
-            return looks_by_attention(self.model, features, questions, images) if questions else []
-        maps: dict[int, Look] = {}
+            return maps_by_attention(self.model, features, questions, images) if questions else []
+        maps: dict[int, AttentionMaps] = {}
         for path in image_rows:
             numbers = [n for n, (question, _) in enumerate(answered) if question.path == path]
             if numbers:
                 questions, answers = zip(*(answered[n] for n in numbers), strict=True)
                 choices = [question.choices or None for question in questions]
                 texts = [question.question for question in questions]
-                of_image = looks_by_occlusion(self.model, contents[path].pixels, texts, answers, choices)
+                of_image = maps_by_occlusion(self.model, contents[path].pixels, texts, answers, choices)
                 maps.update(zip(numbers, of_image, strict=True))
         return [maps[n] for n in range(len(answered))]
 

@@ -14,18 +14,19 @@ from pipelines.data.majority_answers import count_answers, most_frequent, most_f
 from pipelines.data.open import open_questions
 from pipelines.data.question_datasets import read_questions
 from pipelines.evaluation.answer_metrics import evaluate_answers
-from pipelines.evaluation.answers_evaluation import AnswersEvaluation, answered_questions, write_answers_evaluation
 from pipelines.evaluation.bootstrap import DRAWS
-from pipelines.evaluation.submission import withheld, write_results
-from pipelines.inference.explanations import Look, attends, looks_by_attention, looks_by_occlusion
-from pipelines.tasks.captioning.evaluate import settings_of, trained_facts
+from pipelines.evaluation.provenance import settings_of, trained_facts
+from pipelines.evaluation.reports.write import publish
+from pipelines.evaluation.results import AttentionMaps, Evaluation
+from pipelines.evaluation.submission import is_withheld, write_submission
+from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
 from pipelines.training.run_folder import RECIPE, folder_of, recipe_of, split_of
 from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
 
 TOP = 5
-LOOKS = 6  # questions for which the page shows where the model looked
-LOOKS_FROZEN = 2  # the same where a large network has to see fifty images for each
+MAPS = 6  # questions for which the page shows where the model looked
+MAPS_FROZEN = 2  # the same where a large network has to see fifty images for each
 BASELINES = {
     "the most frequent answer": most_frequent,
     "the most frequent answer to the type of question": most_frequent_of_type,
@@ -40,9 +41,8 @@ def evaluate_run(
     report: Path | None = None,
     encoder_weights: Path | None = None,
     cache: Path | None = None,
-    batch_size: int = 128,
     reporter: Reporter | None = None,
-) -> AnswersEvaluation:
+) -> Evaluation:
     """Answers the questions of a split of a data set with a trained model, scores the answers and writes a report.
 
     Where the data set withholds all answers of the split, nothing is scored: the answers are written to be sent in, and
@@ -55,81 +55,91 @@ def evaluate_run(
         report: folder to write to; by default `evaluation-SPLIT` in the run's folder.
         encoder_weights: file with the frozen network's weights.
         cache: folder where features of frozen networks are kept; by default `cache` beside the run.
-        batch_size: questions at once.
-        reporter: where progress is told.
+        reporter: where progress is logged.
 
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
     """
-    read_preset(Path(run), kinds={"visual_qa": VisualQASettings})  # what is wrong is told before Keras is loaded
+    read_preset(Path(run), kinds={"visual_qa": VisualQASettings})  # what is wrong is reported before Keras is loaded
     load_keras()
     from captioner.models.vqa.visual_qa import VisualQA
-    from pipelines.tasks.vqa.answer import answer_split
     from pipelines.tasks.vqa.images import QuestionsByImage
 
-    reporter = reporter or Reporter()
-    begun = time.monotonic()
+    reporter, begun = reporter or Reporter(), time.monotonic()
     model = VisualQA.from_preset(run, encoder_weights)
     run = folder_of(run)
     dataset = _questions_of(run, data, reporter)
     examples = split_of(dataset, split)
-    split = examples[0].split
-    asked, sees = QuestionsByImage.of(examples), model.network.image_encoder is not None
-    with reporter.images("Images") as advance:
-        problems = asked.open(model.encoder, cache or run.absolute().parent / "cache", sees, advance)
-    reporter.problems(problems)
-    with reporter.progress("Answers") as advance:
-        found = answer_split(model, asked, top=TOP, batch_size=batch_size, advance=advance)
-    texts = {id: given[0].text if given else "" for id, given in found.items()}
-    report = report or run / f"evaluation-{split}"
-    if withheld(examples):
-        return _to_send(run, dataset, examples, texts, int(np.sum(~asked.source.readable)), report, reporter)
-    guessed = _guesses(dataset, examples)
-    scored = evaluate_answers(examples, texts, model.answers, guessed)
-    questions = answered_questions(examples, found, scored)
-    looked = looks_of(model, asked, [one.id for one in questions], found) if sees else {}
-    evaluation = AnswersEvaluation(
-        title=f"{run.resolve().name} on {dataset.name}, {split}",
-        summary=scored.summary,
-        questions=questions,
+    questions = QuestionsByImage.of(examples)
+    answers = answer_questions(model, questions, cache or run.absolute().parent / "cache", reporter)
+    report = report or run / f"evaluation-{examples[0].split}"
+    evaluated = {"model": run.resolve().name, "data set": dataset.name, "split": examples[0].split}
+    left_out = {"images left out": int(np.sum(~questions.source.readable))}
+    title = f"{run.resolve().name} on {dataset.name}, {examples[0].split}"
+    texts = {id: candidates[0].text if candidates else "" for id, candidates in answers.items()}
+    if is_withheld(examples):
+        _submit(examples, texts, report, dataset.name, reporter)
+        return Evaluation(title, {}, {}, (), evaluated | left_out)
+    scored = evaluate_answers(examples, texts, model.answers, baseline_answers(dataset, examples))
+    candidates = {id: [(one.text, float(one.probability)) for one in found] for id, found in answers.items()}
+    predictions = scored.questions(examples, candidates)
+    attention = attention_of(model, questions, answers, [one.id for one in predictions])
+    evaluation = Evaluation(
+        title=title,
+        scores=scored.summary["scores"],
+        intervals=scored.summary["intervals"],
+        predictions=predictions,
         evaluated={
-            "model": run.resolve().name,
-            "data set": dataset.name,
-            "split": split,
-            "images": len({one.path for one in questions}),
-            "questions": len(questions),
+            **evaluated,
+            "images": len({one.path for one in predictions}),
+            "questions": len(predictions),
             "answers": _how_answered(model, examples),
             "intervals": f"95 %, bootstrap over questions, {DRAWS:,} draws",
             "questions left out": scored.summary["left_out"],
-            "images left out": int(np.sum(~asked.source.readable)),
+            **left_out,
             "licence of the images": dataset.licence,
             "seconds": round(time.monotonic() - begun, 1),
         },
         trained=_trained(model),
         settings=settings_of(model, run),
-        looked=looked,
+        notes=tuple(scored.summary["notes"]),
+        attention=attention,
         history=run / "metrics.csv",
+        rows=scored.metric_rows,
+        breakdown=scored.breakdown,
     )
-    for note in evaluation.notes:
-        reporter.warn(note)
-    reporter.log(f"Report: {write_answers_evaluation(evaluation, report)}")
+    publish(evaluation, report, "html", reporter)
     return evaluation
 
 
-def _to_send(
-    run: Path, dataset: DataSet, examples, texts: dict[str, str], unread: int, folder: Path, reporter: Reporter
-):
-    """Writes the answers to a split whose own answers are withheld; an evaluation without scores."""
-    split, path = examples[0].split, write_results(examples, texts, folder)
-    missing = len(examples) - len(texts)
+def answer_questions(model, questions, cache: Path, reporter: Reporter) -> dict[str, list]:
+    """Id of a question -> its candidates, best first; questions about images that cannot be read are left out.
+
+    Args:
+        model: a `VisualQA`.
+        questions: `QuestionsByImage`, which are opened here.
+        cache: folder where features of frozen backbones are kept.
+    """
+    from pipelines.tasks.vqa.answer import answer_split
+
+    with reporter.images("Images") as advance:
+        problems = questions.open(model.encoder, cache, model.network.image_encoder is not None, advance)
+    reporter.problems(problems)
+    with reporter.progress("Answers") as advance:
+        return answer_split(model, questions, top=TOP, advance=advance)
+
+
+def _submit(
+    examples: Sequence[QuestionExample], answers: dict[str, str], folder: Path, name: str, reporter: Reporter
+) -> None:
+    """Writes the answers to a split whose own answers are withheld."""
+    path = write_submission(examples, answers, folder)
+    missing = len(examples) - len(answers)
     empty = f", {missing:,} of them empty as their images cannot be read" if missing else ""
     reporter.log(
-        f"No answer to the split {split} of {dataset.name} is known, so nothing is scored; the {len(examples):,} "
+        f"No answer to the split {examples[0].split} of {name} is known, so nothing is scored; the {len(examples):,} "
         f"answers to send in are in {path}{empty}."
     )
-    summary = {"scores": {}, "intervals": {}, "notes": []}
-    evaluated = {"model": run.resolve().name, "data set": dataset.name, "split": split, "images left out": unread}
-    return AnswersEvaluation(f"{run.resolve().name} on {dataset.name}, {split}", summary, (), evaluated)
 
 
 def _questions_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
@@ -139,13 +149,13 @@ def _questions_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
     return open_questions(data, recipe.source, reporter.log, recipe.data.development_share)
 
 
-def _guesses(dataset: DataSet, examples: Sequence[QuestionExample]) -> dict[str, dict[str, str]]:
-    """Answers without a look, from the training split; none where it has no answers."""
-    training = [one for one in dataset.examples if one.split == "train" and one.answers]
+def baseline_answers(dataset: DataSet, examples: Sequence[QuestionExample]) -> dict[str, dict[str, str]]:
+    """Name of a baseline -> its answers, from the training split; none where that has no answers."""
+    training = [example for example in dataset.examples if example.split == "train" and example.answers]
     if not training:
         return {}
-    counted = count_answers(training)
-    return {name: guess(counted, examples) for name, guess in BASELINES.items()}
+    counts = count_answers(training)
+    return {name: baseline(counts, examples) for name, baseline in BASELINES.items()}
 
 
 def _trained(model) -> dict[str, object]:
@@ -163,34 +173,37 @@ def _how_answered(model, examples: Sequence[QuestionExample]) -> str:
     return "multiple choice" if choices == len(examples) else f"{way}; {choices:,} questions have choices"
 
 
-def looks_of(model, asked, ids: Sequence[str], found: dict[str, list]) -> dict[str, Look]:
-    """Where the model looked for some of the questions, drawn at random (with a seed) from different images.
+def attention_of(model, questions, answers: dict[str, list], ids: Sequence[str]) -> dict[str, AttentionMaps]:
+    """Where the model looked for some of the questions, sampled (with a seed) from different images.
 
     Args:
-        model: a `VisualQA` that sees.
-        asked: the images, opened.
-        ids: of the questions that were answered.
-        found: their answers.
+        model: a `VisualQA`; one without images has no maps.
+        questions: `QuestionsByImage`, opened.
+        answers: id of a question -> its candidates.
+        ids: of the questions that may be shown.
     """
-    number_of = {example.id: number for number, example in enumerate(asked.examples)}
-    image_of = {number: image for image, own in enumerate(asked.questions) for number in own}
+    if model.network.image_encoder is None:
+        return {}
+    number_of = {example.id: number for number, example in enumerate(questions.examples)}
+    image_of = {number: image for image, own in enumerate(questions.questions) for number in own}
+    most = MAPS if attends(model) or not model.encoder.cacheable else MAPS_FROZEN
     chosen: dict[int, int] = {}  # image -> question
-    for place in np.random.default_rng(0).permutation(len(ids)):
-        number = number_of[ids[place]]
-        if found[ids[place]]:
+    for position in np.random.default_rng(0).permutation(len(ids)):
+        number = number_of[ids[position]]
+        if answers[ids[position]]:
             chosen.setdefault(image_of[number], number)
-        if len(chosen) == (LOOKS if attends(model) or not model.encoder.cacheable else LOOKS_FROZEN):
+        if len(chosen) == most:
             break
-    examples = [asked.examples[number] for number in chosen.values()]
+    examples = [questions.examples[number] for number in chosen.values()]
     if attends(model):
-        features = asked.source.read(list(chosen))
-        looks = looks_by_attention(model, features, [one.question for one in examples], range(len(examples)))
-        return {one.id: look for one, look in zip(examples, looks, strict=True)}
-    looks = {}
+        features = questions.source.read(list(chosen))
+        maps = maps_by_attention(model, features, [one.question for one in examples], range(len(examples)))
+        return {one.id: own for one, own in zip(examples, maps, strict=True)}
+    maps = {}
     for one in examples:
         try:
             pixels = decode_image(one.image, model.encoder.spec)
         except ImageError:  # its features were in the cache
             continue
-        looks[one.id] = looks_by_occlusion(model, pixels, [one.question], [found[one.id]], [one.choices or None])[0]
-    return looks
+        maps[one.id] = maps_by_occlusion(model, pixels, [one.question], [answers[one.id]], [one.choices or None])[0]
+    return maps

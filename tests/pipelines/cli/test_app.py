@@ -136,7 +136,7 @@ def test_errors_of_the_disk_name_the_file(tmp_path, monkeypatch):
     def denied(*_):
         raise PermissionError(13, "Permission denied", "somewhere/captions.csv")
 
-    monkeypatch.setattr("pipelines.cli.compare_command.read_evaluations", denied)
+    monkeypatch.setattr("pipelines.evaluation.compare.read_evaluations", denied)
     done = run("compare", tmp_path)
     assert done.exit_code == 1 and done.stderr.startswith("somewhere/captions.csv cannot be used: you may not read")
 

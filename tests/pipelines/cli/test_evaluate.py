@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from captioner.errors import UserError
 from pipelines.cli.app import app
-from pipelines.cli.dispatch import start_evaluation
+from pipelines.tasks.captioning.evaluate import evaluate_run
 
 
 def evaluate(*arguments):
@@ -63,4 +63,4 @@ def test_a_model_whose_settings_are_nested_too_deep_is_a_sentence(tmp_path):
     """The kind of model is looked up first of all: what is wrong with its file must not end there."""
     (tmp_path / "config.json").write_text("[" * 100_000 + "]" * 100_000)
     with pytest.raises(UserError, match=r"metadata\.json is missing"):
-        start_evaluation(tmp_path)
+        evaluate_run(tmp_path)

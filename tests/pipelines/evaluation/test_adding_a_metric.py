@@ -13,7 +13,7 @@ from pipelines.evaluation.compare import compare_pair, comparison, read_evaluati
 from pipelines.evaluation.reports.charts import training_curves
 from pipelines.evaluation.reports.comparison import differences, overview
 from pipelines.recipes.recipe import load_recipe
-from pipelines.tasks.captioning.evaluate import evaluate_predictions
+from pipelines.tasks.captioning.evaluate import ReportOptions, evaluate_predictions
 from pipelines.training.history import describe_epoch
 from pipelines.utils.progress import Reporter
 
@@ -68,9 +68,8 @@ def write(path, captions):
 
 def evaluate(folder, name, captions):
     predictions, references = write(folder / f"{name}.csv", captions), write(folder / "references.csv", REFERENCES)
-    evaluation = evaluate_predictions(
-        predictions, references, report=folder / name, format="both", reporter=Reporter(quiet=True)
-    )
+    report = ReportOptions(folder / name, "both")
+    evaluation = evaluate_predictions(predictions, references, report=report, reporter=Reporter(quiet=True))
     return evaluation, read_evaluations([folder / name])[0]
 
 

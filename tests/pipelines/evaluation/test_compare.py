@@ -5,7 +5,7 @@ import json
 import pytest
 
 from captioner.errors import UserError
-from pipelines.cli.compare_command import tell_comparison
+from pipelines.cli.compare import print_comparison
 from pipelines.evaluation.compare import comparison, read_evaluations
 from pipelines.evaluation.reports.comparison import overview
 
@@ -58,10 +58,10 @@ def test_damage_is_a_sentence_that_names_the_file(tmp_path, text):
     """A number where an interval belongs would end in a traceback, in the middle of a table."""
     whole = write(tmp_path / "whole", json.dumps(WHOLE))
     with pytest.raises(UserError, match=r"damaged/metrics\.json is not"):
-        tell_comparison([whole, write(tmp_path / "damaged", text)])
+        print_comparison([whole, write(tmp_path / "damaged", text)])
 
 
 def test_a_name_that_is_no_text_is_written_out(tmp_path, capsys):
     """Half of an emoji, as cutting leaves it, cannot be printed: the whole comparison would be lost to it."""
-    tell_comparison([write(tmp_path / name, json.dumps({**WHOLE, "title": f"{name} \ud83d"})) for name in "ab"])
+    print_comparison([write(tmp_path / name, json.dumps({**WHOLE, "title": f"{name} \ud83d"})) for name in "ab"])
     assert "a \\ud83d" in capsys.readouterr().out

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipelines.inference.explanations import HANGS, HANGS_NOT, looks_by_attention, looks_by_occlusion
+from pipelines.evaluation.results import DECISIVE, INDECISIVE
+from pipelines.inference.explanations import maps_by_attention, maps_by_occlusion
 from pipelines.inference.occlusion import occluded, occlusion_maps
 from tests.pipelines.inference.stub_visual_qa import StubVisualQA
 
@@ -43,17 +44,17 @@ def test_several_questions_about_an_image_hide_its_places_once():
 def test_a_map_says_whether_any_place_matters():
     """Wrong if noise is stretched to a picture of something."""
     found = [[SimpleNamespace(text="red", probability=0.9)]]
-    look = looks_by_occlusion(StubVisualQA(dark=True), np.zeros((8, 8, 3), np.uint8), ["what?"], found)[0]
-    assert look.labels == (HANGS,) and look.weights.shape == (1, 49) and look.weights.max() > 0.1
+    look = maps_by_occlusion(StubVisualQA(dark=True), np.zeros((8, 8, 3), np.uint8), ["what?"], found)[0]
+    assert look.labels == (DECISIVE,) and look.weights.shape == (1, 49) and look.weights.max() > 0.1
     # No place of this image is darker than a grey patch.
-    look = looks_by_occlusion(StubVisualQA(dark=True), np.full((8, 8, 3), 255, np.uint8), ["what?"], found)[0]
-    assert look.labels == (HANGS_NOT,) and not look.weights.any()
+    look = maps_by_occlusion(StubVisualQA(dark=True), np.full((8, 8, 3), 255, np.uint8), ["what?"], found)[0]
+    assert look.labels == (INDECISIVE,) and not look.weights.any()
 
 
 def test_attention_has_a_map_a_word_or_a_hop():
     questions = ["what is it?", "how many red ones?"]
-    words = looks_by_attention(StubVisualQA("words"), np.zeros((1, 8, 8, 3)), questions, [0, 0])
+    words = maps_by_attention(StubVisualQA("words"), np.zeros((1, 8, 8, 3)), questions, [0, 0])
     assert [one.labels for one in words] == [("what", "is", "it"), ("how", "many", "red", "ones")]
     assert [one.weights.shape for one in words] == [(3, 4), (4, 4)], "padding is shown as if it were looked at"
-    hops = looks_by_attention(StubVisualQA("hops"), np.zeros((1, 8, 8, 3)), questions, [0, 0])
+    hops = maps_by_attention(StubVisualQA("hops"), np.zeros((1, 8, 8, 3)), questions, [0, 0])
     assert {one.labels for one in hops} == {("hop 1", "hop 2")}

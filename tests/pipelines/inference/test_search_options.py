@@ -19,7 +19,7 @@ from pipelines.data.datasets import shapes
 from pipelines.inference.jobs import captioning
 from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
 from pipelines.inference.search_options import OPTIONS, SearchOptions
-from pipelines.tasks.captioning.evaluate import evaluate_run
+from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_run
 from pipelines.utils.progress import Reporter
 from tests.support_language import running_eagerly, tiny_model
 
@@ -177,8 +177,8 @@ def test_an_evaluation_searches_as_it_is_asked_and_says_so(place):
     quiet = {"data": place / "data", "split": "dev", "reporter": Reporter(quiet=True)}
     alone = evaluate_run(place / "a", **quiet)
     found = evaluate_run(
-        place / "a", model=[place / "b"], language_model=place / "language", language_weight=0.5, num_beams=4,
-        num_beam_groups=2, force_words=["blue"], min_words=3, **quiet,
+        place / "a", model=ModelOptions((place / "b",), (place / "language", 0.5)),
+        search=SearchOptions(num_beams=4, num_beam_groups=2, force_words=("blue",), min_words=3), **quiet,
     )  # fmt: skip
     assert all("blue" in one.caption and len(one.caption.split()) >= 3 for one in found.predictions)
     assert [one.caption for one in alone.predictions] != [one.caption for one in found.predictions]

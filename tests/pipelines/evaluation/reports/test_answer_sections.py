@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.evaluation.answers_evaluation import AnsweredQuestion, AnswersEvaluation
-from pipelines.evaluation.reports.answer_sections import chosen_questions, render_answers_report
-from pipelines.inference.explanations import HANGS, Look
+from pipelines.evaluation.reports.answer_sections import chosen_questions
+from pipelines.evaluation.reports.html_page import render_report
+from pipelines.evaluation.results import DECISIVE, AnsweredQuestion, AttentionMaps, Evaluation
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7*7 }}"
 SCORES = {"exact_match": 0.5, "wups_0.9": 0.625}
@@ -29,17 +29,18 @@ def question(tmp_path, number, text="what colour is it?", answer="red", right=Tr
 def evaluation(tmp_path, number=40, text="what colour is it?", answer="red", **changes):
     questions = tuple(question(tmp_path, n, text, answer, n % 2 == 0) for n in range(number))
     group = {"questions": number, **SCORES}
-    summary = {
-        "questions": number, "left_out": 0, "scores": SCORES, "intervals": {"exact_match": [0.4, 0.6]},
+    breakdown = {
+        "questions": number, "left_out": 0,
         "by_question_type": {text: group}, "by_answer_type": {"other": group},
         "confusion": {"answers": [answer, "green"], "counts": [[20, 0], [20, 0]], "questions": number},
         "protocols": {"all questions": group, "questions with a one-word answer": {**group, "exact_match": 0.25}},
         "ceiling": {"exact_match": 0.875}, "baselines": {"the most frequent answer": {**SCORES, "exact_match": 0.125}},
-        "notes": [text],
     }  # fmt: skip
-    values = {"title": "run on table, test", "summary": summary, "questions": questions,
+    values = {"title": "run on table, test", "scores": SCORES, "intervals": {"exact_match": [0.4, 0.6]},
+              "predictions": questions,
+              "notes": (text,), "breakdown": breakdown,
               "evaluated": {"images": 7, "answers": "one of 12"}, **changes}  # fmt: skip
-    return AnswersEvaluation(**values)
+    return Evaluation(**values)
 
 
 class Page(html.parser.HTMLParser):
@@ -66,7 +67,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_page_needs_nothing_else(tmp_path):
-    page = render_answers_report(evaluation(tmp_path))
+    page = render_report(evaluation(tmp_path))
     for tag, attributes in Page(page).tags:
         for name in ("src", "href", "srcset", "data", "action"):
             address = attributes.get(name) or ""
@@ -76,8 +77,8 @@ def test_the_page_needs_nothing_else(tmp_path):
 
 def test_names_questions_and_answers_are_text_wherever_they_stand(tmp_path):
     hostile = {"text": HOSTILE, "answer": HOSTILE, "title": HOSTILE, "settings": {HOSTILE: {HOSTILE: HOSTILE}}}
-    looked = {evaluation(tmp_path).questions[0].id: Look((HOSTILE,), np.eye(1, 4), (2, 2))}
-    page = Page(render_answers_report(evaluation(tmp_path, looked=looked, **hostile)))
+    maps = {evaluation(tmp_path).predictions[0].id: AttentionMaps((HOSTILE,), np.eye(1, 4), (2, 2))}
+    page = Page(render_report(evaluation(tmp_path, attention=maps, **hostile)))
     scripts = [attributes for tag, attributes in page.tags if tag == "script"]
     assert scripts == [{"type": "application/json", "id": "data"}, {}], "a script came in with a question or an answer"
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
@@ -88,58 +89,58 @@ def test_names_questions_and_answers_are_text_wherever_they_stand(tmp_path):
 
 
 def test_what_people_answer_is_marked_or_told(tmp_path):
-    words = Page(render_answers_report(evaluation(tmp_path, 2))).words
+    words = Page(render_report(evaluation(tmp_path, 2))).words
     assert words.count("✓") == 2, "of the right answer, and in the sentence that explains the mark"
     assert "true: green" in words and "red ✓" in words
 
 
 def test_all_that_is_known_stands_in_the_page(tmp_path):
-    words = Page(render_answers_report(evaluation(tmp_path))).words
+    words = Page(render_report(evaluation(tmp_path))).words
     for told in ("Exact match 50.0 40.0 – 60.0", "WUPS at 0.9 62.5", "questions with a one-word answer 40 25.0 62.5",
                  "the most frequent answer 12.5", "the best choice from its list of answers 87.5",
                  "Type of question", "Type of answer", "What is taken for what"):  # fmt: skip
         assert told in words, told
     bare = evaluation(tmp_path)
     for name in ("protocols", "ceiling", "baselines"):
-        del bare.summary[name]
-    words = Page(render_answers_report(bare)).words
+        del bare.breakdown[name]
+    words = Page(render_report(bare)).words
     assert "Two protocols" not in words and "Guessing" not in words
 
 
 def test_where_it_looked_is_told_for_what_it_is(tmp_path):
     found = evaluation(tmp_path)
-    id = found.questions[3].id
-    page = render_answers_report(evaluation(tmp_path, looked={id: Look(("hop 1", "hop 2"), np.eye(2, 4), (2, 2))}))
+    id = found.predictions[3].id
+    page = render_report(evaluation(tmp_path, attention={id: AttentionMaps(("hop 1", "hop 2"), np.eye(2, 4), (2, 2))}))
     assert page.count("<figcaption") == 3 and "hop by hop" in page and "grey patch" not in page
-    page = render_answers_report(evaluation(tmp_path, looked={id: Look((HANGS,), np.eye(1, 49), (7, 7))}))
+    page = render_report(evaluation(tmp_path, attention={id: AttentionMaps((DECISIVE,), np.eye(1, 49), (7, 7))}))
     assert page.count("<figcaption") == 2 and "grey patch" in page
 
 
 @pytest.mark.parametrize("number", [1, 15, 16, 60])
 def test_any_number_of_questions_makes_a_page(tmp_path, number):
-    page = render_answers_report(evaluation(tmp_path, number))
+    page = render_report(evaluation(tmp_path, number))
     assert page.count('<article class="card">') >= min(number, 8)
 
 
 def test_cards_are_what_they_are_called_and_none_is_shown_twice(tmp_path):
-    groups = dict(chosen_questions(evaluation(tmp_path, 60).questions))
+    groups = dict(chosen_questions(evaluation(tmp_path, 60).predictions))
     assert all(one.right for one in groups["Right, and surest"])
     assert not any(one.right for one in groups["Wrong, and surest"])
     shown = [one.id for chosen in groups.values() for one in chosen]
     assert len(shown) == len(set(shown))
     left = [
-        one for one in evaluation(tmp_path, 60).questions if one.id not in {o.id for o in groups["Picked at random"]}
+        one for one in evaluation(tmp_path, 60).predictions if one.id not in {o.id for o in groups["Picked at random"]}
     ]
     assert groups["Right, and surest"][0].probability == max(one.probability for one in left if one.right)
 
 
 def test_images_that_are_gone_leave_a_gap_only(tmp_path):
     found = evaluation(tmp_path, 3)
-    found.questions[0].path.unlink()
-    found.questions[1].path.write_bytes(b"broken")
-    assert render_answers_report(found).count("no picture") == 2
+    found.predictions[0].path.unlink()
+    found.predictions[1].path.write_bytes(b"broken")
+    assert render_report(found).count("no picture") == 2
 
 
 def test_a_picture_is_in_the_table_once_however_many_questions_it_has(tmp_path):
-    data = json.loads(Page(render_answers_report(evaluation(tmp_path, 60))).scripts[0])
+    data = json.loads(Page(render_report(evaluation(tmp_path, 60))).scripts[0])
     assert len(data["pictures"]) == 7 and {row[2] for row in data["rows"]} == set(range(7))

@@ -13,10 +13,11 @@ from PIL import Image
 
 from captioner.metrics.score import score_captions
 from pipelines.evaluation.error_analysis import analyze_errors
-from pipelines.evaluation.reports.caption_sections import render_report, write_report
-from pipelines.evaluation.reports.figures import attention_sheet, looked_at, thumbnail
-from pipelines.evaluation.reports.score_table import score_lines
-from pipelines.evaluation.results import Evaluation, Looked, Prediction
+from pipelines.evaluation.reports.figures import attention_overlay, attention_sheet, thumbnail
+from pipelines.evaluation.reports.html_page import render_report
+from pipelines.evaluation.reports.score_sections import score_lines
+from pipelines.evaluation.reports.write import write_evaluation
+from pipelines.evaluation.results import AttentionMaps, Evaluation, Prediction
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7*7 }}"
 SCORES = {"bleu_1": 0.6, "bleu_4": 0.2123, "cider_d": 0.5, "brevity_penalty": 0.9, "prediction_words": 90.0,
@@ -91,7 +92,7 @@ def test_only_the_pages_own_script_may_run(tmp_path):
 
 def test_names_of_any_bytes_can_be_written(tmp_path):
     found = evaluation(tmp_path, number=3, title=os.fsdecode(b"caf\xe9"))
-    write_report(tmp_path / "report.html", found)
+    write_evaluation(found, tmp_path)
     assert "caf\\udce9" in (tmp_path / "report.html").read_text("utf-8")
 
 
@@ -125,8 +126,8 @@ def test_scores_are_printed_as_papers_print_them(tmp_path):
 def test_attention_and_curves_are_shown_where_there_are_any(tmp_path):
     history = tmp_path / "metrics.csv"
     history.write_text("epoch,loss,bleu_4,seconds\n1,3.2,0.1,60\n2,2.9,,60\n3,2.5,0.2,60\n")
-    looked = (Looked("0.png", ("a", "dog"), np.random.default_rng(0).random((2, 4)), (2, 2)),)
-    page = render_report(evaluation(tmp_path, 12, looked=looked, history=history))
+    maps = {"0.png": AttentionMaps(("a", "dog"), np.random.default_rng(0).random((2, 4)), (2, 2))}
+    page = render_report(evaluation(tmp_path, 12, attention=maps, history=history))
     assert page.count("<figcaption") == 3 and "<h2>Training" in page and page.count("<svg") >= 4
     without = render_report(evaluation(tmp_path, 12, history=tmp_path / "nothing.csv"))
     assert "<h2>Training" not in without and "<h2>Where it looked" not in without
@@ -136,8 +137,8 @@ def test_where_bleu_is_lost_and_which_words_are_wrong_is_shown(tmp_path):
     captions = {f"{n}.png": HOSTILE if n % 2 else "a dog" for n in range(12)}
     references = dict.fromkeys(captions, ("a dog runs fast", HOSTILE))
     rows = score_captions(captions, references).rows["bleu"]
-    diagnosis = analyze_errors(captions, references, rows, known={"a"})
-    found = evaluation(tmp_path, 12, diagnosis=diagnosis, trained={"recipe": "shapes", "parameters": 779057})
+    errors = analyze_errors(captions, references, rows, known={"a"})
+    found = evaluation(tmp_path, 12, errors=errors, trained={"recipe": "shapes", "parameters": 779057})
     text = " ".join("".join(Page(render_report(found)).text).split())
     assert "Where BLEU is lost" in text and "a word of the references unknown" in text and "a dog, 6 times" in text
     assert "Said less often, or never" in text and "779,057" in text
@@ -181,7 +182,7 @@ def test_a_picture_is_upright_and_keeps_its_shape(tmp_path):
 
 def test_attention_leaves_colour_where_the_decoder_looked():
     picture = Image.new("RGB", (80, 80), "black")
-    seen = np.asarray(looked_at(picture, np.array([0, 1, 0, 0.0]), (2, 2)))
+    seen = np.asarray(attention_overlay(picture, np.array([0, 1, 0, 0.0]), (2, 2)))
     assert seen[5, 75].max() < 60 < 180 < seen[75, 5].min(), "the wrong corner kept its colour"
     sheet = attention_sheet(np.zeros((8, 8, 3), np.uint8), ["ein", "犬", "x" * 99] * 3, np.ones((9, 4)), (2, 2))
     assert sheet.width > sheet.height

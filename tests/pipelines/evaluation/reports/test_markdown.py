@@ -25,7 +25,7 @@ def evaluation(text="a dog", number=14, **changes):
     values = {"title": "run on shapes, test", "scores": SCORES, "intervals": {"bleu_4": (0.19, 0.23)},
               "predictions": predictions, "evaluated": {"images": number, "tokenizer": "ptb", "beam size": 3},
               "trained": {"recipe": "shapes", "epochs": 12},
-              "diagnosis": analyze_errors(captions, references, rows, known={"a", "dog"}), **changes}  # fmt: skip
+              "errors": analyze_errors(captions, references, rows, known={"a", "dog"}), **changes}  # fmt: skip
     return Evaluation(**values)
 
 

@@ -13,7 +13,7 @@ from captioner.presets.folder import write_preset
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
-from pipelines.evaluation.reports.caption_sections import render_report
+from pipelines.evaluation.reports.html_page import render_report
 from pipelines.inference import models
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 from tests.support_hostile import IGNORED, READABLE, UNREADABLE, make_hostile_folder

@@ -19,7 +19,7 @@ from pipelines.evaluation.coco_scorer import coco_scores
 from pipelines.evaluation.compare import compare_pair, comparison, disagreements, grouped, read_evaluations
 from pipelines.evaluation.matching import match
 from pipelines.evaluation.results import Prediction, coco_result, rank
-from pipelines.tasks.captioning.evaluate import evaluate_predictions
+from pipelines.tasks.captioning.evaluate import ReportOptions, evaluate_predictions
 from pipelines.utils.progress import Reporter
 
 REFERENCES = {f"{n}": [f"a {colour} dog runs", f"the {colour} dog is running fast"] for n, colour in
@@ -33,6 +33,11 @@ PREDICTIONS = {
     "5": "",
 }
 QUIET = Reporter(quiet=True)
+
+
+def evaluate(predictions, references, folder=None, format="html", scorer="own"):
+    report = ReportOptions(folder, format, scorer)
+    return evaluate_predictions(predictions, references, report=report, reporter=QUIET)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +70,7 @@ def references(tmp_path):
 
 def test_scores_are_those_of_the_metrics_room(tmp_path, references):
     rows = [{"image_id": int(image), "caption": text} for image, text in PREDICTIONS.items()]
-    found = evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", reporter=QUIET)
+    found = evaluate(write(tmp_path / "p.json", rows), references, tmp_path / "out")
     expected = score_captions(PREDICTIONS, REFERENCES, metrics="all").scores
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert written["scores"] == pytest.approx(expected) and found.scores == pytest.approx(expected)
@@ -76,7 +81,7 @@ def test_scores_are_those_of_the_metrics_room(tmp_path, references):
 def test_every_report_states_how_its_scores_were_come_by(tmp_path, references):
     """Numbers without these compare with nothing."""
     path = write(tmp_path / "p.json", [{"image_id": image, "caption": "a red dog"} for image in range(6)])
-    found = evaluate_predictions(path, references, report=tmp_path / "out", format="both", reporter=QUIET)
+    found = evaluate(path, references, tmp_path / "out", "both")
     said = {
         "tokenizer": "ptb", "references an image": "2", "split": "not stated: the captions came as a file",
         "beam size": "not stated: the captions came as a file",
@@ -95,7 +100,7 @@ def test_the_report_is_written_as_asked(tmp_path, references):
     path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
     pages = {"html": {"report.html"}, "markdown": {"report.md"}, "both": {"report.html", "report.md"}}
     for kind, expected in pages.items():
-        evaluate_predictions(path, references, report=tmp_path / kind, format=kind, reporter=QUIET)
+        evaluate(path, references, tmp_path / kind, kind)
         assert {page.name for page in (tmp_path / kind).glob("report.*")} == expected
 
 
@@ -103,7 +108,7 @@ def test_values_of_single_captions_stand_in_the_table(tmp_path, references):
     path = write(
         tmp_path / "p.json", [{"image_id": int(image), "caption": text or "x"} for image, text in PREDICTIONS.items()]
     )
-    found = evaluate_predictions(path, references, report=tmp_path / "out", reporter=QUIET)
+    found = evaluate(path, references, tmp_path / "out")
     with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
         rows = {row["image"]: row for row in csv.DictReader(file)}
     for one in found.predictions:
@@ -114,7 +119,7 @@ def test_values_of_single_captions_stand_in_the_table(tmp_path, references):
 def test_without_wordnet_the_other_scores_are_written_and_one_sentence_said(tmp_path, references, monkeypatch):
     monkeypatch.setattr("captioner.metrics.meteor.open_wordnet", lambda: None)
     path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
-    found = evaluate_predictions(path, references, report=tmp_path / "out", reporter=QUIET)
+    found = evaluate(path, references, tmp_path / "out")
     assert "meteor_wordnet" not in found.scores and found.scores["bleu_1"] > 0
     assert [note for note in found.notes if "METEOR with WordNet is left out" in note and "wordnet-base" in note]
 
@@ -132,9 +137,9 @@ def test_what_is_written_can_be_scored_again(tmp_path, references):
     """predictions.csv and captions.coco.json lose nothing: scored again they give the same scores."""
     rows = [{"image_id": int(image), "caption": text or "=a"} for image, text in PREDICTIONS.items()]
     rows[4]["caption"] = ""
-    first = evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", reporter=QUIET)
+    first = evaluate(write(tmp_path / "p.json", rows), references, tmp_path / "out")
     for name in ("predictions.csv", "captions.coco.json"):
-        again = evaluate_predictions(tmp_path / "out" / name, references, reporter=QUIET)
+        again = evaluate(tmp_path / "out" / name, references)
         assert again.scores == pytest.approx(first.scores), name
     assert json.loads((tmp_path / "out" / "captions.coco.json").read_text()) == rows
 
@@ -199,7 +204,7 @@ def test_wrong_predictions_are_named(tmp_path, content, sentence):
 
 def test_images_without_a_caption_are_told_not_hidden(tmp_path, references):
     rows = [{"image_id": 0, "caption": "a dog"}]
-    found = evaluate_predictions(write(tmp_path / "p.json", rows), references, reporter=QUIET)
+    found = evaluate(write(tmp_path / "p.json", rows), references)
     assert found.evaluated["images left out"] == 5 and "5 of 6 images are not scored" in found.notes[0]
 
 
@@ -260,7 +265,7 @@ def test_the_best_come_first():
 def test_without_java_the_other_scores_are_written_and_one_sentence_said(tmp_path, references, monkeypatch):
     monkeypatch.setattr("pipelines.evaluation.coco_scorer.shutil.which", lambda _: None)
     rows = [{"image_id": 0, "caption": "a dog"}]
-    found = evaluate_predictions(write(tmp_path / "p.json", rows), references, scorer="coco", reporter=QUIET)
+    found = evaluate(write(tmp_path / "p.json", rows), references, scorer="coco")
     assert found.scores["bleu_1"] > 0
     assert any("Java" in note for note in found.notes) or any("not installed" in note for note in found.notes)
 
@@ -321,7 +326,7 @@ def test_evaluations_are_compared_score_by_score(tmp_path, references):
     for name, text in (("a", "a red dog runs"), ("b", "a dog")):
         rows = [{"image_id": image, "caption": text} for image in range(6)]
         path = write(tmp_path / f"{name}.json", rows)
-        evaluate_predictions(path, references, report=tmp_path / name / "evaluation-test", reporter=QUIET)
+        evaluate(path, references, tmp_path / name / "evaluation-test")
     evaluations = read_evaluations([tmp_path / "a", tmp_path / "b" / "evaluation-test"])
     head, rows = comparison(evaluations)
     assert head == ["score", "a.json against references.json", "b.json against references.json"]
@@ -344,6 +349,6 @@ def test_evaluations_are_compared_score_by_score(tmp_path, references):
 
 def test_no_formula_runs_from_predictions(tmp_path, references):
     rows = [{"image_id": 0, "caption": "=cmd|' /C calc'!A0"}]
-    evaluate_predictions(write(tmp_path / "p.json", rows), references, report=tmp_path / "out", reporter=QUIET)
+    evaluate(write(tmp_path / "p.json", rows), references, tmp_path / "out")
     with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
         assert next(csv.DictReader(file))["caption"].startswith("'=")

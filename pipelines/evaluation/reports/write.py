@@ -1,0 +1,84 @@
+"""Writes the files of an evaluation; `pipelines.evaluation.results` lists them."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.evaluation.caption_metrics import digest_of
+from pipelines.evaluation.reports.html_page import render_report
+from pipelines.evaluation.reports.markdown import render_markdown
+from pipelines.evaluation.results import (
+    COCO_RESULT,
+    MARKDOWN,
+    METRICS,
+    PREDICTIONS,
+    REPORT,
+    STATISTICS,
+    Evaluation,
+    coco_result,
+)
+from pipelines.utils.atomic_files import as_user_error, atomic_write
+from pipelines.utils.progress import Reporter
+from pipelines.utils.tables import write_csv
+
+
+def publish(evaluation: Evaluation, folder: Path | None, format: str, reporter: Reporter) -> None:
+    """Logs what a reader must know, and writes the report, if there is a folder for it."""
+    for note in evaluation.notes:
+        reporter.warn(note)
+    if folder is not None:
+        reporter.log(f"Report: {write_evaluation(evaluation, folder, format)}")
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html") -> Path:
+    """Writes all files; returns the one to look at.
+
+    Args:
+        evaluation: what to write.
+        folder: made if it does not exist.
+        format: the report's: "html", "markdown" or "both".
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    folder = Path(folder)
+    with as_user_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / METRICS, {
+        "title": evaluation.title,
+        "scores": evaluation.scores,
+        "intervals": {name: list(interval) for name, interval in evaluation.intervals.items()},
+        **evaluation.breakdown,
+        "evaluated": evaluation.evaluated,
+        "trained": evaluation.trained,
+        "notes": list(evaluation.notes),
+    })  # fmt: skip
+    columns = list(evaluation.predictions[0].row())
+    write_csv((one.row() for one in evaluation.predictions), folder / PREDICTIONS, columns)
+    if not evaluation.of_answers:
+        _write_json(folder / COCO_RESULT, coco_result(evaluation.predictions))
+    atomic_write(folder / STATISTICS, _statistics(evaluation))
+    if format != "markdown":
+        atomic_write(folder / REPORT, render_report(evaluation))
+    if format != "html":
+        atomic_write(folder / MARKDOWN, render_markdown(evaluation))
+    return folder / (MARKDOWN if format == "markdown" else REPORT)
+
+
+def _statistics(evaluation: Evaluation) -> bytes:
+    """The rows of the metrics, item by item, as NumPy's zip of arrays (no pickle)."""
+    buffer = io.BytesIO()
+    digests = np.array([digest_of(one.references) for one in evaluation.predictions], np.uint64)
+    # As bytes: NumPy's own strings would lose zeros at the end of a name.
+    ids = json.dumps([one.id for one in evaluation.predictions]).encode()
+    np.savez_compressed(
+        buffer, images=np.frombuffer(ids, np.uint8), references=digests,
+        **{f"rows_{name}": values for name, values in evaluation.rows.items()},
+    )  # fmt: skip
+    return buffer.getvalue()
+
+
+def _write_json(path: Path, content) -> None:
+    atomic_write(path, json.dumps(content, indent=2) + "\n")
