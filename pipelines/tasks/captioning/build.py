@@ -71,7 +71,8 @@ def adopt_model(recipe: Recipe, init_from: Path, warn: Callable[[str], None] | N
 
 def _leaves(settings: dict, path: str) -> Iterator[tuple[str, Any]]:
     """The single settings at a path such as `decoder.options`, by their own paths."""
-    found = functools.reduce(dict.__getitem__, path.split("."), settings)
+    # An option that was set and then left out again (`encoder.options={}`) is gone.
+    found = functools.reduce(lambda values, name: values.get(name, {}), path.split("."), settings)
     if not isinstance(found, dict):
         yield path, found
         return
