@@ -94,7 +94,7 @@ def _check_training(encoder, images):
     inputs = keras.Input(images.shape[1:])
     model = keras.Model(inputs, encoder(inputs))
     assert len(model.weights) == len(encoder.weights), "the backbone is counted, and would be saved, with the model"
-    if hasattr(encoder.head, "look"):
+    if encoder.stochastic:
         model = RewardedEncoder(encoder)
     model.compile("sgd", "mse", jit_compile=False)
     wanted = np.random.default_rng(1).normal(0, 5, (len(images), *encoder.memory_shape))
@@ -108,16 +108,16 @@ def _check_training(encoder, images):
 
 
 class RewardedEncoder(keras.Model):
-    """Trains what an encoder learns from a reward, as `CaptionNetwork` does; here the first image is worth more."""
+    """Trains what an encoder learns from a reward, as `TrainingNetwork` does; here the first image is worth more."""
 
     def __init__(self, encoder):
         super().__init__()
         self.encoder = encoder
 
     def call(self, images, training=False):
-        memory, chances = self.encoder.head.look(images, training=training)
+        memory, glimpses = self.encoder.head.take_glimpses(images, training=training)
         if training:
-            self.add_loss(self.encoder.head.learn_where(chances, ops.eye(ops.shape(images)[0])[0]))
+            self.add_loss(self.encoder.head.reinforce_loss(glimpses, ops.eye(ops.shape(images)[0])[0]))
         return memory
 
 

@@ -1,4 +1,4 @@
-"""Scheduled sampling: given captions in which the decoder reads some of its own words in place of the right ones."""
+"""Scheduled sampling: in training, a decoder reads some of the words that it samples itself."""
 
 import numpy as np
 from keras import ops
@@ -6,15 +6,14 @@ from keras import ops
 from captioner.decoding.logits_filters import closed, draw
 
 
-def mix_sampled_tokens(step, state, words, own, chance, *, fixed, closed_words, likeliest=False):
-    """Replaces input words by what the decoder itself would have written there, after what it has read so far.
+def mix_sampled_tokens(step, state, words, sample_mask, uniform_noise, *, fixed, suppressed, greedy=False):
+    """Replaces input words by words that the decoder samples, given the words that it has read so far.
 
-        word'_t = word_t                                         where `own` is False
-                = a word drawn from p(. | word'_0 .. word'_t-1)  where it is True
+        word'_t = word_t                                           where `sample_mask` is False
+                = a word sampled from p(. | word'_0 .. word'_t-1)  where it is True
 
-    It reads what it will learn from: with `own` all False that is the caption itself (teacher forcing), with all True
-    each word is the decoder's own (free running). Which words are replaced, and the chance that draws them, are given
-    by the caller and drawn before the loop. No gradient comes back, for words have none.
+    With a mask of False this is teacher forcing, with a mask of True free running. The mask and the noise are drawn by
+    the caller, before the loop. Words have no gradient, so none flows back.
 
     The cost is that of reading the captions once more without learning: a step takes 1.3 times as long.
 
@@ -22,11 +21,11 @@ def mix_sampled_tokens(step, state, words, own, chance, *, fixed, closed_words, 
         step: `(words (R,), state) -> (log-probabilities (R, V), state)`.
         state: nest of tensors `(R, ...)` before the first word.
         words: int `(R, T)`, the words that are right; the first is the start word and stays.
-        own: bool `(R, T)`, where to replace.
-        chance: float `(R, T)`, uniform in [0, 1).
+        sample_mask: bool `(R, T)`, which words to replace.
+        uniform_noise: float `(R, T)`, in [0, 1).
         fixed: ids that are never replaced: padding, start and end.
-        closed_words: ids that do not replace others: what never stands before a word.
-        likeliest: bool. Take the likeliest word in place of drawing one.
+        suppressed: ids that are never sampled: those that never precede a word.
+        greedy: bool. Take the likeliest word instead of a sample.
 
     Returns:
         int `(R, T)`.
@@ -35,21 +34,21 @@ def mix_sampled_tokens(step, state, words, own, chance, *, fixed, closed_words, 
     """
     length = words.shape[1]
     for word in fixed:
-        own = ops.logical_and(own, words != word)
+        sample_mask = ops.logical_and(sample_mask, words != word)
 
-    def going_on(t, *_):
+    def unfinished(t, *_):
         return t < length
 
     def read(t, last, read_so_far, state):
         log_probabilities, state = step(last, state)
         scores = ops.cast(log_probabilities, "float32")
-        scores = scores + closed(scores.shape[-1], closed_words)
-        if likeliest:
-            written = ops.cast(ops.argmax(scores, axis=-1), words.dtype)
+        scores = scores + closed(scores.shape[-1], suppressed)
+        if greedy:
+            sampled = ops.cast(ops.argmax(scores, axis=-1), words.dtype)
         else:
-            written = ops.cast(draw(ops.exp(scores), ops.take(chance, t, axis=1)), words.dtype)
-        last = ops.where(ops.take(own, t, axis=1), written, ops.take(words, t, axis=1))
+            sampled = ops.cast(draw(ops.exp(scores), ops.take(uniform_noise, t, axis=1)), words.dtype)
+        last = ops.where(ops.take(sample_mask, t, axis=1), sampled, ops.take(words, t, axis=1))
         return t + 1, last, ops.where(np.arange(length) == t, last[:, None], read_so_far), state
 
     loop = (ops.convert_to_tensor(1, dtype="int32"), words[:, 0], words, state)
-    return ops.while_loop(going_on, read, loop, maximum_iterations=length)[2]
+    return ops.while_loop(unfinished, read, loop, maximum_iterations=length)[2]

@@ -45,7 +45,7 @@ def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
         )
     if not settings.frames:
         return encoder
-    if hasattr(encoder.head, "look"):
+    if encoder.stochastic:
         raise UserError(
             f"The encoder {settings.name} chooses where to look in a single image; clips are not for it. Set "
             "encoder.frames to 0, or take another encoder."

@@ -33,6 +33,8 @@ class Encoder(keras.layers.Layer):
 
     # Whether memory may hold places that are padding: all zeros, for decoders to skip (`Decoder.padded`).
     padded = False
+    # Whether the head samples what it sees while training, and learns that from a reward (`head.reinforce_loss`).
+    stochastic = False
 
     def __init__(self, spec: ImageSpec, backbone: Backbone | None, head: keras.layers.Layer, grid=None, **kwargs):
         super().__init__(**kwargs)

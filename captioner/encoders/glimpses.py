@@ -1,4 +1,4 @@
-"""A network that looks at an image in a series of glimpses, as an encoder."""
+"""Recurrent visual attention as an encoder: the memory is what is known after each glimpse."""
 
 import keras
 
@@ -10,11 +10,11 @@ from captioner.layers.glimpses import GlimpseCore
 
 @keras.saving.register_keras_serializable("captioner")
 class GlimpseEncoder(Encoder):
-    """A series of glimpses, each place chosen by the network: memory is what it knows after each.
+    """A series of glimpses at locations that the network chooses: memory is its output after each.
 
-    It is trained whole, and by chance: there is nothing to keep on disk. While it learns, places are drawn, and those
-    after which captions become likelier are drawn more often (`GlimpseCore.learn_where`); in use it looks at the mean
-    place. The glimpses do not lie in a grid.
+    It is trained whole and it is stochastic, so nothing can be cached. In training locations are sampled, and those
+    after which captions become likelier are sampled more often (`GlimpseCore.reinforce_loss`); in use it looks at the
+    mean location. The glimpses do not lie in a grid.
 
     Args:
         units: D.
@@ -27,6 +27,8 @@ class GlimpseEncoder(Encoder):
 
     Reference: [Mnih et al. 2014](https://arxiv.org/abs/1406.6247).
     """
+
+    stochastic = True
 
     def __init__(self, units=128, image_size=64, glimpses=6, size=12, scales=3, cell="lstm", **kwargs):
         self._config = {

@@ -1,4 +1,4 @@
-"""Looking at an image piece by piece, each place chosen by the network itself."""
+"""Recurrent visual attention: an image is seen in glimpses, at locations that the network chooses."""
 
 import math
 
@@ -8,32 +8,32 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("captioner")
 class GlimpseCore(keras.layers.Layer):
-    """A recurrent network that sees an image in a series of glimpses and decides where to look next.
+    """The recurrent attention model: it sees an image in a series of glimpses and chooses where to look next.
 
-        x_t   = patches of the image around l_t, one a scale        the retina, see `retina`
-        g_t   = relu(W_g [what(x_t); relu(W_l l_t)])                what is seen, and where
-        h_t   = cell(g_t, h_(t-1))
-        mu_t  = tanh(W_h h_t + b_h)                                 where to look next
+        x_t   = patches of the image around l_t, one a scale        glimpse sensor, see `retina`
+        g_t   = relu(W_g [what(x_t); relu(W_l l_t)])                glimpse network
+        h_t   = cell(g_t, h_(t-1))                                  core network
+        mu_t  = tanh(W_h h_t + b_h)                                 location network
         l_t+1 ~ N(mu_t, spread^2 I)  while training, mu_t else      l_1 is the middle of the image
-        b_t   = w . h_t + c                                         the reward that is expected
+        b_t   = w . h_t + c                                         baseline: the expected reward
 
     `what` is two convolutions with a 2 x 2 maximum pooling between them, the same for all scales, and a dense layer.
-    Nothing is differentiated through l_t: what chooses places learns from a reward by `learn_where`. The noise of all
-    places is drawn before the loop.
+    Nothing is differentiated through l_t: the location network learns from a reward by `reinforce_loss`. The noise of
+    all locations is drawn before the loop.
 
     Args:
         cell: any recurrent cell, or a stack of them.
         glimpses: int, T, at least 2.
         size: int, g. Pixels each way of a patch, even.
         scales: int, s. Patches of a glimpse; each shows twice the width of the one before, at half the resolution.
-        units: int. Size of what is seen.
-        spread: float. Standard deviation of places while training, where 1 is half the image.
+        units: int. Size of g_t.
+        spread: float. Standard deviation of locations while training, where 1 is half the image.
         reinforce_weight: float. Weight of the gradient of the expected reward.
-        rollouts: int. Rows of one image, side by side, that `learn_where` is given; each has seen other places.
+        rollouts: int. Rows of one image, side by side, that `reinforce_loss` gets; each has seen other locations.
 
     Call arguments:
         images: float `(B, H, W, C)`; H and W multiples of 2^(s-1). 0 is what lies beyond the edges.
-        training: whether places are drawn.
+        training: whether locations are sampled.
 
     Returns:
         `(B, T, D)`, D the size of the cell's output.
@@ -100,18 +100,18 @@ class GlimpseCore(keras.layers.Layer):
         self.built = True
 
     def call(self, images, training=False):
-        return self.look(images, training=training)[0]
+        return self.take_glimpses(images, training=training)[0]
 
     def compute_output_shape(self, images_shape):
         return (images_shape[0], self.glimpses, self.cell.output_size)
 
-    def look(self, images, training=False):
-        """What `call` returns, and what the choice of places needs to learn.
+    def take_glimpses(self, images, training=False):
+        """What `call` returns, and what the choice of locations learns from.
 
         Returns:
-            `(outputs (B, T, D), chances)`, a dictionary of `places (B, T, 2)`, the x and y of each glimpse, -1 to 1
-            from left to right and from top to bottom; `log_probability (B, T-1)` of each place but the first, and
-            `expected (B, T-1)`, the reward that was expected before each was chosen.
+            `(outputs (B, T, D), glimpses)`, a dictionary of `locations (B, T, 2)`, the x and y of each glimpse, -1 to
+            1 from left to right and from top to bottom; `log_probability (B, T-1)` of each location but the first, and
+            `baseline (B, T-1)`, the reward that was expected before each was chosen.
         """
         rows = ops.shape(images)[0]
         levels = pyramid(images, self.scales)
@@ -119,43 +119,43 @@ class GlimpseCore(keras.layers.Layer):
         if training:
             noise = keras.random.normal((rows, self.glimpses - 1, 2), seed=self.chance)
         states = self.cell.get_initial_state(batch_size=rows)
-        place = ops.zeros((rows, 2), dtype=images.dtype)
-        outputs, places, log_probabilities, expected = [], [], [], []
+        location = ops.zeros((rows, 2), dtype=images.dtype)
+        outputs, locations, log_probabilities, baseline = [], [], [], []
         for t in range(self.glimpses):  # T is static and short
-            places.append(place)
-            output, states = self.cell.advance(self.cell.project(self.sense(levels, place)), states)
+            locations.append(location)
+            output, states = self.cell.advance(self.cell.project(self.glimpse(levels, location)), states)
             outputs.append(output)
             if t + 1 < self.glimpses:
                 mean = ops.tanh(self.locate(output))
-                place = ops.stop_gradient(mean if noise is None else mean + self.spread * noise[:, t])
-                log_probabilities.append(log_density(place, mean, self.spread))
-                expected.append(ops.squeeze(self.expect(ops.stop_gradient(output)), axis=-1))
-        chances = {
-            "places": ops.stack(places, axis=1),
+                location = ops.stop_gradient(mean if noise is None else mean + self.spread * noise[:, t])
+                log_probabilities.append(log_density(location, mean, self.spread))
+                baseline.append(ops.squeeze(self.expect(ops.stop_gradient(output)), axis=-1))
+        glimpses = {
+            "locations": ops.stack(locations, axis=1),
             "log_probability": ops.stack(log_probabilities, axis=1),
-            "expected": ops.stack(expected, axis=1),
+            "baseline": ops.stack(baseline, axis=1),
         }
-        return ops.stack(outputs, axis=1), chances
+        return ops.stack(outputs, axis=1), glimpses
 
-    def sense(self, levels, place):
-        """What is seen at places `(B, 2)`: `(B, units)`. Beyond the edge there is nothing to see."""
-        inside = ops.clip(place, -1.0, 1.0)
+    def glimpse(self, levels, location):
+        """The glimpse network: what is seen at locations `(B, 2)`, as `(B, units)`. Beyond the edges are zeros."""
+        inside = ops.clip(location, -1.0, 1.0)
         patches = retina(levels, inside, self.size)
         features = self.features(ops.concatenate(patches, axis=0))
         what = self.what(ops.concatenate(ops.split(features, self.scales, axis=0), axis=-1))
         return self.join(ops.concatenate([what, self.where(inside)], axis=-1))
 
-    def learn_where(self, chances, reward, rows=None):
-        """The loss whose gradient makes places that are rewarded more likely (REINFORCE), and the baseline better.
+    def reinforce_loss(self, glimpses, reward, rows=None):
+        """The loss whose gradient makes rewarded locations more likely (REINFORCE), and the baseline better.
 
             loss = 1/N sum_n [ - r sum_t (R_n - b_nt) log p(l_n,t+1) + mean_t (b_nt - R_n)^2 ]
 
-        The baseline moves the mean of the estimate by nothing, and makes it less noisy; R - b is not differentiated.
-        With several rollouts of each image the mean R - b of the others is taken away from it as well: how easy an
-        image is then makes no noise, and the mean of the estimate is still the same.
+        The baseline leaves the mean of the estimate as it is and reduces its variance; R - b is not differentiated.
+        With several rollouts of each image the mean R - b of the others is subtracted as well: it removes the variance
+        that comes from how easy an image is.
 
         Args:
-            chances: from `look`.
+            glimpses: from `take_glimpses`.
             reward: R `(B,)`.
             rows: `(B,)`, 1 for rows that count, 0 for those that fill up a batch; all count by default.
 
@@ -163,13 +163,13 @@ class GlimpseCore(keras.layers.Layer):
         """
         reward = ops.stop_gradient(reward)[:, None]
         rows = ops.ones_like(reward[:, 0]) if rows is None else rows
-        advantage = ops.stop_gradient(reward - chances["expected"])
+        advantage = ops.stop_gradient(reward - glimpses["baseline"])
         if self.rollouts > 1:
             grouped = ops.reshape(advantage, (-1, self.rollouts, advantage.shape[-1]))
             others = (ops.sum(grouped, axis=1, keepdims=True) - grouped) / (self.rollouts - 1)
             advantage = ops.reshape(grouped - others, (-1, advantage.shape[-1]))
-        chosen = -self.reinforce_weight * ops.sum(advantage * chances["log_probability"], axis=-1)
-        wrong = ops.mean((chances["expected"] - reward) ** 2, axis=-1)
+        chosen = -self.reinforce_weight * ops.sum(advantage * glimpses["log_probability"], axis=-1)
+        wrong = ops.mean((glimpses["baseline"] - reward) ** 2, axis=-1)
         return ops.sum(rows * (chosen + wrong)) / ops.maximum(ops.sum(rows), 1.0)
 
     def get_config(self):
@@ -182,9 +182,9 @@ class GlimpseCore(keras.layers.Layer):
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
 
 
-def log_density(place, mean, spread):
-    """log N(place; mean, spread^2 I) `(B,)` of places `(B, 2)`."""
-    return -ops.sum((place - mean) ** 2, axis=-1) / (2 * spread**2) - 2 * math.log(spread) - math.log(2 * math.pi)
+def log_density(location, mean, spread):
+    """log N(location; mean, spread^2 I) `(B,)` of locations `(B, 2)`."""
+    return -ops.sum((location - mean) ** 2, axis=-1) / (2 * spread**2) - 2 * math.log(spread) - math.log(2 * math.pi)
 
 
 def pyramid(images, scales):
@@ -195,15 +195,15 @@ def pyramid(images, scales):
     return levels
 
 
-def retina(levels, places, size):
-    """Patches around places `(B, 2)`, one of each level: a list of s tensors `(B, size, size, C)`.
+def retina(levels, locations, size):
+    """Patches around locations `(B, 2)`, one of each level: a list of s tensors `(B, size, size, C)`.
 
     The patch of level k shows `size` x 2^k pixels of the image each way.
     """
-    return [crop(level, places, size) for level in levels]
+    return [crop(level, locations, size) for level in levels]
 
 
-def crop(image, places, size):
+def crop(image, locations, size):
     """A patch `(B, size, size, C)` of an image `(B, h, w, C)`, bilinear, 0 beyond the edges.
 
     Rows and columns are weighed one after the other, so that it is two products of matrices and compiles everywhere:
@@ -211,14 +211,14 @@ def crop(image, places, size):
         patch_ij = sum_y max(0, 1 - |r_i - y|) sum_x max(0, 1 - |c_j - x|) image_yx
 
     Args:
-        places: `(B, 2)`, x and y of the patch's middle; -1 is the left or upper edge, 1 the right or lower one.
+        locations: `(B, 2)`, x and y of the patch's middle; -1 is the left or upper edge, 1 the right or lower one.
     """
     steps = ops.cast(ops.arange(size), image.dtype) - (size - 1) / 2
 
-    def weights(place, length):
-        middle = (place + 1.0) * (length / 2) - 0.5  # pixel 0 reaches from -0.5 to 0.5
+    def weights(location, length):
+        middle = (location + 1.0) * (length / 2) - 0.5  # pixel 0 reaches from -0.5 to 0.5
         at = middle[:, None, None] + steps[:, None]
         return ops.relu(1.0 - ops.abs(at - ops.cast(ops.arange(length), image.dtype)))
 
-    rows = ops.einsum("biy,byxc->bixc", weights(places[:, 1], image.shape[1]), image)
-    return ops.einsum("bjx,bixc->bijc", weights(places[:, 0], image.shape[2]), rows)
+    rows = ops.einsum("biy,byxc->bixc", weights(locations[:, 1], image.shape[1]), image)
+    return ops.einsum("bjx,bixc->bijc", weights(locations[:, 0], image.shape[2]), rows)

@@ -1,10 +1,10 @@
 """The ways a captioner's encoder and decoder are put to work, as Keras models that share their weights.
 
-`CaptionNetwork` learns, `CaptionSearcher` and `CaptionSampler` write, and `CaptionReader` reads given captions. All
-call the same decode step. `image` is what the trainable part of the encoder takes: cached features of the frozen
-backbone, or pixels where the whole encoder is trained.
+`CaptionNetwork` is teacher forcing (`training_network` trains it), `CaptionSearcher` and `CaptionSampler` write, and
+`CaptionReader` reads given captions. All call the same decode step. `image` is what the trainable part of the encoder
+takes: cached features of the frozen backbone, or pixels where the whole encoder is trained.
 
-Letters: B images, C captions of each, K beams, T words, P places, V vocabulary.
+Letters: B images, C captions of each, K beams, T words, P positions, V vocabulary.
 """
 
 import keras
@@ -13,89 +13,34 @@ from keras import ops
 from captioner.decoding.beam import beam_search
 from captioner.decoding.rules import FREE
 from captioner.decoding.sample import sample
-from captioner.decoding.scheduled_sampling import mix_sampled_tokens
 from captioner.models.base.decode_step import END, PAD, START, SUPPRESSED, log_probabilities_of, step_of
 
 
 class CaptionNetwork(keras.Model):
-    """Teacher forcing: scores of each next word of given captions.
+    """Teacher forcing: the logits of each next word of given captions.
 
     Args:
-        image_encoder: layer. `image` to memory `(B, P, D)`. One with `look` and `learn_where` (`GlimpseCore`) chooses
-            by chance what it sees while it learns, and is rewarded with the mean log-probability of the image's words.
+        image_encoder: layer. `image` to memory `(B, P, D)`.
         decoder: any decoder.
-        attention_penalty: float, lambda. Weight of the doubly stochastic regulariser
-            `lambda mean_p (1 - sum_t a_tp)^2`, which asks the decoder to look at every place about equally often in
-            the course of a caption (Xu et al. 2015, section 4.2.1, as a mean over places).
-        noisy: bool. Whether dropout and whatever else is drawn by chance act while training. For captions that a model
-            drew without, the exact gradient is the one without.
-        likeliest: bool. In scheduled sampling, read the likeliest words in place of drawn ones.
 
     Call arguments:
-        inputs: `{"image": (B, ...), "words": int (B, C, T)}`, while training also `"targets" int (B, C, T)` for
-            decoders that learn from more than cross-entropy. For scheduled sampling while training also
-            `"own" bool (B, C, T)`, where the decoder reads its own word, and `"chance" (B, C, T)`, uniform in [0, 1);
-            see `mix_sampled_tokens`.
+        inputs: `{"image": (B, ...), "words": int (B, C, T)}`.
 
     Returns:
         logits `(B, C, T, V)`.
     """
 
-    def __init__(self, image_encoder, decoder, attention_penalty=0.0, noisy=True, likeliest=False, **kwargs):
+    def __init__(self, image_encoder, decoder, **kwargs):
         super().__init__(**kwargs)
         self.image_encoder = image_encoder
         self.decoder = decoder
-        self.attention_penalty = attention_penalty
-        self.noisy = noisy
-        self.likeliest = likeliest
 
     def call(self, inputs, training=False):
-        noisy = bool(training and self.noisy)
-        image, chances = ops.cast(inputs["image"], "float32"), None
-        if noisy and hasattr(self.image_encoder, "look"):  # chosen by chance, and rewarded
-            memory, chances = self.image_encoder.look(image, training=True)
-        else:
-            memory = self.image_encoder(image, training=noisy)
         images, captions, length = inputs["words"].shape
+        memory = self.image_encoder(ops.cast(inputs["image"], "float32"), training=training)
         words = ops.reshape(inputs["words"], (images * captions, length))
-        if training and "own" in inputs:
-            words = self.own_words(words, memory, inputs)
-        logits, extras = self.decoder(words, memory, training=noisy)
-        if training and self.attention_penalty and "attention" in extras:
-            # Steps that write a word or the end: the end word as input has padding for its target.
-            real = ops.cast(ops.logical_and(words != PAD, words != END), logits.dtype)[:, :, None]
-            looked = ops.sum(extras["attention"] * real, axis=1)
-            # Rows that fill up a batch hold no words and must not be asked to look anywhere.
-            row = ops.max(real, axis=1)
-            missed = ops.mean(row * (1.0 - looked) ** 2, axis=-1)
-            self.add_loss(self.attention_penalty * ops.sum(missed) / ops.maximum(ops.sum(row), 1.0))
-        if training and "targets" in inputs:
-            targets = ops.reshape(inputs["targets"], (images * captions, length))
-            real = ops.cast(targets != PAD, "float32")
-            extra = self.decoder.extra_loss(log_probabilities_of(targets, logits), real, extras)
-            if extra is not None:
-                self.add_loss(extra)
-            if chances is not None:
-                per_image = ops.reshape(log_probabilities_of(targets, logits) * real, (images, captions * length))
-                count = ops.sum(ops.reshape(real, (images, captions * length)), axis=1)
-                reward = ops.sum(per_image, axis=1) / ops.maximum(count, 1.0)  # mean log-probability a word
-                self.add_loss(self.image_encoder.learn_where(chances, reward, ops.cast(count > 0, reward.dtype)))
+        logits, _ = self.decoder(words, memory, training=training)
         return ops.reshape(logits, (images, captions, length, logits.shape[-1]))
-
-    def own_words(self, words, memory, inputs):
-        """Input words `(R, T)`, some of them the decoder's own: it writes as it does in use, without dropout."""
-        memory = ops.stop_gradient(memory)
-        never_before_a_word = (PAD, START, END)
-        return mix_sampled_tokens(
-            step_of(self.decoder, memory),
-            self.decoder.start(memory, captions=words.shape[0] // memory.shape[0]),
-            words,
-            ops.reshape(inputs["own"], words.shape),
-            ops.reshape(inputs["chance"], words.shape),
-            fixed=never_before_a_word,
-            closed_words=never_before_a_word,
-            likeliest=self.likeliest,
-        )
 
 
 class CaptionSearcher(keras.Model):

@@ -11,7 +11,7 @@ class GlimpseNetwork(keras.Model):
     """Classifies an image by what it knows after the last glimpse.
 
     The loss is a hybrid one: cross-entropy for the class (the trainer's), the gradient of the expected reward for the
-    places, and squared error for their baseline, both added here. The reward is the probability of the right class:
+    locations, and squared error for their baseline, both added here. The reward is the probability of the right class:
     what a reward of 1 for a right class and 0 for a wrong one is on average, if the class is drawn, with less noise.
 
     Args:
@@ -34,18 +34,18 @@ class GlimpseNetwork(keras.Model):
         self.classify = keras.layers.Dense(labels, name="classify")
 
     def call(self, inputs, training=False):
-        outputs, chances = self.core.look(centred(inputs["image"]), training=training)
+        outputs, glimpses = self.core.take_glimpses(centred(inputs["image"]), training=training)
         logits = self.classify(outputs[:, -1])
         if training:
             label = ops.cast(inputs["label"], "int32")
             reward = ops.sum(ops.softmax(logits, axis=-1) * ops.one_hot(label, logits.shape[-1]), axis=-1)
-            self.add_loss(self.core.learn_where(chances, reward, ops.cast(label >= 0, logits.dtype)))
+            self.add_loss(self.core.reinforce_loss(glimpses, reward, ops.cast(label >= 0, logits.dtype)))
         return logits
 
     def path(self, images):
-        """`(logits (B, K), places (B, T, 2))` of images uint8 `(B, H, W, 3)`."""
-        outputs, chances = self.core.look(centred(images))
-        return self.classify(outputs[:, -1]), chances["places"]
+        """`(logits (B, K), locations (B, T, 2))` of images uint8 `(B, H, W, 3)`."""
+        outputs, glimpses = self.core.take_glimpses(centred(images))
+        return self.classify(outputs[:, -1]), glimpses["locations"]
 
 
 class DownscaledNetwork(keras.Model):

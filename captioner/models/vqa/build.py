@@ -26,7 +26,7 @@ def build_visual_qa(settings: VisualQASettings, vocabulary_size: int, classes: i
     Raises:
         UserError: a name or an option is unknown, or settings contradict each other.
     """
-    if encoder.padded or hasattr(encoder.head, "look"):
+    if encoder.padded or encoder.stochastic:
         raise UserError(
             f"The encoder {settings.encoder.name} does not go with questions: they are asked about whole images. "
             "Use vgg16, vgg19, vgg_small or keras_application."

@@ -92,7 +92,7 @@ class CaptionBatches:
 
         Each is `({"image": (B, ...), "words": (B, C, T), "targets": (B, C, T)}, targets (B, C, T))`: decoders that
         learn from more than cross-entropy need to see the targets themselves. With `own_words` the inputs also hold
-        `"own" (B, C, T)` and `"chance" (B, C, T)`.
+        `"sample_mask" (B, C, T)` and `"uniform_noise" (B, C, T)`.
         """
         order = self.order(epoch)
         sample = self.source.read([int(self.indices[0])])
@@ -111,7 +111,7 @@ class CaptionBatches:
             image.set_shape((self.images_per_batch, *shape))
             for values in rows:
                 values.set_shape((self.images_per_batch, self.captions_per_image, self.max_length - 1))
-            given = dict(zip(("words", "targets", "own", "chance"), rows, strict=False))
+            given = dict(zip(("words", "targets", "sample_mask", "uniform_noise"), rows, strict=False))
             return {"image": image, **given}, given["targets"]
 
         steps = tf.data.Dataset.range(skip, len(order))

@@ -9,6 +9,7 @@ import keras
 from captioner.errors import UserError
 from captioner.models.base.build import unused_settings
 from captioner.models.base.decode_step import END, START, SUPPRESSED
+from captioner.models.captioning.training_network import TrainingNetwork
 from captioner.models.captioning.warm_start import start_decoder
 from captioner.models.language.language_model import LanguageModel
 from captioner.text.vocabulary import Vocabulary
@@ -189,13 +190,19 @@ class CaptionTask:
 
 
 def compile_captioner(prepared: Prepared, steps_per_epoch: int) -> keras.Model:
-    """The captioner's network with loss and optimizer, all variables made."""
-    training, network = prepared.recipe.training, prepared.captioner.network
-    network.attention_penalty = training.attention_penalty
-    network.likeliest = training.own_words_by == "likeliest"
-    if training.objective == "cross_entropy":
+    """The captioner's layers as a network with losses and optimizer, all variables made."""
+    training, captioner = prepared.recipe.training, prepared.captioner
+    cross_entropy = training.objective == "cross_entropy"
+    network = TrainingNetwork(
+        captioner.image_encoder,
+        captioner.decoder,
+        attention_penalty=training.attention_penalty,
+        dropout_in_training=cross_entropy or training.learn_with_dropout,
+        greedy_scheduled_sampling=training.own_words_by == "likeliest",
+        name="captioner",
+    )
+    if cross_entropy:
         loss = MaskedCrossEntropy(training.label_smoothing)
     else:
-        network.noisy = training.learn_with_dropout
         loss = PolicyGradient(never=(*SUPPRESSED, START), end_id=END, temperature=training.temperature)
     return compile_network(network, training, loss, steps_per_epoch)

@@ -10,7 +10,7 @@ from keras import ops
 
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
-from captioner.models.captioning.networks import CaptionNetwork
+from captioner.models.captioning.training_network import TrainingNetwork
 from tests.support import arrays, assert_equal, numbers, randomise
 
 WORDS = np.array([[1, 4, 5], [1, 6, 4]])
@@ -196,7 +196,7 @@ class TestHardAttention:
         exact = tape.gradient(bound, variables)
 
         rows, rounds = 20_000, 5
-        network = CaptionNetwork(keras.layers.Identity(), decoder)
+        network = TrainingNetwork(keras.layers.Identity(), decoder)
         inputs = {
             "image": self.memory,
             "words": np.repeat(self.words[None], rows, axis=1),

@@ -9,6 +9,7 @@ from keras import ops
 from captioner.cells.build import build_cell
 from captioner.layers.glimpses import GlimpseCore, crop, log_density, pyramid, retina
 from captioner.models.captioning.image_captioner import ImageCaptioner
+from captioner.models.captioning.training_network import TrainingNetwork
 from captioner.models.glimpses.networks import GlimpseNetwork, centred
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
@@ -68,12 +69,12 @@ def test_each_scale_shows_twice_as_much_at_half_the_resolution():
 def test_nothing_is_left_to_chance_in_use():
     """Wrong if an image gets another label or caption each time, or another one in a batch."""
     layer = core()
-    first, chances = layer.look(IMAGES)
+    first, glimpses = layer.take_glimpses(IMAGES)
     assert_equal(first, layer(IMAGES))
     assert_equal(layer(IMAGES[1:2]), array(first)[1:2])
-    places = array(chances["places"])
+    places = array(glimpses["locations"])
     assert not places[:, 0].any() and np.abs(places[:, 1:]).min() > 0, "the first glimpse is at the middle"
-    drawn = [array(layer.look(IMAGES, training=True)[1]["places"]) for _ in range(2)]
+    drawn = [array(layer.take_glimpses(IMAGES, training=True)[1]["locations"]) for _ in range(2)]
     assert np.abs(drawn[0][:, 1:] - drawn[1][:, 1:]).min() > 0 and not drawn[0][:, 0].any()
     assert serialised(layer).get_config() == layer.get_config()
 
@@ -81,13 +82,13 @@ def test_nothing_is_left_to_chance_in_use():
 def test_places_are_drawn_with_the_density_that_is_told():
     layer = core(glimpses=2, spread=0.3)
     many = np.repeat(IMAGES[:1], 4000, axis=0)
-    mean = array(layer.look(IMAGES[:1])[1]["places"])[0, 1]
-    _, chances = layer.look(many, training=True)
-    places = array(chances["places"])[:, 1]
+    mean = array(layer.take_glimpses(IMAGES[:1])[1]["locations"])[0, 1]
+    _, glimpses = layer.take_glimpses(many, training=True)
+    places = array(glimpses["locations"])[:, 1]
     np.testing.assert_allclose(places.mean(axis=0), mean, atol=0.02)
     np.testing.assert_allclose(places.std(axis=0), 0.3, atol=0.02)
     np.testing.assert_allclose(
-        array(chances["log_probability"])[:, 0], array(log_density(places, mean, 0.3)), rtol=1e-4, atol=1e-4
+        array(glimpses["log_probability"])[:, 0], array(log_density(places, mean, 0.3)), rtol=1e-4, atol=1e-4
     )
     grid = np.stack(np.meshgrid(*[np.linspace(-3, 3, 241)] * 2), axis=-1).reshape(-1, 2)
     assert np.exp(array(log_density(grid, mean, 0.3))).sum() * 0.025**2 == pytest.approx(1, abs=1e-3)
@@ -114,10 +115,10 @@ def test_averaged_over_many_samples_the_gradient_is_the_exact_one(rollouts):
     levels = pyramid(image, layer.scales)
     many = [ops.repeat(level, len(grid), axis=0) for level in levels]
     with tf.GradientTape() as tape:
-        output, states = layer.cell(layer.sense(levels, np.zeros((1, 2), "float32")), layer.cell.get_initial_state(1))
+        output, states = layer.cell(layer.glimpse(levels, np.zeros((1, 2), "float32")), layer.cell.get_initial_state(1))
         mean = ops.tanh(layer.locate(output))
         density = ops.exp(log_density(grid, mean, layer.spread))
-        after, _ = layer.cell(layer.sense(many, grid), [ops.repeat(state, len(grid), axis=0) for state in states])
+        after, _ = layer.cell(layer.glimpse(many, grid), [ops.repeat(state, len(grid), axis=0) for state in states])
         said = ops.softmax(ops.stop_gradient(network.classify(after)), axis=-1)
         chances = ops.sum(density[:, None] * said, axis=0) * step**2  # of each class
         label = int(np.abs(array(chances) - 0.5).argmin())
@@ -148,10 +149,10 @@ def test_averaged_over_many_samples_the_gradient_is_the_exact_one(rollouts):
 def test_the_baseline_learns_the_reward_and_rows_that_fill_up_count_nothing():
     layer = core(glimpses=3, reinforce_weight=0.5)
     chances = {
-        "expected": ops.convert_to_tensor([[0.5, 0.25], [9.0, 9.0]]),
+        "baseline": ops.convert_to_tensor([[0.5, 0.25], [9.0, 9.0]]),
         "log_probability": ops.convert_to_tensor([[-1.0, -2.0], [7.0, 7.0]]),
     }
-    loss = layer.learn_where(chances, ops.convert_to_tensor([1.0, 0.0]), ops.convert_to_tensor([1.0, 0.0]))
+    loss = layer.reinforce_loss(chances, ops.convert_to_tensor([1.0, 0.0]), ops.convert_to_tensor([1.0, 0.0]))
     assert float(loss) == pytest.approx(0.5 * (0.5 * 1 + 0.75 * 2) + (0.25 + 0.5625) / 2)
 
 
@@ -178,8 +179,9 @@ def test_captions_teach_a_captioner_where_to_look():
     words = np.array([[[1, 4, 5]], [[1, 6, 5]]])
     inputs = {"image": IMAGES[:2], "words": words[..., :-1], "targets": words[..., 1:]}
     variables = captioner.encoder.head.locate.trainable_variables
+    network = TrainingNetwork(captioner.image_encoder, captioner.decoder)
     with tf.GradientTape() as tape:
-        captioner.network(inputs, training=True)
-        loss = sum(captioner.network.losses)
+        network(inputs, training=True)
+        loss = sum(network.losses)
     for gradient in tape.gradient(loss, variables):
         assert np.abs(array(tf.convert_to_tensor(gradient))).max() > 0

@@ -9,6 +9,7 @@ from captioner.cells.lstm import LSTMCell
 from captioner.decoders.attention import AttentiveDecoder
 from captioner.decoders.inject import InjectDecoder
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader, CaptionSearcher
+from captioner.models.captioning.training_network import TrainingNetwork
 from tests.support import arrays, assert_equal, numbers, randomise
 
 PAD, START, END, UNKNOWN = range(4)
@@ -61,7 +62,7 @@ def test_attention_is_asked_to_look_everywhere_once_while_it_writes():
     decoder = AttentiveDecoder(9, 3, LSTMCell(4), 6)
     decoder(np.array([[1]]), numbers(1, 5, 6))
     randomise(decoder)
-    network = CaptionNetwork(see, decoder, attention_penalty=2.0)
+    network = TrainingNetwork(keras.layers.Identity(), decoder, attention_penalty=2.0)
     words = np.array([[[1, 4, 5, 6], [1, 4, 2, 0]], [[1, 7, 8, 2], [0, 0, 0, 0]]])
     network({"image": numbers(2, 5, 6), "words": words}, training=True)
     (penalty,) = arrays(network.losses)

@@ -63,14 +63,14 @@ def test_own_words_grow_with_the_steps_and_come_again_when_a_run_goes_on(batches
     whole = [inputs for inputs, _ in batches.epoch(1)]
     assert sorted(set(asked)) == [3, 4, 5], "the steps of an epoch before this one count"
     for step, inputs in enumerate(whole):
-        own, chance = np.asarray(inputs["own"]), np.asarray(inputs["chance"])
+        own, chance = np.asarray(inputs["sample_mask"]), np.asarray(inputs["uniform_noise"])
         assert own.shape == chance.shape == inputs["words"].shape and own.dtype == bool
         assert chance.min() >= 0 and chance.max() < 1 and own.mean() == pytest.approx((3 + step) / 10, abs=0.25)
     (rest,) = [inputs for inputs, _ in batches.epoch(1, 2)]
     assert all(np.array_equal(rest[name], whole[2][name]) for name in rest)
-    assert not np.array_equal(whole[0]["chance"], whole[1]["chance"])
+    assert not np.array_equal(whole[0]["uniform_noise"], whole[1]["uniform_noise"])
     batches.own_words = None
-    assert "own" not in next(iter(batches.epoch(1)))[0]
+    assert "sample_mask" not in next(iter(batches.epoch(1)))[0]
 
 
 def test_skipping_gives_the_tail(batches):

@@ -127,9 +127,8 @@ def test_what_is_learned_is_the_likelihood_that_captions_were_drawn_with(monkeyp
     recipe = load_recipe("shapes", ["training.objective=self_critical", "training.temperature=0.5"])
     recipe = recipe.model_copy(update={"decoder": recipe.decoder.model_copy(update={"dropout": 0.5})})
     made = batches(temperature=0.5)
-    network = CaptionNetwork(made.writer.image_encoder, made.writer.decoder)
     made.writer.decoder.dropout.rate = 0.5
-    compile_captioner(SimpleNamespace(recipe=recipe, captioner=SimpleNamespace(network=network)), 1)
+    network = compile_captioner(SimpleNamespace(recipe=recipe, captioner=made.writer), 1)
     noise = np.random.default_rng(0).random((2, 3, 5)).astype("float32")
     image = made.batches.source.read([0, 1])
     drawn = {name: np.asarray(part) for name, part in made.writer({"image": image, "noise": noise}).items()}
