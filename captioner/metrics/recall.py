@@ -1,7 +1,7 @@
 """How often a right answer is among the first K, of answers ranked by score: recall at K and the median rank.
 
-Scores that are equal share their places: what is told is what one gets on average if their order is drawn by chance. A
-model that gives all answers the same score therefore has exactly the recall of guessing, whatever order they come in.
+Equal scores share their ranks: the result is the average over all their orders. A model that gives all answers the same
+score therefore has exactly the recall of guessing, whatever order they come in.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def recall(scores: np.ndarray, right: np.ndarray, depths=DEPTHS) -> Recall:
     best = np.max(np.where(right, scores, -np.inf), axis=1, keepdims=True)
     before = np.sum(scores > best, axis=1)
     level = scores == best
-    return _told(before, np.sum(level, axis=1), np.sum(level & right, axis=1), depths)
+    return _recall(before, np.sum(level, axis=1), np.sum(level & right, axis=1), depths)
 
 
 def chance(right: np.ndarray, depths=DEPTHS) -> Recall:
@@ -49,7 +49,7 @@ def chance(right: np.ndarray, depths=DEPTHS) -> Recall:
     return recall(np.zeros(right.shape), right, depths)
 
 
-def _told(before: np.ndarray, level: np.ndarray, right: np.ndarray, depths) -> Recall:
+def _recall(before: np.ndarray, level: np.ndarray, right: np.ndarray, depths) -> Recall:
     at = {depth: float(np.mean(_within(depth, before, level, right))) for depth in depths}
     middle = [_middle(*pair) for pair in zip(level.tolist(), right.tolist(), strict=True)]
     return Recall(at, float(np.median(before + middle)))
@@ -57,7 +57,7 @@ def _told(before: np.ndarray, level: np.ndarray, right: np.ndarray, depths) -> R
 
 @cache
 def _middle(level: int, right: int) -> int:
-    """The first of `level` places by which one of the `right` answers has come with a probability of one half."""
+    """The first of `level` ranks by which one of the `right` answers has come with a probability of one half."""
     missed = 1.0
     for number in range(level):
         missed *= max(level - right - number, 0) / (level - number)
@@ -66,18 +66,18 @@ def _middle(level: int, right: int) -> int:
     return level
 
 
-def _within(places, before: np.ndarray, level: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The probability `(Q,)` that one of the `right` ones is among the first `places`.
+def _within(ranks, before: np.ndarray, level: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The probability `(Q,)` that one of the `right` ones is among the first `ranks`.
 
-        1 - C(level - right, n) / C(level, n),    n = places - before
+        1 - C(level - right, n) / C(level, n),    n = ranks - before
 
     Args:
         before: how many answers are ranked before.
-        level: how many share the places behind these, the right ones among them.
+        level: how many share the ranks behind these, the right ones among them.
     """
-    drawn = np.clip(places - before, 0, level)
+    taken = np.clip(ranks - before, 0, level)
     missed = np.ones(len(before))
-    for number in range(int(drawn.max(initial=0))):
+    for number in range(int(taken.max(initial=0))):
         wrong = np.maximum(level - right - number, 0) / np.maximum(level - number, 1)
-        missed = np.where(number < drawn, missed * wrong, missed)
+        missed = np.where(number < taken, missed * wrong, missed)
     return 1.0 - missed

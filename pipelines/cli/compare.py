@@ -26,12 +26,14 @@ def print_comparison(paths: Sequence[Path], as_markdown: bool = False) -> None:
         UserError: a path holds no evaluation.
     """
     from pipelines.evaluation.compare import read_evaluations
-    from pipelines.evaluation.reports.comparison import compare_evaluations, markdown
+    from pipelines.evaluation.reports.comparison import compare_evaluations
+    from pipelines.evaluation.reports.markdown import markdown_table
 
     for block in compare_evaluations(read_evaluations(paths)):
         if not block.head:
             log(block.text, error=block.warning)
         elif as_markdown:
-            log(f"\n{markdown(block.head, block.rows)}\n")
+            lines = markdown_table(block.head, block.rows, "l" + "r" * (len(block.head) - 1))
+            log("\n".join(["", *lines]))
         else:
             table(block.head, block.rows, numbers=block.numbers)

@@ -24,37 +24,37 @@ def rank(
     captions: Annotated[
         int | None, typer.Option(min=1, help="Captions of each; 1 by likelihood, else all by default.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for what was found.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for the result.")] = None,
     encoder_weights: Weights = None,
     cache: Cache = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 8,
 ):
     """Find the caption of an image among those of others, and the image of a caption: recall at 1, 5 and 10."""
-    from pipelines.tasks.captioning.retrieval import WAYS, rank_run
+    from pipelines.tasks.captioning.retrieval import METHODS, RankOptions, rank_run
 
-    ways = {None: (), "both": WAYS, **{way: (way,) for way in WAYS}}
-    if by not in ways:
+    methods = {None: (), "both": METHODS, **{method: (method,) for method in METHODS}}
+    if by not in methods:
         raise typer.BadParameter("there are three: likelihood, reconstruction and both.", param_hint="--by")
-    ranking = rank_run(
-        run, data, split, by=ways[by], images=images, captions=captions, output=output,
-        encoder_weights=encoder_weights, cache=cache, batch_size=batch_size,
-    )  # fmt: skip
-    tell(ranking)
+    options = RankOptions(methods[by], images, captions, batch_size)
+    ranking = rank_run(run, data, split, options=options, encoder_weights=encoder_weights, cache=cache)
+    if output is not None:
+        ranking.save(output)
+    print_ranking(ranking)
     if output is not None:
         log(f"Written to {output}", error=True)
     return SKIPPED if ranking.left_out else 0
 
 
-def tell(ranking) -> None:
+def print_ranking(ranking) -> None:
     """Prints the pool, and a table for each of the two questions."""
     facts = ranking.facts
     log(f"The pool, {facts['split']}: {facts['pool']}.")
     if ranking.left_out:
         log(f"{ranking.left_out:,} of these images could not be read and are left out.", error=True)
-    for what, ways in ranking.found.items():
+    for what, methods in ranking.results.items():
         guessed = ranking.chance[what]
         of = facts["captions"] if what.startswith("the caption") else facts["images"]
-        rows = [[by, *_cells(one, guessed), f"{one.median_rank:g}"] for by, one in ways.items()]
+        rows = [[by, *_cells(ranked, guessed), f"{ranked.median_rank:g}"] for by, ranked in methods.items()]
         rows.append(["chance", *(f"{100 * share:.2f}" for share in guessed.at.values()), f"{guessed.median_rank:g}"])
         table([f"find {what}, of {of:,}, by", *(f"R@{depth}" for depth in guessed.at), "median rank"], rows)
     log(
@@ -63,5 +63,5 @@ def tell(ranking) -> None:
     )
 
 
-def _cells(one, guessed) -> list[str]:
-    return [f"{100 * share:.1f} ({share / guessed.at[depth]:.1f} x)" for depth, share in one.at.items()]
+def _cells(ranked, guessed) -> list[str]:
+    return [f"{100 * share:.1f} ({share / guessed.at[depth]:.1f} x)" for depth, share in ranked.at.items()]

@@ -1,6 +1,5 @@
 """Several models at a glance: a row each, with its scores, its size, and what it took to train and takes to run."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ from pipelines.evaluation.compare import (
 )
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.results import IMAGES_A_SECOND
-
-_SPECIAL = re.compile(r"([\\`*_\[\]|~^$<>])")
 
 FEW = 3  # evaluations whose scores are shown one by one; of more the table would be too wide to read
 
@@ -183,13 +180,6 @@ def common(evaluations: Sequence[Evaluated]) -> str:
         if len(values) == 1 and "" not in values and not next(iter(values)).startswith("not stated"):
             parts.append(text.format(next(iter(values))))
     return ", ".join(parts)
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as GitHub's Markdown has it; the first column to the left, numbers to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    escaped = [[_SPECIAL.sub(r"\\\1", " ".join(cell.split())) for cell in line] for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
 
 
 def _number(value: object, digits: int) -> str:

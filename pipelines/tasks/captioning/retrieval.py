@@ -5,8 +5,8 @@ unless a larger one is asked for; by reconstruction (`recurrent-visual`) it cost
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,63 +22,94 @@ from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
 
 IMAGES = 200  # of a pool whose pairs are expensive
-LIKELIHOOD, RECONSTRUCTION = WAYS = ("likelihood", "reconstruction")
+LIKELIHOOD, RECONSTRUCTION = METHODS = ("likelihood", "reconstruction")
 TO_CAPTION, TO_IMAGE = "the caption of an image", "the image of a caption"
+
+Results = dict[str, dict[str, Recall]]  # TO_CAPTION, TO_IMAGE -> by what is ranked -> the recall that it reaches
+
+
+@dataclass(frozen=True)
+class RankOptions:
+    """By what is ranked, and in which pool.
+
+    by: "likelihood", "reconstruction" or both; by default by reconstruction where the model can do it.
+    images, captions: size of the pool: images, and captions of each. By default 200 images with a caption each by
+        likelihood, everything by reconstruction alone.
+    batch_size: images at once.
+    """
+
+    by: tuple[str, ...] = ()
+    images: int | None = None
+    captions: int | None = None
+    batch_size: int = 8
 
 
 @dataclass(frozen=True)
 class Pool:
     """What is ranked: images, and some captions of each.
 
-    examples: the images. captions: of each, those that are in the pool. told: what was chosen of what, in a sentence.
+    examples: the images. captions: of each, those that are in the pool. description: what was chosen of what.
     """
 
     examples: tuple[CaptionExample, ...]
     captions: tuple[tuple[str, ...], ...]
-    told: str
+    description: str
 
     @property
     def texts(self) -> list[str]:
-        return [text for given in self.captions for text in given]
+        return [text for captions in self.captions for text in captions]
 
     @property
     def right(self) -> np.ndarray:
-        """Bool `(N, M)`: which captions are whose."""
-        owner = np.repeat(np.arange(len(self.captions)), [len(given) for given in self.captions])
+        """Bool `(N, M)`: which captions belong to which image."""
+        owner = np.repeat(np.arange(len(self.captions)), [len(captions) for captions in self.captions])
         return np.arange(len(self.captions))[:, None] == owner[None]
+
+    def only(self, images: Sequence[int]) -> "Pool":
+        """The pool of some of the images, by number."""
+        examples, captions = ([part[image] for image in images] for part in (self.examples, self.captions))
+        return Pool(tuple(examples), tuple(captions), self.description)
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What was found.
+    """The result of ranking a pool.
 
     facts: model, data and pool; name -> plain value.
     chance: `TO_CAPTION`, `TO_IMAGE` -> what guessing reaches.
-    found: the same -> by what was ranked -> what that reaches.
+    results: what ranking reaches.
     left_out: images that could not be read.
     """
 
     facts: dict[str, object]
     chance: dict[str, Recall]
-    found: dict[str, dict[str, Recall]] = field(default_factory=dict)
+    results: Results
     left_out: int = 0
 
     def as_json(self) -> dict:
-        def scores(one: Recall, guessed: Recall) -> dict[str, float]:
-            told = {f"recall_{depth}": share for depth, share in one.at.items()}
-            over = {f"recall_{depth}_over_chance": share / guessed.at[depth] for depth, share in one.at.items()}
-            return {**told, "median_rank": one.median_rank, **({} if one is guessed else over)}
+        def scores(ranked: Recall, guessed: Recall) -> dict[str, float]:
+            shares = {f"recall_{depth}": share for depth, share in ranked.at.items()}
+            over = {f"recall_{depth}_over_chance": share / guessed.at[depth] for depth, share in ranked.at.items()}
+            return {**shares, "median_rank": ranked.median_rank, **({} if ranked is guessed else over)}
 
         return {
             **self.facts,
             "found": {
                 what: {
                     "chance": scores(self.chance[what], self.chance[what]),
-                    **{by: scores(one, self.chance[what]) for by, one in ways.items()},
+                    **{by: scores(ranked, self.chance[what]) for by, ranked in methods.items()},
                 }
-                for what, ways in self.found.items()
+                for what, methods in self.results.items()
             },
         }
+
+    def save(self, path: Path) -> None:
+        """Writes it as JSON.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        atomic_write(path, json.dumps(self.as_json(), indent=2) + "\n")
 
 
 def choose(examples: Sequence[CaptionExample], images: int | None, captions: int | None) -> Pool:
@@ -92,13 +123,15 @@ def choose(examples: Sequence[CaptionExample], images: int | None, captions: int
     Raises:
         UserError: fewer than two images have captions.
     """
-    given = [example for example in examples if example.captions]
-    count = min(images or len(given), len(given))
+    described = [example for example in examples if example.captions]
+    count = min(images or len(described), len(described))
     if count < 2:
         raise UserError("Ranking needs at least two images with captions.")
-    chosen = tuple(given[number * len(given) // count] for number in range(count))
+    chosen = tuple(described[number * len(described) // count] for number in range(count))
     texts = tuple(example.captions[:captions] for example in chosen)
-    of_images = f"all {count:,} images" if count == len(given) else f"{count:,} of {len(given):,} images, evenly spaced"
+    of_images = (
+        f"all {count:,} images" if count == len(described) else f"{count:,} of {len(described):,} images, evenly spaced"
+    )
     most = max(len(example.captions) for example in chosen)
     if captions is None or captions >= most:
         of_captions = "all their captions" if most > 1 else "the caption of each"
@@ -112,25 +145,19 @@ def rank_run(
     data: Path | None = None,
     split: str | None = None,
     *,
-    by: Sequence[str] = (),
-    images: int | None = None,
-    captions: int | None = None,
-    output: Path | None = None,
+    options: RankOptions = RankOptions(),
     encoder_weights: Path | None = None,
     cache: Path | None = None,
-    batch_size: int = 8,
     reporter: Reporter | None = None,
 ) -> Ranking:
     """Ranks the captions of a split for its images, and its images for the captions.
 
     Args:
         run: folder of the run, or any preset.
-        data, split, encoder_weights, cache: as in `evaluate_run`.
-        by: "likelihood", "reconstruction" or both; by default by reconstruction where the model can do it.
-        images, captions: size of the pool. By default 200 images with a caption each by likelihood, everything by
-            reconstruction alone.
-        output: JSON file to write.
-        batch_size: images read at once.
+        data, split, cache: as in `pipelines.tasks.captioning.evaluate.evaluate_run`.
+        options: by what is ranked, and in which pool.
+        encoder_weights: file with the frozen backbone's weights.
+        reporter: where progress is logged.
 
     Raises:
         UserError: the model, the data or the split cannot be used.
@@ -138,64 +165,82 @@ def rank_run(
     read_preset(Path(run), kinds={"captioner": CaptionerSettings})
     load_keras()
     from captioner.models.captioning.image_captioner import ImageCaptioner
-    from captioner.models.captioning.reconstruction import imagines
-    from pipelines.data.features.sources import open_source
 
-    reporter, place = reporter or Reporter(), folder_of(run)
+    reporter, folder = reporter or Reporter(), folder_of(run)
     captioner = ImageCaptioner.from_preset(run, encoder_weights)
-    by = tuple(by) or ((RECONSTRUCTION,) if imagines(captioner) else (LIKELIHOOD,))
+    methods = methods_of(captioner, options.by)
+    dataset = data_of(run, data, reporter)
+    examples = split_of(dataset, split)
+    images, captions = options.images, options.captions
+    if LIKELIHOOD in methods:
+        images, captions = images or IMAGES, captions or 1
+    chosen = choose(examples, images, captions)
+    pool, features = read_pool(captioner, chosen, cache or folder.absolute().parent / "cache", reporter)
+    facts = {
+        "model": folder.resolve().name,
+        "data set": dataset.name,
+        "split": examples[0].split,
+        "pool": pool.description,
+        "images": len(pool.examples),
+        "captions": len(pool.texts),
+        "images left out": len(chosen.examples) - len(pool.examples),
+    }
+    results: Results = {TO_CAPTION: {}, TO_IMAGE: {}}
+    if LIKELIHOOD in methods:
+        with reporter.progress("Pairs") as advance:
+            by_likelihood = rank_by_likelihood(captioner, features, pool, advance, options.batch_size)
+        results = {what: results[what] | by_likelihood[what] for what in results}
+    if RECONSTRUCTION in methods:
+        by_reconstruction = rank_by_reconstruction(captioner, features, pool)
+        results = {what: results[what] | by_reconstruction[what] for what in results}
+    guessed = {TO_CAPTION: chance(pool.right), TO_IMAGE: chance(pool.right.T)}
+    return Ranking(facts, guessed, results, facts["images left out"])
+
+
+def methods_of(captioner, by: Sequence[str] = ()) -> tuple[str, ...]:
+    """By what a captioner can rank: what is asked for, or the best that it can do.
+
+    Raises:
+        UserError: it cannot do what is asked for.
+    """
+    from captioner.models.captioning.reconstruction import imagines
+
     if RECONSTRUCTION in by and not imagines(captioner):
         raise UserError(
             f"The decoder {captioner.settings.decoder.name} does not reconstruct images from words; recurrent_visual "
             "does. Rank by likelihood."
         )
-    dataset = data_of(run, data, reporter)
-    examples = split_of(dataset, split)
-    if LIKELIHOOD in by:
-        images, captions = images or IMAGES, captions or 1
-    pool = choose(examples, images, captions)
+    return tuple(by) or ((RECONSTRUCTION,) if imagines(captioner) else (LIKELIHOOD,))
+
+
+def read_pool(captioner, pool: Pool, cache: Path, reporter: Reporter) -> tuple[Pool, np.ndarray]:
+    """The part of the pool whose images can be read, and the features `(N, ...)` of these.
+
+    Raises:
+        UserError: fewer than two images can be read.
+    """
+    from pipelines.data.features.sources import open_source
+
     with reporter.images("Images") as advance:
-        source, problems = open_source(
-            captioner.encoder, [one.image for one in pool.examples], cache or place.absolute().parent / "cache", advance
-        )
+        images = [example.image for example in pool.examples]
+        source, problems = open_source(captioner.encoder, images, cache, advance)
     reporter.problems(problems)
-    readable = np.flatnonzero(source.readable)
-    left_out = len(pool.examples) - len(readable)
-    if left_out:
-        pool = Pool(*(tuple(part[index] for index in readable) for part in (pool.examples, pool.captions)), pool.told)
+    readable = np.flatnonzero(source.readable).tolist()
     if len(readable) < 2:
-        raise UserError(f"Fewer than two images of {dataset.root} can be read: there is nothing to rank.")
-    features = source.read(readable.tolist())
-    facts = {
-        "model": place.resolve().name,
-        "data set": dataset.name,
-        "split": examples[0].split,
-        "pool": pool.told,
-        "images": len(pool.examples),
-        "captions": len(pool.texts),
-        "images left out": left_out,
-    }
-    guessed = {TO_CAPTION: chance(pool.right), TO_IMAGE: chance(pool.right.T)}
-    ranking = Ranking(facts, guessed, {TO_CAPTION: {}, TO_IMAGE: {}}, left_out)
-    if LIKELIHOOD in by:
-        with reporter.progress("Pairs") as advance:
-            by_likelihood(ranking, captioner, features, pool, batch_size, advance)
-    if RECONSTRUCTION in by:
-        by_reconstruction(ranking, captioner, features, pool)
-    if output is not None:
-        atomic_write(output, json.dumps(ranking.as_json(), indent=2) + "\n")
-    return ranking
+        raise UserError("Fewer than two images of the pool can be read: there is nothing to rank.")
+    return pool.only(readable), source.read(readable)
 
 
-def by_likelihood(ranking: Ranking, captioner, features, pool: Pool, batch_size: int, progress) -> None:
-    """Adds what is found by log p(caption | image)."""
+def rank_by_likelihood(captioner, features: np.ndarray, pool: Pool, progress: Callable, batch_size: int) -> Results:
+    """The recall of ranking by log p(caption | image)."""
     from captioner.models.captioning.scoring import likelihoods
 
     sums, words = likelihoods(captioner, features, pool.texts, batch_size, progress=progress)
-    for_images = ranking.found[TO_CAPTION]
-    for_images["log p a word"] = recall(sums / words, pool.right)
-    for_images["log p less that over all images"] = recall(against_all(sums), pool.right)
-    ranking.found[TO_IMAGE]["log p"] = recall(sums.T, pool.right.T)
+    to_caption = {
+        "log p a word": recall(sums / words, pool.right),
+        "log p less that over all images": recall(against_all(sums), pool.right),
+    }
+    return {TO_CAPTION: to_caption, TO_IMAGE: {"log p": recall(sums.T, pool.right.T)}}
 
 
 def against_all(sums: np.ndarray) -> np.ndarray:
@@ -212,26 +257,26 @@ def against_all(sums: np.ndarray) -> np.ndarray:
     return sums - (highest + np.log(np.mean(np.exp(sums - highest), axis=0)))
 
 
-def by_reconstruction(ranking: Ranking, captioner, features, pool: Pool) -> None:
-    """Adds what is found by comparing image vectors with those that the decoder makes of words."""
+def rank_by_reconstruction(captioner, features: np.ndarray, pool: Pool) -> Results:
+    """The recall of comparing image vectors with those that the decoder makes of words."""
     from captioner.models.captioning.reconstruction import images_and_captions
 
-    seen, imagined = images_and_captions(captioner, features, pool.captions)
-    near = closeness(seen, imagined)
-    ranking.found[TO_CAPTION]["reconstruction"] = recall(near, pool.right)
-    ranking.found[TO_IMAGE]["reconstruction"] = recall(near.T, pool.right.T)
+    image_vectors, caption_vectors = images_and_captions(captioner, features, pool.captions)
+    cosines = centred_cosines(image_vectors, caption_vectors)
+    to_caption, to_image = recall(cosines, pool.right), recall(cosines.T, pool.right.T)
+    return {TO_CAPTION: {"reconstruction": to_caption}, TO_IMAGE: {"reconstruction": to_image}}
 
 
-def closeness(seen: np.ndarray, imagined: np.ndarray) -> np.ndarray:
-    """The cosine between image vectors `(N, D)` and imagined ones `(M, D)`, each less the mean of its kind: `(N, M)`.
+def centred_cosines(images: np.ndarray, captions: np.ndarray) -> np.ndarray:
+    """The cosines `(N, M)` between image vectors `(N, D)` and reconstructed ones `(M, D)`, each less its kind's mean.
 
-    What is imagined from a few words stays near the mean of all images. By distance, images near that mean would be
-    found for every caption; what tells is in which direction from the usual a caption and an image lie.
+    What is reconstructed from a few words stays near the mean of all images. By distance, images near that mean would
+    be found for every caption; what counts is in which direction from the mean a caption and an image lie.
     """
-    ours, theirs = (_directions(vectors.astype(float)) for vectors in (seen, imagined))
-    return ours @ theirs.T
+    image_directions, caption_directions = (_directions(vectors.astype(float)) for vectors in (images, captions))
+    return image_directions @ caption_directions.T
 
 
 def _directions(vectors: np.ndarray) -> np.ndarray:
-    apart = vectors - vectors.mean(axis=0)
-    return apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12)
+    centred = vectors - vectors.mean(axis=0)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)

@@ -5,7 +5,8 @@ from rich.console import Console
 
 from pipelines.evaluation.bootstrap import Difference
 from pipelines.evaluation.compare import Comparison, Evaluated
-from pipelines.evaluation.reports.comparison import common, differences, intervals, markdown, overview, short_names
+from pipelines.evaluation.reports.comparison import common, differences, intervals, overview, short_names
+from pipelines.evaluation.reports.markdown import markdown_table
 from pipelines.inference.batch_captioning import Rate
 
 
@@ -61,8 +62,8 @@ def test_differences_and_intervals_are_a_row_a_model():
 
 
 def test_markdown_keeps_what_stands_in_names():
-    told = markdown(["model", "B-4"], [["a|b_*c*\nd", "1.0"]])
-    assert told == "| model | B-4 |\n| --- | ---: |\n| a\\|b\\_\\*c\\* d | 1.0 |"
+    lines = markdown_table(["model", "B-4"], [["a|b_*c*\nd", "1.0"]], "lr")
+    assert lines == ["| model | B-4 |", "| :-- | --: |", "| a\\|b\\_\\*c\\* d | 1.0 |", ""]
 
 
 def test_the_rate_leaves_out_the_batch_that_compiles(monkeypatch):

@@ -14,10 +14,10 @@ from pipelines.tasks.captioning.retrieval import (
     TO_IMAGE,
     Ranking,
     against_all,
-    by_likelihood,
-    by_reconstruction,
+    centred_cosines,
     choose,
-    closeness,
+    rank_by_likelihood,
+    rank_by_reconstruction,
 )
 from tests.pipelines.inference.stub_reader import StubReader
 
@@ -37,9 +37,8 @@ def ranked(blind, pool):
     shades = [SHADES["day" if "day" in example.id else "night"] for example in pool.examples]
     features = np.stack([np.full((4, 4, 3), shade, "float32") for shade in shades])
     guessed = {TO_CAPTION: chance(pool.right), TO_IMAGE: chance(pool.right.T)}
-    ranking = Ranking({}, guessed, {TO_CAPTION: {}, TO_IMAGE: {}})
-    by_likelihood(ranking, StubReader(blind), features, pool, 3, lambda done, total: None)
-    return ranking
+    results = rank_by_likelihood(StubReader(blind), features, pool, lambda done, total: None, 3)
+    return Ranking({}, guessed, results)
 
 
 def test_the_pool_is_spread_over_the_split_and_says_so():
@@ -47,9 +46,9 @@ def test_the_pool_is_spread_over_the_split_and_says_so():
     assert [example.id for example in pool.examples] == ["night0.png", "night2.png", "day5.png", "day7.png"]
     assert pool.texts == ["one", "two"] * 4
     assert pool.right.tolist() == np.repeat(np.eye(4, dtype=bool), 2, axis=1).tolist()
-    assert pool.told == "4 of 10 images, evenly spaced, and the first 2 captions of each"
-    assert choose(examples(3), None, None).told == "all 3 images, and all their captions"
-    assert choose(examples(3), 200, 1).told == "all 3 images, and the first caption of each"
+    assert pool.description == "4 of 10 images, evenly spaced, and the first 2 captions of each"
+    assert choose(examples(3), None, None).description == "all 3 images, and all their captions"
+    assert choose(examples(3), 200, 1).description == "all 3 images, and the first caption of each"
     with pytest.raises(UserError, match="at least two images"):
         choose(examples(1), None, None)
 
@@ -60,16 +59,15 @@ def test_reconstructions_are_found_by_direction_each_way(monkeypatch):
     imagined = np.array([[-1.0, -1.0], [2.0, -1.0], [3.0, -1.0], [2.0, -2.0], [-3.0, 2.0], [-3.0, 3.0]])
     elsewhere = imagined + np.array([50.0, 70.0])  # where the mean of what is imagined lies must not matter
     monkeypatch.setattr("captioner.models.captioning.reconstruction.images_and_captions", lambda *_: (seen, elsewhere))
-    ranking = Ranking({}, {}, {TO_CAPTION: {}, TO_IMAGE: {}})
-    by_reconstruction(ranking, None, None, choose(examples(3), None, None))
-    assert ranking.found[TO_CAPTION]["reconstruction"].at[1] == pytest.approx(2 / 3)
-    assert ranking.found[TO_IMAGE]["reconstruction"].at[1] == pytest.approx(5 / 6)
+    results = rank_by_reconstruction(None, None, choose(examples(3), None, None))
+    assert results[TO_CAPTION]["reconstruction"].at[1] == pytest.approx(2 / 3)
+    assert results[TO_IMAGE]["reconstruction"].at[1] == pytest.approx(5 / 6)
 
 
 def test_a_model_that_knows_ranks_the_right_one_first():
     found = ranked(False, choose(examples(), None, None))
     for what in (TO_CAPTION, TO_IMAGE):
-        for one in found.found[what].values():
+        for one in found.results[what].values():
             assert one.at[1] == 1.0 and one.median_rank == 1
     told = found.as_json()["found"][TO_IMAGE]["log p"]
     assert told["recall_1"] == 1.0 and told["recall_1_over_chance"] == 2.0
@@ -78,8 +76,8 @@ def test_a_model_that_knows_ranks_the_right_one_first():
 def test_a_model_that_does_not_look_finds_nothing_by_log_p_against_all_images():
     """Its likelihoods tell captions apart, but not images; ranks by these are those of chance."""
     found = ranked(True, choose(examples(6), None, 1))
-    assert found.found[TO_IMAGE]["log p"] == found.chance[TO_IMAGE]
-    assert found.found[TO_CAPTION]["log p less that over all images"] == found.chance[TO_CAPTION]
+    assert found.results[TO_IMAGE]["log p"] == found.chance[TO_IMAGE]
+    assert found.results[TO_CAPTION]["log p less that over all images"] == found.chance[TO_CAPTION]
 
 
 def test_a_bland_caption_loses_what_it_has_from_all_images():
@@ -93,17 +91,17 @@ def test_closeness_is_the_cosine_from_the_means():
     seen, imagined = np.array([[0.0, 1], [2, 2], [1, 0]]), np.array([[0.0, 0], [2, 1], [4, 5]])
     one, other = seen - [1, 1], imagined - [2, 2]
     expected = [[a @ b / np.sqrt((a @ a) * (b @ b)) for b in other] for a in one]
-    assert closeness(seen, imagined) == pytest.approx(np.array(expected))
-    assert np.isfinite(closeness(seen[:1], imagined)).all(), "a vector at the mean has no direction"
+    assert centred_cosines(seen, imagined) == pytest.approx(np.array(expected))
+    assert np.isfinite(centred_cosines(seen[:1], imagined)).all(), "a vector at the mean has no direction"
 
 
 def test_tables_name_the_pool_and_what_chance_gives(capsys):
-    from pipelines.cli.retrieval import tell
+    from pipelines.cli.retrieval import print_ranking
 
     pool = choose(examples(8), 4, 1)
     found = ranked(False, pool)
-    facts = {"split": "dev", "pool": pool.told, "images": 4, "captions": 4}
-    tell(SimpleNamespace(facts=facts, left_out=1, found=found.found, chance=found.chance))
+    facts = {"split": "dev", "pool": pool.description, "images": 4, "captions": 4}
+    print_ranking(SimpleNamespace(facts=facts, left_out=1, results=found.results, chance=found.chance))
     out, err = capsys.readouterr()
     assert "4 of 8 images, evenly spaced, and the first caption of each" in out and "1 of these images" in err
     assert out.count("chance") >= 2 and "25.00" in out and "x)" in out
