@@ -14,6 +14,7 @@ LIGHT = [
     "captioner",
     *(f"captioner.{room}" for room in ("text", "metrics", "images", "settings")),
     "pipelines.recipes.recipe",
+    "pipelines.inference.models",
 ]
 
 

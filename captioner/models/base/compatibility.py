@@ -1,12 +1,14 @@
 """Whether models, weights and vocabularies belong together."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from captioner.encoders.base import Encoder
 from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
 from captioner.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # commands check their models before Keras is loaded
+    from captioner.encoders.base import Encoder
 
 
 def require_same_vocabulary(first: Vocabulary, other: Vocabulary, name: object, other_name: object) -> None:
@@ -25,7 +27,7 @@ def require_same_vocabulary(first: Vocabulary, other: Vocabulary, name: object, 
 
 
 def require_same_backbone(
-    folder: str | Path, metadata: dict[str, Any], encoder: Encoder, name: str, weights_path: str | Path | None
+    folder: str | Path, metadata: dict[str, Any], encoder: "Encoder", name: str, weights_path: str | Path | None
 ) -> None:
     """Refuses other weights of the frozen backbone than those that a preset was trained on.
 
