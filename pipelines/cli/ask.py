@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED, stop
-from pipelines.cli.options import Weights
+from pipelines.cli.options import LIMITS, Weights, takes
 from pipelines.utils.console import log, printable, table
 
 
+@takes(limits=LIMITS)
 def ask(
     image: Annotated[Path | None, typer.Argument(help="An image.")] = None,
     question: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotation marks.")] = None,
@@ -32,13 +33,11 @@ def ask(
     attention: Annotated[
         Path | None, typer.Option(help="Folder for pictures of where the model looked, or what its answer hangs on.")
     ] = None,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Images of more are refused.")] = 200_000_000,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Files of more are refused.")] = 256 * 2**20,
+    limits=None,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
-    from captioner.images.files import ImageLimits
     from pipelines.inference.jobs.answering import AskOptions
     from pipelines.inference.jobs.output_files import journal_path
     from pipelines.inference.jobs.question_files import choices_problem, question_problem
@@ -54,7 +53,7 @@ def ask(
     for problem in (*map(question_problem, question or ()), choices_problem(choices or ())):
         if problem:
             raise typer.BadParameter(f"{problem}.")
-    options = AskOptions(top, batch_size, attention=attention, limits=ImageLimits(max_bytes, max_pixels))
+    options = AskOptions(top, batch_size, attention=attention, limits=limits)
     try:
         if questions is None:
             summary = ask_about_image(image, question, model, choices or (), options, encoder_weights)

@@ -9,18 +9,18 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED, stop
-from pipelines.cli.options import Language, Weight, Weights, language_of
-from pipelines.inference.search_options import SearchOptions, takes_search_options
+from pipelines.cli.options import LANGUAGE, LIMITS, Weights, takes
+from pipelines.cli.search_options import SAMPLING, SEARCH, sampling_of
 from pipelines.utils.console import log, printable
 
 
-@takes_search_options
+@takes(search=SEARCH, sampling=SAMPLING, limits=LIMITS, language=LANGUAGE)
 def caption(
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
     model: Annotated[
         list[Path], typer.Option(help="Folder of the run, or any preset; several with the same words write together.")
     ],
-    search: SearchOptions,
+    search,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="captions.jsonl, .csv or .parquet; else they are printed."),
@@ -40,27 +40,15 @@ def caption(
     min_score: Annotated[
         float | None, typer.Option(help="Captions below it are marked as unsure: mean log-probability a word, as -0.8.")
     ] = None,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Images of more are refused.")] = 200_000_000,
-    max_bytes: Annotated[int, typer.Option(min=1, help="Files of more are refused.")] = 256 * 2**20,
-    sample: Annotated[bool, typer.Option("--sample", help="Draw words by chance, instead of searching.")] = False,
-    temperature: Annotated[
-        float | None, typer.Option(min=0, help="Of --sample: below 1 likely words become likelier, 0 leaves no chance.")
-    ] = None,
-    top_k: Annotated[int | None, typer.Option(min=0, help="Of --sample: from so many of the likeliest words.")] = None,
-    top_p: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Of --sample: from the fewest words that have this share.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of --sample: the same seed, the same captions.")] = None,
-    language_model: Language = None,
-    language_weight: Weight = None,
+    limits=None,
+    sampling=None,
+    language=None,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
-    from captioner.images.files import ImageLimits
     from pipelines.inference.jobs.captioning import CaptionOptions
     from pipelines.inference.jobs.output_files import journal_path
-    from pipelines.inference.search_options import sampling_of
 
     for kind in sidecar or ():
         if kind not in ("txt", "xmp"):
@@ -69,17 +57,16 @@ def caption(
         raise typer.BadParameter("a tree needs --candidates 2 or more.", param_hint="--tree")
     options = CaptionOptions(
         **vars(search),
-        sampling=sampling_of(sample, search, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed),
+        sampling=sampling_of(search=search, **sampling),
         candidates=candidates,
         batch_size=batch_size,
         attention=attention,
         tree=tree,
-        limits=ImageLimits(max_bytes, max_pixels),
+        limits=limits,
         min_score=min_score,
         sidecars=tuple(dict.fromkeys(sidecar or ())),
         frames=frames,
     )
-    language = language_of(language_model, language_weight)
     try:
         summary = caption_with_models(paths, model, output, options, encoder_weights, language)
         return SKIPPED if summary.faults or summary.left_alone else 0

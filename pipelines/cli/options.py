@@ -1,5 +1,9 @@
-"""Options that several commands take."""
+"""Options that several commands take, alone or as groups."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,19 +16,82 @@ Weights = Annotated[
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")]
 Language = Annotated[
-    Path | None, typer.Option("--language-model", help="A language model of words that has a say in the search.")
+    Path | None, typer.Option("--language-model", help="A language model of words that takes part in the search.")
 ]
 Weight = Annotated[
-    float | None, typer.Option("--language-weight", help="How much of a say, 0.3 by default; the captioner's own is 1.")
+    float | None, typer.Option("--language-weight", help="Its weight, 0.3 by default; the captioner's own is 1.")
 ]
+
+
+@dataclass(frozen=True)
+class OptionGroup:
+    """Options that belong together.
+
+    options: name -> the type with its `typer.Option`, and the default.
+    build: called with their values by name; a command gets what it returns.
+    """
+
+    options: dict[str, tuple[object, object]]
+    build: Callable
+
+
+def takes(**groups: OptionGroup) -> Callable:
+    """A decorator of commands: the parameter `name` of a command becomes the options of `groups[name]`."""
+
+    def attach(command: Callable) -> Callable:
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in inspect.signature(command).parameters.items():
+            if name in groups:
+                parameters += [
+                    inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+                    for option, (annotation, default) in groups[name].options.items()
+                ]
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+        @functools.wraps(command)
+        def with_options(**values):
+            for name, group in groups.items():
+                values[name] = group.build(**{option: values.pop(option) for option in group.options})
+            return command(**values)
+
+        with_options.__signature__ = inspect.Signature(parameters)
+        with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return with_options
+
+    return attach
+
+
+def flag(name: str) -> str:
+    """What an option is called on the command line: "--min-words" of "min_words"."""
+    return f"--{name.replace('_', '-')}"
 
 
 def language_of(model: Path | None, weight: float | None) -> tuple[Path, float] | None:
-    """A language model and how much of a say it has, or None.
+    """A language model and its weight, or None.
 
     Raises:
-        typer.BadParameter: the say of no model.
+        typer.BadParameter: a weight without a model.
     """
     if model is None and weight is not None:
         raise typer.BadParameter("it goes with --language-model.", param_hint="--language-weight")
     return None if model is None else (model, 0.3 if weight is None else weight)
+
+
+def _limits(max_pixels: int, max_bytes: int):
+    from captioner.images.files import ImageLimits
+
+    return ImageLimits(max_bytes, max_pixels)
+
+
+LANGUAGE = OptionGroup(
+    {"language_model": (Language, None), "language_weight": (Weight, None)},
+    lambda language_model, language_weight: language_of(language_model, language_weight),
+)
+LIMITS = OptionGroup(
+    {
+        "max_pixels": (Annotated[int, typer.Option(min=1, help="Images of more are refused.")], 200_000_000),
+        "max_bytes": (Annotated[int, typer.Option(min=1, help="Files of more are refused.")], 256 * 2**20),
+    },
+    _limits,
+)

@@ -1,0 +1,97 @@
+"""Options of a search for captions, and of sampling them."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import OptionGroup, flag
+from pipelines.inference.search_options import SearchOptions
+
+_SEARCH = {
+    "num_beams": Annotated[
+        int | None, typer.Option("--num-beams", min=1, help="Beams of the search; the model's own by default.")
+    ],
+    "max_words": Annotated[
+        int | None, typer.Option("--max-words", min=1, help="The longest caption; the model's own by default.")
+    ],
+    "min_words": Annotated[int | None, typer.Option("--min-words", min=1, help="The shortest caption.")],
+    "length_penalty": Annotated[
+        float | None,
+        typer.Option("--length-penalty", help="Captions are ranked by log p / length ** this: 0 likes short ones."),
+    ],
+    "num_beam_groups": Annotated[
+        int | None,
+        typer.Option(
+            "--num-beam-groups",
+            min=1,
+            help="Groups that share the beams and are to say different things; as many as beams differ most.",
+        ),
+    ],
+    "diversity_penalty": Annotated[
+        float | None,
+        typer.Option(
+            "--diversity-penalty", min=0, help="How different: what a word loses each time a group just chose it."
+        ),
+    ],
+    "no_repeat_ngram_size": Annotated[
+        int | None, typer.Option("--no-repeat-ngram-size", min=0, help="So many words in a row never occur twice.")
+    ],
+    "force_words": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--force-words",
+            help="A word or phrase that every caption has; may be repeated: three words, or a phrase of seven.",
+        ),
+    ],
+    "bad_words": Annotated[
+        list[str] | None, typer.Option("--bad-words", help="A word or phrase that no caption has; may be repeated.")
+    ],
+}
+
+_SAMPLE = {
+    "sample": (
+        Annotated[bool, typer.Option("--sample", help="Sample the words at random, instead of searching.")],
+        False,
+    )
+}
+_SAMPLING = {
+    "temperature": Annotated[
+        float | None,
+        typer.Option(min=0, help="Of --sample: below 1 likely words become likelier, 0 leaves nothing to chance."),
+    ],
+    "top_k": Annotated[int | None, typer.Option(min=0, help="Of --sample: from so many of the likeliest words.")],
+    "top_p": Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of --sample: from the fewest words that have this share.")
+    ],
+    "seed": Annotated[int | None, typer.Option(help="Of --sample: the same seed, the same captions.")],
+}
+
+
+def _search(force_words: list[str] | None, bad_words: list[str] | None, **values) -> SearchOptions:
+    phrases = [tuple(dict.fromkeys(words or ())) for words in (force_words, bad_words)]
+    return SearchOptions(**values, force_words=phrases[0], bad_words=phrases[1])
+
+
+SEARCH = OptionGroup({name: (option, None) for name, option in _SEARCH.items()}, _search)
+SAMPLING = OptionGroup(
+    {name: (option, False if name == "sample" else None) for name, option in _SAMPLING.items()}, dict
+)
+
+
+def sampling_of(sample: bool, search: SearchOptions, **chosen):
+    """The `Sampling` that the command line asks for, or None: `sample` says whether, `chosen` how.
+
+    Raises:
+        typer.BadParameter: options of sampling without it, or options of a search with it.
+    """
+    from captioner.models.captioning.sampling import Sampling
+
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if not sample:
+        for name in chosen:
+            raise typer.BadParameter("it goes with --sample.", param_hint=flag(name))
+        return None
+    for name in ("num_beams", "length_penalty", "num_beam_groups", "diversity_penalty", "force_words"):
+        if getattr(search, name) not in (None, ()):
+            raise typer.BadParameter("captions that --sample makes are not searched for.", param_hint=flag(name))
+    return Sampling(**chosen)
