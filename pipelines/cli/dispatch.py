@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 
 from captioner.errors import UserError
-from pipelines.inference.search_options import flag
+from pipelines.cli.options import flag
 from pipelines.recipes.task_registry import TRAINERS
 
 

@@ -8,14 +8,14 @@ import typer
 from captioner.errors import UserError
 from pipelines.cli.command import SKIPPED
 from pipelines.cli.dispatch import kind_of_model
-from pipelines.cli.options import Cache, Data, Language, Weight, Weights, language_of
-from pipelines.inference.search_options import SearchOptions, flag, takes_search_options
+from pipelines.cli.options import Cache, Data, Language, Weight, Weights, flag, language_of, takes
+from pipelines.cli.search_options import SEARCH
 from pipelines.utils.console import log, table
 
 
-@takes_search_options
+@takes(search=SEARCH)
 def evaluate(
-    search: SearchOptions,
+    search,
     run: Annotated[Path | None, typer.Argument(help="Folder of the run, or any preset.")] = None,
     data: Data = None,
     split: Annotated[str | None, typer.Option(help="The split to caption or to answer; test by default.")] = None,

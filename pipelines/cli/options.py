@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -27,12 +27,14 @@ Weight = Annotated[
 class OptionGroup:
     """Options that belong together.
 
-    options: name -> the type with its `typer.Option`, and the default.
+    options: name -> the type with its `typer.Option`.
     build: called with their values by name; a command gets what it returns.
+    defaults: of the options whose default is not None.
     """
 
-    options: dict[str, tuple[object, object]]
+    options: dict[str, object]
     build: Callable
+    defaults: dict[str, object] = field(default_factory=dict)
 
 
 def takes(**groups: OptionGroup) -> Callable:
@@ -41,10 +43,15 @@ def takes(**groups: OptionGroup) -> Callable:
     def attach(command: Callable) -> Callable:
         parameters: list[inspect.Parameter] = []
         for name, parameter in inspect.signature(command).parameters.items():
-            if name in groups:
+            if group := groups.get(name):
                 parameters += [
-                    inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-                    for option, (annotation, default) in groups[name].options.items()
+                    inspect.Parameter(
+                        option,
+                        inspect.Parameter.KEYWORD_ONLY,
+                        default=group.defaults.get(option),
+                        annotation=annotation,
+                    )
+                    for option, annotation in group.options.items()
                 ]
             else:
                 parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
@@ -85,13 +92,14 @@ def _limits(max_pixels: int, max_bytes: int):
 
 
 LANGUAGE = OptionGroup(
-    {"language_model": (Language, None), "language_weight": (Weight, None)},
+    {"language_model": Language, "language_weight": Weight},
     lambda language_model, language_weight: language_of(language_model, language_weight),
 )
 LIMITS = OptionGroup(
     {
-        "max_pixels": (Annotated[int, typer.Option(min=1, help="Images of more are refused.")], 200_000_000),
-        "max_bytes": (Annotated[int, typer.Option(min=1, help="Files of more are refused.")], 256 * 2**20),
+        "max_pixels": Annotated[int, typer.Option(min=1, help="Images of more are refused.")],
+        "max_bytes": Annotated[int, typer.Option(min=1, help="Files of more are refused.")],
     },
     _limits,
+    {"max_pixels": 200_000_000, "max_bytes": 256 * 2**20},
 )

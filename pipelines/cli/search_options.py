@@ -48,13 +48,8 @@ _SEARCH = {
     ],
 }
 
-_SAMPLE = {
-    "sample": (
-        Annotated[bool, typer.Option("--sample", help="Sample the words at random, instead of searching.")],
-        False,
-    )
-}
 _SAMPLING = {
+    "sample": Annotated[bool, typer.Option("--sample", help="Sample the words at random, instead of searching.")],
     "temperature": Annotated[
         float | None,
         typer.Option(min=0, help="Of --sample: below 1 likely words become likelier, 0 leaves nothing to chance."),
@@ -72,10 +67,8 @@ def _search(force_words: list[str] | None, bad_words: list[str] | None, **values
     return SearchOptions(**values, force_words=phrases[0], bad_words=phrases[1])
 
 
-SEARCH = OptionGroup({name: (option, None) for name, option in _SEARCH.items()}, _search)
-SAMPLING = OptionGroup(
-    {name: (option, False if name == "sample" else None) for name, option in _SAMPLING.items()}, dict
-)
+SEARCH = OptionGroup(_SEARCH, _search)
+SAMPLING = OptionGroup(_SAMPLING, dict, {"sample": False})
 
 
 def sampling_of(sample: bool, search: SearchOptions, **chosen):

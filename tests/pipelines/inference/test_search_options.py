@@ -15,10 +15,11 @@ from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettin
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
 from pipelines.cli.caption import caption_with_models
+from pipelines.cli.search_options import SEARCH
 from pipelines.data.datasets import shapes
 from pipelines.inference.jobs import captioning
 from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
-from pipelines.inference.search_options import OPTIONS, SearchOptions
+from pipelines.inference.search_options import SearchOptions
 from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_run
 from pipelines.utils.progress import Reporter
 from tests.support_language import running_eagerly, tiny_model
@@ -68,7 +69,7 @@ def lines(path):
 def test_each_field_has_an_option_and_is_a_setting():
     """A field without an option cannot be asked for; one that is no setting of a model would be refused."""
     names = {field.name for field in fields(SearchOptions)}
-    assert names == set(OPTIONS) and names <= set(SearchSettings.model_fields)
+    assert names == set(SEARCH.options) and names <= set(SearchSettings.model_fields)
 
 
 def test_what_is_not_asked_for_is_as_the_model_says():
