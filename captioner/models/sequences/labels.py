@@ -69,9 +69,9 @@ class ManyToOne(_Labeller):
 
     Args:
         outputs: int, L. Labels.
-        cell, units, layers, bidirectional, connection, cell_options: see `SequenceReader`.
         inputs: layer; see the module.
         dropout: float. Share of values dropped from what is read, between layers and before the labels.
+        reader: `cell`, `units`, `layers`, `bidirectional`, `connection` and `cell_options` of the `SequenceReader`.
 
     Call arguments:
         inputs: `(B, T, F)`, or what the layer `inputs` takes.
@@ -80,23 +80,9 @@ class ManyToOne(_Labeller):
         logits `(B, L)`.
     """
 
-    def __init__(
-        self,
-        outputs,
-        cell="lstm",
-        units=64,
-        layers=1,
-        bidirectional=False,
-        connection="none",
-        cell_options=None,
-        inputs=None,
-        dropout=0.0,
-        **kwargs,
-    ):
-        super().__init__(outputs, inputs, dropout, **kwargs)
-        self.reader = SequenceReader(
-            cell, units, layers, bidirectional, dropout, connection, cell_options, name="reader"
-        )
+    def __init__(self, outputs, inputs=None, dropout=0.0, name=None, **reader):
+        super().__init__(outputs, inputs, dropout, name=name)
+        self.reader = SequenceReader(**reader, dropout=dropout, name="reader")
 
     def call(self, inputs, training=False):
         vectors, mask = self.read(inputs, training)

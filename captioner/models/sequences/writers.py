@@ -95,9 +95,10 @@ class EncoderDecoder(OneToMany):
 
     Args:
         decoder: any decoder of `captioner.decoders`.
-        cell, units, layers, bidirectional, connection, cell_options: the encoder's, see `SequenceReader`.
         inputs: layer that makes vectors and a mask of the source, see inputs.py; vectors `(B, P, F)` without one.
         dropout: float. Share of values dropped from what is read and between the encoder's layers.
+        reader: `cell`, `units`, `layers`, `bidirectional`, `connection` and `cell_options` of the encoder, a
+            `SequenceReader`.
 
     Call arguments:
         inputs: `{"source": int (B, P), "words": int (B, T)}`; `words` begin with the start word.
@@ -106,25 +107,11 @@ class EncoderDecoder(OneToMany):
         logits `(B, T, V)` of each next word, given the source and the words before it.
     """
 
-    def __init__(
-        self,
-        decoder,
-        cell="lstm",
-        units=64,
-        layers=1,
-        bidirectional=False,
-        connection="none",
-        cell_options=None,
-        inputs=None,
-        dropout=0.0,
-        **kwargs,
-    ):
-        super().__init__(decoder, **kwargs)
+    def __init__(self, decoder, inputs=None, dropout=0.0, name=None, **reader):
+        super().__init__(decoder, name=name)
         self.inputs_layer = inputs or VectorInputs(name="inputs")
         self.dropout = Dropout(dropout, name="dropout")
-        self.reader = SequenceReader(
-            cell, units, layers, bidirectional, dropout, connection, cell_options, name="reader"
-        )
+        self.reader = SequenceReader(**reader, dropout=dropout, name="reader")
 
     def remember(self, source, training=False):
         vectors, real = self.inputs_layer(source, training=training)
