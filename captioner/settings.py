@@ -201,6 +201,7 @@ RENAMED = {
     "tokeniser": "tokenizer",
     "components": "pca_components",
     "views": "augmentations",
+    "look": "network",
     "evaluate_beam_size": "evaluate_num_beams",
     "encoder.features": "encoder.options.features",
     "encoder.train_last_block": "encoder.options.train_last_block",

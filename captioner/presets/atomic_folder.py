@@ -1,11 +1,11 @@
-"""Several files of a folder put in place as one: a kill at any moment leaves the old set or the new one, whole.
+"""Replaces several files of a folder at once: a kill at any moment leaves all of the old files or all of the new ones.
 
-    preset.new/      the new files while they are written; whatever a kill leaves in it is thrown away
-    preset.ready/    the same folder under the name that says it is whole; from here on the new set counts
+    preset.new/      the new files while they are written; what a kill leaves in it is thrown away
+    preset.ready/    the same folder once it is complete; from here on the new files count
 
-Renaming the folder is the one step that decides. Its files then move to their places one by one, and until the last has
-moved `place` finds each where it is. A kill between two moves leaves a set that is read through `place` and that the
-next writer tidies up.
+Renaming the folder is the step that decides. Its files then move up one by one, and until the last has moved
+`current_path` finds each where it is. A kill between two moves leaves files that are read through `current_path`; the
+next writer moves the rest.
 """
 
 import contextlib
@@ -17,37 +17,37 @@ from pathlib import Path
 NEW, READY = "preset.new", "preset.ready"
 
 
-def place(folder: Path, name: str) -> Path:
-    """Where a file of the folder's set is now."""
+def current_path(folder: Path, name: str) -> Path:
+    """Where a file of the folder is now."""
     ready = folder / READY / name
     return ready if ready.is_file() else folder / name
 
 
 @contextlib.contextmanager
-def new_set(folder: Path) -> Iterator[Path]:
-    """Gives an empty folder to write a set of files to, which takes the place of the old set at the end.
+def replace_files(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder to write new files to, which replace those of the same names at the end.
 
     After an error nothing has changed.
     """
-    finish(folder)
+    finish_replacement(folder)
     new = folder / NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     try:
         yield new
         for path in new.iterdir():
-            _to_disk(path, os.O_RDWR)
-        _to_disk(new)
+            _flush_to_disk(path, os.O_RDWR)
+        _flush_to_disk(new)
         os.rename(new, folder / READY)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
-    _to_disk(folder)
-    finish(folder)
+    _flush_to_disk(folder)
+    finish_replacement(folder)
 
 
-def finish(folder: Path) -> None:
-    """Moves what is ready to its place; also what a kill left over."""
+def finish_replacement(folder: Path) -> None:
+    """Moves complete new files up; also those that a kill left behind."""
     ready = folder / READY
     if ready.is_dir():
         for path in sorted(ready.iterdir()):
@@ -55,16 +55,16 @@ def finish(folder: Path) -> None:
         ready.rmdir()
 
 
-def state(folder: Path, name: str) -> tuple:
-    """Something that differs once another set has come, or its files have moved, since it was last asked for."""
+def file_version(folder: Path, name: str) -> tuple:
+    """A value that changes when a file is replaced or moved."""
     try:
-        status = place(folder, name).stat()
+        status = current_path(folder, name).stat()
     except OSError:
         return ()
     return (status.st_ino, status.st_mtime_ns, (folder / READY).is_dir())
 
 
-def _to_disk(path: Path, flags: int = os.O_RDONLY) -> None:
+def _flush_to_disk(path: Path, flags: int = os.O_RDONLY) -> None:
     try:
         descriptor = os.open(path, flags)
     except OSError:

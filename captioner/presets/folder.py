@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
-from captioner.presets.atomic_folder import new_set, place, state
+from captioner.presets.atomic_folder import current_path, file_version, replace_files
 from captioner.presets.installed import model_folder
 from captioner.settings import Settings, validate
 from captioner.text.answers import AnswerList
@@ -27,7 +27,7 @@ CONFIG, VOCABULARY, WEIGHTS, METADATA = "config.json", "vocabulary.txt", "model.
 ANSWERS = "answers.txt"
 CHECKED = (CONFIG, VOCABULARY, WEIGHTS)
 FORMAT = 2
-# What a model of a kind is for, told to those who give it to a command that needs another kind.
+# What a model of each kind is for: part of the message where a command needs another kind.
 USED_BY = {
     "captioner": "It is a captioning model: use `captioner caption`.",
     "visual_qa": "It answers questions about images: use `captioner ask`.",
@@ -47,11 +47,11 @@ class Preset:
 
     @property
     def weights(self) -> Path:
-        return place(self.folder, WEIGHTS)
+        return current_path(self.folder, WEIGHTS)
 
 
 def is_preset(folder: Path) -> bool:
-    return place(Path(folder), CONFIG).is_file()
+    return current_path(Path(folder), CONFIG).is_file()
 
 
 def write_preset(
@@ -74,7 +74,7 @@ def write_preset(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config = {"format": FORMAT, **settings.model_dump(mode="json")}
-    with new_set(folder) as new:
+    with replace_files(folder) as new:
         (new / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         vocabulary.save(new / VOCABULARY)
         save_weights(new / WEIGHTS)
@@ -99,22 +99,22 @@ def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     """
     folder = model_folder(folder)
     while True:
-        before = state(folder, METADATA)
+        before = file_version(folder, METADATA)
         try:
             return _read_preset(folder, kinds)
         except UserError:
-            if state(folder, METADATA) == before:  # else a training has just put another preset in its place
+            if file_version(folder, METADATA) == before:  # else a training has just replaced the preset
                 raise
 
 
 def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     if not is_preset(folder):
         raise UserError(f"{folder} is not a model: it has no {CONFIG}. Give the folder that `captioner train` wrote.")
-    metadata = _read_metadata(folder / METADATA, place(folder, METADATA))
+    metadata = _read_metadata(folder / METADATA, current_path(folder, METADATA))
     chooses = ANSWERS in metadata["checksums"]
     for name in (*CHECKED, ANSWERS) if chooses else CHECKED:
         try:
-            found = checksum(place(folder, name))
+            found = checksum(current_path(folder, name))
         except OSError:
             raise UserError(f"{folder / name} is missing; the model cannot be used without it.") from None
         if found != metadata["checksums"].get(name):
@@ -122,7 +122,7 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
                 f"{folder / name} is damaged or belongs to another model: its checksum is not the one in {METADATA}. "
                 "Copy the whole folder again, or train again."
             )
-    config = _read_json(folder / CONFIG, place(folder, CONFIG))
+    config = _read_json(folder / CONFIG, current_path(folder, CONFIG))
     found = config.pop("format", None)
     if found != FORMAT:
         advice = "Train it again: settings and weights have other names since." if found == 1 else "Update captioner."
@@ -134,8 +134,8 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
         raise UserError(f"{folder} holds a model of kind {kind!r}, but {needed} is needed here.{hint}")
     settings = validate(kinds[kind], config, source=str(folder / CONFIG))
     try:
-        vocabulary = Vocabulary.load(place(folder, VOCABULARY), tokenizer=settings.text.tokenizer)
-        answers = AnswerList.load(place(folder, ANSWERS)) if chooses else None
+        vocabulary = Vocabulary.load(current_path(folder, VOCABULARY), tokenizer=settings.text.tokenizer)
+        answers = AnswerList.load(current_path(folder, ANSWERS)) if chooses else None
     except UserError as error:
         raise UserError(f"{folder} cannot be used: {error}") from None
     return Preset(folder, settings, vocabulary, metadata, answers)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
-from captioner.presets.atomic_folder import place
+from captioner.presets.atomic_folder import current_path
 
 MODELS = Path(__file__).with_name("models")
 CARD, CONFIG = "MODEL_CARD.md", "config.json"
@@ -24,7 +24,7 @@ def model_folder(name: str | Path) -> Path:
     """
     path = Path(name)
     known = installed_models()
-    if str(name) in known and not place(path, CONFIG).is_file():
+    if str(name) in known and not current_path(path, CONFIG).is_file():
         return MODELS / str(name)
     if path.exists():
         return path

@@ -1,4 +1,4 @@
-"""Weights from one model to another that knows more words."""
+"""Copies the weights of a model to one with a larger vocabulary."""
 
 import keras
 import numpy as np
@@ -10,32 +10,33 @@ from captioner.errors import UserError
 def transfer_weights(
     source: keras.Model, target: keras.Model, known_words: int, words: int, added: tuple[str, ...] = ()
 ) -> None:
-    """Copies all weights; those that have a row or column a word keep the known words' and leave the new ones as drawn.
+    """Copies all weights. Rows and columns of words that are new keep their random initial values.
 
     Args:
         source: a trained model.
         target: a model of the same settings whose vocabulary begins with the source's.
         known_words: size of the source's vocabulary.
         words: size of the target's vocabulary.
-        added: names of layers that the target may have alone; they keep what they begin with.
+        added: names of layers that only the target may have; they keep their initial values.
 
     Raises:
         UserError: the two differ in more than their words; nothing was copied then.
     """
-    theirs = {variable.path: variable for variable in source.weights}
-    ours = {variable.path: variable for variable in target.weights}
-    for path in [path for path in ours if path not in theirs]:
+    old_weights = {variable.path: variable for variable in source.weights}
+    new_weights = {variable.path: variable for variable in target.weights}
+    for path in [path for path in new_weights if path not in old_weights]:
         if set(path.split("/")) & set(added):
-            del ours[path]
-    for path in {**ours, **theirs}:
-        new, old = (f"of shape {tuple(side[path].shape)}" if path in side else "missing" for side in (ours, theirs))
-        if "missing" in (new, old) or not _fits(theirs[path].shape, ours[path].shape, (known_words, words)):
+            del new_weights[path]
+    for path in {**new_weights, **old_weights}:
+        shapes = [weights[path].shape if path in weights else None for weights in (new_weights, old_weights)]
+        new, old = ("missing" if shape is None else f"of shape {tuple(shape)}" for shape in shapes)
+        if None in shapes or not _fits(*reversed(shapes), (known_words, words)):
             raise UserError(
                 f"The weights cannot be taken over: {path} is {new}, and in the model given it is {old}. "
                 "Use the same encoder and decoder settings as that model."
             )
-    for path, variable in ours.items():
-        other = theirs[path]
+    for path, variable in new_weights.items():
+        other = old_weights[path]
         values = ops.convert_to_numpy(variable).copy()
         values[tuple(slice(0, size) for size in other.shape)] = np.asarray(ops.convert_to_numpy(other))
         variable.assign(values)

@@ -20,10 +20,10 @@ def average(
 ):
     """Write the model whose weights are the mean of several: of runs with other seeds, or of a start and its end."""
     from captioner.errors import UserError
-    from captioner.presets.average import average_presets
     from captioner.presets.folder import is_preset
+    from captioner.presets.weight_averaging import average_weights
 
     if is_preset(out):
         raise UserError(f"There is a model in {out} already. Say another folder with --out.")
-    average_presets(models, out, share, half_precision)
+    average_weights(models, out, share, half_precision)
     log(f"The mean of {len(models)} models is in {out}")

@@ -26,12 +26,12 @@ def start_training(recipe, run, **options) -> None:
 
 def kind_of_model(folder) -> str:
     """What the preset in a folder says it is; the evaluator says what is wrong where it says nothing."""
-    from captioner.presets.atomic_folder import place
+    from captioner.presets.atomic_folder import current_path
     from captioner.presets.folder import CONFIG
     from captioner.presets.installed import model_folder
 
     try:
-        return str(json.loads(place(model_folder(folder), CONFIG).read_text(encoding="utf-8"))["kind"])
+        return str(json.loads(current_path(model_folder(folder), CONFIG).read_text(encoding="utf-8"))["kind"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):  # a UserError is a ValueError
         return "captioner"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from captioner.encoders.base import Encoder
 from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
-from captioner.presets.atomic_folder import place
+from captioner.presets.atomic_folder import current_path
 from captioner.presets.folder import WEIGHTS, checksum
 from captioner.presets.installed import model_folder
 from pipelines.data.examples import DataSet
@@ -67,7 +67,7 @@ def keep_data(dataset: DataSet, run: Path, encoder: Encoder | None = None, init_
 
 
 def _checksum(preset: Path | None) -> str | None:
-    return None if preset is None else checksum(place(model_folder(preset), WEIGHTS))
+    return None if preset is None else checksum(current_path(model_folder(preset), WEIGHTS))
 
 
 def _noted(run: Path) -> dict | None:

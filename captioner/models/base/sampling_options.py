@@ -1,4 +1,4 @@
-"""What writing needs besides a network: checked options, and ids as text."""
+"""Options of sampling, and sampled ids as text."""
 
 from captioner.errors import UserError
 from captioner.text.tokenizers import get_tokenizer
@@ -27,23 +27,23 @@ class Detokenizer:
         self.vocabulary = vocabulary
         self.tokenizer = get_tokenizer(vocabulary.tokenizer)
         self.words: list[str] = []
-        self.told = 0  # characters of the document at hand
+        self.returned = 0  # characters of the current document that were returned already
 
     def add(self, ids) -> str:
         pieces = []
         for number in ids:
             if number == self.vocabulary.end_id:
                 pieces += [self._rest(), "\n"]
-                self.words, self.told = [], 0
+                self.words, self.returned = [], 0
             else:
                 self.words.append(self.vocabulary.words[number])
         return "".join([*pieces, self._rest()])
 
     def _rest(self) -> str:
         text = self.tokenizer.detokenize(self.words)
-        rest = text[self.told :]
+        rest = text[self.returned :]
         if self.tokenizer.name == "characters":  # each stands for itself
-            self.words, self.told = [], 0
+            self.words, self.returned = [], 0
         else:
-            self.told = len(text)
+            self.returned = len(text)
         return rest

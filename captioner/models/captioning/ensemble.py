@@ -1,4 +1,4 @@
-"""Several captioners that write one caption together."""
+"""Ensembles: several captioners that write one caption together."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from captioner.models.captioning.image_captioner import ImageCaptioner
 
 
 class Ensemble(ImageCaptioner):
-    """Captioners with the same words that agree on each word.
+    """Captioners with the same vocabulary, whose probabilities of each next word are averaged.
 
         p(word | words before, image) = mean_m p_m(word | words before, image)
 
@@ -44,11 +44,11 @@ class Ensemble(ImageCaptioner):
         names = [str(name) for name in names] or [f"captioner {number}" for number in range(1, len(self.members) + 1)]
         first = self.members[0]
         for member, name in zip(self.members[1:], names[1:], strict=True):
-            _check(first, member, names[0], name)
+            _check_compatible(first, member, names[0], name)
         self.settings, self.vocabulary, self.metadata = first.settings, first.vocabulary, first.metadata
         self.encoder = first.encoder
         self.encoders, sources = _distinct([member.encoder for member in self.members])
-        self.image_encoder = EnsembleSight(
+        self.image_encoder = EnsembleImageEncoder(
             [member.image_encoder for member in self.members],
             sources,
             [encoder.backbone_shape for encoder in self.encoders],
@@ -69,12 +69,12 @@ class Ensemble(ImageCaptioner):
         return join_features([encode_with(encoder, pixels, batch_size) for encoder in self.encoders])
 
 
-class EnsembleSight(keras.layers.Layer):
-    """What each captioner of an ensemble sees of an image.
+class EnsembleImageEncoder(keras.layers.Layer):
+    """The heads of the encoders of an ensemble, side by side.
 
     Args:
-        tops: for each captioner the trained top of its encoder.
-        sources: for each captioner the number of the backbone that it sees through.
+        heads: of each captioner the trained head of its encoder.
+        sources: of each captioner the index of its backbone.
         shapes: of each backbone's output.
 
     Call arguments:
@@ -84,24 +84,24 @@ class EnsembleSight(keras.layers.Layer):
         a memory `(B, P, D)` of each captioner.
     """
 
-    def __init__(self, tops, sources, shapes, **kwargs):
+    def __init__(self, heads, sources, shapes, **kwargs):
         super().__init__(**kwargs)
-        self.tops, self.sources, self.shapes = list(tops), tuple(sources), [tuple(shape) for shape in shapes]
+        self.heads, self.sources, self.shapes = list(heads), tuple(sources), [tuple(shape) for shape in shapes]
         self.built = True
 
     def call(self, image):
-        seen = [image]
+        outputs = [image]
         if len(self.shapes) > 1:
             ends = np.cumsum([np.prod(shape, dtype=int) for shape in self.shapes])
             parts = ops.split(image, ends[:-1].tolist(), axis=1)
-            seen = [ops.reshape(part, (-1, *shape)) for part, shape in zip(parts, self.shapes, strict=True)]
-        return [top(seen[source]) for top, source in zip(self.tops, self.sources, strict=True)]
+            outputs = [ops.reshape(part, (-1, *shape)) for part, shape in zip(parts, self.shapes, strict=True)]
+        return [head(outputs[source]) for head, source in zip(self.heads, self.sources, strict=True)]
 
 
 class EnsembleDecoder(keras.layers.Layer):
     """Decoders side by side, behind the contract of one (`captioner.decoders.base`).
 
-    What one decoder has (a prepared memory, a state, what it read of words, features) is a list of each one's here.
+    Whatever a decoder has (a prepared memory, a state, embedded words, features) is a list here, one entry a decoder.
 
         logits = log mean_m softmax(logits_m)
 
@@ -126,35 +126,35 @@ class EnsembleDecoder(keras.layers.Layer):
         return [decoder.read(words, training=training) for decoder in self.decoders]
 
     def step(self, read, state, image):
-        told = [decoder.step(*own) for decoder, *own in zip(self.decoders, read, state, image, strict=True)]
-        features, state, extras = zip(*told, strict=True)
+        steps = [decoder.step(*own) for decoder, *own in zip(self.decoders, read, state, image, strict=True)]
+        features, state, extras = zip(*steps, strict=True)
         return list(features), list(state), extras[0]
 
     def logits(self, features, training=False):
-        return self.agreed(
+        return self.log_mean(
             [decoder.logits(own, training=training) for decoder, own in zip(self.decoders, features, strict=True)]
         )
 
-    def agreed(self, logits):
+    def log_mean(self, logits):
         """The logarithm of the mean of probabilities `(..., V)`, from logits of each."""
-        told = [ops.log_softmax(ops.cast(own, "float32"), axis=-1) for own in logits]
-        return ops.logsumexp(ops.stack(told), axis=0) - float(np.log(len(told)))
+        log_probabilities = [ops.log_softmax(ops.cast(own, "float32"), axis=-1) for own in logits]
+        return ops.logsumexp(ops.stack(log_probabilities), axis=0) - float(np.log(len(logits)))
 
     def call(self, words, memories, training=False):
-        told = [
+        outputs = [
             decoder(words, memory, training=training) for decoder, memory in zip(self.decoders, memories, strict=True)
         ]
-        return self.agreed([logits for logits, _ in told]), told[0][1]
+        return self.log_mean([logits for logits, _ in outputs]), outputs[0][1]
 
 
 def join_features(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """What several backbones say of N images, as one array; that of a single one as it is."""
+    """The outputs of several backbones for N images as one array; that of a single one as it is."""
     if len(parts) == 1:
         return parts[0]
     return np.concatenate([np.reshape(part, (len(part), -1)) for part in parts], axis=1)
 
 
-def _check(first: ImageCaptioner, other: ImageCaptioner, name: str, other_name: str) -> None:
+def _check_compatible(first: ImageCaptioner, other: ImageCaptioner, name: str, other_name: str) -> None:
     require_same_vocabulary(first.vocabulary, other.vocabulary, name, other_name)
     if other.encoder.spec != first.encoder.spec:
         raise UserError(
@@ -164,20 +164,20 @@ def _check(first: ImageCaptioner, other: ImageCaptioner, name: str, other_name: 
 
 
 def _distinct(encoders: Sequence[Encoder]) -> tuple[list[Encoder], list[int]]:
-    """Encoders with different backbones, and for each of all encoders the place of the one whose backbone it shares."""
-    found: list[Encoder] = []
-    places = []
+    """Encoders with different backbones, and for each encoder the index of the one whose backbone it shares."""
+    distinct: list[Encoder] = []
+    indices = []
     for encoder in encoders:
-        same = [place for place, other in enumerate(found) if _same_backbone(encoder, other)]
+        same = [index for index, other in enumerate(distinct) if _same_backbone(encoder, other)]
         if same:
-            encoder.backbone = found[same[0]].backbone  # its own copy can go
-            places.append(same[0])
+            encoder.backbone = distinct[same[0]].backbone  # its own copy can go
+            indices.append(same[0])
         else:
-            places.append(len(found))
-            found.append(encoder)
-    return found, places
+            indices.append(len(distinct))
+            distinct.append(encoder)
+    return distinct, indices
 
 
-def _same_backbone(one: Encoder, other: Encoder) -> bool:
-    first, second = one.identity(), other.identity()
+def _same_backbone(first_encoder: Encoder, second_encoder: Encoder) -> bool:
+    first, second = first_encoder.identity(), second_encoder.identity()
     return same_weights(first.pop("weights"), second.pop("weights")) and first == second

@@ -1,4 +1,4 @@
-"""A language model that has a say in the search for captions, and words of one vocabulary in another."""
+"""Shallow fusion: a language model that scores words besides the decoder; and ids of words in another vocabulary."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def ids_by_name(words: Vocabulary, theirs: Vocabulary) -> np.ndarray:
 
 
 class ShallowFusion(keras.layers.Layer):
-    """Adds what a language model thinks of a word to what the decoder thinks of it.
+    """Adds the log-probability that a language model gives a word to that of the decoder.
 
         score(word) = log p_decoder(word | words before, image) + weight * log p_language(word | words before)
 

@@ -1,6 +1,6 @@
-"""Telling what an image shows from a series of glimpses.
+"""Classifying an image from a series of glimpses.
 
 settings.py   what a preset's `config.json` holds
 networks.py   the network of glimpses, and one of the same size that sees a downscaled image
-model.py      a trained one: images in; labels, probabilities and places out
+model.py      a trained one: images in; labels, probabilities and locations out
 """

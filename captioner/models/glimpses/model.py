@@ -1,4 +1,4 @@
-"""A trained network that looks in glimpses: images in; labels, probabilities and positions out."""
+"""A trained network that looks in glimpses: images in; labels, probabilities and locations out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class GlimpsePrediction:
 
     label: the likeliest one.
     probability: its probability.
-    positions: `(T, 2)`, x and y of each glimpse, -1 to 1 from left to right and from top to bottom; None for a network
+    locations: `(T, 2)`, x and y of each glimpse, -1 to 1 from left to right and from top to bottom; None for a network
         that sees the whole image at once.
     """
 
     label: str
     probability: float
-    positions: np.ndarray | None = None
+    locations: np.ndarray | None = None
 
 
 class GlimpseModel(PretrainedModel):
@@ -39,7 +39,7 @@ class GlimpseModel(PretrainedModel):
     Example:
 
         model = GlimpseModel.from_preset("runs/glimpses")
-        model.classify(["scene.png"])     # [GlimpsePrediction(label="star", probability=0.98, positions=...)]
+        model.classify(["scene.png"])     # [GlimpsePrediction(label="star", probability=0.98, locations=...)]
     """
 
     settings_class = GlimpseSettings
@@ -52,15 +52,15 @@ class GlimpseModel(PretrainedModel):
         return (preset.settings,)
 
     def _build_network(self) -> keras.Model:
-        network = build_glimpse_network(self.settings.look, len(self.settings.labels))
-        size = self.settings.look.image_size
+        network = build_glimpse_network(self.settings.network, len(self.settings.labels))
+        size = self.settings.network.image_size
         network({"image": np.zeros((1, size, size, 3), "uint8"), "label": np.zeros(1, "int32")})
         return network
 
     def classify(
         self, images: Sequence, batch_size: int = 64, limits: ImageLimits = DEFAULT_LIMITS
     ) -> list[GlimpsePrediction]:
-        """The labels of images, and the positions of the glimpses.
+        """The labels of images, and the locations of the glimpses.
 
         Args:
             images: paths, bytes, Pillow images or arrays uint8 `(H, W, 3)`.
@@ -69,26 +69,26 @@ class GlimpseModel(PretrainedModel):
         Raises:
             ImageError: an image cannot be read.
         """
-        size = self.settings.look.image_size
+        size = self.settings.network.image_size
         spec = ImageSpec(size, size, "raw")
         predictions = []
         for start in range(0, len(images), batch_size):
             pixels = np.stack([decode_image(image, spec, limits) for image in images[start : start + batch_size]])
-            probabilities, positions = self.read(pixels, batch_size)
+            probabilities, locations = self.read(pixels, batch_size)
             for row, probability in enumerate(probabilities):
                 best = int(probability.argmax())
-                path = None if positions is None else positions[row]
+                path = None if locations is None else locations[row]
                 predictions.append(GlimpsePrediction(self.settings.labels[best], float(probability[best]), path))
         return predictions
 
     def read(self, pixels: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray | None]:
-        """`(probabilities (N, K), positions (N, T, 2) or None)` of pixels uint8 `(N, H, W, 3)`."""
+        """`(probabilities (N, K), locations (N, T, 2) or None)` of pixels uint8 `(N, H, W, 3)`."""
         outputs = self.run(GlimpseReader, pixels, min(batch_size, len(pixels)), jit_compile=False)
-        return outputs["probabilities"], outputs.get("positions")
+        return outputs["probabilities"], outputs.get("locations")
 
 
 class GlimpseReader(keras.Model):
-    """Pixels uint8 `(B, H, W, 3)` to probabilities `(B, K)` and, of a network of glimpses, positions `(B, T, 2)`."""
+    """Pixels uint8 `(B, H, W, 3)` to probabilities `(B, K)` and, of a network of glimpses, locations `(B, T, 2)`."""
 
     def __init__(self, network):
         super().__init__()
@@ -96,6 +96,6 @@ class GlimpseReader(keras.Model):
 
     def call(self, images):
         if isinstance(self.network, GlimpseNetwork):
-            logits, positions = self.network.path(images)
-            return {"probabilities": ops.softmax(logits, axis=-1), "positions": positions}
+            logits, locations = self.network.path(images)
+            return {"probabilities": ops.softmax(logits, axis=-1), "locations": locations}
         return {"probabilities": ops.softmax(self.network({"image": images}), axis=-1)}

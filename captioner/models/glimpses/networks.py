@@ -1,4 +1,4 @@
-"""Two networks of one size: one looks at an image in glimpses, the other at a small copy of the whole."""
+"""Two networks of one size: one sees an image in glimpses, the other a small copy of the whole."""
 
 import keras
 from keras import ops
@@ -8,11 +8,11 @@ from captioner.layers.glimpses import GlimpseCore
 
 
 class GlimpseNetwork(keras.Model):
-    """Classifies an image by what it knows after the last glimpse.
+    """Classifies an image by the output of the core after the last glimpse.
 
     The loss is a hybrid one: cross-entropy for the class (the trainer's), the gradient of the expected reward for the
     locations, and squared error for their baseline, both added here. The reward is the probability of the right class:
-    what a reward of 1 for a right class and 0 for a wrong one is on average, if the class is drawn, with less noise.
+    what a reward of 1 for a right class and 0 for a wrong one is on average, if the class is sampled, with less noise.
 
     Args:
         core: `GlimpseCore`, built.
@@ -56,7 +56,7 @@ class DownscaledNetwork(keras.Model):
         hidden: int. Units of the dense layer; they make it as large as the network it is compared with.
         labels: int, K.
 
-    Call arguments, returns: as `GlimpseNetwork`; labels are not looked at.
+    Call arguments, returns: as `GlimpseNetwork`; labels are ignored.
     """
 
     def __init__(self, size, hidden, labels, **kwargs):
@@ -90,39 +90,39 @@ def centred(images):
     return ops.cast(images, "float32") / 127.5 - 1.0
 
 
-def build_glimpse_network(look, labels) -> keras.Model:
+def build_glimpse_network(settings, labels) -> keras.Model:
     """The network that settings describe.
 
     Args:
-        look: `LookSettings`.
+        settings: `GlimpseNetworkSettings`.
         labels: int, K.
     """
     core = GlimpseCore(
-        build_cell(look.cell, look.units),
-        look.glimpses,
-        look.size,
-        look.scales,
-        look.units,
-        look.spread,
-        look.reinforce_weight,
-        look.rollouts,
-        look.filters,
+        build_cell(settings.cell, settings.units),
+        settings.glimpses,
+        settings.size,
+        settings.scales,
+        settings.units,
+        settings.spread,
+        settings.reinforce_weight,
+        settings.rollouts,
+        settings.filters,
         name="core",
     )
-    core.build((None, look.image_size, look.image_size, 3))
+    core.build((None, settings.image_size, settings.image_size, 3))
     network = GlimpseNetwork(core, labels, name="glimpses")
-    if look.name == "glimpses":
+    if settings.name == "glimpses":
         return network
-    network(_nothing(look))
-    few, more = (_parameters(DownscaledNetwork(look.size, hidden, labels), look) for hidden in (1, 2))
+    network(_example(settings))
+    few, more = (_parameters(DownscaledNetwork(settings.size, hidden, labels), settings) for hidden in (1, 2))
     hidden = max(round((network.count_params() - few) / (more - few)) + 1, 1)
-    return DownscaledNetwork(look.size, hidden, labels, name="downscaled")
+    return DownscaledNetwork(settings.size, hidden, labels, name="downscaled")
 
 
-def _parameters(network, look) -> int:
-    network(_nothing(look))
+def _parameters(network, settings) -> int:
+    network(_example(settings))
     return network.count_params()
 
 
-def _nothing(look):
-    return {"image": ops.zeros((1, look.image_size, look.image_size, 3)), "label": ops.zeros((1,), "int32")}
+def _example(settings):
+    return {"image": ops.zeros((1, settings.image_size, settings.image_size, 3)), "label": ops.zeros((1,), "int32")}

@@ -7,7 +7,7 @@ from pydantic import Field, PositiveInt
 from captioner.settings import Settings, TextSettings
 
 
-class LookSettings(Settings):
+class GlimpseNetworkSettings(Settings):
     """How an image is looked at."""
 
     name: Literal["glimpses", "downscaled"] = Field(
@@ -29,6 +29,6 @@ class GlimpseSettings(Settings):
     """Everything that is needed to build the network again, except its weights."""
 
     kind: Literal["glimpses"] = "glimpses"
-    look: LookSettings = LookSettings()
+    network: GlimpseNetworkSettings = GlimpseNetworkSettings()
     labels: tuple[str, ...] = Field((), description="in the order of the network's outputs")
     text: TextSettings = Field(TextSettings(tokenizer="spaces"), description="of labels")

@@ -1,4 +1,4 @@
-"""The language model: how likely texts are, and new ones."""
+"""The language model: scores texts and samples new ones."""
 
 import heapq
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ class ScoredText:
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean negative log-probability: among how many equally likely words the model had to choose."""
+        """exp of the mean negative log-probability: so many equally likely words would be as hard to choose from."""
         return float(np.exp(-self.log_probability / max(len(self.log_probabilities), 1)))
 
 
@@ -139,51 +139,51 @@ class LanguageModel(PretrainedModel):
         words = [tokenize(text) for text in texts]
         close = [vocabulary.end_id] if self.settings.ends else []
         ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(each), *close], "int32") for each in words]
-        read = self.read([(one[:-1], one[1:]) for one in ids])["log_probabilities"]
+        read = self.read([(row[:-1], row[1:]) for row in ids])["log_probabilities"]
         return [
-            ScoredText(text, tuple(each), values, int(np.count_nonzero(one == vocabulary.unknown_id)))
-            for text, each, values, one in zip(texts, words, read, ids, strict=True)
+            ScoredText(text, tuple(each), values, int(np.count_nonzero(row == vocabulary.unknown_id)))
+            for text, each, values, row in zip(texts, words, read, ids, strict=True)
         ]
 
-    def read(self, pieces, rows: int = 64, inside: np.ndarray | None = None) -> dict[str, list[np.ndarray]]:
+    def read(self, pieces, rows: int = 64, units: np.ndarray | None = None) -> dict[str, list[np.ndarray]]:
         """Reads pieces of text, each from a zero state, several side by side and however long they are.
 
         Args:
             pieces: pairs of int arrays `(N,)`: the words to read, and the words that are to come after each.
             rows: pieces side by side.
-            inside: which numbers of all states side by side to tell after each word.
+            units: indices into all states side by side; their values after each word are returned.
 
         Returns:
-            dictionary of lists, one entry a piece: `log_probabilities` `(N,)` of the words to come, and `inside`
-            `(N, len(inside))`, if it was asked for, in half precision.
+            dictionary of lists, one entry a piece: `log_probabilities` `(N,)` of the words to come, and
+            with `units` `activations` `(N, len(units))` in half precision.
         """
         lanes = _lanes([len(read) for read, _ in pieces], min(rows, max(len(pieces), 1)))
         length = max((sum(len(pieces[index][0]) for index in lane) for lane in lanes), default=0)
         steps = -(-length // READ_AT_ONCE)
         shape = (len(lanes), steps * READ_AT_ONCE)
         words, targets, reset = np.zeros(shape, "int32"), np.zeros(shape, "int32"), np.zeros(shape, bool)
-        places = {}
+        positions = {}
         for row, lane in enumerate(lanes):
             at = 0
             for index in lane:
                 read, coming = pieces[index]
-                places[index] = (row, slice(at, at + len(read)))
-                words[places[index]], targets[places[index]] = read, coming
+                positions[index] = (row, slice(at, at + len(read)))
+                words[positions[index]], targets[positions[index]] = read, coming
                 reset[row, at : at + 1] = True
                 at += len(read)
-        found = self._read_lanes(words, targets, reset, inside)
-        return {name: [values[places[index]] for index in range(len(pieces))] for name, values in found.items()}
+        outputs = self._read_lanes(words, targets, reset, units)
+        return {name: [values[positions[index]] for index in range(len(pieces))] for name, values in outputs.items()}
 
-    def _read_lanes(self, words, targets, reset, inside):
-        reader = self.compiled(LanguageReader, len(words), inside is not None, jit_compile=False)
+    def _read_lanes(self, words, targets, reset, units):
+        reader = self.compiled(LanguageReader, len(words), units is not None, jit_compile=False)
         states, parts = [np.asarray(state) for state in self.network.start(len(words))], []
         for start in range(0, words.shape[1], READ_AT_ONCE):
             now = np.s_[:, start : start + READ_AT_ONCE]
             inputs = {"words": words[now], "targets": targets[now], "reset": reset[now], "states": states}
             part = reader.predict_on_batch(inputs)
             states = part.pop("states")
-            if inside is not None:
-                part["inside"] = part["inside"][..., inside].astype("float16")
+            if units is not None:
+                part["activations"] = part["activations"][..., units].astype("float16")
             parts.append(part)
         return {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]} if parts else {}
 
@@ -201,7 +201,7 @@ class LanguageModel(PretrainedModel):
 
 
 def build_network(settings: LanguageModelSettings, vocabulary_size: int) -> LanguageNetwork:
-    """The network as the settings say, all weights made.
+    """The network that the settings describe, with all its weights.
 
     Raises:
         UserError: settings that do not go together, or an unknown cell.

@@ -1,7 +1,7 @@
-"""The ways a language model is put to work, as Keras models that share its weights.
+"""The language model and the networks that use it, as Keras models that share its weights.
 
-`LanguageNetwork` is the model itself. `StreamNetwork` learns, `LanguageReader` reads given words and `LanguageWriter`
-writes new ones.
+`LanguageNetwork` is the model itself. `StreamNetwork` is trained, `LanguageReader` scores texts and `LanguageWriter`
+samples new ones.
 
 Letters: B rows, T words, V vocabulary.
 """
@@ -17,7 +17,7 @@ from captioner.dropout import Dropout
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from captioner.layers.recurrent import Recurrent
 
-# As many words as that are projected once for all steps of a sample; of a larger vocabulary each word by itself.
+# Vocabularies up to this size are projected once for all steps of a sample; of a larger one each word by itself.
 MOST_PROJECTED = 512
 
 
@@ -95,7 +95,7 @@ class LanguageNetwork(keras.Model):
 
 
 class StreamNetwork(keras.Model):
-    """Learns B streams side by side, T words at a time: truncated back-propagation through time.
+    """Trains on B streams side by side, T words at a time: truncated back-propagation through time.
 
     The states that a batch ends with are what the next one begins with; gradients do not go back into the batch before.
     The states are variables of this network, so that a checkpoint holds them.
@@ -137,42 +137,42 @@ class StreamNetwork(keras.Model):
 
 
 class LanguageReader(keras.Model):
-    """Reads given words: how likely each was.
+    """Teacher forcing: the log-probability of each word of a text.
 
     Args:
         network: a `LanguageNetwork`.
-        look_inside: whether to give all states after each word, too.
+        return_activations: bool. Return all states after each word, too.
 
     Call arguments:
         inputs: `{"words": int (B, T), "targets": int (B, T), "reset": bool (B, T), "states": list of (B, size)}`.
 
     Returns:
-        dictionary `log_probabilities` `(B, T)` of the targets, `states` after the last word, and `inside`
-        `(B, T, sum of sizes)` if it was asked for.
+        dictionary `log_probabilities` `(B, T)` of the targets, `states` after the last word, and
+        `activations` `(B, T, sum of sizes)` with `return_activations`.
     """
 
-    def __init__(self, network, look_inside=False, **kwargs):
+    def __init__(self, network, return_activations=False, **kwargs):
         super().__init__(**kwargs)
         self.network = network
-        self.look_inside = look_inside
-        self.recurrent = Recurrent(_Showing(network.cell)) if look_inside else None
+        self.return_activations = return_activations
+        self.recurrent = Recurrent(_StatesAsOutput(network.cell)) if return_activations else None
 
     def call(self, inputs):
-        if self.look_inside:
-            inside, states = self.recurrent(
+        if self.return_activations:
+            activations, states = self.recurrent(
                 self.network.embedding(inputs["words"]), initial_state=inputs["states"], reset=inputs["reset"]
             )
-            logits = self.network.logits(self.network.cell.shown(self.recurrent.cell.apart(inside)))
+            logits = self.network.logits(self.network.cell.shown(self.recurrent.cell.split(activations)))
         else:
             logits, states = self.network.read(inputs["words"], inputs["states"], inputs["reset"])
         log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         chosen = ops.take_along_axis(log_probabilities, inputs["targets"][:, :, None], axis=-1)
         read = {"log_probabilities": ops.squeeze(chosen, axis=-1), "states": states}
-        return {**read, "inside": inside} if self.look_inside else read
+        return {**read, "activations": activations} if self.return_activations else read
 
 
-class _Showing(RecurrentCell):
-    """A cell that puts out all its states, side by side."""
+class _StatesAsOutput(RecurrentCell):
+    """A cell whose output is all its states, side by side."""
 
     def __init__(self, cell, **kwargs):
         super().__init__(sum(cell.state_sizes()), **kwargs)
@@ -185,8 +185,8 @@ class _Showing(RecurrentCell):
         _, states = self.cell.advance(projected, states)
         return ops.concatenate(states, axis=-1), states
 
-    def apart(self, outputs):
-        """The states `(..., size)` that were put out side by side."""
+    def split(self, outputs):
+        """The states, each `(..., size)`, from outputs of this cell."""
         ends = list(itertools.accumulate(self.cell.state_sizes()))
         return [outputs[..., begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
@@ -222,15 +222,15 @@ class LanguageWriter(keras.Model):
     def call(self, inputs):
         network, noise = self.network, inputs["noise"]
         steps = noise.shape[1]
-        whole = network.vocabulary_size <= MOST_PROJECTED
-        if whole:
+        project_all = network.vocabulary_size <= MOST_PROJECTED
+        if project_all:
             table = network.cell.project(network.embedding(ops.arange(network.vocabulary_size)))
 
         def grow(t, last, words, states):
             ended = last == self.end
             states = [ops.where(ended[:, None], ops.zeros_like(state), state) for state in states]
             read = ops.where(ended, self.start, last)
-            projected = ops.take(table, read, axis=0) if whole else network.cell.project(network.embedding(read))
+            projected = ops.take(table, read, axis=0) if project_all else network.cell.project(network.embedding(read))
             logits, states = network.advance(projected, states)
             weights = narrowed(ops.cast(logits, "float32") + self.closed, **self.options)
             forced = ops.take(inputs["forced"], t, axis=1)

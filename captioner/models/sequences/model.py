@@ -21,7 +21,7 @@ IN_STEP = ("tag", "frames")  # tasks with a label for each step
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network made of a sequence.
+    """The output of a network for a sequence.
 
     text: the outcome as one line: the label, the labels, each word with its tag, or the sentence.
     labels: the label, or one for each word or frame; empty where a sentence was written.
@@ -102,15 +102,15 @@ class SequenceModel(PretrainedModel):
         return words
 
     def _facts(self, text: str) -> np.ndarray:
-        known, told = self.settings.facts, text.split()
-        for fact in told:
+        known, facts = self.settings.facts, text.split()
+        for fact in facts:
             if fact not in known:
                 raise UserError(
                     f"{fact!r} is no fact that this model knows.{nearest(fact, known)} Known: {', '.join(known)}."
                 )
-        if not told:
+        if not facts:
             raise UserError("There are no facts to describe. Give some, like 'count=1 colour=red shape=star'.")
-        return np.array([fact in told for fact in known], "float32")
+        return np.array([fact in facts for fact in known], "float32")
 
     # What comes out.
 
@@ -163,9 +163,9 @@ class SequenceModel(PretrainedModel):
         search = self.settings.search
         width = max(num_beams or search.num_beams, 1)
         options = (width, search.max_words, search.length_penalty)
-        found = self._run(SequenceSearcher, encoded, batch_size, options)
+        outputs = self._run(SequenceSearcher, encoded, batch_size, options)
         written = []
-        for ids, length, total in zip(found["words"], found["lengths"], found["log_probabilities"], strict=True):
+        for ids, length, total in zip(outputs["words"], outputs["lengths"], outputs["log_probabilities"], strict=True):
             words = self.vocabulary.decode(ids[0, : length[0]])
             text = get_tokenizer(self.settings.text.tokenizer).detokenize(words)
             written.append(Prediction(text, (), tuple(words), float(total[0]) / (int(length[0]) + 1)))

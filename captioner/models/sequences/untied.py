@@ -45,9 +45,9 @@ class UntiedInStep(keras.Model):
         vectors = ops.one_hot(inputs, self.features)
         states = self.cells[0].get_initial_state(batch_size=ops.shape(inputs)[0])
         logits = []
-        # Padding comes last, and nothing is asked of it: there is no need to mask it.
+        # Padding comes last and its labels are ignored: there is no need to mask it.
         for t in range(inputs.shape[1]):
-            place = min(t, self.positions - 1)
-            output, states = self.cells[place](vectors[:, t], states)
-            logits.append(self.labels[place](output))
+            position = min(t, self.positions - 1)
+            output, states = self.cells[position](vectors[:, t], states)
+            logits.append(self.labels[position](output))
         return ops.stack(logits, axis=1)

@@ -1,7 +1,7 @@
 """Networks that write: a sentence from a vector, or from a sequence.
 
 Both bring something to a decoder of `captioner.decoders`, whose one step serves teacher forcing and free running.
-Letters: B sources, T words, K beams, V vocabulary, P places of what the decoder may look at, D their size.
+Letters: B sources, T words, K beams, V vocabulary, P positions that the decoder may attend to, D their size.
 """
 
 import keras
@@ -21,7 +21,7 @@ class OneToMany(keras.Model):
         h_t, s_t  = cell(e(word_{t-1}), s_{t-1})
         p(word_t) = softmax(logits(h_t))
 
-    (as the decoder `inject` writes it; an attentive one looks at the vector again before each word).
+    (as the decoder `inject` writes it; one with attention sees the vector again before each word).
 
     Args:
         decoder: any decoder of `captioner.decoders`.
@@ -39,27 +39,27 @@ class OneToMany(keras.Model):
         super().__init__(**kwargs)
         self.decoder = decoder
 
-    def remember(self, source, training=False):
+    def encode(self, source, training=False):
         """What the decoder writes about.
 
         Returns:
-            `(memory (B, P, D), start (B, D), real bool (B, P) or None)`: the places that it may look at, what its first
-            state is made of, and which places are no padding.
+            `(memory (B, P, D), start (B, D), real bool (B, P) or None)`: the positions that it may attend to, what its
+            first state is made of, and which positions are not padding.
         """
         source = ops.cast(source, "float32")
         return source[:, None], source, None
 
     def begin(self, source, captions=1, training=False):
         """The decoder's prepared memory and first state, with rows for `captions` sentences a source."""
-        memory, start, real = self.remember(source, training=training)
+        memory, start, real = self.encode(source, training=training)
         if not self.decoder.built:
             self.decoder.build((None, None), tuple(memory.shape))
         image = self.decoder.prepare(memory)
         if real is not None:
             image = {**image, "real": real}
-        # Decoders start from the mean over all places, which here is to be `start`, whatever padding there is.
-        places = ops.repeat(start[:, None], memory.shape[1], axis=1)
-        return image, self.decoder.start(places, captions=captions)
+        # Decoders start from the mean over all positions, which here is to be `start`, whatever padding there is.
+        positions = ops.repeat(start[:, None], memory.shape[1], axis=1)
+        return image, self.decoder.start(positions, captions=captions)
 
     def call(self, inputs, training=False):
         image, state = self.begin(inputs["source"], training=training)
@@ -90,7 +90,7 @@ class EncoderDecoder(OneToMany):
         h_t, s_t        = cell(e(word_{t-1}), s_{t-1})
 
     With the decoder `inject` the final state is all that passes from one to the other (Sutskever, Vinyals & Le 2014,
-    section 2); with `attention` the decoder looks at all m_p again before each word (Bahdanau, Cho & Bengio 2015,
+    section 2); with `attention` the decoder attends to all m_p before each word (Bahdanau, Cho & Bengio 2015,
     section 3.1, where the first state is made of the backward network's final state alone).
 
     Args:
@@ -113,7 +113,7 @@ class EncoderDecoder(OneToMany):
         self.dropout = Dropout(dropout, name="dropout")
         self.reader = SequenceReader(**reader, dropout=dropout, name="reader")
 
-    def remember(self, source, training=False):
+    def encode(self, source, training=False):
         vectors, real = self.inputs_layer(source, training=training)
         outputs, final = self.reader(self.dropout(vectors, training=training), mask=real, training=training)
         return outputs, final, real

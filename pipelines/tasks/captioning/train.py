@@ -10,7 +10,7 @@ from captioner.errors import UserError
 from captioner.models.base.build import unused_settings
 from captioner.models.base.decode_step import END, START, SUPPRESSED
 from captioner.models.captioning.training_network import TrainingNetwork
-from captioner.models.captioning.warm_start import start_decoder
+from captioner.models.captioning.warm_start import warm_start_decoder
 from captioner.models.language.language_model import LanguageModel
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
@@ -96,7 +96,7 @@ def train(
         begin_words(prepared, init_from, reporter.log)
     if init_from_language and progress is None:
         language = LanguageModel.from_preset(init_from_language)
-        copied = start_decoder(prepared.captioner.decoder, prepared.captioner.vocabulary, language)
+        copied = warm_start_decoder(prepared.captioner.decoder, prepared.captioner.vocabulary, language)
         reporter.log(f"From {init_from_language}: {', '.join(copied)}")
     if vocabulary is None:
         keep_recipe(recipe, run)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from captioner.models.glimpses.settings import GlimpseSettings, LookSettings
+from captioner.models.glimpses.settings import GlimpseNetworkSettings, GlimpseSettings
 from captioner.settings import Settings
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 
@@ -35,9 +35,9 @@ class GlimpseRecipe(AnyRecipe):
 
     kind: Literal["glimpses"] = "glimpses"
     data: SceneSettings = SceneSettings()
-    look: LookSettings = LookSettings()
+    network: GlimpseNetworkSettings = GlimpseNetworkSettings()
     training: GlimpseTrainingSettings = GlimpseTrainingSettings()
 
     def model(self, labels: tuple[str, ...]) -> GlimpseSettings:
         """The settings of the network that tells these labels apart."""
-        return GlimpseSettings(look=self.look, labels=labels)
+        return GlimpseSettings(network=self.network, labels=labels)

@@ -64,13 +64,13 @@ class GlimpseTask:
 
     def __init__(self, recipe: GlimpseRecipe, model: GlimpseModel):
         self.recipe, self.model = recipe, model
-        data, training, size = recipe.data, recipe.training, recipe.look.image_size
+        data, training, size = recipe.data, recipe.training, recipe.network.image_size
         self.dev = draw_many(data.seed, "dev", range(data.sizes.dev), size)
-        times = recipe.look.rollouts if recipe.look.name == "glimpses" else 1
+        times = recipe.network.rollouts if recipe.network.name == "glimpses" else 1
         if training.batch_size % times:
             raise UserError(
-                f"training.batch_size = {training.batch_size} is no multiple of look.rollouts = {times}, the rows that "
-                "each scene has in a batch."
+                f"training.batch_size = {training.batch_size} is no multiple of network.rollouts = {times}, the "
+                "rows that each scene has in a batch."
             )
         self.batches = SceneBatches(data.seed, data.sizes.train, training.batch_size, size, times)
         self.network = compile_network(model.network, training, MaskedCrossEntropy(pad_id=-1), self.batches.steps)
@@ -97,7 +97,7 @@ def report_test(recipe: GlimpseRecipe, run: Path, reporter: Reporter) -> dict[st
         what is written to `metrics.json`.
     """
     model = GlimpseModel.from_preset(run)
-    pixels, labels = draw_many(recipe.data.seed, "test", range(recipe.data.sizes.test), recipe.look.image_size)
+    pixels, labels = draw_many(recipe.data.seed, "test", range(recipe.data.sizes.test), recipe.network.image_size)
     probabilities, places = model.read(pixels)
     said = probabilities.argmax(axis=-1)
     accuracy = float((said == labels).mean())
@@ -112,7 +112,6 @@ def report_test(recipe: GlimpseRecipe, run: Path, reporter: Reporter) -> dict[st
     write_csv(rows, run / PREDICTIONS, list(rows[0]))
     if places is not None:
         told = [f"{LABELS[label]}: {LABELS[guess]}" for label, guess in zip(labels[:SHOWN], said[:SHOWN], strict=True)]
-        look = recipe.look
-        draw_paths(run / PATHS, pixels[:SHOWN], places[:SHOWN], told, look.size)
+        draw_paths(run / PATHS, pixels[:SHOWN], places[:SHOWN], told, recipe.network.size)
         reporter.log(f"Where it looked: {run / PATHS}")
     return report

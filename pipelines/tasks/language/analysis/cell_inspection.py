@@ -128,7 +128,7 @@ def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None,
     parts = [part for one in ids for part in parts_of(one, max(-(-total // ROWS), 2 * WARM_UP), WARM_UP)]
     columns, cells, sums = _memories(model)
     # Nothing is to be predicted; the words to come may be any.
-    read = model.read([(part.ids, part.ids) for part in parts], ROWS, columns)["inside"]
+    read = model.read([(part.ids, part.ids) for part in parts], ROWS, columns)["activations"]
     values = np.concatenate([inside[part.before + 1 :] for inside, part in zip(read, parts, strict=True)])
     after = "" if characters else " "
     shown = [tokenizer.detokenize([word]) + after for each in words for word in each]

@@ -7,7 +7,7 @@ import pytest
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.glimpses.model import GlimpseModel
-from captioner.models.glimpses.settings import GlimpseSettings, LookSettings
+from captioner.models.glimpses.settings import GlimpseNetworkSettings, GlimpseSettings
 from captioner.models.language.language_model import LanguageModel
 from captioner.models.sequences.model import SequenceModel
 from captioner.models.sequences.settings import ReaderSettings, SequenceSettings
@@ -53,8 +53,8 @@ def sequence_model():
 
 
 def glimpse_model():
-    look = LookSettings(image_size=16, size=4, scales=2, units=6, filters=4, glimpses=2)
-    return GlimpseModel(GlimpseSettings(look=look, labels=("star", "ring")))
+    network = GlimpseNetworkSettings(image_size=16, size=4, scales=2, units=6, filters=4, glimpses=2)
+    return GlimpseModel(GlimpseSettings(network=network, labels=("star", "ring")))
 
 
 def with_a_link(file):

@@ -5,7 +5,7 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.models.base.build import build_decoder
-from captioner.models.captioning.warm_start import start_decoder
+from captioner.models.captioning.warm_start import warm_start_decoder
 from captioner.settings import DecoderSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
@@ -34,7 +34,7 @@ def language(**network):
 
 def test_everything_that_fits_is_copied_by_the_names_of_words():
     ours, theirs = decoder(), language()
-    told = start_decoder(ours, Vocabulary(WORDS), theirs)
+    told = warm_start_decoder(ours, Vocabulary(WORDS), theirs)
     assert told == ["the vectors of 7 of 7 words", "3 of 3 weights of the cells", "the output layer"]
     ids = [0, 1, 2, 3, 7, 6, 4]  # a, red and cat among the others
     np.testing.assert_array_equal(ours.embedding.embeddings, np.asarray(theirs.network.embedding.embeddings)[ids])
@@ -49,7 +49,7 @@ def test_a_decoder_without_a_picture_begins_by_saying_what_the_language_model_sa
     """With a zero first state nothing else is left but words; tanh of the hidden layer changes scores a little."""
     ours = decoder("inject", tie_embeddings=tied)
     same = tiny_model(WORDS, tokenizer="ptb", cell="lstm", layers=1, embedding_size=4, tie_embeddings=tied, scale=0.3)
-    assert start_decoder(ours, Vocabulary(WORDS), same)[-1] == "the output layer"
+    assert warm_start_decoder(ours, Vocabulary(WORDS), same)[-1] == "the output layer"
     for start in ours.starts:
         start.kernel.assign(np.zeros(start.kernel.shape))
     words = np.array([[1, 4, 5, 6, 5]])
@@ -61,27 +61,27 @@ def test_a_decoder_without_a_picture_begins_by_saying_what_the_language_model_sa
 def test_what_does_not_fit_is_left_as_it_is():
     ours = decoder(units=5)
     before = np.asarray(ours.cell.recurrent_kernel)
-    assert start_decoder(ours, Vocabulary(WORDS), language()) == [
+    assert warm_start_decoder(ours, Vocabulary(WORDS), language()) == [
         "the vectors of 7 of 7 words",
         "how frequent words are",
     ]
     np.testing.assert_array_equal(ours.cell.recurrent_kernel, before)
-    told = start_decoder(decoder("up_down"), Vocabulary(WORDS), language())
+    told = warm_start_decoder(decoder("up_down"), Vocabulary(WORDS), language())
     assert "3 of 3 weights of the cells" not in told, "its cell sees no word, but what attention found"
-    told = start_decoder(decoder("m_rnn"), Vocabulary(WORDS), language())
+    told = warm_start_decoder(decoder("m_rnn"), Vocabulary(WORDS), language())
     assert "the output layer" not in told, "its scores do not begin with the cell's output"
 
 
 def test_layers_are_matched_from_the_lowest_up():
     ours, theirs = decoder(layers=2), language(layers=3)
-    assert "6 of 6 weights of the cells" in start_decoder(ours, Vocabulary(WORDS), theirs)
+    assert "6 of 6 weights of the cells" in warm_start_decoder(ours, Vocabulary(WORDS), theirs)
     upper, other = ours.cell.layer_cells()[1], theirs.network.cell.layer_cells()[1]
     np.testing.assert_array_equal(upper.kernel, other.kernel)
 
 
 def test_a_model_that_shares_nothing_is_refused():
     with pytest.raises(UserError, match="share no word"):
-        start_decoder(decoder(), Vocabulary(["bird", "tree", "sky"]), language())
+        warm_start_decoder(decoder(), Vocabulary(["bird", "tree", "sky"]), language())
     letters = tiny_model(["a"], tokenizer="characters")
     with pytest.raises(UserError, match="tokenizer"):
-        start_decoder(decoder(), Vocabulary(WORDS), letters)
+        warm_start_decoder(decoder(), Vocabulary(WORDS), letters)

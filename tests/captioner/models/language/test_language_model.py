@@ -67,13 +67,13 @@ def test_looking_inside_tells_the_states_after_each_word():
     model = tiny_model(**NETWORKS["lstm"])
     words = np.random.default_rng(1).integers(0, 9, 40)
     columns = np.array([12, 0, 15])  # of h and c of two layers of four
-    read = model.read([(words, words)], inside=columns)
+    read = model.read([(words, words)], units=columns)
     assert_equal(read["log_probabilities"], model.read([(words, words)])["log_probabilities"], 1e-4)
     states = model.network.start(1)
     for t, word in enumerate(words):
         _, states = model.network.step(np.array([word]), states)
         wanted = np.concatenate([np.asarray(state) for state in states], axis=-1)[0, columns]
-        np.testing.assert_allclose(read["inside"][0][t], wanted, atol=2e-3)
+        np.testing.assert_allclose(read["activations"][0][t], wanted, atol=2e-3)
 
 
 def test_a_score_is_the_sum_over_words_and_the_end(model):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from captioner.errors import UserError
 from captioner.models.glimpses.model import GlimpseModel
 from captioner.models.glimpses.networks import build_glimpse_network
-from captioner.models.glimpses.settings import GlimpseSettings, LookSettings
+from captioner.models.glimpses.settings import GlimpseNetworkSettings, GlimpseSettings
 from pipelines.cli.app import app
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, draw, draw_many
@@ -20,8 +20,8 @@ from pipelines.tasks.glimpses.train import train
 from pipelines.utils.progress import Reporter
 
 SMALL = [
-    "data.sizes={train=20, dev=8, test=8}", "look.image_size=32", "look.glimpses=2",
-    "look.units=8", "look.filters=4", "training.epochs=2",
+    "data.sizes={train=20, dev=8, test=8}", "network.image_size=32", "network.glimpses=2",
+    "network.units=8", "network.filters=4", "training.epochs=2",
     "training.batch_size=8", "training.xla=false",
 ]  # fmt: skip
 TINY = {"image_size": 16, "size": 4, "scales": 2, "units": 6, "filters": 4, "glimpses": 3}
@@ -63,10 +63,10 @@ def test_the_whole_shape_is_anywhere():
 
 
 def test_the_other_network_has_as_many_parameters():
-    look = LookSettings()
+    settings = GlimpseNetworkSettings()
     sizes = []
     for name in ("glimpses", "downscaled"):
-        network = build_glimpse_network(look.model_copy(update={"name": name}), 8)
+        network = build_glimpse_network(settings.model_copy(update={"name": name}), 8)
         network({"image": np.zeros((1, 64, 64, 3), "uint8"), "label": np.zeros(1, "int32")})
         sizes.append(network.count_params())
     assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
@@ -74,7 +74,9 @@ def test_the_other_network_has_as_many_parameters():
 
 @pytest.mark.parametrize("name", ["glimpses", "downscaled"])
 def test_a_preset_says_what_the_model_said(name, tmp_path):
-    model = GlimpseModel(GlimpseSettings(look=LookSettings(name=name, **TINY), labels=("star", "ring", "moon")))
+    model = GlimpseModel(
+        GlimpseSettings(network=GlimpseNetworkSettings(name=name, **TINY), labels=("star", "ring", "moon"))
+    )
     pixels = np.random.default_rng(0).integers(0, 255, (5, 16, 16, 3)).astype("uint8")
     model.save_to_preset(tmp_path / "preset")
     back = GlimpseModel.from_preset(tmp_path / "preset")
@@ -83,13 +85,13 @@ def test_a_preset_says_what_the_model_said(name, tmp_path):
     Image.fromarray(pixels[0]).save(tmp_path / "scene.png")
     seen = back.classify([tmp_path / "scene.png", pixels[1]])
     assert seen[0].label in ("star", "ring", "moon") and 1 / 3 <= seen[0].probability <= 1
-    assert (seen[0].positions is None) == (name == "downscaled")
-    assert name == "downscaled" or (seen[0].positions.shape == (3, 2) and not seen[0].positions[0].any())
+    assert (seen[0].locations is None) == (name == "downscaled")
+    assert name == "downscaled" or (seen[0].locations.shape == (3, 2) and not seen[0].locations[0].any())
 
 
 def test_sizes_that_do_not_go_together_are_a_sentence():
     with pytest.raises(UserError, match="cannot be halved 2 times"):
-        GlimpseModel(GlimpseSettings(look=LookSettings(image_size=62), labels=("a", "b")))
+        GlimpseModel(GlimpseSettings(network=GlimpseNetworkSettings(image_size=62), labels=("a", "b")))
 
 
 def test_a_recipe_from_drawing_to_the_picture_of_its_path(tmp_path, monkeypatch):

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.presets.average import average_presets
 from captioner.presets.folder import read_preset
+from captioner.presets.weight_averaging import average_weights
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
@@ -35,7 +35,7 @@ def preset(folder, seed=0, words=("a", "dog"), half=False, **decoder):
 def test_every_number_is_the_mean(tmp_path):
     """Wrong if a share goes to another model, shares do not sum to 1, or a weight is left out."""
     one, other = preset(tmp_path / "one"), preset(tmp_path / "other", 1, dropout=0.4)
-    average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean", [3, 1])
+    average_weights([tmp_path / "one", tmp_path / "other"], tmp_path / "mean", [3, 1])
     mean = ImageCaptioner.from_preset(tmp_path / "mean")
     for ours, first, second in zip(mean.network.get_weights(), one, other, strict=True):
         np.testing.assert_allclose(ours, 0.75 * first + 0.25 * second, rtol=1e-6, atol=1e-7)
@@ -48,7 +48,7 @@ def test_every_number_is_the_mean(tmp_path):
 def test_the_mean_of_a_model_and_itself_is_the_model(tmp_path):
     weights = preset(tmp_path / "one")
     preset(tmp_path / "half", half=True)
-    average_presets([tmp_path / "one", tmp_path / "one", tmp_path / "half"], tmp_path / "mean", half_precision=True)
+    average_weights([tmp_path / "one", tmp_path / "one", tmp_path / "half"], tmp_path / "mean", half_precision=True)
     for ours, theirs in zip(ImageCaptioner.from_preset(tmp_path / "mean").network.get_weights(), weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-6)
     assert (tmp_path / "mean/model.weights.h5").stat().st_size < (tmp_path / "one/model.weights.h5").stat().st_size
@@ -66,7 +66,7 @@ def test_models_that_do_not_belong_together(other, sentence, tmp_path):
     preset(tmp_path / "one")
     preset(tmp_path / "other", 1, **other)
     with pytest.raises(UserError, match=sentence):
-        average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
+        average_weights([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
 
 
@@ -74,9 +74,9 @@ def test_models_that_do_not_belong_together(other, sentence, tmp_path):
 def test_shares_that_are_none(shares, tmp_path):
     preset(tmp_path / "one")
     with pytest.raises(UserError, match="Each of the 2 models needs a share"):
-        average_presets([tmp_path / "one", tmp_path / "one"], tmp_path / "mean", shares)
+        average_weights([tmp_path / "one", tmp_path / "one"], tmp_path / "mean", shares)
     with pytest.raises(UserError, match="two models at least"):
-        average_presets([tmp_path / "one"], tmp_path / "mean")
+        average_weights([tmp_path / "one"], tmp_path / "mean")
 
 
 def test_models_that_see_through_other_weights(tmp_path):
@@ -89,21 +89,21 @@ def test_models_that_see_through_other_weights(tmp_path):
             encoder = EncoderSettings(image_size=32)
             settings = CaptionerSettings(encoder=encoder, decoder=DecoderSettings(**DECODER))
             ImageCaptioner(settings, Vocabulary(["a"]), path).save_to_preset(tmp_path / str(seed))
-    average_presets([tmp_path / "0", tmp_path / "0"], tmp_path / "same")
+    average_weights([tmp_path / "0", tmp_path / "0"], tmp_path / "same")
     with pytest.raises(UserError, match="see through networks with other weights"):
-        average_presets([tmp_path / "0", tmp_path / "1"], tmp_path / "mean")
+        average_weights([tmp_path / "0", tmp_path / "1"], tmp_path / "mean")
 
 
 def test_what_is_no_model_or_damaged_is_named(tmp_path):
     preset(tmp_path / "one")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty is not a model"):
-        average_presets([tmp_path / "one", tmp_path / "empty"], tmp_path / "mean")
+        average_weights([tmp_path / "one", tmp_path / "empty"], tmp_path / "mean")
     preset(tmp_path / "other", 1)
     path = tmp_path / "other/model.weights.h5"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"other.model\.weights\.h5 is damaged"):
-        average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
+        average_weights([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
 
 
@@ -131,6 +131,6 @@ def test_weights_of_another_shape_are_told(tmp_path):
     metadata["checksums"].pop("metadata.json")
     (tmp_path / "other/metadata.json").write_text(json.dumps(metadata))
     with pytest.raises(UserError, match="not arranged in the same way"):
-        average_presets([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
+        average_weights([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
     with pytest.raises(UserError):
         read_preset(tmp_path / "mean", {"captioner": CaptionerSettings})

@@ -1,4 +1,4 @@
-"""One model out of several that were trained from the same beginning: the mean of their weights."""
+"""Weight averaging: one model from several that were trained from the same initial weights (a model soup)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,18 +14,18 @@ from captioner.presets.weights import check_weights
 from captioner.settings import CaptionerSettings, VisualQASettings
 
 KINDS = {"captioner": CaptionerSettings, "visual_qa": VisualQASettings}
-# Settings that say how a model is trained or searched, and nothing about its weights.
-FREE = ("dropout", "word_dropout", "search")
+# Settings of training and search, which say nothing about the weights.
+WEIGHTLESS = ("dropout", "word_dropout", "search")
 
 
-def average_presets(
+def average_weights(
     folders: Sequence[str | Path], out: str | Path, shares: Sequence[float] | None = None, half_precision: bool = False
 ) -> None:
-    """Writes the preset whose weights are the mean of those of some presets, number by number.
+    """Writes a preset whose weights are the weighted mean of those of other presets.
 
-    Models that went different ways from one beginning (`--init-from`) mostly lie in one valley of the loss, and what
-    each learned by heart differs: their mean often writes better captions than any of them. Models that began from
-    different random weights have nothing in common, and their mean writes nonsense.
+    Models that were trained in different ways from the same initial weights (`--init-from`) mostly lie in one valley of
+    the loss, and what each has memorised differs: their mean often writes better captions than any of them. Models with
+    different random initial weights have nothing in common, and their mean writes nonsense.
 
     Args:
         folders: presets or names of installed models, two at least; settings and words are taken from the first.
@@ -37,7 +37,8 @@ def average_presets(
         UserError: a preset cannot be read, or two of them do not belong together.
 
     References: Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482), for the mean of several;
-    "Robust fine-tuning of zero-shot models" (https://arxiv.org/abs/2109.01903), for that of a beginning and its end.
+    "Robust fine-tuning of zero-shot models" (https://arxiv.org/abs/2109.01903), for that of a model before and after
+    fine-tuning.
     """
     if len(folders) < 2:
         raise UserError(f"A mean is of two models at least; received {len(folders)}.")
@@ -50,18 +51,18 @@ def average_presets(
     for preset in presets[1:]:
         _check_alike(presets[0], preset)
     first = presets[0]
-    parts = shares / shares.sum()
+    shares = shares / shares.sum()
 
     def save_weights(path: Path) -> None:
         sources = [preset.weights for preset in presets]
         for source in sources:
             check_weights(source, int(first.metadata["parameters"]))  # strangers' files, too
-        _write_mean(sources, parts, path, np.float16 if half_precision else np.float32)
+        _write_mean(sources, shares, path, np.float16 if half_precision else np.float32)
 
-    # A preset is handed out: it tells names, and not where somebody keeps things.
+    # A preset is handed out: it holds names, not paths of the machine.
     mixed = [
-        {"model": preset.folder.resolve().name, "share": round(float(part), 6)}
-        for preset, part in zip(presets, parts, strict=True)
+        {"model": preset.folder.resolve().name, "share": round(float(share), 6)}
+        for preset, share in zip(presets, shares, strict=True)
     ]
     facts = {name: value for name, value in first.metadata.items() if name not in ("checksums", "scores", "trained")}
     write_preset(Path(out), first.settings, first.vocabulary, save_weights, {**facts, "mean_of": mixed}, first.answers)
@@ -72,7 +73,7 @@ def _check_alike(first: Preset, other: Preset) -> None:
     Raises:
         UserError: the two models are built otherwise, or a number in them means another word.
     """
-    ours, theirs = (_fixed(preset.settings.model_dump()) for preset in (first, other))
+    ours, theirs = (_settings_of_weights(preset.settings.model_dump()) for preset in (first, other))
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
             raise UserError(
@@ -88,24 +89,24 @@ def _check_alike(first: Preset, other: Preset) -> None:
         raise UserError(f"{first.folder} and {other.folder} do not have the same answers in the same order.")
 
 
-def _fixed(settings: dict[str, Any], before: str = "") -> dict[str, Any]:
-    """Settings by their path, such as `decoder.units`, without those that are free."""
-    found = {}
+def _settings_of_weights(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings that say something about the weights, by their path, such as `decoder.units`."""
+    paths = {}
     for name, value in settings.items():
-        if name in FREE:
+        if name in WEIGHTLESS:
             continue
         if isinstance(value, dict):
-            found |= _fixed(value, f"{before}{name}.")
+            paths |= _settings_of_weights(value, f"{prefix}{name}.")
         else:
-            found[before + name] = value
-    return found
+            paths[prefix + name] = value
+    return paths
 
 
-def _write_mean(sources: Sequence[Path], parts: np.ndarray, path: Path, dtype) -> None:
+def _write_mean(sources: Sequence[Path], shares: np.ndarray, path: Path, dtype) -> None:
     files = [h5py.File(source) for source in sources]
     try:
         with h5py.File(path, "w") as target:
-            files[0].visititems(lambda name, item: _mean(name, item, files, parts, target, dtype))
+            files[0].visititems(lambda name, item: _mean(name, item, files, shares, target, dtype))
     except (KeyError, ValueError, TypeError) as error:  # as many numbers, but otherwise arranged
         raise UserError(f"{', '.join(map(str, sources))} are not arranged in the same way: {error}") from None
     finally:
@@ -113,12 +114,12 @@ def _write_mean(sources: Sequence[Path], parts: np.ndarray, path: Path, dtype) -
             file.close()
 
 
-def _mean(name: str, item: h5py.Group | h5py.Dataset, files: Sequence[h5py.File], parts, target, dtype) -> None:
+def _mean(name: str, item: h5py.Group | h5py.Dataset, files: Sequence[h5py.File], shares, target, dtype) -> None:
     if isinstance(item, h5py.Group):
         copied = target.require_group(name)
     elif np.issubdtype(item.dtype, np.floating):
         values = [np.asarray(file[name], "float64") for file in files]
-        mean = sum(part * value for part, value in zip(parts, values, strict=True))
+        mean = sum(share * value for share, value in zip(shares, values, strict=True))
         copied = target.create_dataset(name, data=mean.astype(dtype))
     else:
         copied = target.create_dataset(name, data=item[()])
