@@ -20,7 +20,7 @@ class GlimpseNetworkSettings(Settings):
     cell: str = Field("lstm", description="see `captioner list cells`")
     units: PositiveInt = Field(128, description="of the cell, and of a glimpse's features")
     filters: PositiveInt = Field(12, description="of the first convolution over patches")
-    spread: float = Field(0.2, gt=0, description="standard deviation of sampled positions; 1 is half the image")
+    spread: float = Field(0.2, gt=0, description="standard deviation of sampled locations; 1 is half the image")
     reinforce_weight: float = Field(1.0, ge=0, description="of the policy-gradient loss")
     rollouts: PositiveInt = Field(4, description="sampled paths of each scene of a batch, compared with each other")
 
