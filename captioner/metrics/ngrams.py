@@ -74,8 +74,8 @@ class NgramCounts:
 
     def sum_by_order(self, values: np.ndarray) -> np.ndarray:
         """The sums `(N, 4)` of `values` `(E,)` over the n-grams of each caption and order."""
-        places = self.caption * ORDERS + self.order
-        return np.bincount(places, values, len(self.lengths) * ORDERS).reshape(-1, ORDERS)
+        positions = self.caption * ORDERS + self.order
+        return np.bincount(positions, values, len(self.lengths) * ORDERS).reshape(-1, ORDERS)
 
 
 def count_ngrams(captions: Sequence[Words], numbering: Numbering) -> NgramCounts:
@@ -84,21 +84,21 @@ def count_ngrams(captions: Sequence[Words], numbering: Numbering) -> NgramCounts
     words = np.array([numbering[word] for words in captions for word in words], dtype=np.int64)
     caption = np.repeat(np.arange(len(captions)), lengths)
     left = np.cumsum(lengths)[caption] - np.arange(len(words))  # words from here to the end of the caption
-    starting_here, found = words, [(caption, words)]
+    starting_here, numbered = words, [(caption, words)]
     for order in range(1, ORDERS):
-        places = np.flatnonzero(left > order)
-        keys = starting_here[places] << 32 | words[places + order]
+        positions = np.flatnonzero(left > order)
+        keys = starting_here[positions] << 32 | words[positions + order]
         numbers = np.array([numbering[key] for key in keys.tolist()], dtype=np.int64)
         starting_here = starting_here.copy()
-        starting_here[places] = numbers
-        found.append((caption[places], numbers))
+        starting_here[positions] = numbers
+        numbered.append((caption[positions], numbers))
     order_of = np.zeros(numbering.total, dtype=np.int64)
-    for order, (_, numbers) in enumerate(found):
+    for order, (_, numbers) in enumerate(numbered):
         order_of[numbers] = order
-    together = np.concatenate([where * numbering.total + numbers for where, numbers in found])
+    together = np.concatenate([captions_of * numbering.total + numbers for captions_of, numbers in numbered])
     entries, count = np.unique(together, return_counts=True)
-    where, ngram = np.divmod(entries, max(1, numbering.total))
-    return NgramCounts(lengths, where, ngram, order_of[ngram], count)
+    captions_of, ngram = np.divmod(entries, max(1, numbering.total))
+    return NgramCounts(lengths, captions_of, ngram, order_of[ngram], count)
 
 
 class References:
@@ -109,7 +109,7 @@ class References:
         numbering: the numbering to use; a new one if None.
 
     Attributes:
-        words: what was given.
+        words: the references.
         counts: `NgramCounts` of all R references, image by image.
         first: `(I + 1,)` the references of image i are those from `first[i]` up to `first[i + 1]`.
     """
@@ -150,9 +150,9 @@ class References:
         entry, reference = _repeat_ranges(self.first[of_image], self.first[of_image + 1])
         entry = known[entry]
         wanted = reference * self._size + counts.ngram[entry]
-        places = np.searchsorted(self._table[:-1], wanted)
-        found = np.flatnonzero(self._table[places] == wanted)
-        return entry[found], reference[found], self._count[places[found]]
+        positions = np.searchsorted(self._table[:-1], wanted)
+        shared = np.flatnonzero(self._table[positions] == wanted)
+        return entry[shared], reference[shared], self._count[positions[shared]]
 
 
 def _repeat_ranges(starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -90,8 +90,8 @@ class WordSimilarity:
             return 1.0
         pair = first, second
         if pair not in self._known:
-            found = (self._wup(x, y) for x in self._of_word(first) for y in self._of_word(second))
-            self._known[pair] = max(found, default=0.0)
+            similarities = (self._wup(x, y) for x in self._of_word(first) for y in self._of_word(second))
+            self._known[pair] = max(similarities, default=0.0)
         return self._known[pair]
 
     def _of_word(self, word: str) -> list[int]:
@@ -106,8 +106,8 @@ class WordSimilarity:
         if name not in self._numbers:
             above: dict[int, int] = {}
             for parent in sense.hypernyms() + sense.instance_hypernyms():
-                for one, steps in self._above[self._number(parent)].items():
-                    above[one] = min(above.get(one, steps + 1), steps + 1)
+                for ancestor, steps in self._above[self._number(parent)].items():
+                    above[ancestor] = min(above.get(ancestor, steps + 1), steps + 1)
             number = self._numbers[name] = len(self._names)
             self._names.append(name)
             self._above.append({number: 0, **above})

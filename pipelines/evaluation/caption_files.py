@@ -141,8 +141,8 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     line, header = next(records, (1, []))
     columns = lowered(header)
     if not {*_IMAGE} & {*columns} or not {*_CAPTION} & {*columns}:
-        found = ", ".join(columns) or "nothing that reads as a header"
-        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected, not: {found}.")
+        header_text = ", ".join(columns) or "nothing that reads as a header"
+        raise UserError(f"{path}:{line}: columns `image` and `caption` were expected, not: {header_text}.")
     for line, fields in records:
         if isinstance(fields, str):
             raise UserError(f"{path}:{line}: this row cannot be read: {fields}.")

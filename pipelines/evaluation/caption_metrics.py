@@ -71,8 +71,8 @@ def compute_metrics(
         raise UserError(f"There is no scorer called {scorer!r}. Available: {', '.join(SCORERS)}.")
     report = score_captions(captions, references, tokenizer, "all", training)
     own = data_metrics(dataset, split, captions) if dataset is not None else {}
-    measured = {**own, **{name: (metric, report.rows[name]) for name, metric in report.metrics.items()}}
-    measured = {name: pair for name, pair in measured.items() if has_intervals(pair[0])}
+    computed = {**own, **{name: (metric, report.rows[name]) for name, metric in report.metrics.items()}}
+    computed = {name: pair for name, pair in computed.items() if has_intervals(pair[0])}
     scores, notes = {}, list(report.notes)
     for metric, rows in own.values():
         values = metric.combine(rows)
@@ -85,9 +85,9 @@ def compute_metrics(
         reference_scores, sentences = coco_scores(captions, references)
         scores |= reference_scores
         notes += sentences
-    ends = {name: pair for metric, rows in measured.values() for name, pair in intervals(metric, rows).items()}
-    rows = {name: rows for name, (_, rows) in measured.items()}
-    return MetricResults(report, scores, ends, rows, tuple(notes))
+    bounds = {name: pair for metric, rows in computed.values() for name, pair in intervals(metric, rows).items()}
+    rows = {name: rows for name, (_, rows) in computed.items()}
+    return MetricResults(report, scores, bounds, rows, tuple(notes))
 
 
 def digest_of(references: Sequence[str]) -> int:

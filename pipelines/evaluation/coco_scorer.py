@@ -46,9 +46,13 @@ def coco_scores(
             expected = PTBTokenizer().tokenize(
                 {image: [{"caption": caption} for caption in references[image]] for image in predictions}
             )
-            given = PTBTokenizer().tokenize({image: [{"caption": caption}] for image, caption in predictions.items()})
+            predicted = PTBTokenizer().tokenize(
+                {image: [{"caption": caption}] for image, caption in predictions.items()}
+            )
         # A tokenizer that dies writes nothing, or half, and says nothing.
-        if any(len(expected.get(image, ())) != len(references[image]) or image not in given for image in predictions):
+        if any(
+            len(expected.get(image, ())) != len(references[image]) or image not in predicted for image in predictions
+        ):
             raise RuntimeError("it wrote less than it was given")
     except Exception as error:
         return {}, [f"The COCO scorer's tokenizer died ({_why(error)}). The other scores are complete."]
@@ -62,7 +66,7 @@ def coco_scores(
     for scorer, names in named:
         try:
             with _quiet():
-                score = _score(scorer(), expected, given)
+                score = _score(scorer(), expected, predicted)
             scores |= dict(zip(names, map(float, score if isinstance(score, list) else [score]), strict=True))
         except Exception as error:  # METEOR is another process, and may die in any way
             sentences.append(
@@ -71,16 +75,16 @@ def coco_scores(
     return scores, sentences
 
 
-def _score(scorer, expected, given):
+def _score(scorer, expected, predicted):
     """The corpus score; a process behind the scorer that does not answer is ended."""
     process = getattr(scorer, "meteor_p", None)
     at_all, each = _PATIENCE
-    watch = threading.Timer(at_all + each * len(given), process.kill) if process else None
+    watch = threading.Timer(at_all + each * len(predicted), process.kill) if process else None
     try:
         if watch:
             watch.daemon = True
             watch.start()
-        return scorer.compute_score(expected, given)[0]
+        return scorer.compute_score(expected, predicted)[0]
     except BaseException:
         lock = getattr(scorer, "lock", None)
         if lock is not None and lock.locked():

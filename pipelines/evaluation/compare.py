@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,26 +58,26 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
 
 def comparison(evaluations: Sequence[Evaluated]) -> tuple[list[str], list[list[str]]]:
     """A table, one row a score: `(head, rows)`; scores x 100, with their intervals."""
-    known = {name for one in evaluations for name in one.scores}
+    known = {name for evaluation in evaluations for name in evaluation.scores}
     shown = scores_of(known, Prominence.PLAIN)
-    rows = [[score.name, *(_cell(one, score) for one in evaluations)] for score in shown]
-    return ["score", *(one.name for one in evaluations)], rows
+    rows = [[score.name, *(_cell(evaluation, score) for evaluation in evaluations)] for score in shown]
+    return ["score", *(evaluation.name for evaluation in evaluations)], rows
 
 
 def disagreements(evaluations: Sequence[Evaluated]) -> list[str]:
     """In what the evaluations differ that makes their scores hard to compare."""
     return [
-        f"{name}: {', '.join(str(one.evaluated.get(name, '?')) for one in evaluations)}"
+        f"{name}: {', '.join(str(evaluation.evaluated.get(name, '?')) for evaluation in evaluations)}"
         for name in MUST_AGREE
-        if len({str(one.evaluated.get(name)) for one in evaluations}) > 1
+        if len({str(evaluation.evaluated.get(name)) for evaluation in evaluations}) > 1
     ]
 
 
 def grouped(evaluations: Sequence[Evaluated]) -> list[list[Evaluated]]:
     """Those of the same images together, in the order in which they were given."""
     groups: dict[tuple, list[Evaluated]] = {}
-    for one in evaluations:
-        groups.setdefault(tuple(str(one.evaluated.get(name)) for name in SAME_IMAGES), []).append(one)
+    for evaluation in evaluations:
+        groups.setdefault(tuple(str(evaluation.evaluated.get(name)) for name in SAME_IMAGES), []).append(evaluation)
     return list(groups.values())
 
 
@@ -100,16 +100,17 @@ class Comparison:
         """The differences as a pandas table, one a row, with the columns `difference`, `low`, `high` and `p`."""
         import pandas as pd
 
-        rows = [(one.value, one.low, one.high, one.p) for one in self.differences.values()]
+        rows = [astuple(difference) for difference in self.differences.values()]
         return pd.DataFrame(rows, index=list(self.differences), columns=["difference", "low", "high", "p"])
 
     def rows(self) -> list[list[str]]:
         """A table, one row a score: difference and interval (x 100), p-value, and what that means."""
         return [
-            [score.name, score.text(one.value, "+"), f"{score.text(one.low, '+')} to {score.text(one.high, '+')}",
-             p_text(one.p), _verdict(one)]
+            [score.name, score.text(difference.value, "+"),
+             f"{score.text(difference.low, '+')} to {score.text(difference.high, '+')}", p_text(difference.p),
+             _verdict(difference)]
             for score in scores_of(self.differences)
-            for one in [self.differences[score.name]]
+            for difference in [self.differences[score.name]]
         ]  # fmt: skip
 
 
@@ -119,10 +120,10 @@ def compare_pair(first: Evaluated, second: Evaluated, draws: int = PAIRED_DRAWS)
     Raises:
         UserError: they have no image in common, or their references differ, so that nothing can be said.
     """
-    for one in (first, second):
-        if not one.images:
+    for evaluation in (first, second):
+        if not evaluation.images:
             raise UserError(
-                f"{one.name} cannot be compared image by image: there is no {STATISTICS} beside its {METRICS}. "
+                f"{evaluation.name} cannot be compared image by image: there is no {STATISTICS} beside its {METRICS}. "
                 "Evaluate it again."
             )
     place = {image: number for number, image in enumerate(second.images)}
@@ -145,10 +146,10 @@ def compare_pair(first: Evaluated, second: Evaluated, draws: int = PAIRED_DRAWS)
     return Comparison(first.name, second.name, len(pairs), left_out, shown, first.counted)
 
 
-def _verdict(one: Difference) -> str:
-    if not one.significant:
+def _verdict(difference: Difference) -> str:
+    if not difference.significant:
         return "no difference shown"
-    return "higher" if one.value > 0 else "lower"
+    return "higher" if difference.value > 0 else "lower"
 
 
 def p_text(value: float) -> str:
@@ -161,10 +162,10 @@ def _files(path: Path) -> Iterator[Path]:
     elif (path / METRICS).is_file():
         yield path / METRICS
     else:
-        found = sorted(path.glob(f"evaluation-*/{METRICS}"))
-        if not found:
+        files = sorted(path.glob(f"evaluation-*/{METRICS}"))
+        if not files:
             raise UserError(f"{path} holds no evaluation (no {METRICS}). Run `captioner evaluate {path}` first.")
-        yield from found
+        yield from files
 
 
 def _read(path: Path) -> Evaluated:
@@ -172,7 +173,7 @@ def _read(path: Path) -> Evaluated:
     try:
         scores = {name: float(value) for name, value in content["scores"].items()}
         intervals = {name: [float(low), float(high)] for name, (low, high) in content["intervals"].items()}
-        said = (str(content["title"]), scores, intervals, _facts(content["evaluated"]))
+        fields = (str(content["title"]), scores, intervals, _facts(content["evaluated"]))
         trained = _facts(content.get("trained", {}))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise UserError(
@@ -180,7 +181,7 @@ def _read(path: Path) -> Evaluated:
         ) from None
     beside = path.with_name(STATISTICS)
     beside = _statistics(beside) if beside.is_file() else ()
-    return Evaluated(*said, *beside, trained=trained)
+    return Evaluated(*fields, *beside, trained=trained)
 
 
 def _facts(values: dict) -> dict[str, object]:
@@ -208,11 +209,11 @@ def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.n
     return images, references, rows
 
 
-def _cell(one: Evaluated, score: Score) -> str:
-    if score.name not in one.scores:
+def _cell(evaluation: Evaluated, score: Score) -> str:
+    if score.name not in evaluation.scores:
         return ""
-    text = score.text(one.scores[score.name])
-    if score.name in one.intervals:
-        low, high = one.intervals[score.name]
+    text = score.text(evaluation.scores[score.name])
+    if score.name in evaluation.intervals:
+        low, high = evaluation.intervals[score.name]
         text += f" ({score.text(low)} to {score.text(high)})"
     return text

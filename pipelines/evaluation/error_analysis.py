@@ -72,11 +72,11 @@ def analyze_errors(
         known: the words that the model can write, if they are at hand.
     """
     tokenize = get_tokenizer(tokenizer).tokenize
-    written = [tokenize(text) for text in captions.values()]
+    caption_words = [tokenize(text) for text in captions.values()]
     expected = [[word for text in references[image] for word in tokenize(text)] for image in captions]
-    said = Counter(word for words in written for word in words)
-    meant = Counter(word for words in expected for word in words)
-    too_often, too_seldom = _frequencies(said, meant)
+    caption_counts = Counter(word for words in caption_words for word in words)
+    reference_counts = Counter(word for words in expected for word in words)
+    too_often, too_seldom = _frequencies(caption_counts, reference_counts)
 
     longer = rows[:, 0] - rows[:, 1]
     lengths = (
@@ -89,34 +89,37 @@ def analyze_errors(
     unknown, unknown_words = (), Counter()
     if known is not None:
         known = frozenset(known)
-        unknown_words = Counter({word: number for word, number in meant.items() if word not in known})
+        unknown_words = Counter({word: number for word, number in reference_counts.items() if word not in known})
         has = np.array([any(word in unknown_words for word in words) for words in expected])
         unknown = _groups(
             rows, (("all words of the references known", ~has), ("a word of the references unknown", has))
         )
-    texts = [" ".join(words) for words in written]
+    texts = [" ".join(words) for words in caption_words]
     times = Counter(texts)
     again = np.array([times[text] > 1 for text in texts])
     return ErrorAnalysis(
         too_often,
         too_seldom,
-        (len(said), len(meant)),
+        (len(caption_counts), len(reference_counts)),
         _groups(rows, lengths),
         unknown,
-        sum(unknown_words.values()) / max(sum(meant.values()), 1),
+        sum(unknown_words.values()) / max(sum(reference_counts.values()), 1),
         tuple(unknown_words.most_common(WORDS)),
         _groups(rows, (("caption given once", ~again), ("caption given to several images", again))),
         tuple((text, number) for text, number in times.most_common(6) if number > 1),
     )
 
 
-def _frequencies(said: Counter, meant: Counter) -> tuple[tuple[Frequency, ...], tuple[Frequency, ...]]:
-    here, there = max(sum(said.values()), 1), max(sum(meant.values()), 1)
-    words = [Frequency(word, 1000 * said[word] / here, 1000 * meant[word] / there) for word in {**said, **meant}]
+def _frequencies(captions: Counter, references: Counter) -> tuple[tuple[Frequency, ...], tuple[Frequency, ...]]:
+    per_caption_word, per_reference_word = (1000 / max(sum(counts.values()), 1) for counts in (captions, references))
+    words = [
+        Frequency(word, per_caption_word * captions[word], per_reference_word * references[word])
+        for word in {**captions, **references}
+    ]
     # The word itself decides between equals, so that the same captions give the same page.
-    ordered = sorted(words, key=lambda one: (one.references - one.captions, one.word))
-    often = tuple(one for one in ordered[:WORDS] if one.captions > one.references)
-    seldom = tuple(one for one in ordered[: -WORDS - 1 : -1] if one.captions < one.references)
+    ordered = sorted(words, key=lambda word: (word.references - word.captions, word.word))
+    often = tuple(word for word in ordered[:WORDS] if word.captions > word.references)
+    seldom = tuple(word for word in ordered[: -WORDS - 1 : -1] if word.captions < word.references)
     return often, seldom
 
 

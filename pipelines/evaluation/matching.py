@@ -33,14 +33,14 @@ def match(
     names = _Names(references, others)
     matched: dict[str, str] = {}
     for image, caption in predictions.items():
-        meant = names.meant(image)
-        if len(meant) > 1:
-            listed = ", ".join(map(shown, meant[:MOST])) + (", ..." if len(meant) > MOST else "")
+        matches = names.matches(image)
+        if len(matches) > 1:
+            listed = ", ".join(map(shown, matches[:MOST])) + (", ..." if len(matches) > MOST else "")
             raise UserError(
-                f"The image {shown(image)} has a caption, but its name could mean {len(meant)} images of the "
+                f"The image {shown(image)} has a caption, but its name could mean {len(matches)} images of the "
                 f"references: {listed}. Name it as they do."
             )
-        known = next((name for name in meant if name in references), None)
+        known = next((name for name in matches if name in references), None)
         if known is None:
             raise UserError(
                 f"The image {shown(image)} has a caption but no reference. Both files must name images "
@@ -66,14 +66,14 @@ class _Names:
             for start, end in enumerate(_ends(name)):
                 (self._ends if start else self._whole).setdefault(end, {}).update(dict.fromkeys(images))
 
-    def meant(self, name: str) -> list[str]:
+    def matches(self, name: str) -> list[str]:
         """The images that `name` may mean: those whose names have the most in common with it."""
         if name in self._exact:
             return list(self._exact[name])
-        ends = _ends(name)
-        if ends and ends[0] not in self._whole and ends[0] in self._ends:
-            return list(self._ends[ends[0]])
-        return list(next((self._whole[end] for end in ends if end in self._whole), ()))
+        endings = _ends(name)
+        if endings and endings[0] not in self._whole and endings[0] in self._ends:
+            return list(self._ends[endings[0]])
+        return list(next((self._whole[end] for end in endings if end in self._whole), ()))
 
     def like(self, name: str) -> str:
         """How the references name an image: one whose file is called alike, if there is one."""

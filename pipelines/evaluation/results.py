@@ -32,7 +32,7 @@ METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN = (
     "report.md",
 )
 IMAGES_A_SECOND = "images decoded a second"
-FORMATS = ("html", "markdown", "both")
+RANKED_BY = "cider_d"  # of the metrics of single captions the one that agrees best with people
 DECISIVE, INDECISIVE = "what it hangs on", "on no place alone"  # labels of maps made by occlusion
 
 
@@ -160,13 +160,13 @@ class Evaluation:
     @property
     def of_answers(self) -> bool:
         """Whether the predictions are answers; else they are captions."""
-        return any(isinstance(one, AnsweredQuestion) for one in self.predictions)
+        return any(isinstance(prediction, AnsweredQuestion) for prediction in self.predictions)
 
     def to_frame(self) -> "pd.DataFrame":
         """The predictions with their scores as a pandas table, one a row: the columns of predictions.csv."""
         import pandas as pd
 
-        return pd.DataFrame([one.row() for one in self.predictions])
+        return pd.DataFrame([prediction.row() for prediction in self.predictions])
 
     def scores_frame(self) -> "pd.DataFrame":
         """The scores as a pandas table, one a row, with the columns `score`, `low` and `high` (of the interval)."""
@@ -185,8 +185,10 @@ class Evaluation:
 
 def coco_result(predictions: Sequence[Prediction]) -> list[dict]:
     """COCO's result format; see `result_ids`."""
-    ids = result_ids([one.source_id for one in predictions], [one.image for one in predictions])
-    return [{"image_id": id, "caption": one.caption} for id, one in zip(ids, predictions, strict=True)]
+    ids = result_ids(
+        [prediction.source_id for prediction in predictions], [prediction.image for prediction in predictions]
+    )
+    return [{"image_id": id, "caption": prediction.caption} for id, prediction in zip(ids, predictions, strict=True)]
 
 
 def result_ids(source_ids: Sequence[str], names: Sequence[str]) -> list[int] | list[str]:
@@ -204,8 +206,9 @@ def result_ids(source_ids: Sequence[str], names: Sequence[str]) -> list[int] | l
 
 def rank(predictions: Sequence[Prediction]) -> list[Prediction]:
     """Best first: by CIDEr-D, then BLEU-4, then the model's own score."""
-    return sorted(
-        predictions,
-        key=lambda one: (one.scores.get("cider_d", 0.0), one.scores.get("bleu_4", 0.0), one.score or 0.0),
-        reverse=True,
-    )
+
+    def key(prediction: Prediction) -> tuple[float, float, float]:
+        scores = prediction.scores
+        return scores.get(RANKED_BY, 0.0), scores.get("bleu_4", 0.0), prediction.score or 0.0
+
+    return sorted(predictions, key=key, reverse=True)

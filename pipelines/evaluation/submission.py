@@ -16,7 +16,7 @@ RESULTS = "results.json"
 
 def is_withheld(examples: Sequence[QuestionExample]) -> bool:
     """Whether no answer at all is known; where some are, they can be scored."""
-    return not any(one.answers for one in examples)
+    return not any(question.answers for question in examples)
 
 
 def write_submission(examples: Sequence[QuestionExample], predictions: Mapping[str, str], folder: Path) -> Path:
@@ -33,10 +33,10 @@ def write_submission(examples: Sequence[QuestionExample], predictions: Mapping[s
     Raises:
         UserError: it cannot be written.
     """
-    ids = result_ids([one.source_id for one in examples], [one.id for one in examples])
+    ids = result_ids([question.source_id for question in examples], [question.id for question in examples])
     rows = [
-        {"question_id": number, "answer": predictions.get(one.id, "")}
-        for number, one in zip(ids, examples, strict=True)
+        {"question_id": number, "answer": predictions.get(question.id, "")}
+        for number, question in zip(ids, examples, strict=True)
     ]
     path = Path(folder) / RESULTS
     with as_user_error(path.parent):

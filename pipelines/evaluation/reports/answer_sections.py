@@ -21,7 +21,10 @@ class AnswerCards(Section):
     def html(self, evaluation):
         if not evaluation.of_answers:
             return None
-        groups = [(title, [_card(one) for one in chosen]) for title, chosen in chosen_questions(evaluation.predictions)]
+        groups = [
+            (title, [_card(question) for question in chosen])
+            for title, chosen in chosen_questions(evaluation.predictions)
+        ]
         return Html(render_fragment("answer_cards.html", groups=groups))
 
 
@@ -33,32 +36,34 @@ def chosen_questions(
         return [("All", list(questions))]
     order = np.random.default_rng(0).permutation(len(questions))
     groups = [("Picked at random", _of_different_images([questions[n] for n in order], 2 * each))]
-    taken = {one.id for one in groups[0][1]}
-    surest = sorted((one for one in questions if one.id not in taken), key=lambda one: -one.probability)
+    taken = {question.id for question in groups[0][1]}
+    surest = sorted(
+        (question for question in questions if question.id not in taken), key=lambda question: -question.probability
+    )
     for title, right in (("Right, and surest", True), ("Wrong, and surest", False)):
-        chosen = _of_different_images([one for one in surest if one.right is right], each)
+        chosen = _of_different_images([question for question in surest if question.right is right], each)
         groups += [(title, chosen)] if chosen else []
     return groups
 
 
 def _of_different_images(questions: Sequence[AnsweredQuestion], number: int) -> list[AnsweredQuestion]:
     of_image: dict[str, AnsweredQuestion] = {}
-    for one in questions:
-        of_image.setdefault(one.image, one)
+    for question in questions:
+        of_image.setdefault(question.image, question)
         if len(of_image) == number:
             break
     return list(of_image.values())
 
 
-def _card(one: AnsweredQuestion) -> dict:
-    picture = thumbnail(one.path, 320)
-    agreed = answer_key(one.agreed)
-    answers = [(text, probability, answer_key(text) == agreed) for text, probability in one.candidates]
+def _card(question: AnsweredQuestion) -> dict:
+    picture = thumbnail(question.path, 320)
+    agreed = answer_key(question.agreed)
+    answers = [(text, probability, answer_key(text) == agreed) for text, probability in question.candidates]
     return {
-        "question": one,
+        "question": question,
         "picture": data_uri(picture, 76) if picture else "",
         "answers": answers,
-        "truth": "" if any(same for *_, same in answers) else one.agreed,
+        "truth": "" if any(same for *_, same in answers) else question.agreed,
     }
 
 
@@ -84,13 +89,14 @@ class AnswerTable(Section):
         if not evaluation.of_answers:
             return None
         questions = evaluation.predictions[:ROWS]
-        paths = dict.fromkeys(one.path for one in questions)
+        paths = dict.fromkeys(question.path for question in questions)
         numbers = {path: number for number, path in enumerate(list(paths)[:THUMBNAILS])}
         # Image, question, number of its picture or -1, answers and probabilities, people's answer, whether right, type.
         rows = [
-            [one.image, one.question, numbers.get(one.path, -1), [[text, round(p, 3)] for text, p in one.candidates],
-             one.agreed, int(one.right), one.type or one.answer_type]
-            for one in questions
+            [question.image, question.question, numbers.get(question.path, -1),
+             [[text, round(probability, 3)] for text, probability in question.candidates],
+             question.agreed, int(question.right), question.type or question.answer_type]
+            for question in questions
         ]  # fmt: skip
         html = render_fragment("answer_table.html", evaluation=evaluation, shown=len(rows))
         return Html(html, ("answer_table.js",), {"rows": rows, "pictures": list(small_pictures(numbers))})

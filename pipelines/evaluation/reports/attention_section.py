@@ -12,7 +12,7 @@ class Attention(Section):
     """The image of some predictions, once for each attention map."""
 
     def html(self, evaluation):
-        by_id = {one.id: one for one in evaluation.predictions}
+        by_id = {prediction.id: prediction for prediction in evaluation.predictions}
         items = []
         for id, maps in evaluation.attention.items():
             picture = thumbnail(by_id[id].path, 160) if by_id[id].path else None

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from captioner.metrics.base import Prominence, Score
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.evaluation.error_analysis import Frequency, Group
+from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import caption_lengths
 from pipelines.evaluation.reports.figures import data_uri, small_pictures, thumbnail
 from pipelines.evaluation.reports.html_page import render_fragment
 from pipelines.evaluation.reports.markdown import as_item, as_text, markdown_table
 from pipelines.evaluation.reports.sections import Html, Section
-from pipelines.evaluation.results import Prediction, rank
+from pipelines.evaluation.results import RANKED_BY, Evaluation, Prediction, rank
 
 THUMBNAILS = 2000  # with more images the page would be too large to send; predictions.csv has them all
 ROWS = 10_000
@@ -24,8 +26,18 @@ class CaptionCards(Section):
     def html(self, evaluation):
         if evaluation.of_answers:
             return None
-        groups = [(title, [_card(one) for one in chosen]) for title, chosen in ranked_groups(evaluation.predictions)]
+        scores = item_scores(evaluation)
+        groups = [
+            (title, [_card(prediction, scores) for prediction in chosen])
+            for title, chosen in ranked_groups(evaluation.predictions)
+        ]
         return Html(render_fragment("caption_cards.html", groups=groups))
+
+
+def item_scores(evaluation: Evaluation) -> list[Score]:
+    """The main scores that the metrics have of each single caption; that by which captions are ranked comes first."""
+    scores = scores_of(evaluation.predictions[0].scores, Prominence.MAIN)
+    return sorted((score for score in scores if score.per_item), key=lambda score: score.name != RANKED_BY)
 
 
 def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[tuple[str, list[Prediction]]]:
@@ -37,18 +49,17 @@ def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[
     return [("Best", ranked[:each]), ("In the middle", ranked[middle : middle + each]), ("Worst", ranked[-each:])]
 
 
-def _card(one: Prediction) -> dict:
-    picture = thumbnail(one.path, 320) if one.path else None
+def _card(prediction: Prediction, scores: Sequence[Score]) -> dict:
+    picture = thumbnail(prediction.path, 320) if prediction.path else None
     return {
-        "prediction": one,
+        "prediction": prediction,
         "picture": data_uri(picture, 76) if picture else "",
-        "cider_d": _percent(one, "cider_d"),
-        "bleu_4": _percent(one, "bleu_4"),
+        "scores": [(score.label, value) for score in scores if (value := _printed(prediction, score)) is not None],
     }
 
 
-def _percent(one: Prediction, name: str) -> float | None:
-    return round(100 * one.scores[name], 1) if name in one.scores else None
+def _printed(prediction: Prediction, score: Score) -> float | None:
+    return round(score.factor * prediction.scores[score.name], 1) if score.name in prediction.scores else None
 
 
 class CaptionList(Section):
@@ -57,18 +68,22 @@ class CaptionList(Section):
     def markdown(self, evaluation):
         if evaluation.of_answers:
             return []
-        lines = ["## Captions", ""]
+        lines, scores = ["## Captions", ""], item_scores(evaluation)
         for title, predictions in ranked_groups(evaluation.predictions):
-            lines += [f"### {title}", "", *(line for one in predictions for line in _caption_lines(one))]
+            lines += [
+                f"### {title}",
+                "",
+                *(line for prediction in predictions for line in _caption_lines(prediction, scores)),
+            ]
         return lines
 
 
-def _caption_lines(one: Prediction) -> list[str]:
-    values = [(label, _percent(one, name)) for label, name in (("CIDEr-D", "cider_d"), ("BLEU-4", "bleu_4"))]
-    scores = ", ".join(f"{label} {value:.0f}" for label, value in values if value is not None)
-    text = as_text(one.caption) or "(an empty caption)"
-    lines = [f"- **{text}**{f' ({scores})' if scores else ''}, {as_text(one.image)}"]
-    return [*lines, *(f"    - {as_item(reference)}" for reference in one.references[:5]), ""]
+def _caption_lines(prediction: Prediction, scores: Sequence[Score]) -> list[str]:
+    values = [(score.label, _printed(prediction, score)) for score in scores]
+    numbers = ", ".join(f"{label} {value:.0f}" for label, value in values if value is not None)
+    text = as_text(prediction.caption) or "(an empty caption)"
+    lines = [f"- **{text}**{f' ({numbers})' if numbers else ''}, {as_text(prediction.image)}"]
+    return [*lines, *(f"    - {as_item(reference)}" for reference in prediction.references[:5]), ""]
 
 
 class Lengths(Section):
@@ -78,8 +93,10 @@ class Lengths(Section):
         if evaluation.of_answers:
             return None
         tokenize = get_tokenizer(str(evaluation.evaluated.get("tokenizer", "ptb"))).tokenize
-        captions = [len(tokenize(one.caption)) for one in evaluation.predictions]
-        references = [len(tokenize(reference)) for one in evaluation.predictions for reference in one.references]
+        captions = [len(tokenize(prediction.caption)) for prediction in evaluation.predictions]
+        references = [
+            len(tokenize(reference)) for prediction in evaluation.predictions for reference in prediction.references
+        ]
         chart = Markup(caption_lengths(captions, references))
         return Html(render_fragment("lengths.html", evaluation=evaluation, lengths=chart))
 
@@ -134,13 +151,17 @@ class CaptionTable(Section):
         if evaluation.of_answers:
             return None
         predictions = evaluation.predictions[:ROWS]
-        paths = [one.path if number < THUMBNAILS else None for number, one in enumerate(predictions)]
-        # Name, caption, picture, BLEU-4, CIDEr-D, the model's score, references.
+        paths = [prediction.path if number < THUMBNAILS else None for number, prediction in enumerate(predictions)]
+        scores = item_scores(evaluation)
+        # Image, caption, picture, references, the model's score, values of the metrics.
         rows = [
-            [one.image, one.caption, picture, _percent(one, "bleu_4"), _percent(one, "cider_d"),
-             None if one.score is None else round(one.score, 2), one.references]
-            for one, picture in zip(predictions, small_pictures(paths), strict=True)
+            [prediction.image, prediction.caption, picture, prediction.references,
+             None if prediction.score is None else round(prediction.score, 2),
+             *(_printed(prediction, score) for score in scores)]
+            for prediction, picture in zip(predictions, small_pictures(paths), strict=True)
         ]  # fmt: skip
-        has_score = any(one.score is not None for one in predictions)
-        html = render_fragment("caption_table.html", evaluation=evaluation, rows=rows, has_score=has_score)
+        has_score = any(prediction.score is not None for prediction in predictions)
+        html = render_fragment(
+            "caption_table.html", evaluation=evaluation, rows=rows, has_score=has_score, scores=scores, first=5
+        )
         return Html(html, ("caption_table.js",), {"rows": rows, "hasScore": has_score})

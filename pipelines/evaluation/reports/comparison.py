@@ -99,16 +99,21 @@ def _many(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
 def overview(evaluations: Sequence[Evaluated]) -> Table:
     """`(head, rows)`: a row a model. Columns that no evaluation has are left out."""
     columns: list[tuple[str, Callable[[Evaluated], str]]] = [
-        (score.heading, lambda one, score=score: score.text(one.scores[score.name]) if score.name in one.scores else "")
+        (
+            score.heading,
+            lambda evaluation, score=score: (
+                score.text(evaluation.scores[score.name]) if score.name in evaluation.scores else ""
+            ),
+        )
         for score in scores_of()
         if score.heading
     ]
     columns += [
-        ("params", lambda one: _parameters(one.trained.get("parameters"))),
-        ("min", lambda one: _minutes(one.trained.get("seconds of training"))),
-        ("img/s", lambda one: _number(one.evaluated.get(IMAGES_A_SECOND), 0)),
+        ("params", lambda evaluation: _parameters(evaluation.trained.get("parameters"))),
+        ("min", lambda evaluation: _minutes(evaluation.trained.get("seconds of training"))),
+        ("img/s", lambda evaluation: _number(evaluation.evaluated.get(IMAGES_A_SECOND), 0)),
     ]
-    cells = [[value(one) for one in evaluations] for _, value in columns]
+    cells = [[value(evaluation) for evaluation in evaluations] for _, value in columns]
     shown = [number for number, column in enumerate(cells) if any(column)]
     rows = [[name, *(cells[number][row] for number in shown)] for row, name in enumerate(short_names(evaluations))]
     return ["model", *(columns[number][0] for number in shown)], rows
@@ -126,27 +131,27 @@ def legend(head: Sequence[str]) -> str:
 
 def intervals(evaluations: Sequence[Evaluated]) -> Table:
     """`(head, rows)`: the 95 % intervals of the main scores, a row a model."""
-    chosen = _main_scores([one.intervals for one in evaluations])
+    chosen = _main_scores([evaluation.intervals for evaluation in evaluations])
 
-    def cell(one: Evaluated, score: Score) -> str:
-        if score.name not in one.intervals:
+    def cell(evaluation: Evaluated, score: Score) -> str:
+        if score.name not in evaluation.intervals:
             return ""
-        low, high = one.intervals[score.name]
+        low, high = evaluation.intervals[score.name]
         return f"{score.text(low)} to {score.text(high)}"
 
     rows = [
-        [name, *(cell(one, score) for score in chosen)]
-        for name, one in zip(short_names(evaluations), evaluations, strict=True)
+        [name, *(cell(evaluation, score) for score in chosen)]
+        for name, evaluation in zip(short_names(evaluations), evaluations, strict=True)
     ]
     return ["95 % intervals", *(score.heading for score in chosen)], rows
 
 
 def differences(names: Sequence[str], comparisons: Sequence[Comparison]) -> Table:
     """`(head, rows)`: the main scores of several evaluations minus those of the first, a row each, with p-values."""
-    chosen = _main_scores([one.differences for one in comparisons])
+    chosen = _main_scores([pair.differences for pair in comparisons])
     rows = [
-        [name, *(_difference(score, one.differences.get(score.name)) for score in chosen)]
-        for name, one in zip(names, comparisons, strict=True)
+        [name, *(_difference(score, pair.differences.get(score.name)) for score in chosen)]
+        for name, pair in zip(names, comparisons, strict=True)
     ]
     return ["difference (p)", *(score.heading for score in chosen)], rows
 
@@ -161,22 +166,24 @@ def short_names(evaluations: Sequence[Evaluated]) -> list[str]:
     """What each is called beside the others: its model, and what else tells it from those of the same model."""
     parts = [
         [
-            str(one.evaluated.get("model") or one.name),
-            str(one.evaluated.get("split", "")) if one.evaluated.get("model") else "",
-            f"beam {one.evaluated.get('beam size', '?')}",
+            str(evaluation.evaluated.get("model") or evaluation.name),
+            str(evaluation.evaluated.get("split", "")) if evaluation.evaluated.get("model") else "",
+            f"beam {evaluation.evaluated.get('beam size', '?')}",
         ]
-        for one in evaluations
+        for evaluation in evaluations
     ]
     shown = [0] + [part for part in (1, 2) if len({own[part] for own in parts}) > 1]
     names = [", ".join(own[part] for part in shown if own[part]) for own in parts]
-    return [name if names.count(name) == 1 else one.name for name, one in zip(names, evaluations, strict=True)]
+    return [
+        name if names.count(name) == 1 else evaluation.name for name, evaluation in zip(names, evaluations, strict=True)
+    ]
 
 
 def common(evaluations: Sequence[Evaluated]) -> str:
     """What is the same for all of them: data, split, images and beams, as a heading."""
     parts = []
     for name, text in (("data set", "{}"), ("split", "{}"), ("images", "{} images"), ("beam size", "beam {}")):
-        values = {str(one.evaluated.get(name, "")) for one in evaluations}
+        values = {str(evaluation.evaluated.get(name, "")) for evaluation in evaluations}
         if len(values) == 1 and "" not in values and not next(iter(values)).startswith("not stated"):
             parts.append(text.format(next(iter(values))))
     return ", ".join(parts)

@@ -56,7 +56,7 @@ def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html")
         "notes": list(evaluation.notes),
     })  # fmt: skip
     columns = list(evaluation.predictions[0].row())
-    write_csv((one.row() for one in evaluation.predictions), folder / PREDICTIONS, columns)
+    write_csv((prediction.row() for prediction in evaluation.predictions), folder / PREDICTIONS, columns)
     if not evaluation.of_answers:
         _write_json(folder / COCO_RESULT, coco_result(evaluation.predictions))
     atomic_write(folder / STATISTICS, _statistics(evaluation))
@@ -70,9 +70,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html")
 def _statistics(evaluation: Evaluation) -> bytes:
     """The rows of the metrics, item by item, as NumPy's zip of arrays (no pickle)."""
     buffer = io.BytesIO()
-    digests = np.array([digest_of(one.references) for one in evaluation.predictions], np.uint64)
+    digests = np.array([digest_of(prediction.references) for prediction in evaluation.predictions], np.uint64)
     # As bytes: NumPy's own strings would lose zeros at the end of a name.
-    ids = json.dumps([one.id for one in evaluation.predictions]).encode()
+    ids = json.dumps([prediction.id for prediction in evaluation.predictions]).encode()
     np.savez_compressed(
         buffer, images=np.frombuffer(ids, np.uint8), references=digests,
         **{f"rows_{name}": values for name, values in evaluation.rows.items()},

@@ -210,7 +210,7 @@ def attention_of(
         return {}
     ranked = rank(predictions)
     middle = len(ranked) // 2
-    chosen = dict.fromkeys(one.image for one in (*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:]))
+    chosen = dict.fromkeys(prediction.image for prediction in (*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:]))
     features = decoded.source.read([decoded.numbers[image] for image in chosen])
     batch_size = min(BATCH_SIZE, len(decoded.numbers))  # the size that is compiled already
     captions = captioner.caption_features(features, attention=True, batch_size=batch_size, search=search)

@@ -35,7 +35,7 @@ def answer_split(
         features = asked.source.read(chunk)
         pairs = [(row, asked.examples[n]) for row, image in enumerate(chunk) for n in asked.questions[image]]
         choices = [_choices(example) if use_choices else None for _, example in pairs]
-        found = model.answer_features(
+        candidates = model.answer_features(
             features,
             [example.question for _, example in pairs],
             images=[row for row, _ in pairs],
@@ -43,7 +43,7 @@ def answer_split(
             choices=choices if any(choices) else None,
             batch_size=batch_size,
         )
-        answers.update((example.id, given) for (_, example), given in zip(pairs, found, strict=True))
+        answers.update((example.id, answer_list) for (_, example), answer_list in zip(pairs, candidates, strict=True))
         if advance:
             advance(start + len(chunk), len(readable))
     return answers

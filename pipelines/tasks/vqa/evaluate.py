@@ -81,9 +81,9 @@ def evaluate_run(
         _submit(examples, texts, report, dataset.name, reporter)
         return Evaluation(title, {}, {}, (), evaluated | left_out)
     scored = evaluate_answers(examples, texts, model.answers, baseline_answers(dataset, examples))
-    candidates = {id: [(one.text, float(one.probability)) for one in found] for id, found in answers.items()}
+    candidates = {id: [(answer.text, float(answer.probability)) for answer in listed] for id, listed in answers.items()}
     predictions = scored.questions(examples, candidates)
-    attention = attention_of(model, questions, answers, [one.id for one in predictions])
+    attention = attention_of(model, questions, answers, [question.id for question in predictions])
     evaluation = Evaluation(
         title=title,
         scores=scored.summary["scores"],
@@ -91,7 +91,7 @@ def evaluate_run(
         predictions=predictions,
         evaluated={
             **evaluated,
-            "images": len({one.path for one in predictions}),
+            "images": len({question.path for question in predictions}),
             "questions": len(predictions),
             "answers": _how_answered(model, examples),
             "intervals": f"95 %, bootstrap over questions, {DRAWS:,} draws",
@@ -167,7 +167,7 @@ def _trained(model) -> dict[str, object]:
 
 def _how_answered(model, examples: Sequence[QuestionExample]) -> str:
     way = f"one of {len(model.answers):,}" if model.answers else "written word by word"
-    choices = sum(bool(one.choices) for one in examples)
+    choices = sum(bool(question.choices) for question in examples)
     if not choices:
         return way
     return "multiple choice" if choices == len(examples) else f"{way}; {choices:,} questions have choices"
@@ -197,13 +197,15 @@ def attention_of(model, questions, answers: dict[str, list], ids: Sequence[str])
     examples = [questions.examples[number] for number in chosen.values()]
     if attends(model):
         features = questions.source.read(list(chosen))
-        maps = maps_by_attention(model, features, [one.question for one in examples], range(len(examples)))
-        return {one.id: own for one, own in zip(examples, maps, strict=True)}
+        maps = maps_by_attention(model, features, [question.question for question in examples], range(len(examples)))
+        return {question.id: own for question, own in zip(examples, maps, strict=True)}
     maps = {}
-    for one in examples:
+    for question in examples:
         try:
-            pixels = decode_image(one.image, model.encoder.spec)
+            pixels = decode_image(question.image, model.encoder.spec)
         except ImageError:  # its features were in the cache
             continue
-        maps[one.id] = maps_by_occlusion(model, pixels, [one.question], [answers[one.id]], [one.choices or None])[0]
+        maps[question.id] = maps_by_occlusion(
+            model, pixels, [question.question], [answers[question.id]], [question.choices or None]
+        )[0]
     return maps

@@ -86,6 +86,7 @@ def test_its_scores_and_their_intervals_are_in_every_evaluation_and_comparison(l
     for page in ("report.html", "report.md"):
         text = (tmp_path / "short" / page).read_text("utf-8")
         assert "Length ratio" in text and "Long captions" in text, page
+        assert ("Long captions, best first" if page == "report.html" else "Long captions 100") in text, page
     _, second = evaluate(tmp_path, "long", LONG)
     pair = compare_pair(first, second, draws=200)
     assert pair.differences["length_ratio"].value == pytest.approx(5 / 4 - 2 / 3)

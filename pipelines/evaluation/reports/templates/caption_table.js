@@ -2,7 +2,7 @@
 "use strict";
 // Every text below goes in as text, never as markup: captions and names of files may hold anything.
 const {rows, hasScore} = JSON.parse(document.getElementById("data").textContent);
-const [IMAGE, CAPTION, PICTURE, BLEU, CIDER, SCORE, REFERENCES] = [0, 1, 2, 3, 4, 5, 6];
+const [IMAGE, CAPTION, PICTURE, REFERENCES, LOG_P, SCORES] = [0, 1, 2, 3, 4, 5];
 const body = document.getElementById("rows"), more = document.getElementById("more");
 const filter = document.getElementById("filter"), sort = document.getElementById("sort");
 const count = document.getElementById("count");
@@ -35,8 +35,8 @@ function line(row) {
   const references = element("ul", "references");
   for (const reference of row[REFERENCES]) references.append(element("li", "", reference));
   text.append(references, element("p", "name", row[IMAGE]));
-  made.append(picture, text, number(row[CIDER], 0), number(row[BLEU], 0));
-  if (hasScore) made.append(number(row[SCORE], 2));
+  made.append(picture, text, ...row.slice(SCORES).map(value => number(value, 0)));
+  if (hasScore) made.append(number(row[LOG_P], 2));
   return made;
 }
 
