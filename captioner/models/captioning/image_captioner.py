@@ -55,7 +55,7 @@ class ImageCaptioner(PretrainedImageModel):
         return self.image_encoder, self.decoder
 
     def set_language_model(self, language, weight: float = 0.3) -> None:
-        """Lets a language model have a say in all searches to come; the scores of captions are then mixed ones, too.
+        """Shallow fusion: adds the scores of a language model in all later searches, to the scores of captions too.
 
         Args:
             language: a `LanguageModel` of words; they are matched by name.
@@ -84,16 +84,16 @@ class ImageCaptioner(PretrainedImageModel):
             images: a path, bytes, a Pillow image or a uint8 array `(H, W, 3)`, or a list of such; for a model of clips
                 also an animated GIF, a folder of frames, or an array `(T, H, W, 3)`.
             num_beams: beams of the search; the preset's own setting by default.
-            candidates: captions an image, at most `num_beams`, or any number of drawn ones.
-            attention: also tell where the decoder looked.
+            candidates: captions an image, at most `num_beams`, or any number of sampled ones.
+            attention: return the attention weights of each word, too.
             batch_size: images at once.
             search: how captions are searched for and what they keep to; the preset's own settings by default.
-            sampling: draw captions, instead of searching for the best ones. The same image gets the same captions for
+            sampling: sample captions instead of searching for the best ones. The same image gets the same captions for
                 the same seed.
 
         Returns:
-            a list of `candidates` captions, best first (drawn ones as they were drawn); for a list of images, a list of
-            such lists. There are fewer where no more captions exist.
+            a list of `candidates` captions, best first (sampled ones in the order of sampling); for a list of images, a
+            list of such lists. There are fewer where no more captions exist.
 
         Raises:
             ImageError: an image cannot be read.
@@ -133,7 +133,7 @@ class ImageCaptioner(PretrainedImageModel):
     ) -> list[list[Caption]]:
         """Captions from the frozen backbone's features (or pixels, where the whole encoder is trained) `(N, ...)`.
 
-        Batches are filled up to their full size, so that one compiled search serves all and the same image gets the
+        Batches are padded to their full size, so that one compiled search serves all and the same image gets the
         same caption wherever it stands.
 
         Args:
@@ -152,7 +152,7 @@ class ImageCaptioner(PretrainedImageModel):
         batch_size: int = 16,
         limits: ImageLimits | None = None,
     ):
-        """Tells how likely given captions are.
+        """The log-probabilities of given captions.
 
         Args:
             images: as for `caption`: an image, or a list of images.
@@ -172,19 +172,19 @@ class ImageCaptioner(PretrainedImageModel):
             print(likely.score > unlikely.score, likely.perplexity, unlikely.unknown)
         """
         several = isinstance(images, (list, tuple))
-        sources, given = (list(images), list(captions)) if several else ([images], [captions])
-        if len(sources) != len(given) or any(isinstance(each, str) for each in given):
+        sources, texts = (list(images), list(captions)) if several else ([images], [captions])
+        if len(sources) != len(texts) or any(isinstance(each, str) for each in texts):
             raise UserError(
-                f"Each of the {len(sources):,} images needs a list of captions; received {len(given):,} lists or texts."
+                f"Each of the {len(sources):,} images needs a list of captions; received {len(texts):,} lists or texts."
             )
         batch_size = min(batch_size, max(len(sources), 1))
-        width = min(SIDE_BY_SIDE, max(map(len, given), default=1)) or 1
+        width = min(SIDE_BY_SIDE, max(map(len, texts), default=1)) or 1
         scored = []
         for start in range(0, len(sources), batch_size):
             batch = sources[start : start + batch_size]
             pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
             features = self.encode(pixels, batch_size)
-            scored += score_given(self, features, given[start : start + batch_size], batch_size, width)
+            scored += score_given(self, features, texts[start : start + batch_size], batch_size, width)
         return scored if several else scored[0]
 
     def score_features(self, features: np.ndarray, captions: Sequence[Sequence[str]], batch_size: int = 16):
@@ -198,7 +198,7 @@ class ImageCaptioner(PretrainedImageModel):
             for each image a list of arrays, one a caption.
         """
         scored = score_given(self, features, captions, batch_size)
-        return [[caption.log_probabilities for caption in given] for given in scored]
+        return [[caption.log_probabilities for caption in row] for row in scored]
 
     def read(self, features: np.ndarray, words: np.ndarray, batch_size: int, kind=CaptionReader):
         """What a `CaptionReader`, or another of its kind, makes of features `(N, ...)` and word ids `(N, C, T)`."""

@@ -1,4 +1,4 @@
-"""Captions by chance, such that an image gets the same ones wherever it stands."""
+"""Sampling of captions, such that an image gets the same ones in any batch."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from captioner.models.base.sampling_options import checked_options
 
 @dataclass(frozen=True)
 class Sampling:
-    """How captions are drawn.
+    """How captions are sampled.
 
     temperature: below 1 likely words become likelier; 1 is the model's own distribution, 0 always takes the likeliest.
-    top_k: draw from so many of the likeliest words only; 0 for all.
-    top_p: draw from the fewest words whose probabilities sum to it only; 1 for all.
+    top_k: sample from so many of the likeliest words only; 0 for all.
+    top_p: sample from the fewest words whose probabilities sum to it only; 1 for all.
     seed: the same seed gives the same captions.
 
     Raises:
@@ -42,14 +42,14 @@ class Sampling:
         So a folder that is captioned in other batches, or in two runs, gets the same captions; and of more captions
         the first ones stay the same.
         """
-        chances = (np.random.default_rng([self.seed % 2**64, *_numbers(key)]) for key in keys)
-        return np.stack([chance.random((captions, max_words), dtype="float32") for chance in chances])
+        generators = (np.random.default_rng([self.seed % 2**64, *_integers(key)]) for key in keys)
+        return np.stack([generator.random((captions, max_words), dtype="float32") for generator in generators])
 
 
 def keys_of(values: np.ndarray) -> list[bytes]:
-    """For each image a key that its content makes."""
+    """A key for each image, made from its content."""
     return [np.ascontiguousarray(row).tobytes() for row in values]
 
 
-def _numbers(key: bytes) -> list[int]:
+def _integers(key: bytes) -> list[int]:
     return np.frombuffer(hashlib.blake2b(key, digest_size=16).digest(), "<u4").tolist()

@@ -70,7 +70,7 @@ def build_question_encoder(settings: QuestionSettings, vocabulary_size: int) -> 
 
 
 def build_fusion(settings: FusionSettings, grid) -> Fusion:
-    """The fusion called `settings.name`, for places that lie in a `grid` `(h, w)`, or None.
+    """The fusion called `settings.name`, for positions on a `grid` `(h, w)`, or None.
 
     Raises:
         UserError: there is no such fusion, or it has no such option.

@@ -1,4 +1,4 @@
-"""From what was asked and seen to an answer: one of K classes, or words."""
+"""Heads: from the features of a question and its image to an answer, one of K classes or words."""
 
 import keras
 from keras import ops
@@ -52,22 +52,22 @@ class ClassHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("captioner")
 class WordHead(keras.layers.Layer):
-    """Writes an answer word by word with any decoder, which sees the question as part of its memory.
+    """Writes an answer word by word with any decoder, which attends to the question as part of its memory.
 
         n_0 = tanh(features W_f + b_f)
-        n_p = tanh(m_p W_m + features W_q + b_m)          p = 1..P, where there is an image to look at
+        n_p = tanh(m_p W_m + features W_q + b_m)          p = 1..P, where there is an image
         answer = decoder(n)
 
-    Each question so has a memory of its own, and is to the decoder what an image is in captioning: teacher forcing,
-    beam search and the likelihood of given answers are the captioner's own.
+    Each question has a memory of its own, and is to the decoder what an image is in captioning: teacher forcing,
+    beam search and the scoring of answers are those of captions.
 
     Args:
-        size: int. Of the places n.
+        size: int. Size of each n.
         decoder: any decoder.
 
     Call arguments:
         features: `(R, F)`.
-        places: `(B, P, D)`, or None.
+        positions: `(B, P, D)`, or None.
 
     Returns:
         `(R, 1 + P, size)`.
@@ -76,25 +76,25 @@ class WordHead(keras.layers.Layer):
     def __init__(self, size, decoder, **kwargs):
         super().__init__(**kwargs)
         self.size, self.decoder = size, decoder
-        self.first = keras.layers.Dense(size, activation="tanh", name="first_place")
-        self.place = keras.layers.Dense(size, name="place")
-        self.asked = keras.layers.Dense(size, use_bias=False, name="asked")
+        self.first = keras.layers.Dense(size, activation="tanh", name="first_position")
+        self.position = keras.layers.Dense(size, name="position")
+        self.question = keras.layers.Dense(size, use_bias=False, name="question")
 
-    def build(self, features_shape, places_shape=None):
+    def build(self, features_shape, positions_shape=None):
         self.first.build(features_shape)
-        if places_shape is not None:
-            self.place.build(places_shape)
-            self.asked.build(features_shape)
+        if positions_shape is not None:
+            self.position.build(positions_shape)
+            self.question.build(features_shape)
         if not self.decoder.built:
             self.decoder.build((None, None), (None, None, self.size))
         self.built = True
 
-    def call(self, features, places=None):
+    def call(self, features, positions=None):
         first = self.first(features)[:, None]
-        if places is None:
+        if positions is None:
             return first
-        seen = each_question(self.place(places), features.shape[0])
-        return ops.concatenate([first, ops.tanh(seen + self.asked(features)[:, None])], axis=1)
+        projected = each_question(self.position(positions), features.shape[0])
+        return ops.concatenate([first, ops.tanh(projected + self.question(features)[:, None])], axis=1)
 
     def get_config(self):
         decoder = keras.saving.serialize_keras_object(self.decoder)

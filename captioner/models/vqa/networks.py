@@ -1,9 +1,10 @@
-"""The ways a network that answers questions is put to work, as Keras models that share their weights.
+"""The network that answers questions and the networks that use it, as Keras models that share its weights.
 
-`VisualQANetwork` learns; `ImageEncoder` makes the memory of images, once for all questions; `Answerer` scores classes,
-`AnswerSearcher` writes answers, `AnswerReader` reads given ones, and `AttentionReader` gives attention weights.
+`VisualQANetwork` is trained; `ImageEncoder` makes the memory of images, once for all questions; `Answerer` scores
+classes, `AnswerSearcher` writes answers, `AnswerReader` scores given ones, and `AttentionReader` gives attention
+weights.
 
-Letters: B images, Q questions of each, R = B x Q rows, T words of a question, A of an answer, K classes, P places.
+Letters: B images, Q questions of each, R = B x Q rows, T words of a question, A of an answer, K classes, P positions.
 """
 
 import keras
@@ -17,8 +18,8 @@ class VisualQANetwork(keras.Model):
     """Scores of answers to questions about images.
 
     Args:
-        image_encoder: layer. `image` to memory `(B, P, D)`; None if the image is never seen.
-        questions: question encoder; None if nothing is asked.
+        image_encoder: layer. `image` to memory `(B, P, D)`; None if the network never sees the image.
+        questions: question encoder; None if the network never reads the question.
         fusion: any fusion.
         head: `ClassHead` or `WordHead`.
 
@@ -48,11 +49,11 @@ class VisualQANetwork(keras.Model):
 
     def join(self, memory, words, training=False):
         """`(features (R, F), extras)` from memory `(B, P, D)`, or None, and questions `(R, T)`."""
-        asked, extras = {}, {}
+        encoded, extras = {}, {}
         if self.questions is not None:
             outputs, question, extras = self.questions(words, memory=memory, training=training)
-            asked = {"question": question, "words": outputs, "real": words != PAD}
-        features, more = self.fusion(memory=memory, rows=words.shape[0], **asked, training=training)
+            encoded = {"question": question, "words": outputs, "real": words != PAD}
+        features, more = self.fusion(memory=memory, rows=words.shape[0], **encoded, training=training)
         return features, {**extras, **more}
 
     def call(self, inputs, training=False):
@@ -66,12 +67,12 @@ class VisualQANetwork(keras.Model):
         if not self.writes:
             return ops.reshape(self.head(features, training=training), (images, count, -1))
         words = ops.reshape(inputs["words"], (images * count, inputs["words"].shape[-1]))
-        logits, _ = self.head.decoder(words, self.head(features, places=memory), training=training)
+        logits, _ = self.head.decoder(words, self.head(features, positions=memory), training=training)
         return ops.reshape(logits, (images, count, *logits.shape[1:]))
 
 
 class _Using(keras.Model):
-    """A model over a network's parts; inputs hold `"questions" (B, T)` and, if it looks, `"memory" (B, P, D)`."""
+    """Uses the parts of a network. Inputs: `"questions" (B, T)` and, if the image is seen, `"memory" (B, P, D)`."""
 
     def __init__(self, network):
         super().__init__()
@@ -124,7 +125,7 @@ class AnswerSearcher(_Using):
     def call(self, inputs):
         features, _ = self.join(inputs)
         head, rows = self.network.head, inputs["questions"].shape[0]
-        memory = head(features, places=inputs.get("memory"))
+        memory = head(features, positions=inputs.get("memory"))
         searched = beam_search(
             step_of(head.decoder, memory),
             head.decoder.start(memory, captions=self.options["width"]),
@@ -146,7 +147,7 @@ class AnswerReader(_Using):
         head = self.network.head
         rows, count, length = inputs["answers"].shape
         words = ops.reshape(inputs["answers"], (rows * count, length))
-        logits, _ = head.decoder(words[:, :-1], head(features, places=inputs.get("memory")))
+        logits, _ = head.decoder(words[:, :-1], head(features, positions=inputs.get("memory")))
         targets = words[:, 1:]
         read = ops.where(targets == PAD, 0.0, log_probabilities_of(targets, logits))
         return ops.reshape(read, (rows, count, length - 1))

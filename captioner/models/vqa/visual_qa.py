@@ -115,13 +115,13 @@ class VisualQA(PretrainedImageModel):
             ImageError: the image cannot be read.
         """
         several = not isinstance(questions, str)
-        asked = list(questions) if several else [questions]
+        questions = list(questions) if several else [questions]
         pixels = load_image(image, self.encoder.spec, limits or ImageLimits())[None]
-        found = self.answer_features(
-            self.encode(pixels), asked, images=[0] * len(asked), top=top,
-            choices=None if choices is None else [choices] * len(asked), batch_size=max(1, min(len(asked), 32)),
+        answers = self.answer_features(
+            self.encode(pixels), questions, images=[0] * len(questions), top=top,
+            choices=None if choices is None else [choices] * len(questions), batch_size=max(1, min(len(questions), 32)),
         )  # fmt: skip
-        return found if several else found[0]
+        return answers if several else answers[0]
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """See `PretrainedImageModel`; the pixels as they are where the network never sees the image."""
@@ -155,9 +155,9 @@ class VisualQA(PretrainedImageModel):
         Raises:
             UserError: see `answer`.
         """
-        for given in choices or ():
-            if given is not None:
-                check_choices(given)
+        for offered in choices or ():
+            if offered is not None:
+                check_choices(offered)
         ids = encode_questions(questions, self.vocabulary, self.settings.text)
         memory, images = self._image_features(features), self._images_of(features, questions, images)
         decode = choose if self.answers else write
