@@ -26,19 +26,20 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--toy", action="store_true")
     options = parser.parse_args(argv)
     load_keras()
-    from pipelines.data.datasets import read_dataset, shapes
+    from pipelines.data.datasets import shapes
     from pipelines.recipes.recipe import load_recipe
-    from pipelines.tasks.captioning.build import make_batches, prepare_model
     from pipelines.tasks.captioning.dry_run import Noise, self_critical_step
-    from pipelines.tasks.captioning.train import compile_captioner
+    from pipelines.tasks.captioning.train import CaptioningExperiment
 
     changes = ["encoder.weights=none", "text.minimum_count=1", *(TOY if options.toy else [])]
     recipe = load_recipe("flickr8k-self-critical", changes)
     with tempfile.TemporaryDirectory() as folder:
         shapes.draw(Path(folder) / "data", sizes={"train": 8 if options.toy else 200, "dev": 2}, image_size=32)
-        prepared = prepare_model(recipe, read_dataset(Path(folder) / "data"))
-    batches = make_batches(prepared, Noise(prepared.captioner.encoder.backbone_shape, len(prepared.train_examples)))
-    network = compile_captioner(prepared, batches.steps)
+        experiment = CaptioningExperiment(recipe, data=Path(folder) / "data")
+        experiment.open_data()
+        experiment.build(None)
+    experiment.compile(Noise(experiment.encoder.backbone_shape, len(experiment.train_examples)))
+    batches, network = experiment.batches, experiment.network
     reward, spent = batches.reward, []
 
     def clocked(*given):

@@ -1,27 +1,34 @@
 """The kind of a recipe or a model, and what the command `train` starts for it."""
 
-import inspect
 import json
-from collections.abc import Sequence
+from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.cli.options import flag
+from pipelines.recipes.recipe import AnyRecipe
 from pipelines.recipes.task_registry import TRAINERS
 
 
-def start_training(recipe, run, **options) -> None:
+def start_training(recipe: AnyRecipe, run: Path, *, cache: Path | None = None, reporter=None, **options) -> None:
     """Trains a recipe with the trainer of its kind.
 
     Args:
         recipe: what to train.
         run: folder of the run.
-        options: those of the command line, None where they were not given; `cache` goes to whoever takes it.
+        cache: where features are kept, by the kinds that compute any.
+        reporter: where progress is logged.
+        options: those of the command line, None where they were not given.
 
     Raises:
         UserError: an option was given that means nothing to this kind.
     """
-    train = TRAINERS.get(recipe.kind)
-    train(recipe, run, **_fitting(train, options, f"{recipe.name}, a recipe of kind {recipe.kind}"))
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in recipe.train_options:
+            raise UserError(f"{flag(name)} means nothing to {recipe.name}, a recipe of kind {recipe.kind}.")
+    if cache is not None and "cache" in recipe.train_options:
+        given["cache"] = cache
+    TRAINERS.get(recipe.kind)(recipe, run, **given, reporter=reporter)
 
 
 def kind_of_model(folder) -> str:
@@ -34,13 +41,3 @@ def kind_of_model(folder) -> str:
         return str(json.loads(current_path(model_folder(folder), CONFIG).read_text(encoding="utf-8"))["kind"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):  # a UserError is a ValueError
         return "captioner"
-
-
-def _fitting(function, options: dict, whose: str, spared: Sequence[str] = ("cache",)) -> dict:
-    """The options that were given and that a function takes; those that are `spared` go to whoever takes them."""
-    taken = inspect.signature(function).parameters
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        if name not in taken and name not in spared:
-            raise UserError(f"{flag(name)} means nothing to {whose}.")
-    return {name: value for name, value in given.items() if name in taken}

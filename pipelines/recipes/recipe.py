@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, PrivateAttr
 
@@ -38,7 +38,13 @@ class LoopSettings(Settings):
 
 
 class AnyRecipe(Settings):
-    """What every named experiment has; a kind of model adds its own settings."""
+    """What every named experiment has; a kind of model adds its own settings.
+
+    Attributes:
+        train_options: the options of `captioner train` that mean something to the kind.
+    """
+
+    train_options: ClassVar[tuple[str, ...]] = ()
 
     name: str = Field(description="of the experiment, and of its run folder")
     kind: str = Field(description="of model")

@@ -14,8 +14,8 @@ RECIPE_KINDS = Registry(
     },
 )
 
-# `train(recipe, run, **options)`: trains a recipe into a run folder, or goes on with what is there. Options that the
-# command line was not given are not passed; one that the function does not take is refused.
+# `train(recipe, run, **options)`: trains a recipe into a run folder, or goes on with what is there. The options are
+# those that the recipe's class names in `train_options`.
 TRAINERS = Registry(
     "kind of recipe",
     {

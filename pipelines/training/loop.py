@@ -12,7 +12,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.training.optimizers import build_optimizer
 from pipelines.data.tf_options import fast_input_options
-from pipelines.recipes.recipe import LoopSettings
+from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 from pipelines.training.checkpoint import restore_checkpoint, save_checkpoint
 from pipelines.training.history import describe_epoch, draw_curves, write_history
 from pipelines.utils.atomic_files import as_user_error
@@ -48,22 +48,17 @@ class Batches(Protocol):
         """A `tf.data.Dataset` of `(inputs, targets)` from step `skip` on."""
 
 
-class Task(Protocol):
-    """What one kind of training adds to the loop.
+class Trainable(Protocol):
+    """What the loop trains: an experiment; see `pipelines.training.experiment.Experiment`."""
 
-    network: compiled by `compile_network`, all variables made. Its metrics, states and seeds are part of the
-        checkpoint if they are Keras variables of the network.
-    batches: those to learn from.
-    """
-
+    recipe: AnyRecipe
+    reporter: Reporter
     network: keras.Model
     batches: Batches
 
-    def judge(self, epoch: int, loss: float) -> EvalResult:
-        """Measures the network as it is now, on data that it does not learn from; `loss` is the epoch's own."""
+    def evaluate(self, epoch: int, loss: float) -> EvalResult: ...
 
-    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        """Writes the model; `facts` go into its metadata."""
+    def save(self, folder: Path, facts: dict[str, Any]) -> None: ...
 
 
 def compile_network(network: keras.Model, settings: LoopSettings, loss, steps_per_epoch: int) -> keras.Model:
@@ -89,18 +84,15 @@ class TrainingLoop:
     """The epochs of one run.
 
     Args:
-        task: what is trained.
-        settings: the recipe's `training`.
+        experiment: what is trained.
         run: the run's folder.
-        progress: what `begin_run` gave.
-        reporter: where progress is told.
+        progress: what `open_run` returned.
     """
 
-    def __init__(
-        self, task: Task, settings: LoopSettings, run: Path, progress: dict[str, Any] | None, reporter: Reporter
-    ):
-        self.task, self.settings, self.run, self.reporter = task, settings, run, reporter
-        self.network, self.batches = task.network, task.batches
+    def __init__(self, experiment: Trainable, run: Path, progress: dict[str, Any] | None):
+        self.experiment, self.run, self.reporter = experiment, run, experiment.reporter
+        self.settings = experiment.recipe.training
+        self.network, self.batches = experiment.network, experiment.batches
         self.at = progress or {"epoch": 0, "step": 0, "seconds": 0.0, "best": None, "history": []}
         if progress:
             restore_checkpoint(run, self.network)
@@ -152,7 +144,7 @@ class TrainingLoop:
                     dataset, epochs=epoch + 1, initial_epoch=epoch, shuffle=False, verbose=0, callbacks=[keeper]
                 )
         loss = float(self.network.get_metrics_result()["loss"])
-        self.save()  # so that a run stopped while the epoch is judged need not train it again
+        self.save()  # so that a run stopped during the evaluation need not train it again
         return loss
 
     def _out_of_patience(self) -> bool:
@@ -165,21 +157,21 @@ class TrainingLoop:
         row = {"epoch": epoch, "steps": epoch * self.batches.steps, "loss": loss}
         started = time.monotonic()
         with averaged(self.network):
-            judged = self.task.judge(self.at["epoch"], loss)
-        if not np.isfinite(judged.value):  # no later epoch would ever be better than "not a number"
-            raise self.diverged(f"The score that chooses the best epoch, {judged.name}, is {judged.value}")
-        row.update(judged.scores, judging_seconds=round(time.monotonic() - started, 1))
+            result = self.experiment.evaluate(self.at["epoch"], loss)
+        if not np.isfinite(result.value):  # no later epoch would ever be better than "not a number"
+            raise self.diverged(f"The score that chooses the best epoch, {result.name}, is {result.value}")
+        row.update(result.scores, judging_seconds=round(time.monotonic() - started, 1))
         row["seconds"] = round(self.at["seconds"], 1)
         self.at["history"].append(row)
-        if self.at["best"] is None or judged.value > self.at["best"]["value"]:
-            score = judged.scores.get(judged.name, loss)
-            self.at["best"] = {"epoch": epoch, "name": judged.name, "score": score, "value": judged.value}
+        if self.at["best"] is None or result.value > self.at["best"]["value"]:
+            score = result.scores.get(result.name, loss)
+            self.at["best"] = {"epoch": epoch, "name": result.name, "score": score, "value": result.value}
             facts = {
                 "scores": {"split": "dev", **row},
                 "trained": {"epochs": epoch, "steps": row["steps"], "seconds": row["seconds"]},
             }
             with averaged(self.network), as_user_error(self.run):
-                self.task.save_to_preset(self.run, facts)
+                self.experiment.save(self.run, facts)
         write_history(self.run / HISTORY, self.at["history"])
         draw_curves(self.run / CURVES, self.at["history"])
         self.reporter.log(describe_epoch(row, best=self.at["best"]["epoch"] == epoch))

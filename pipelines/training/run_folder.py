@@ -5,19 +5,20 @@ from typing import Any
 
 from captioner.errors import UserError
 from captioner.presets.installed import MODELS, model_folder
+from captioner.text.vocabulary import Vocabulary
 from pipelines.data.datasets import read_dataset
 from pipelines.data.examples import DataSet
 from pipelines.data.open import open_captions
 from pipelines.recipes.recipe import AnyRecipe, as_toml, load_recipe
 from pipelines.training.checkpoint import read_progress
-from pipelines.utils.atomic_files import atomic_write
+from pipelines.utils.atomic_files import atomic_path, atomic_write
 from pipelines.utils.progress import Reporter
 
-RECIPE = "recipe.toml"
+RECIPE, WORDS = "recipe.toml", "words.txt"
 
 
-def begin_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
-    """Makes the run folder, or checks that the one there is of the same experiment.
+def open_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
+    """Where a run stands; a folder that is there has to be of the same experiment.
 
     Returns:
         where the run stands, or None if it has no checkpoint yet.
@@ -25,7 +26,6 @@ def begin_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
     Raises:
         UserError: the folder holds a training with other settings.
     """
-    run.mkdir(parents=True, exist_ok=True)
     if (run / RECIPE).is_file():
         there = load_recipe(str(run / RECIPE))
         if there != recipe and _settings_that_matter(there) != _settings_that_matter(recipe):
@@ -47,6 +47,17 @@ def _settings_that_matter(recipe: AnyRecipe) -> dict:
     values["data"].pop("directory", None)
     values["training"].pop("checkpoint_minutes")
     return values
+
+
+def kept_words(recipe: AnyRecipe, run: Path) -> Vocabulary | None:
+    """The words that a run has kept: they are counted once, when it begins."""
+    return Vocabulary.load(run / WORDS, recipe.text.tokenizer) if (run / WORDS).is_file() else None
+
+
+def keep_words(vocabulary: Vocabulary | None, run: Path) -> None:
+    if vocabulary is not None:
+        with atomic_path(run / WORDS) as beside:
+            vocabulary.save(beside)
 
 
 def folder_of(run: Path) -> Path:

@@ -37,12 +37,12 @@ class Reporter:
     def warn(self, text: str) -> None:
         self.console.print(f"[yellow]Warning:[/yellow] {_shown(text)}", soft_wrap=True)
 
-    def problems(self, problems, most: int = 5) -> None:
-        """The first few of the data's problems, and how many there are."""
+    def problems(self, problems, most: int = 5, rest: str = "more; `captioner check DATA` lists them all.") -> None:
+        """The first few of the data's problems, and how many more there are."""
         for problem in problems[:most]:
             self.warn(str(problem))
         if len(problems) > most:
-            self.warn(f"... and {len(problems) - most:,} more; `captioner check DATA` lists them all.")
+            self.warn(f"... and {len(problems) - most:,} {rest}")
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable]:

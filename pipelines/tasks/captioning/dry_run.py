@@ -11,10 +11,8 @@ import psutil
 from captioner.images.augment import views_of
 from pipelines.data.features.augmented import plan_views
 from pipelines.data.features.extract import FeatureExtraction
-from pipelines.data.open import open_captions
-from pipelines.tasks.captioning.build import adopt_model, make_batches, prepare_model
 from pipelines.tasks.captioning.settings import Recipe
-from pipelines.tasks.captioning.train import compile_captioner
+from pipelines.tasks.captioning.train import CaptioningExperiment
 from pipelines.utils.progress import Reporter
 
 MEASURED_STEPS = 3
@@ -69,24 +67,25 @@ def dry_run(
     Nothing is written, except that the embedded data is drawn where it is missing.
     """
     reporter = reporter or Reporter()
-    if init_from:
-        recipe = adopt_model(recipe, init_from)
-    dataset = open_captions(data, recipe.source, reporter.log)
-    prepared = prepare_model(recipe, dataset, init_from, encoder_weights)
-    encoder, training = prepared.captioner.encoder, prepared.recipe.training
-    images = [example.image for example in (*prepared.train_examples, *prepared.dev_examples)]
+    experiment = CaptioningExperiment(
+        recipe, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights, reporter=reporter
+    )
+    experiment.open_data()
+    experiment.build(None)
+    encoder, training = experiment.encoder, recipe.training
+    seen = [example.image for example in experiment.train_examples]
+    images = [*seen, *(example.image for example in experiment.dev_examples)]
     features = str(FeatureExtraction(encoder, images, cache).plan) if encoder.cacheable else ""
     if features and training.augmentations:
-        seen = [example.image for example in prepared.train_examples]
         features += f" Other views: {plan_views(encoder, seen, cache, views_of(training.augmentations)[1:])}"
-    steps = -(-len(prepared.train_examples) // training.images_per_batch)
-    network = compile_captioner(prepared, steps)
-    seconds = _seconds_a_step(network, prepared)
+    experiment.compile(Noise(encoder.backbone_shape, len(seen)))
+    network, steps = experiment.network, experiment.batches.steps
+    seconds = _seconds_a_step(experiment)
     weights = 4 * network.count_params()
     state = sum(int(np.prod(variable.shape)) for variable in network.optimizer.variables)
     cost = Cost(
         parameters=network.count_params(),
-        vocabulary_size=len(prepared.captioner.vocabulary),
+        vocabulary_size=len(experiment.captioner.vocabulary),
         steps=steps,
         epochs=training.epochs,
         features=features,
@@ -100,11 +99,11 @@ def dry_run(
     return cost
 
 
-def _seconds_a_step(network, prepared) -> float:
-    """What a step takes on noise in place of images, with all that belongs to it."""
-    training, examples = prepared.recipe.training, prepared.train_examples
-    batches = make_batches(prepared, Noise(prepared.captioner.encoder.backbone_shape, len(examples)))
-    step = self_critical_step if training.objective == "self_critical" else _given_step
+def _seconds_a_step(experiment: CaptioningExperiment) -> float:
+    """What a step takes, with all that belongs to it."""
+    network, batches = experiment.network, experiment.batches
+    own_captions = experiment.recipe.training.objective == "self_critical"
+    step = self_critical_step if own_captions else _cross_entropy_step
     steps = (batch for epoch in itertools.count() for batch in batches.epoch(epoch))  # an epoch may be a single step
     step(network, next(steps))  # compiles
     started = time.perf_counter()
@@ -113,7 +112,7 @@ def _seconds_a_step(network, prepared) -> float:
     return (time.perf_counter() - started) / MEASURED_STEPS
 
 
-def _given_step(network, batch) -> None:
+def _cross_entropy_step(network, batch) -> None:
     inputs, targets = batch
     network.train_on_batch(inputs, targets)
 

@@ -1,7 +1,7 @@
 """What a recipe of kind "captioner" sets."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt
 
@@ -67,6 +67,8 @@ class TrainingSettings(LoopSettings):
 
 class Recipe(AnyRecipe):
     """A captioner: data, model and training."""
+
+    train_options: ClassVar[tuple[str, ...]] = ("data", "cache", "init_from", "init_from_language", "encoder_weights")
 
     kind: Literal["captioner"] = "captioner"
     data: DataSettings = DataSettings()

@@ -1,14 +1,15 @@
 """Training a captioner: one command, which goes on where it was stopped."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from captioner.errors import UserError
+from captioner.images.augment import views_of
 from captioner.models.base.build import unused_settings
 from captioner.models.base.decode_step import END, START, SUPPRESSED
+from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.training_network import TrainingNetwork
 from captioner.models.captioning.warm_start import warm_start_decoder
 from captioner.models.language.language_model import LanguageModel
@@ -16,43 +17,29 @@ from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.policy_gradient import PolicyGradient
 from pipelines.data.examples import DataSet
+from pipelines.data.features.augmented import open_views
+from pipelines.data.features.sources import Source, open_source
 from pipelines.data.open import open_captions
 from pipelines.data.provenance import data_facts
 from pipelines.evaluation.data_metrics import DataMetric
 from pipelines.evaluation.metrics import score_split, selection_metric
 from pipelines.inference.batch_captioning import decode_source
-from pipelines.tasks.captioning.build import (
-    Prepared,
-    adopt_model,
-    begin_words,
-    prepare_model,
-    prepare_sources,
-)
+from pipelines.tasks.captioning.build import adopt_model, build_captioner, make_batches
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
-from pipelines.tasks.captioning.settings import Recipe
+from pipelines.tasks.captioning.settings import Recipe, TrainingSettings
+from pipelines.training.experiment import Experiment
 from pipelines.training.history import sample_captions
-from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
+from pipelines.training.loop import EvalResult, compile_network
+from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
-from pipelines.training.resume_guard import check_same_data, check_same_networks, keep_data
-from pipelines.training.run_folder import begin_run, keep_recipe
+from pipelines.training.resume_guard import DataIdentity
 from pipelines.utils.progress import Reporter
 
-WORDS = "words.txt"
 COLLAPSED = 0.05  # share of distinct captions under which they say little about the images
 
 
-def train(
-    recipe: Recipe,
-    run: Path,
-    *,
-    data: Path | None = None,
-    cache: Path = Path("cache"),
-    init_from: Path | None = None,
-    init_from_language: Path | None = None,
-    encoder_weights: Path | None = None,
-    reporter: Reporter | None = None,
-) -> Path:
-    """Trains a recipe into a run folder, or goes on with the training that is there.
+def train(recipe: Recipe, run: Path, **options) -> Path:
+    """Trains a captioner into a run folder, or goes on with the training that is there.
 
     After each epoch the development captions are decoded freely and scored; the preset in the run folder is always
     that of the best epoch so far.
@@ -60,63 +47,163 @@ def train(
     Args:
         recipe: what to train.
         run: folder of the run.
-        data: folder of the data set; the recipe's own where it is not given.
+        options: of `CaptioningExperiment`.
+
+    Raises:
+        UserError: see `Experiment.train`; the recipe learns from a model's own captions, and there is no model.
+    """
+    if recipe.training.objective == "self_critical" and not options.get("init_from"):
+        raise UserError(
+            f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
+        )
+    return CaptioningExperiment(recipe, **options).train(run)
+
+
+class CaptioningExperiment(Experiment):
+    """Learns the training captions, and is evaluated by what it writes about the development images.
+
+    Args:
+        recipe: what to train.
+        data: folder of the data set; the recipe's own where it is None.
         cache: folder where features of frozen networks are kept.
         init_from: preset to begin with.
         init_from_language: preset of a language model whose words, cells and output layer the decoder begins with.
         encoder_weights: file with the frozen network's weights.
-        reporter: where progress is told.
-
-    Raises:
-        UserError: the run folder holds another experiment, the data cannot be used, or the loss is no number
-            any more.
+        reporter: where progress is logged.
     """
-    reporter = reporter or Reporter()
-    run = Path(run)
-    if init_from:
-        recipe = adopt_model(recipe, init_from, reporter.warn)
-    elif recipe.training.objective == "self_critical":
-        raise UserError(
-            f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        data: Path | None = None,
+        cache: Path = Path("cache"),
+        init_from: Path | None = None,
+        init_from_language: Path | None = None,
+        encoder_weights: Path | None = None,
+        reporter: Reporter | None = None,
+    ):
+        super().__init__(recipe, reporter)
+        if init_from:
+            self.recipe = adopt_model(recipe, init_from, self.reporter.warn)
+        self.data, self.cache, self.encoder_weights = data, cache, encoder_weights
+        self.init_from, self.init_from_language = init_from, init_from_language
+        self.dev_source: Source | None = None
+
+    def open_data(self) -> DataIdentity:
+        self.dataset = open_captions(self.data, self.recipe.source, self.reporter.log)
+        _check_selection(self.recipe, self.dataset)
+        self.train_examples = self.dataset.split("train")
+        self.dev_examples = self.dataset.split("dev") if "dev" in self.dataset.splits() else ()
+        if not any(example.captions for example in self.train_examples):
+            raise UserError(f"The training split of {self.dataset.root} holds no captions to learn from.")
+        for name in unused_settings(self.recipe.decoder):
+            self.reporter.warn(
+                f"decoder.{name} means nothing to the decoder {self.recipe.decoder.name}; it is left out."
+            )
+        return DataIdentity.of(self.dataset)
+
+    def build(self, words: Vocabulary | None) -> Vocabulary:
+        captions = [caption for example in self.train_examples for caption in example.captions]
+        # A run that was stopped before its first checkpoint begins again, with the same weights.
+        start_from = None if self.resumed else self.init_from
+        self.captioner = build_captioner(self.recipe, captions, start_from, self.encoder_weights, words)
+        self.encoder = self.captioner.encoder
+        if not self.resumed:
+            self._start_words()
+        return self.captioner.vocabulary
+
+    def _start_words(self) -> None:
+        """Begins the decoder with word vectors or a language model, where the recipe or the user names any."""
+        captioner, vectors = self.captioner, self.recipe.data.vectors
+        if vectors and self.init_from:
+            self.reporter.log(f"{vectors} is not used: the words of {self.init_from} have vectors already")
+        elif vectors:
+            embedding, words = captioner.decoder.embedding, captioner.vocabulary.words
+            self.reporter.log(load_pretrained_embeddings(embedding, words, vectors, "decoder.embedding_size"))
+        if self.init_from_language:
+            language = LanguageModel.from_preset(self.init_from_language)
+            copied = warm_start_decoder(captioner.decoder, captioner.vocabulary, language)
+            self.reporter.log(f"From {self.init_from_language}: {', '.join(copied)}")
+
+    def prepare_batches(self) -> None:
+        """Opens the images of both splits, computing features where they are missing."""
+        dataset, training, log = self.dataset, self.recipe.training, self.reporter.log
+        log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
+        problems = list(dataset.problems)
+        with self.reporter.images("Features") as advance:
+            images, views = [example.image for example in self.train_examples], views_of(training.augmentations)
+            source, more = open_views(self.encoder, images, self.cache, views, training.seed, advance, log)
+            problems += more
+            if self.dev_examples:
+                images = [example.image for example in self.dev_examples]
+                self.dev_source, more = open_source(self.encoder, images, self.cache, advance, log)
+                problems += more
+        self.compile(source)
+        if not self.resumed and not self.init_from:
+            fit_components(self.encoder, source, log)
+        self.reporter.problems(problems)
+
+    def compile(self, source: Source) -> None:
+        """Makes the batches and the network from the images of the training split.
+
+        Raises:
+            UserError: none of them can be read.
+        """
+        captions = [example.captions for example in self.train_examples]
+        self.batches = make_batches(self.recipe, self.captioner, source, captions)
+        if not self.batches.steps:
+            raise UserError(f"None of the training images in {self.dataset.root} can be read.")
+        self.network = compile_captioner(self.recipe.training, self.captioner, self.batches.steps)
+
+    def describe(self) -> str:
+        return (
+            f"{self.network.count_params():,} parameters, {len(self.captioner.vocabulary):,} words, "
+            f"{self.batches.steps:,} steps an epoch"
         )
-    progress = begin_run(recipe, run)
-    dataset = open_captions(data, recipe.source, reporter.log)
-    check_same_data(dataset, run)
-    _check_selection(recipe, dataset)
-    for name in unused_settings(recipe.decoder):
-        reporter.warn(f"decoder.{name} means nothing to the decoder {recipe.decoder.name}; it is left out.")
-    vocabulary = Vocabulary.load(run / WORDS, recipe.text.tokenizer) if (run / WORDS).is_file() else None
-    keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
-    # A run that was stopped before its first checkpoint begins again, with the same weights.
-    start_from = init_from if progress is None else None
-    prepared = prepare_model(recipe, dataset, start_from, encoder_weights, vocabulary)
-    if progress is not None:
-        check_same_networks(run, prepared.captioner.encoder, init_from, reporter.warn)
-    if progress is None:
-        begin_words(prepared, init_from, reporter.log)
-    if init_from_language and progress is None:
-        language = LanguageModel.from_preset(init_from_language)
-        copied = warm_start_decoder(prepared.captioner.decoder, prepared.captioner.vocabulary, language)
-        reporter.log(f"From {init_from_language}: {', '.join(copied)}")
-    if vocabulary is None:
-        keep_recipe(recipe, run)
-        keep_data(dataset, run, prepared.captioner.encoder, init_from)
-        prepared.captioner.vocabulary.save(run / (WORDS + ".part"))
-        os.replace(run / (WORDS + ".part"), run / WORDS)
-    reporter.log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
-    with reporter.images("Features") as advance:
-        prepare_sources(prepared, cache, advance, reporter.log)
-    if progress is None and not init_from:
-        fit_components(prepared.captioner.encoder, prepared.batches.source, reporter.log)
-    reporter.problems(prepared.problems)
-    task = CaptionTask(prepared, reporter)
-    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
-    reporter.log(
-        f"{task.network.count_params():,} parameters, {len(prepared.captioner.vocabulary):,} words, "
-        f"{task.batches.steps:,} steps an epoch"
-    )
-    loop.run_epochs()
-    return run
+
+    def evaluate(self, epoch: int, loss: float) -> EvalResult:
+        """Decodes the development captions freely and scores them."""
+        if self.dev_source is None:
+            return EvalResult({}, "loss (there is no development split to decode)", -loss)
+        scores, name = self._decode(epoch), self.recipe.training.select_by
+        if isinstance(self.batches, SelfCriticalBatches):
+            scores["reward"] = self.batches.mean_reward()
+        if name not in scores:
+            raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
+        return EvalResult(scores, name, selection_metric(name).selection_value(name, scores))
+
+    def _decode(self, epoch: int) -> dict[str, float]:
+        examples = self.dev_examples
+        written = decode_source(
+            self.captioner,
+            self.dev_source,
+            num_beams=self.recipe.training.evaluate_num_beams,
+            batch_size=self.recipe.training.evaluate_batch_size,
+        )
+        predictions = {examples[index].id: captions[0].text for index, captions in written.items()}
+        tokenizer, select_by = self.captioner.settings.text.tokenizer, self.recipe.training.select_by
+        report = score_split(self.dataset, examples, predictions, tokenizer, select_by)
+        distinct = len(set(predictions.values())) / max(len(predictions), 1)
+        for line in sample_captions(examples, predictions, epoch):
+            self.reporter.log(line)
+        if distinct < COLLAPSED and len(predictions) >= 100:
+            self.reporter.warn(
+                f"Only {distinct:.1%} of the captions are distinct: the decoder says much the same of every image. "
+                "That is usual in the first epoch; later, lower training.learning_rate."
+            )
+        return {**report.scores, "distinct_captions": distinct}
+
+    def save(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.captioner.save_to_preset(
+            folder,
+            {
+                "recipe": self.recipe.name,
+                "data_set": data_facts(self.dataset),
+                **facts,
+                "scores": {**facts["scores"], "num_beams": self.recipe.training.evaluate_num_beams},
+            },
+        )
 
 
 def _check_selection(recipe: Recipe, dataset: DataSet) -> None:
@@ -130,79 +217,19 @@ def _check_selection(recipe: Recipe, dataset: DataSet) -> None:
         )
 
 
-class CaptionTask:
-    """Learns the training captions; is judged by what it writes about the development images.
-
-    Args:
-        prepared: data and model.
-        reporter: where samples are told.
-    """
-
-    def __init__(self, prepared: Prepared, reporter: Reporter):
-        self.prepared, self.reporter = prepared, reporter
-        self.captioner, self.batches = prepared.captioner, prepared.batches
-        self.data_facts = data_facts(prepared.dataset)
-        self.settings = prepared.recipe.training
-        self.network = compile_captioner(prepared, self.batches.steps)
-
-    def judge(self, epoch: int, loss: float) -> EvalResult:
-        """Decodes the development captions freely and scores them."""
-        if self.prepared.dev_source is None:
-            return EvalResult({}, "loss (there is no development split to decode)", -loss)
-        scores, name = self._decode(epoch), self.settings.select_by
-        if isinstance(self.batches, SelfCriticalBatches):
-            scores["reward"] = self.batches.mean_reward()
-        if name not in scores:
-            raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
-        return EvalResult(scores, name, selection_metric(name).selection_value(name, scores))
-
-    def _decode(self, epoch: int) -> dict[str, float]:
-        examples = self.prepared.dev_examples
-        written = decode_source(
-            self.captioner,
-            self.prepared.dev_source,
-            num_beams=self.settings.evaluate_num_beams,
-            batch_size=self.settings.evaluate_batch_size,
-        )
-        predictions = {examples[index].id: captions[0].text for index, captions in written.items()}
-        tokenizer, select_by = self.captioner.settings.text.tokenizer, self.settings.select_by
-        report = score_split(self.prepared.dataset, examples, predictions, tokenizer, select_by)
-        distinct = len(set(predictions.values())) / max(len(predictions), 1)
-        for line in sample_captions(examples, predictions, epoch):
-            self.reporter.log(line)
-        if distinct < COLLAPSED and len(predictions) >= 100:
-            self.reporter.warn(
-                f"Only {distinct:.1%} of the captions are distinct: the decoder says much the same of every image. "
-                "That is usual in the first epoch; later, lower training.learning_rate."
-            )
-        return {**report.scores, "distinct_captions": distinct}
-
-    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.captioner.save_to_preset(
-            folder,
-            {
-                "recipe": self.prepared.recipe.name,
-                "data_set": self.data_facts,
-                **facts,
-                "scores": {**facts["scores"], "num_beams": self.settings.evaluate_num_beams},
-            },
-        )
-
-
-def compile_captioner(prepared: Prepared, steps_per_epoch: int) -> keras.Model:
+def compile_captioner(training: TrainingSettings, captioner: ImageCaptioner, steps_per_epoch: int) -> keras.Model:
     """The captioner's layers as a network with losses and optimizer, all variables made."""
-    training, captioner = prepared.recipe.training, prepared.captioner
-    cross_entropy = training.objective == "cross_entropy"
+    own_captions = training.objective == "self_critical"
     network = TrainingNetwork(
         captioner.image_encoder,
         captioner.decoder,
         attention_penalty=training.attention_penalty,
-        dropout_in_training=cross_entropy or training.learn_with_dropout,
+        dropout_in_training=training.learn_with_dropout or not own_captions,
         greedy_scheduled_sampling=training.own_words_by == "likeliest",
         name="captioner",
     )
-    if cross_entropy:
-        loss = MaskedCrossEntropy(training.label_smoothing)
-    else:
+    if own_captions:
         loss = PolicyGradient(never=(*SUPPRESSED, START), end_id=END, temperature=training.temperature)
+    else:
+        loss = MaskedCrossEntropy(training.label_smoothing)
     return compile_network(network, training, loss, steps_per_epoch)

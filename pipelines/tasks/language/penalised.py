@@ -13,7 +13,9 @@ class PenalisedStreamNetwork(StreamNetwork):
     The loss that is told is the loss alone.
     """
 
-    gradient_penalty = 0.0
+    def __init__(self, network, rows, carry_state, gradient_penalty, **kwargs):
+        super().__init__(network, rows, carry_state, **kwargs)
+        self.gradient_penalty = gradient_penalty
 
     def train_step(self, data):
         inputs, targets, sample_weight = keras.utils.unpack_x_y_sample_weight(data)

@@ -1,6 +1,6 @@
 """What a recipe of kind `language` may set."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -31,6 +31,8 @@ class LanguageTrainingSettings(LoopSettings):
 
 class LanguageRecipe(AnyRecipe):
     """A language model: data, model and training."""
+
+    train_options: ClassVar[tuple[str, ...]] = ("data",)
 
     kind: Literal["language"] = "language"
     data: LanguageDataSettings = LanguageDataSettings()

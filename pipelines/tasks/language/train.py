@@ -1,29 +1,26 @@
 """Training a language model: from text to a run folder with a preset, a checkpoint and a table of epochs."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel, unused_by_window
 from captioner.models.language.networks import StreamNetwork
 from captioner.settings import LanguageModelSettings
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from pipelines.tasks.language.chunks import DocumentBatches, Documents, StreamBatches, parts_of
-from pipelines.tasks.language.corpora import Corpus, open_corpus
+from pipelines.tasks.language.corpora import open_corpus
 from pipelines.tasks.language.settings import LanguageRecipe
-from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
+from pipelines.training.experiment import Experiment
+from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
-from pipelines.training.run_folder import begin_run, keep_recipe
-from pipelines.utils.atomic_files import atomic_write
+from pipelines.training.resume_guard import DataIdentity
 from pipelines.utils.progress import Reporter
 
-WORDS, TEXT = "words.txt", "text.sha256"
+TEXT = "text.sha256"
 WARM_UP = 128  # words that a stream of the validation text reads before its own part, so that its state is warm
 
 
@@ -37,70 +34,40 @@ def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, report
         recipe: what to train.
         run: folder of the run.
         data: text file, folder of text files or, where the recipe says `source = "captions"`, a data set.
-        reporter: where progress is told.
+        reporter: where progress is logged.
 
     Raises:
-        UserError: the run folder holds another experiment or another text, the text cannot be used, or the loss is no
-            number any more.
+        UserError: see `Experiment.train`.
     """
-    reporter = reporter or Reporter()
-    run = Path(run)
-    corpus = open_corpus(recipe.data, data)
-    progress = begin_run(recipe, run)
-    for name in unused_by_window(recipe.model):
-        reporter.warn(
-            f"model.{name} means nothing to a window, which has one hidden layer and no cell; it is left out."
-        )
-    known = _known_words(recipe, corpus, run)
-    text = recipe.text
-    vocabulary = known or Vocabulary.from_captions(corpus.train, text.tokenizer, text.minimum_count, text.maximum_size)
-    keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
-    settings = LanguageModelSettings(model=recipe.model, text=recipe.text, ends=corpus.ends)
-    task = LanguageTask(recipe, corpus, LanguageModel(settings, vocabulary), reporter)
-    if recipe.data.vectors and progress is None:
-        embedding = task.model.network.embedding
-        reporter.log(
-            load_pretrained_embeddings(embedding, vocabulary.words, recipe.data.vectors, "model.embedding_size")
-        )
-    if known is None:  # nothing is written before all settings are known to fit
-        keep_recipe(recipe, run)
-        atomic_write(run / TEXT, corpus.identity() + "\n")
-        vocabulary.save(run / (WORDS + ".part"))
-        os.replace(run / (WORDS + ".part"), run / WORDS)
-    reporter.problems(corpus.problems, most=len(corpus.problems))  # no other command lists them
-    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
-    reporter.log(task.describe())
-    if progress is None:
-        task.show_sample("Before training")
-    loop.run_epochs()
-    return run
+    return LanguageExperiment(recipe, data=data, reporter=reporter).train(run)
 
 
-def _known_words(recipe: LanguageRecipe, corpus: Corpus, run: Path) -> Vocabulary | None:
-    """The words of a run that goes on; it must be the same text, of which a hash is kept beside them."""
-    if not (run / WORDS).is_file():
-        return None
-    if (run / TEXT).read_text().strip() != corpus.identity():
-        raise UserError(
-            f"{run} was begun with another text than {corpus.name} as it is now. Give that text, or another folder "
-            "with --out."
-        )
-    return Vocabulary.load(run / WORDS, recipe.text.tokenizer)
-
-
-class LanguageTask:
-    """Learns the training documents; is judged by how well it predicts the others.
+class LanguageExperiment(Experiment):
+    """Learns the training documents, and is evaluated by how well it predicts the others.
 
     Args:
-        recipe: how.
-        corpus: the documents.
-        model: what learns.
-        reporter: where samples are told.
+        recipe, data, reporter: see `train`.
     """
 
-    def __init__(self, recipe: LanguageRecipe, corpus: Corpus, model: LanguageModel, reporter: Reporter):
-        self.recipe, self.corpus, self.model, self.reporter = recipe, corpus, model, reporter
-        training, vocabulary = recipe.training, model.vocabulary
+    def __init__(self, recipe: LanguageRecipe, *, data: Path | None = None, reporter: Reporter | None = None):
+        super().__init__(recipe, reporter)
+        self.data = data
+
+    def open_data(self) -> DataIdentity:
+        self.corpus = open_corpus(self.recipe.data, self.data)
+        for name in unused_by_window(self.recipe.model):
+            self.reporter.warn(
+                f"model.{name} means nothing to a window, which has one hidden layer and no cell; it is left out."
+            )
+        return DataIdentity(self.corpus.name, self.corpus.identity(), file=TEXT)
+
+    def build(self, words: Vocabulary | None) -> Vocabulary:
+        recipe, corpus, text, training = self.recipe, self.corpus, self.recipe.text, self.recipe.training
+        vocabulary = words or Vocabulary.from_captions(
+            corpus.train, text.tokenizer, text.minimum_count, text.maximum_size
+        )
+        settings = LanguageModelSettings(model=recipe.model, text=text, ends=corpus.ends)
+        self.model = LanguageModel(settings, vocabulary)
         self.documents = Documents(corpus.train, vocabulary, corpus.ends)
         self.dev = Documents(corpus.dev, vocabulary, corpus.ends)
         size = (self.documents, training.rows, training.chunk, training.seed)
@@ -108,13 +75,26 @@ class LanguageTask:
             self.batches = StreamBatches(*size, vocabulary.start_id)
         else:
             self.batches = DocumentBatches(*size, vocabulary.pad_id)
-        network_class = StreamNetwork
         if training.gradient_penalty:
-            from pipelines.tasks.language.penalised import PenalisedStreamNetwork as network_class
-        network = network_class(model.network, training.rows, training.carry_state, name="stream")
-        if training.gradient_penalty:
-            network.gradient_penalty = training.gradient_penalty
+            from pipelines.tasks.language.penalised import PenalisedStreamNetwork
+
+            network = PenalisedStreamNetwork(
+                self.model.network, training.rows, training.carry_state, training.gradient_penalty, name="stream"
+            )
+        else:
+            network = StreamNetwork(self.model.network, training.rows, training.carry_state, name="stream")
         self.network = compile_network(network, training, MaskedCrossEntropy(), self.batches.steps)
+        if recipe.data.vectors and not self.resumed:
+            embedding = self.model.network.embedding
+            vectors = recipe.data.vectors
+            self.reporter.log(load_pretrained_embeddings(embedding, vocabulary.words, vectors, "model.embedding_size"))
+        return vocabulary
+
+    def prepare_batches(self) -> None:
+        problems = self.corpus.problems
+        self.reporter.problems(problems, most=len(problems))  # no other command lists them
+        if not self.resumed:
+            self.log_sample("Before training")
 
     @property
     def unit(self) -> str:
@@ -134,25 +114,25 @@ class LanguageTask:
             lines.append(f"{cut:,} documents are longer than training.chunk = {self.recipe.training.chunk} and are cut")
         return "\n".join(lines)
 
-    def judge(self, epoch: int, loss: float) -> EvalResult:
-        """Reads the validation text with its state carried from word to word, and shows a sample."""
+    def evaluate(self, epoch: int, loss: float) -> EvalResult:
+        """Reads the validation text with its state carried from word to word, and logs a sample."""
         nats = validation_loss(self.model, self.dev)
         scores = {"dev_loss": nats, "perplexity": math.exp(min(nats, 700.0))}
-        told = f"{nats:.4f} nats a {self.unit}, perplexity {scores['perplexity']:.2f}"
+        text = f"{nats:.4f} nats a {self.unit}, perplexity {scores['perplexity']:.2f}"
         if self.unit == "character":
             scores["bits_per_character"] = nats / math.log(2)
-            told += f", {scores['bits_per_character']:.4f} bits a character"
-        self.reporter.log(f"Validation text: {told}")
-        self.show_sample(f"After epoch {epoch + 1}")
+            text += f", {scores['bits_per_character']:.4f} bits a character"
+        self.reporter.log(f"Validation text: {text}")
+        self.log_sample(f"After epoch {epoch + 1}")
         return EvalResult(scores, "dev_loss", -nats)
 
-    def show_sample(self, title: str) -> None:
+    def log_sample(self, title: str) -> None:
         """Lets the network write, always with the same random numbers."""
         if self.recipe.training.sample_length:
             text = self.model.sample(self.recipe.training.sample_length, temperature=0.8, seed=0)
             self.reporter.log(f"{title} it writes:\n" + "".join(f"    {line}\n" for line in text.splitlines()))
 
-    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
+    def save(self, folder: Path, facts: dict[str, Any]) -> None:
         corpus, training = self.corpus, self.recipe.training
         split = {"train": self.documents.words, "dev": self.dev.words, "unit": self.unit}
         self.model.save_to_preset(

@@ -1,6 +1,6 @@
 """What a recipe of kind "sequence" sets."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -35,6 +35,8 @@ class SequenceTrainingSettings(LoopSettings):
 
 class SequenceRecipe(AnyRecipe):
     """A network over sequences: task, data, model and training."""
+
+    train_options: ClassVar[tuple[str, ...]] = ("data",)
 
     kind: Literal["sequence"] = "sequence"
     task: Task = Field(description="what is made of a sequence")

@@ -1,4 +1,4 @@
-"""Training a network over sequences: one command, which goes on where it was stopped."""
+"""Training a network over sequences."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from captioner.errors import UserError
@@ -14,7 +13,6 @@ from captioner.metrics.base import Prominence
 from captioner.models.sequences.model import WRITES, SequenceModel, log_softmax
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
-from pipelines.data.datasets.text import read_json
 from pipelines.evaluation.metrics import scores_of
 from pipelines.tasks.sequences.baselines import NAMES, train_without_recurrence
 from pipelines.tasks.sequences.batches import NONE, SequenceBatches, encode_examples
@@ -23,13 +21,14 @@ from pipelines.tasks.sequences.moving import SIZE, save_clip
 from pipelines.tasks.sequences.scores import chooses, score
 from pipelines.tasks.sequences.settings import SequenceRecipe
 from pipelines.tasks.sequences.tables import read_examples
-from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
-from pipelines.training.run_folder import begin_run, keep_recipe
+from pipelines.training.experiment import Experiment
+from pipelines.training.loop import EvalResult, compile_network
+from pipelines.training.resume_guard import DataIdentity
 from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 
-DATA, METRICS, PREDICTIONS, CLIP = "data.json", "metrics.json", "predictions.csv", "clip.gif"
+METRICS, PREDICTIONS, CLIP = "metrics.json", "predictions.csv", "clip.gif"
 
 
 @dataclass
@@ -42,52 +41,33 @@ class SequenceData:
     name: str
     splits: dict[str, list[SequenceExample]]
 
-    def facts(self) -> dict[str, Any]:
-        """What must not change while a run goes on, as JSON can hold it."""
+    def identity(self) -> DataIdentity:
+        """What must not change while a run goes on."""
         digest = hashlib.sha256()
         for split, examples in self.splits.items():
             for example in examples:
                 source = example.source.encode() if isinstance(example.source, str) else example.key
                 digest.update(repr((split, len(source), example.target)).encode() + source)
         sizes = {split: len(examples) for split, examples in self.splits.items()}
-        return {"name": self.name, "splits": sizes, "checksum": digest.hexdigest()}
+        return DataIdentity(self.name, digest.hexdigest(), self.name, sizes, key="checksum")
 
 
 def train(recipe: SequenceRecipe, run: Path, *, data: Path | None = None, reporter: Reporter | None = None) -> Path:
-    """Trains a recipe into a run folder, or goes on with the training that is there, then scores the test split.
+    """Trains a network over sequences into a run folder, or goes on with the training that is there, and scores it.
 
     The preset in the run folder is always that of the epoch that did best on the development split. At the end
-    `metrics.json` and `predictions.csv` tell what the best model makes of the test split.
+    `metrics.json` and `predictions.csv` hold the best model's results on the test split.
 
     Args:
         recipe: what to train.
         run: folder of the run.
-        data: a table or a folder with one; examples are made by the program where neither it nor the recipe names any.
-        reporter: where progress is told.
+        data: a table or a folder with one; examples are generated where neither it nor the recipe names any.
+        reporter: where progress is logged.
 
     Raises:
-        UserError: the run folder holds another experiment, the data cannot be used, or the loss is no number any more.
+        UserError: see `Experiment.train`.
     """
-    reporter = reporter or Reporter()
-    run = Path(run)
-    progress = begin_run(recipe, run)
-    examples = open_examples(recipe, data, reporter)
-    _check_data(examples, run)
-    keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
-    model = build_model(recipe, examples.splits["train"])
-    keep_recipe(recipe, run)
-    atomic_write(run / DATA, json.dumps(examples.facts(), indent=2) + "\n")
-    task = SequenceTask(recipe, model, examples, reporter)
-    reporter.log(f"{examples.name}: " + ", ".join(f"{len(made):,} {split}" for split, made in examples.splits.items()))
-    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
-    reporter.log(
-        f"{task.network.count_params():,} parameters, {len(model.vocabulary):,} words, {task.batches.steps:,} steps an "
-        "epoch"
-    )
-    loop.run_epochs()
-    if examples.splits["test"]:
-        report_test(task, run, reporter)
-    return run
+    return SequenceExperiment(recipe, data=data, reporter=reporter).train(run)
 
 
 def open_examples(recipe: SequenceRecipe, data: Path | None, reporter: Reporter) -> SequenceData:
@@ -99,10 +79,7 @@ def open_examples(recipe: SequenceRecipe, data: Path | None, reporter: Reporter)
     splits, problems = read_examples(Path(source), recipe.task, recipe.text.tokenizer)
     if recipe.task == "describe":
         _leave_out_unknown_facts(splits, reporter)
-    for problem in problems[:5]:
-        reporter.warn(str(problem))
-    if len(problems) > 5:
-        reporter.warn(f"... and {len(problems) - 5:,} more problems.")
+    reporter.problems(problems, rest="more problems.")
     return SequenceData(Path(source).resolve().name, splits)
 
 
@@ -117,18 +94,6 @@ def _leave_out_unknown_facts(splits: dict[str, list[SequenceExample]], reporter:
         splits[split] = kept
     if not splits["dev"]:
         raise UserError("No row of dev is left whose facts the training rows hold; without any nothing can be learned.")
-
-
-def _check_data(examples: SequenceData, run: Path) -> None:
-    if (run / DATA).is_file():
-        there = read_json(run / DATA)
-        if not isinstance(there, dict) or not {"checksum", "name"} <= there.keys():
-            raise UserError(f"{run / DATA} is damaged. Delete it if you are sure what {run} began with.")
-        if there["checksum"] != examples.facts()["checksum"]:
-            raise UserError(
-                f"{run} was begun with other examples ({there['name']}). Give another folder with --out, or delete "
-                "that one."
-            )
 
 
 def build_model(recipe: SequenceRecipe, train: list[SequenceExample]) -> SequenceModel:
@@ -153,27 +118,46 @@ def build_model(recipe: SequenceRecipe, train: list[SequenceExample]) -> Sequenc
     return SequenceModel(recipe.model(**found), vocabulary)
 
 
-class SequenceTask:
-    """Learns the training examples; is judged by what it makes of the development examples.
+class SequenceExperiment(Experiment):
+    """Learns the training examples, and is evaluated by what it makes of the development examples.
 
     Args:
-        recipe: the settings.
-        model: the network and its words.
-        data: the examples.
-        reporter: where samples are told.
+        recipe, data, reporter: see `train`.
     """
 
-    def __init__(self, recipe: SequenceRecipe, model: SequenceModel, data: SequenceData, reporter: Reporter):
-        self.recipe, self.model, self.data, self.reporter = recipe, model, data, reporter
+    def __init__(self, recipe: SequenceRecipe, *, data: Path | None = None, reporter: Reporter | None = None):
+        super().__init__(recipe, reporter)
+        self.source = data
         self.writes = recipe.task in WRITES
-        self.nothing = model.vocabulary.pad_id if self.writes else NONE
-        inputs, targets = encode_examples(model, data.splits["train"], self._length())
-        training = recipe.training
-        self.batches = SequenceBatches(inputs, targets, self.nothing, training.batch_size, training.seed)
-        loss = MaskedCrossEntropy(pad_id=self.nothing)
-        self.network = compile_network(model.network, training, loss, self.batches.steps)
-        self.dev = encode_examples(model, data.splits["dev"])
-        self.chooses = chooses(recipe.task, data.splits["dev"])
+
+    def open_data(self) -> DataIdentity:
+        self.data = open_examples(self.recipe, self.source, self.reporter)
+        return self.data.identity()
+
+    def build(self, words: Vocabulary | None) -> None:
+        splits, training = self.data.splits, self.recipe.training
+        self.model = build_model(self.recipe, splits["train"])
+        self.ignored = self.model.vocabulary.pad_id if self.writes else NONE
+        inputs, targets = encode_examples(self.model, splits["train"], self._length())
+        self.batches = SequenceBatches(inputs, targets, self.ignored, training.batch_size, training.seed)
+        loss = MaskedCrossEntropy(pad_id=self.ignored)
+        self.network = compile_network(self.model.network, training, loss, self.batches.steps)
+        self.dev = encode_examples(self.model, splits["dev"])
+        self.chooses = chooses(self.recipe.task, splits["dev"])
+
+    def prepare_batches(self) -> None:
+        sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in self.data.splits.items())
+        self.reporter.log(f"{self.data.name}: {sizes}")
+
+    def describe(self) -> str:
+        return (
+            f"{self.network.count_params():,} parameters, {len(self.model.vocabulary):,} words, "
+            f"{self.batches.steps:,} steps an epoch"
+        )
+
+    def report(self, run: Path) -> None:
+        if self.data.splits["test"]:
+            report_test(self, run)
 
     def _length(self) -> int | None:
         """Steps of a training sequence: those of the longest, but not above the recipe's limit."""
@@ -190,7 +174,7 @@ class SequenceTask:
             )
         return min(max(lengths), most)
 
-    def judge(self, epoch: int, loss: float) -> EvalResult:
+    def evaluate(self, epoch: int, loss: float) -> EvalResult:
         """Labels or writes about the development examples."""
         inputs, targets = self.dev
         scores = {"dev_loss": self._loss(self.model.logits(inputs), targets)}
@@ -207,37 +191,41 @@ class SequenceTask:
     def _loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
         """Mean cross-entropy in nats, as the training loss counts it."""
         targets = targets[:, : logits.shape[1]] if targets.ndim > 1 else targets
-        real = targets != self.nothing
+        real = targets != self.ignored
         right = np.take_along_axis(log_softmax(logits), np.maximum(targets, 0)[..., None], axis=-1)[..., 0]
         return float(-(right * real).sum() / max(real.sum(), 1))
 
-    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.model.save_to_preset(folder, {"recipe": self.recipe.name, "data_set": self.data.facts(), **facts})
+    def save(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.model.save_to_preset(
+            folder, {"recipe": self.recipe.name, "data_set": self.data.identity().as_dict(), **facts}
+        )
 
 
-def report_test(task: SequenceTask, run: Path, reporter: Reporter) -> dict[str, Any]:
+def report_test(experiment: SequenceExperiment, run: Path) -> dict[str, Any]:
     """Scores the best model of a run on the test split, beside what can be done without recurrence.
 
     Returns:
         what is written to `metrics.json`.
     """
-    recipe, test = task.recipe, task.data.splits["test"]
+    recipe, test, reporter = experiment.recipe, experiment.data.splits["test"], experiment.reporter
     best = SequenceModel.from_preset(run)
     sources = [example.source for example in test]
     predictions = best.predict(sources)
     report: dict[str, Any] = {"recipe": recipe.name, "split": "test", "examples": len(test)}
     report["scores"] = score(recipe.task, test, predictions, recipe.text.tokenizer)
-    reporter.log(f"Test, {len(test):,} examples: {_told(report['scores'])}")
+    reporter.log(f"Test, {len(test):,} examples: {_listed(report['scores'])}")
     if recipe.task in NAMES and recipe.training.baseline_epochs:
-        baseline = train_without_recurrence(best, task.batches, recipe.training.baseline_epochs, recipe.training.seed)
+        baseline = train_without_recurrence(
+            best, experiment.batches, recipe.training.baseline_epochs, recipe.training.seed
+        )
         report["without_recurrence"] = score(recipe.task, test, baseline.predict(sources), recipe.text.tokenizer)
-        reporter.log(f"Without recurrence ({NAMES[recipe.task]}): {_told(report['without_recurrence'])}")
+        reporter.log(f"Without recurrence ({NAMES[recipe.task]}): {_listed(report['without_recurrence'])}")
     atomic_write(run / METRICS, json.dumps(report, indent=2) + "\n")
     rows = [
         {
             "source": example.source if isinstance(example.source, str) else "",
             "expected": example.target if isinstance(example.target, str) else " ".join(example.target),
-            "predicted": made.text if task.writes else " ".join(made.labels),
+            "predicted": made.text if experiment.writes else " ".join(made.labels),
             "score": round(made.score, 4),
         }
         for example, made in zip(test, predictions, strict=True)
@@ -248,9 +236,9 @@ def report_test(task: SequenceTask, run: Path, reporter: Reporter) -> dict[str, 
     return report
 
 
-def _told(scores: dict[str, float]) -> str:
+def _listed(scores: dict[str, float]) -> str:
     """
-    >>> _told({"accuracy": 0.9876, "bleu_2": 0.5})
+    >>> _listed({"accuracy": 0.9876, "bleu_2": 0.5})
     'Accuracy 98.8'
     """
     shown = scores_of(scores, Prominence.HEADLINE)

@@ -1,7 +1,7 @@
 """What a recipe of kind "visual_qa" sets."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt
 
@@ -55,6 +55,8 @@ class VisualQATrainingSettings(LoopSettings):
 
 class VisualQARecipe(AnyRecipe):
     """A network that answers questions: data, model and training."""
+
+    train_options: ClassVar[tuple[str, ...]] = ("data", "cache", "encoder_weights")
 
     kind: Literal["visual_qa"] = "visual_qa"
     data: VisualQADataSettings = VisualQADataSettings()

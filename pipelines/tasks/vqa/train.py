@@ -1,14 +1,14 @@
-"""Training a network that answers questions: one command, which goes on where it was stopped."""
+"""Training a network that answers questions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from captioner.errors import UserError
 from captioner.metrics import ANSWER_METRICS, available_metrics
+from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.soft_targets import SoftCrossEntropy
 from pipelines.data.examples import QuestionExample
@@ -18,26 +18,19 @@ from pipelines.data.provenance import data_facts
 from pipelines.evaluation.answer_metrics import ceiling
 from pipelines.evaluation.metrics import metric_classes, selection_metric
 from pipelines.tasks.vqa.answer import answer_split
-from pipelines.tasks.vqa.build import NOTHING, PreparedQuestions, prepare_images, prepare_questions
+from pipelines.tasks.vqa.build import IGNORE_INDEX, build_visual_qa, learned_questions, make_batches
+from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
-from pipelines.training.loop import EvalResult, TrainingLoop, compile_network
+from pipelines.training.experiment import Experiment
+from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
-from pipelines.training.resume_guard import check_same_data, check_same_networks, keep_data
-from pipelines.training.run_folder import begin_run, keep_recipe
+from pipelines.training.resume_guard import DataIdentity
 from pipelines.utils.progress import Reporter
 
 
-def train(
-    recipe: VisualQARecipe,
-    run: Path,
-    *,
-    data: Path | None = None,
-    cache: Path = Path("cache"),
-    encoder_weights: Path | None = None,
-    reporter: Reporter | None = None,
-) -> Path:
-    """Trains a recipe into a run folder, or goes on with the training that is there.
+def train(recipe: VisualQARecipe, run: Path, **options) -> Path:
+    """Trains a network that answers questions into a run folder, or goes on with the training that is there.
 
     After each epoch the development questions are answered and scored; the preset in the run folder is always that of
     the best epoch so far.
@@ -45,45 +38,142 @@ def train(
     Args:
         recipe: what to train.
         run: folder of the run.
-        data: folder of the data set; the recipe's own where it is not given.
-        cache: folder where features of frozen networks are kept.
-        encoder_weights: file with the frozen network's weights.
-        reporter: where progress is told.
+        options: of `VisualQAExperiment`.
 
     Raises:
-        UserError: the run folder holds another experiment, the data cannot be used, or the loss is no number any more.
+        UserError: see `Experiment.train`.
     """
-    reporter = reporter or Reporter()
-    run = Path(run)
-    _check_targets(recipe)
-    progress = begin_run(recipe, run)
-    dataset = open_questions(data, recipe.source, reporter.log, recipe.data.development_share)
-    check_same_data(dataset, run)
-    keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
-    prepared = prepare_questions(recipe, dataset, encoder_weights)
-    if progress is None:
-        _begin_words(prepared, reporter)
-    else:
-        check_same_networks(run, prepared.model.encoder, None, reporter.warn)
-    keep_recipe(recipe, run)
-    keep_data(dataset, run, prepared.model.encoder)
-    reporter.log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
-    for note in dataset.notes:
-        reporter.log(note)
-    with reporter.images("Features") as advance:
-        prepare_images(prepared, cache, advance, reporter.log)
-    if progress is None and prepared.model.network.image_encoder is not None:
-        fit_components(prepared.model.encoder, prepared.train.source, reporter.log)
-    reporter.problems(prepared.problems)
-    tell_ceiling(prepared, reporter)
-    task = VisualQATask(prepared, reporter)
-    loop = TrainingLoop(task, recipe.training, run, progress, reporter)
-    reporter.log(
-        f"{task.network.count_params():,} parameters, {len(prepared.model.vocabulary):,} words, "
-        f"{task.batches.steps:,} steps an epoch"
-    )
-    loop.run_epochs()
-    return run
+    return VisualQAExperiment(recipe, **options).train(run)
+
+
+class VisualQAExperiment(Experiment):
+    """Learns the training questions, and is evaluated by its answers to the development questions.
+
+    Args:
+        recipe: what to train.
+        data: folder of the data set; the recipe's own where it is None.
+        cache: folder where features of frozen networks are kept.
+        encoder_weights: file with the frozen network's weights.
+        reporter: where progress is logged.
+
+    Raises:
+        UserError: settings do not go together.
+    """
+
+    def __init__(
+        self,
+        recipe: VisualQARecipe,
+        *,
+        data: Path | None = None,
+        cache: Path = Path("cache"),
+        encoder_weights: Path | None = None,
+        reporter: Reporter | None = None,
+    ):
+        super().__init__(recipe, reporter)
+        _check_targets(recipe)
+        self.data, self.cache, self.encoder_weights = data, cache, encoder_weights
+
+    def open_data(self) -> DataIdentity:
+        recipe = self.recipe
+        self.dataset = open_questions(self.data, recipe.source, self.reporter.log, recipe.data.development_share)
+        return DataIdentity.of(self.dataset)
+
+    def build(self, words: Vocabulary | None) -> None:
+        train = learned_questions(self.dataset, by_member=self.recipe.data.sets == "members")
+        dev = self.dataset.split("dev") if "dev" in self.dataset.splits() else ()
+        self.questions = QuestionsByImage.of(train)
+        self.dev = QuestionsByImage.of(dev) if dev else None
+        self.model = build_visual_qa(self.recipe, train, self.dataset.root, self.encoder_weights)
+        self.encoder = self.model.encoder
+        vectors, network = self.recipe.data.vectors, self.model.network
+        if vectors and not self.resumed and network.questions is not None:
+            embedding, known = network.questions.embedding, self.model.vocabulary.words
+            self.reporter.log(load_pretrained_embeddings(embedding, known, vectors, "question.embedding_size"))
+
+    def prepare_batches(self) -> None:
+        """Opens the images of both splits, computing features where they are missing.
+
+        Raises:
+            UserError: nothing can be learned from: no image can be read, or no answer is in the list.
+        """
+        dataset, log, sees = self.dataset, self.reporter.log, self.model.network.image_encoder is not None
+        log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
+        for note in dataset.notes:
+            log(note)
+        problems = list(dataset.problems)
+        with self.reporter.images("Features") as advance:
+            for questions in filter(None, (self.questions, self.dev)):
+                problems += questions.open(self.encoder, self.cache, sees, advance, log)
+        self.batches = make_batches(self.recipe, self.model, self.questions)
+        if not self.batches.steps:
+            raise UserError(f"None of the training questions in {dataset.root} can be used.")
+        if not self.resumed and sees:
+            fit_components(self.encoder, self.questions.source, log)
+        self.reporter.problems(problems)
+        self._log_baselines()
+        self.network = compile_network(self.model.network, self.recipe.training, self._loss(), self.batches.steps)
+
+    def _loss(self):
+        if self.recipe.training.targets == "soft":
+            return SoftCrossEntropy()
+        pad = self.model.vocabulary.pad_id if self.model.network.writes else IGNORE_INDEX
+        return MaskedCrossEntropy(self.recipe.training.label_smoothing, pad_id=pad)
+
+    def _log_baselines(self) -> None:
+        """Logs what the development questions can be answered with: the list's ceiling, and the majority baselines."""
+        dev = [example for example in self.dev.examples if example.answers] if self.dev else []
+        answers = self.model.answers
+        if answers is not None and dev:
+            reach = ceiling(answers, dev)["exact_match"]
+            self.reporter.log(
+                f"{len(answers):,} answers to choose from; they reach {reach:.1%} of the development questions"
+            )
+        if dev:
+            counted = count_answers(self.questions.examples)
+            guesses = {"the most frequent answer": most_frequent, "that of each question type": most_frequent_of_type}
+            parts = [
+                f"{name} {score_answers(dev, guess(counted, dev))['exact_match']:.1%}"
+                for name, guess in guesses.items()
+            ]
+            self.reporter.log(f"Without looking: {', '.join(parts)}")
+
+    def describe(self) -> str:
+        return (
+            f"{self.network.count_params():,} parameters, {len(self.model.vocabulary):,} words, "
+            f"{self.batches.steps:,} steps an epoch"
+        )
+
+    def evaluate(self, epoch: int, loss: float) -> EvalResult:
+        """Answers the development questions and scores the answers."""
+        dev = self.dev
+        if dev is None:
+            return EvalResult({}, "loss (there is no development split to answer)", -loss)
+        answers_of = answer_split(self.model, dev, batch_size=self.recipe.training.evaluate_batch_size)
+        texts = {key: answers[0].text if answers else "" for key, answers in answers_of.items()}
+        name = self.recipe.training.select_by
+        scores = score_answers(dev.examples, texts, name)
+        if name not in scores:
+            raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
+        self._log_samples(texts, epoch)
+        return EvalResult(scores, name, selection_metric(name, [ANSWER_METRICS]).selection_value(name, scores))
+
+    def _log_samples(self, texts: Mapping[str, str], epoch: int) -> None:
+        """Logs scores by type, and a few questions with their answers; others every epoch."""
+        known = [example for example in self.dev.examples if example.answers and example.id in texts]
+        types = sorted({example.type for example in known})
+        if len(types) > 1:
+            shares = {
+                name: score_answers([example for example in known if example.type == name], texts)["exact_match"]
+                for name in types
+            }
+            self.reporter.log("    " + "  ".join(f"{t or '(none)'} {100 * share:.1f}" for t, share in shares.items()))
+        for number in np.random.default_rng(epoch).integers(0, len(known), 3):
+            example = known[number]
+            answer = texts[example.id]
+            self.reporter.log(f"    {example.id}: {example.question} {answer} ({example.answers[0]})")
+
+    def save(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.model.save_to_preset(folder, {"recipe": self.recipe.name, "data_set": data_facts(self.dataset), **facts})
 
 
 def _check_targets(recipe: VisualQARecipe) -> None:
@@ -91,32 +181,6 @@ def _check_targets(recipe: VisualQARecipe) -> None:
         raise UserError("training.targets = 'soft' goes with answer.name = 'classes': words are learned one by one.")
     if recipe.training.targets == "soft" and recipe.data.sets == "members":
         raise UserError("training.targets = 'soft' learns from all people's answers, data.sets = 'members' from one.")
-
-
-def _begin_words(prepared: PreparedQuestions, reporter: Reporter) -> None:
-    """Begins the question's words with the vectors that the recipe names, if it names any."""
-    path, model = prepared.recipe.data.vectors, prepared.model
-    if path and model.network.questions is not None:
-        embedding, words = model.network.questions.embedding, model.vocabulary.words
-        reporter.log(load_pretrained_embeddings(embedding, words, path, "question.embedding_size"))
-
-
-def tell_ceiling(prepared: PreparedQuestions, reporter: Reporter) -> None:
-    """Says what the development questions can be answered with: the list's ceiling, and what guessing earns."""
-    if prepared.dev is None:
-        return
-    dev = [example for example in prepared.dev.examples if example.answers]
-    answers = prepared.model.answers
-    if answers is not None and dev:
-        reach = ceiling(answers, dev)["exact_match"]
-        reporter.log(f"{len(answers):,} answers to choose from; they reach {reach:.1%} of the development questions")
-    if dev:
-        counted = count_answers(prepared.train.examples)
-        guesses = {"the most frequent answer": most_frequent, "that of each question type": most_frequent_of_type}
-        told = [
-            f"{name} {score_answers(dev, guess(counted, dev))['exact_match']:.1%}" for name, guess in guesses.items()
-        ]
-        reporter.log(f"Without looking: {', '.join(told)}")
 
 
 def score_answers(
@@ -135,59 +199,3 @@ def score_answers(
     for metric in metrics.values():
         scores |= metric.combine(metric.rows([predictions[example.id] for example in scored], answers))
     return scores
-
-
-class VisualQATask:
-    """Learns the training questions; is judged by its answers to the development questions.
-
-    Args:
-        prepared: data and model.
-        reporter: where samples are told.
-    """
-
-    def __init__(self, prepared: PreparedQuestions, reporter: Reporter):
-        self.prepared, self.reporter = prepared, reporter
-        self.model, self.batches = prepared.model, prepared.batches
-        self.data_facts = data_facts(prepared.dataset)
-        self.settings = prepared.recipe.training
-        self.network = compile_network(self.model.network, self.settings, self._loss(), self.batches.steps)
-
-    def _loss(self):
-        if self.settings.targets == "soft":
-            return SoftCrossEntropy()
-        pad = self.model.vocabulary.pad_id if self.model.network.writes else NOTHING
-        return MaskedCrossEntropy(self.settings.label_smoothing, pad_id=pad)
-
-    def judge(self, epoch: int, loss: float) -> EvalResult:
-        """Answers the development questions and scores the answers."""
-        dev = self.prepared.dev
-        if dev is None:
-            return EvalResult({}, "loss (there is no development split to answer)", -loss)
-        found = answer_split(self.model, dev, batch_size=self.settings.evaluate_batch_size)
-        given = {key: answers[0].text if answers else "" for key, answers in found.items()}
-        scores, name = score_answers(dev.examples, given, self.settings.select_by), self.settings.select_by
-        if name not in scores:
-            raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
-        self._tell(given, epoch)
-        return EvalResult(scores, name, selection_metric(name, [ANSWER_METRICS]).selection_value(name, scores))
-
-    def _tell(self, given: Mapping[str, str], epoch: int) -> None:
-        """Scores by type, and a few questions with their answers; others every epoch."""
-        known = [one for one in self.prepared.dev.examples if one.answers and one.id in given]
-        types = sorted({one.type for one in known})
-        if len(types) > 1:
-            of_type = {t: score_answers([one for one in known if one.type == t], given)["exact_match"] for t in types}
-            self.reporter.log("    " + "  ".join(f"{t or '(none)'} {100 * share:.1f}" for t, share in of_type.items()))
-        for number in np.random.default_rng(epoch).integers(0, len(known), 3):
-            one = known[number]
-            self.reporter.log(f"    {one.id}: {one.question} {given[one.id]} ({one.answers[0]})")
-
-    def save_to_preset(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.model.save_to_preset(
-            folder,
-            {
-                "recipe": self.prepared.recipe.name,
-                "data_set": self.data_facts,
-                **facts,
-            },
-        )

@@ -73,7 +73,7 @@ def data(tmp_path_factory):
 def run(data, tmp_path, monkeypatch):
     """Begins a training of `data`, learns nothing, and returns the model and what was said."""
     begun = []
-    monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda made: begun.append(made.task.captioner))
+    monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda made: begun.append(made.experiment.captioner))
 
     def train(*overrides, folder="run", **options):
         console = Console(record=True, width=300)

@@ -128,7 +128,7 @@ def test_what_is_learned_is_the_likelihood_that_captions_were_drawn_with(monkeyp
     recipe = recipe.model_copy(update={"decoder": recipe.decoder.model_copy(update={"dropout": 0.5})})
     made = batches(temperature=0.5)
     made.writer.decoder.dropout.rate = 0.5
-    network = compile_captioner(SimpleNamespace(recipe=recipe, captioner=made.writer), 1)
+    network = compile_captioner(recipe.training, made.writer, 1)
     noise = np.random.default_rng(0).random((2, 3, 5)).astype("float32")
     image = made.batches.source.read([0, 1])
     drawn = {name: np.asarray(part) for name, part in made.writer({"image": image, "noise": noise}).items()}

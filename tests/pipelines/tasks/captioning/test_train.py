@@ -17,7 +17,7 @@ from pipelines.data.datasets import read_dataset, shapes
 from pipelines.data.provenance import is_trained_on
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.captioning import train as training
-from pipelines.tasks.captioning.build import adopt_model, prepare_model
+from pipelines.tasks.captioning.build import adopt_model, build_captioner
 from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.training import history as training_log
 from pipelines.training import loop
@@ -111,7 +111,7 @@ def scored(monkeypatch):
 
         monkeypatch.setattr(loop.TrainingLoop, "_fit_epoch", move)
         decoded = lambda *_: {"bleu_4": next(scores), "distinct_captions": 1.0}  # noqa: E731
-        monkeypatch.setattr(training.CaptionTask, "_decode", decoded)
+        monkeypatch.setattr(training.CaptioningExperiment, "_decode", decoded)
 
     return set_scores
 
@@ -211,7 +211,7 @@ def test_an_epoch_that_says_little_is_not_the_best(data, tmp_path, monkeypatch, 
         value, valid = next(found)
         return {"faithfulness": value, "faithfulness_valid": valid, "distinct_captions": 1.0}
 
-    monkeypatch.setattr(training.CaptionTask, "_decode", decode)
+    monkeypatch.setattr(training.CaptioningExperiment, "_decode", decode)
     said = run(tmp_path / "run", data, "training.epochs=4", "training.select_by=faithfulness")
     assert "Best epoch 2: faithfulness 0.7" in said
 
@@ -231,11 +231,11 @@ def test_collapse_is_told(trained, data, monkeypatch, images, told):
     monkeypatch.setattr(training, "decode_source", lambda *_, **__: written)
     monkeypatch.setattr(training, "score_split", lambda *_: SimpleNamespace(scores={"bleu_4": 0.1}))
     console = Console(record=True, width=300)
-    prepared = prepare_model(tiny(), read_dataset(data))
-    prepared.dev_examples = examples
-    prepared.dev_source = object()
-    prepared.batches = SimpleNamespace(steps=1)
-    said = training.CaptionTask(prepared, Reporter(console)).judge(0, 1.0).scores
+    experiment = training.CaptioningExperiment(tiny(), data=data, reporter=Reporter(console))
+    experiment.open_data()
+    experiment.build(None)
+    experiment.dev_examples, experiment.dev_source, experiment.batches = examples, object(), None
+    said = experiment.evaluate(0, 1.0).scores
     assert said["distinct_captions"] == 1 / images
     assert ("captions are distinct: the decoder says much the same" in console.export_text()) is told
 
@@ -266,7 +266,7 @@ def test_init_from_keeps_the_weights_of_known_words(trained, data, tmp_path, beg
     table = [f"{example.image},a zebra {n},{example.split}" for n, example in enumerate(examples)]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
     run(tmp_path / "run", tmp_path, "decoder.units=99", "text.minimum_count=9", init_from=trained[0])
-    before, after = ImageCaptioner.from_preset(trained[0]), begun[0].task.captioner
+    before, after = ImageCaptioner.from_preset(trained[0]), begun[0].experiment.captioner
     known = len(before.vocabulary)
     assert after.vocabulary.words[:known] == before.vocabulary.words and "zebra" in after.vocabulary.words[known:]
     assert not {"0", "1", "2"} & set(after.vocabulary.words), "rarer than text.minimum_count"
@@ -279,7 +279,7 @@ def test_init_from_takes_changes_that_fit_its_weights_and_tells_of_others(traine
     """A `--set` that is accepted and then ignored."""
     changes = ["decoder.word_dropout=0.25", "decoder.dropout=0.5", "decoder.units=99"]
     said = run(tmp_path / "run", data, *changes, init_from=trained[0])
-    settings = begun[0].task.captioner.settings.decoder
+    settings = begun[0].experiment.captioner.settings.decoder
     assert (settings.word_dropout, settings.dropout, settings.units) == (0.25, 0.5, 6)
     assert begun[0].network.decoder.word_dropout_rate == 0.25
     assert "decoder.units is as in" in said and "decoder.dropout is" not in said
@@ -289,7 +289,8 @@ def test_init_from_takes_changes_that_fit_its_weights_and_tells_of_others(traine
 def test_init_from_takes_new_weights_of_the_loss_and_no_new_cell(data, tmp_path):
     """Options have paths of their own: looked up by half of it, they were dropped without a word."""
     said = []
-    prepare_model(tiny("decoder.name=hard_attention"), read_dataset(data)).captioner.save_to_preset(tmp_path)
+    captions = [caption for example in read_dataset(data).split("train") for caption in example.captions]
+    build_captioner(tiny("decoder.name=hard_attention"), captions).save_to_preset(tmp_path)
     options = ["decoder.options.reinforce_weight=0.5", "decoder.cell_options.activation=relu"]
     adopted = adopt_model(tiny("decoder.name=hard_attention", *options), tmp_path, said.append)
     assert adopted.decoder.options == {"reinforce_weight": 0.5} and adopted.decoder.cell_options == {}
@@ -309,12 +310,11 @@ def test_the_last_block_is_learned_from_what_a_model_was_while_it_was_frozen(dat
     ]
     with narrow_networks():
         run(tmp_path / "first", data, *vgg, cache=tmp_path / "cache")
-        task = begun[0].task
-        task.captioner.save_to_preset(tmp_path / "preset")
+        begun[0].experiment.captioner.save_to_preset(tmp_path / "preset")
         one, said = ["encoder.options.train_last_block=true", "training.epochs=1"], []
         said = run(tmp_path / "second", data, *vgg, *one, init_from=tmp_path / "preset", cache=tmp_path / "cache")
     assert "24 of 24 images are to be encoded" in said, "the cut is elsewhere, so are the features"
-    second = begun[1].task
+    second = begun[1].experiment
     paths = [variable.path for variable in second.network.trainable_variables]
     assert sum("block5_conv" in path for path in paths) == 6
     before = [np.asarray(variable) for variable in second.network.trainable_variables]
@@ -329,10 +329,10 @@ def test_a_finer_grid_is_seen_with_the_weights_of_a_coarser_one(data, tmp_path, 
     vgg = ["encoder.name=vgg16", "encoder.options={}", "encoder.weights=none", "encoder.half_precision=false"]
     with narrow_networks():
         run(tmp_path / "first", data, *vgg, "encoder.image_size=32", "encoder.pool=2", cache=tmp_path / "cache")
-        begun[0].task.captioner.save_to_preset(tmp_path / "preset")
+        begun[0].experiment.captioner.save_to_preset(tmp_path / "preset")
         finer = ["encoder.pool=1", "encoder.image_size=64"]
         run(tmp_path / "second", data, *vgg, *finer, init_from=tmp_path / "preset", cache=tmp_path / "cache")
-    coarse, fine = (each.task.captioner for each in begun)
+    coarse, fine = (each.experiment.captioner for each in begun)
     assert (coarse.encoder.grid, fine.encoder.grid) == ((1, 1), (4, 4))
     for one, other in zip(weights(coarse.network), weights(fine.network), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -349,12 +349,12 @@ def test_components_are_found_once_and_taken_over(data, tmp_path, begun):
     ]
     with narrow_networks():
         said = run(tmp_path / "first", data, *vgg, "encoder.pca_components=3", cache=tmp_path / "cache")
-        first = begun[0].task.captioner.encoder
-        begun[0].task.captioner.save_to_preset(tmp_path / "preset")
+        first = begun[0].experiment.captioner.encoder
+        begun[0].experiment.captioner.save_to_preset(tmp_path / "preset")
         others = tmp_path / "others"
         shapes.draw(others, seed=5, sizes={"train": 12, "dev": 4}, image_size=32)
         again = run(tmp_path / "second", others, *vgg, init_from=tmp_path / "preset", cache=tmp_path / "cache")
-        second = begun[1].task.captioner.encoder
+        second = begun[1].experiment.captioner.encoder
         features = begun[0].batches.source.read(range(24)).astype("float64").reshape(-1, 16)
     assert "3 principal components hold" in said and "principal components" not in again
     np.testing.assert_allclose(first.components.mean, features.mean(axis=0), rtol=1e-4, atol=1e-6)
@@ -400,7 +400,7 @@ def test_a_run_that_was_stopped_while_it_wrote_its_words_counts_them_again(data,
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "run", data)
     run(tmp_path / "run", data)
-    assert len(begun[0].task.captioner.vocabulary) > 20
+    assert len(begun[0].experiment.captioner.vocabulary) > 20
 
 
 def test_without_a_development_split_the_loss_chooses(data, tmp_path, monkeypatch):

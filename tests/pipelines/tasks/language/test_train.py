@@ -125,7 +125,7 @@ def test_a_run_goes_on_and_refuses_another_text_or_other_settings(tmp_path, text
     assert "Going on at epoch 5" in said and "it writes" not in said
     other = tmp_path / "other.txt"
     other.write_text(TEXT.replace("cat", "cow"))
-    with pytest.raises(UserError, match=r"was begun with another text than other\.txt"):
+    with pytest.raises(UserError, match=r"was begun with other data than other\.txt"):
         run(folder, other, "training.epochs=4")
     with pytest.raises(UserError, match="holds a training with other settings"):
         run(folder, text, "training.epochs=4", "model.units=13")

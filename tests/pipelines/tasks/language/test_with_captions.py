@@ -44,7 +44,7 @@ def test_a_decoder_begins_with_a_language_model(data, tmp_path, monkeypatch):
     train(recipe, tmp_path / "run", data=data, init_from_language=tmp_path / "language", reporter=Reporter(console))
     said = console.export_text()
     assert "the vectors of 8 of " in said and "3 of 3 weights of the cells" in said
-    decoder = begun[0].task.captioner.decoder
+    decoder = begun[0].experiment.captioner.decoder
     np.testing.assert_array_equal(decoder.cell.recurrent_kernel, language.network.cell.recurrent_kernel)
     letters = tiny_model()
     letters.save_to_preset(tmp_path / "letters")

@@ -153,15 +153,15 @@ def test_words_labels_and_facts_are_those_of_the_training_split():
 
 def test_the_same_command_ends_with_the_same_weights_and_goes_on_after_a_stop(trained, tmp_path, monkeypatch):
     whole = dict(np.load(trained("tag")[0] / "checkpoint.npz"))
-    judge, calls = training.SequenceTask.judge, []
+    evaluate, calls = training.SequenceExperiment.evaluate, []
 
     def stop(self, epoch, loss):
         calls.append(epoch)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return judge(self, epoch, loss)
+        return evaluate(self, epoch, loss)
 
-    monkeypatch.setattr(training.SequenceTask, "judge", stop)
+    monkeypatch.setattr(training.SequenceExperiment, "evaluate", stop)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "run", "tag")
     said = run(tmp_path / "run", "tag")
@@ -187,7 +187,9 @@ def test_other_settings_or_other_examples_are_refused(trained, tmp_path):
         f"w{n},l{n % 2},{split}\n" for n, split in enumerate(["train"] * 6 + ["dev"])
     )
     (tmp_path / "mine.csv").write_text(table)
-    with pytest.raises(UserError, match=r"was begun with other examples \(Examples of classify, made with seed 0\)"):
+    with pytest.raises(
+        UserError, match=r"begun with other data than mine\.csv as it is now: Examples of classify, made with seed 0 \("
+    ):
         run(folder, "classify", data=tmp_path / "mine.csv")
 
 
@@ -284,12 +286,12 @@ def test_scores_by_hand():
 def test_the_development_loss_is_the_training_loss_on_other_examples():
     """Two ways to count cross-entropy that drift apart make curves that mislead."""
     recipe = tiny("tag")
-    data = training.open_examples(recipe, None, Reporter(quiet=True))
-    model = training.build_model(recipe, data.splits["train"])
-    task = training.SequenceTask(recipe, model, data, Reporter(quiet=True))
-    inputs, targets = task.dev
-    logits = np.asarray(model.network(inputs))
-    assert task._loss(logits, targets) == pytest.approx(float(task.network.loss(targets, logits)), abs=1e-5)
+    experiment = training.SequenceExperiment(recipe, reporter=Reporter(quiet=True))
+    experiment.open_data()
+    experiment.build(None)
+    inputs, targets = experiment.dev
+    logits = np.asarray(experiment.network(inputs))
+    assert experiment._loss(logits, targets) == pytest.approx(float(experiment.network.loss(targets, logits)), abs=1e-5)
 
 
 def test_a_vocabulary_without_words_is_possible(trained):

@@ -19,8 +19,9 @@ from pipelines.data import open as opening
 from pipelines.data.datasets import shapes
 from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
 from pipelines.recipes.recipe import load_recipe, recipe_names
-from pipelines.tasks.vqa import build as prepare
+from pipelines.tasks.vqa import train as training
 from pipelines.tasks.vqa.answer import answer_split
+from pipelines.tasks.vqa.build import encode_targets
 from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.training import loop
 from pipelines.training.checkpoint import FILE
@@ -173,16 +174,18 @@ def test_sets_are_learned_whole_or_by_member(data):
         found = dataset.split(split)
         examples += [replace(one, answers=(answer,)) for one, answer in zip(found, answers, strict=False)]
     few = replace(dataset, examples=tuple(examples))
-    prepared = {
-        sets: prepare.prepare_questions(load_recipe("vqa-question-only", [*TINY, f"data.sets={sets}"]), few)
-        for sets in ("whole", "members")
-    }
-    assert set(prepared["whole"].model.answers.answers) == {"lamp, book", "lamp"}
-    assert list(prepared["members"].model.answers.answers) == ["lamp", "book"], "the more frequent first"
-    train, dev = prepared["members"].train, prepared["members"].dev
+    built = {}
+    for sets in ("whole", "members"):
+        recipe = load_recipe("vqa-question-only", [*TINY, f"data.sets={sets}"])
+        built[sets] = training.VisualQAExperiment(recipe)
+        built[sets].dataset = few
+        built[sets].build(None)
+    assert set(built["whole"].model.answers.answers) == {"lamp, book", "lamp"}
+    assert list(built["members"].model.answers.answers) == ["lamp", "book"], "the more frequent first"
+    train, dev = built["members"].questions, built["members"].dev
     assert [one.answers for one in train.examples] == [("lamp",), ("book",), ("lamp",)]
     assert train.examples[0].question == train.examples[1].question and dev.examples[0].answers == ("lamp, chair",)
-    classes, known, _ = prepare.encode_targets(prepared["members"])
+    classes, known, _ = encode_targets("agreed", built["members"].model, train.examples)
     assert classes.tolist() == [0, 1, 0] and known.all()
 
 
