@@ -191,6 +191,10 @@ class VisualQASettings(Settings):
 
 # Settings of recipes and presets that had another name, so that a message can say the new one.
 RENAMED = {
+    "training.own_words": "training.scheduled_sampling.probability",
+    "training.own_words_schedule": "training.scheduled_sampling.schedule",
+    "training.own_words_epochs": "training.scheduled_sampling.epochs",
+    "training.own_words_by": "training.scheduled_sampling.mode",
     "beam_size": "num_beams",
     "groups": "num_beam_groups",
     "diversity": "diversity_penalty",

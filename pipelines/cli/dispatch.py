@@ -5,15 +5,14 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.cli.options import flag
-from pipelines.recipes.recipe import AnyRecipe
 from pipelines.recipes.task_registry import TRAINERS
 
 
-def start_training(recipe: AnyRecipe, run: Path, *, cache: Path | None = None, reporter=None, **options) -> None:
+def start_training(recipe, run: Path, *, cache: Path | None = None, reporter=None, **options) -> None:
     """Trains a recipe with the trainer of its kind.
 
     Args:
-        recipe: what to train.
+        recipe: what to train, an `AnyRecipe`.
         run: folder of the run.
         cache: where features are kept, by the kinds that compute any.
         reporter: where progress is logged.

@@ -27,6 +27,8 @@ def describe_settings(
     ('search.num_beams', 'int > 0', '3', 'K; 1 is greedy search')
     """
     for name, field in settings.model_fields.items():
+        if name == "kind":  # what the settings are of; it cannot be chosen
+            continue
         value = getattr(default, name) if default else field.get_default(call_default_factory=True)
         if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
             yield from describe_settings(field.annotation, value, f"{path}{name}.")
@@ -35,8 +37,8 @@ def describe_settings(
             text = "none" if value is None else "required"
         else:
             text = toml_value(value)
-        meaning = field.description or (settings.__doc__ or "").partition("\n")[0]
-        yield path + name, " ".join([type_name(field.annotation), *_bounds(field.metadata)]), text, meaning
+        type_text = " ".join([type_name(field.annotation), *_bounds(field.metadata)])
+        yield path + name, type_text, text, field.description or ""
 
 
 def type_name(annotation: Any) -> str:

@@ -30,8 +30,9 @@ class CaptionBatches:
         max_length: ids of a caption: start, words, end.
         images_per_batch, captions_per_image: B and C.
         seed: of the order.
-        own_words: for scheduled sampling, the number of steps done -> share of words that the decoder reads of its
-            own. Which words, and the chance that draws them, depend on seed, epoch and step alone.
+        sampling_probability: for scheduled sampling, the number of steps done and the steps of an epoch -> the
+            probability that an input word is sampled by the decoder. Which words, and the noise that samples them,
+            depend on seed, epoch and step alone.
     """
 
     def __init__(
@@ -43,14 +44,14 @@ class CaptionBatches:
         images_per_batch: int,
         captions_per_image: int,
         seed: int,
-        own_words: Callable[[int], float] | None = None,
+        sampling_probability: Callable[[int, int], float] | None = None,
     ):
         self.source = source
         self.images_per_batch = images_per_batch
         self.captions_per_image = captions_per_image
         self.max_length = max_length
         self.seed = seed
-        self.own_words = own_words
+        self.sampling_probability = sampling_probability
         self.pad_id = vocabulary.pad_id
         self.indices = np.flatnonzero(
             [readable and bool(given) for readable, given in zip(source.readable, captions, strict=True)]
@@ -81,18 +82,18 @@ class CaptionBatches:
             words[row, : len(ids)] = ids
         return words
 
-    def chances(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of a step of an epoch: where the decoder reads its own words, bool `(B, C, T)`, and chance in [0, 1)."""
+    def sampling_inputs(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of a step of an epoch: which words the decoder samples, bool `(B, C, T)`, and uniform noise in [0, 1)."""
         shape = (2, self.images_per_batch, self.captions_per_image, self.max_length - 1)
-        choice, chance = np.random.default_rng([self.seed, epoch, step, 1]).random(shape, dtype="float32")
-        return choice < self.own_words(epoch * self.steps + step), chance
+        choice, noise = np.random.default_rng([self.seed, epoch, step, 1]).random(shape, dtype="float32")
+        return choice < self.sampling_probability(epoch * self.steps + step, self.steps), noise
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches of an epoch from step `skip` on.
 
         Each is `({"image": (B, ...), "words": (B, C, T), "targets": (B, C, T)}, targets (B, C, T))`: decoders that
-        learn from more than cross-entropy need to see the targets themselves. With `own_words` the inputs also hold
-        `"sample_mask" (B, C, T)` and `"uniform_noise" (B, C, T)`.
+        learn from more than cross-entropy need to see the targets themselves. With `sampling_probability` the inputs
+        also hold `"sample_mask" (B, C, T)` and `"uniform_noise" (B, C, T)`.
         """
         order = self.order(epoch)
         sample = self.source.read([int(self.indices[0])])
@@ -102,11 +103,11 @@ class CaptionBatches:
             images = order[step]
             image = read_in(self.source, epoch, shown(images).tolist())
             words = self.words(images, epoch)
-            chances = self.chances(epoch, int(step)) if self.own_words else ()
-            return image, words[:, :, :-1], words[:, :, 1:], *chances
+            sampling = self.sampling_inputs(epoch, int(step)) if self.sampling_probability else ()
+            return image, words[:, :, :-1], words[:, :, 1:], *sampling
 
         def load(step):
-            types = (dtype, tf.int32, tf.int32, *([tf.bool, tf.float32] if self.own_words else []))
+            types = (dtype, tf.int32, tf.int32, *([tf.bool, tf.float32] if self.sampling_probability else []))
             image, *rows = tf.numpy_function(read, [step], types, stateful=False)
             image.set_shape((self.images_per_batch, *shape))
             for values in rows:

@@ -108,6 +108,7 @@ def make_batches(
         training.images_per_batch,
         training.captions_per_image,
         training.seed,
+        _sampling_schedule(training),
     )
     if training.objective == "self_critical":
         return SelfCriticalBatches(
@@ -119,13 +120,15 @@ def make_batches(
             training.baseline,
             training.temperature,
         )
-    batches.own_words = _own_words(training, batches.steps)
     return batches
 
 
-def _own_words(training: TrainingSettings, steps_per_epoch: int) -> Callable[[int], float] | None:
-    """The schedule of scheduled sampling, from steps done to the share of own words; None without it."""
-    if not training.own_words:
+def _sampling_schedule(training: TrainingSettings) -> Callable[[int, int], float] | None:
+    """The schedule of scheduled sampling: steps done and steps of an epoch -> probability; None without it."""
+    settings = training.scheduled_sampling
+    if not settings.probability or training.objective == "self_critical":
         return None
-    steps = round((training.own_words_epochs or training.epochs) * steps_per_epoch)
-    return lambda done: sampling_probability(training.own_words_schedule, training.own_words, done, steps)
+    epochs = settings.epochs or training.epochs
+    return lambda done, steps: sampling_probability(
+        settings.schedule, settings.probability, done, round(epochs * steps)
+    )

@@ -28,6 +28,15 @@ class DataSettings(Settings):
     vectors: str = Field("", description="text file of word vectors (GloVe, word2vec) that the embedding starts with")
 
 
+class ScheduledSamplingSettings(Settings):
+    """How many of the words that the decoder reads in training it samples itself (Bengio et al. 2015)."""
+
+    probability: float = Field(0.0, ge=0, le=1, description="of an input word to be sampled, in the end; 0: never")
+    schedule: Literal["linear", "exponential", "inverse_sigmoid"] = Field("linear", description="from 0 up to that")
+    epochs: Positive | None = Field(None, description="over which the probability grows; all by default")
+    mode: Literal["sample", "greedy"] = Field("sample", description="greedy: the likeliest word in place of a sample")
+
+
 class TrainingSettings(LoopSettings):
     """How a captioner is learned."""
 
@@ -44,18 +53,7 @@ class TrainingSettings(LoopSettings):
     temperature: Positive = Field(1.0, description="self-critical: below 1 likely words are sampled more often")
     learn_with_dropout: bool = Field(False, description="self-critical: from captions sampled without")
     label_smoothing: Share = Field(0.1, description="share of the target spread over all words")
-    own_words: float = Field(
-        0.0, ge=0, le=1, description="scheduled sampling: share of input words that are the decoder's own"
-    )
-    own_words_schedule: Literal["linear", "exponential", "inverse_sigmoid"] = Field(
-        "linear", description="scheduled sampling: from 0 up to that share"
-    )
-    own_words_epochs: Positive | None = Field(
-        None, description="scheduled sampling: over which it grows; all by default"
-    )
-    own_words_by: Literal["chance", "likeliest"] = Field(
-        "chance", description="scheduled sampling: sampled words, or the likeliest ones"
-    )
+    scheduled_sampling: ScheduledSamplingSettings = ScheduledSamplingSettings()
     attention_penalty: float = Field(0.0, ge=0, description="weight of doubly stochastic attention (Xu et al. 2015)")
     augmentations: tuple[Literal["flip", "crops"], ...] = Field((), description="which an epoch may show images in")
     select_by: Annotated[str, AfterValidator(partial(check_selection, registries=CAPTION_REGISTRIES))] = Field(

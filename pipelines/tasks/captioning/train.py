@@ -225,7 +225,7 @@ def compile_captioner(training: TrainingSettings, captioner: ImageCaptioner, ste
         captioner.decoder,
         attention_penalty=training.attention_penalty,
         dropout_in_training=training.learn_with_dropout or not own_captions,
-        greedy_scheduled_sampling=training.own_words_by == "likeliest",
+        greedy_scheduled_sampling=training.scheduled_sampling.mode == "greedy",
         name="captioner",
     )
     if own_captions:

@@ -13,7 +13,9 @@ from captioner.errors import UserError
 from captioner.settings import validate
 from captioner.text import TOKENIZERS
 from pipelines.data.datasets import DATASETS
+from pipelines.recipes.describe import describe_settings
 from pipelines.recipes.recipe import as_toml, load_recipe, recipe_names, recipe_summary
+from pipelines.recipes.task_registry import RECIPE_KINDS
 from pipelines.tasks.captioning.settings import DataSettings, Recipe, TrainingSettings
 
 # Everything a UTF-8 file can hold.
@@ -117,3 +119,19 @@ def test_a_recipe_of_ones_own_is_called_after_its_file(tmp_path):
     (tmp_path / "mine.toml").write_text("[training]\nepoch = 2\n")
     with pytest.raises(UserError, match=r"mine\.toml: `training\.epoch` is not a setting\. Did you mean `epochs`\?"):
         load_recipe(str(tmp_path / "mine.toml"))
+
+
+def test_settings_of_scheduled_sampling_are_a_group_of_their_own():
+    """Recipes of before name them one by one: they are told where each is now."""
+    recipe = load_recipe("shapes", ["training.scheduled_sampling.probability=0.25"])
+    assert recipe.training.scheduled_sampling.probability == 0.25
+    now = r"`training\.own_words_by` was renamed: it is called `training\.scheduled_sampling\.mode` now"
+    with pytest.raises(UserError, match=now):
+        load_recipe("shapes", ["training.own_words_by=chance"])
+
+
+@pytest.mark.parametrize("kind", RECIPE_KINDS.names())
+def test_every_setting_says_what_it_means(kind):
+    """`captioner list settings` would show names alone, which nobody can choose a value by."""
+    for path, kind_of_value, default, meaning in describe_settings(RECIPE_KINDS.get(kind)):
+        assert kind_of_value and default and len(meaning.split()) > 1, path

@@ -59,7 +59,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(batches):
 def test_own_words_grow_with_the_steps_and_come_again_when_a_run_goes_on(batches):
     """Which words are replaced has to be known from the step alone, or a run that was stopped would learn otherwise."""
     asked = []
-    batches.own_words = lambda done: asked.append(done) or done / 10
+    batches.sampling_probability = lambda done, steps: asked.append(done) or done / 10
     whole = [inputs for inputs, _ in batches.epoch(1)]
     assert sorted(set(asked)) == [3, 4, 5], "the steps of an epoch before this one count"
     for step, inputs in enumerate(whole):
@@ -69,7 +69,7 @@ def test_own_words_grow_with_the_steps_and_come_again_when_a_run_goes_on(batches
     (rest,) = [inputs for inputs, _ in batches.epoch(1, 2)]
     assert all(np.array_equal(rest[name], whole[2][name]) for name in rest)
     assert not np.array_equal(whole[0]["uniform_noise"], whole[1]["uniform_noise"])
-    batches.own_words = None
+    batches.sampling_probability = None
     assert "sample_mask" not in next(iter(batches.epoch(1)))[0]
 
 
