@@ -45,6 +45,7 @@ def _searcher(size, beams: int, compiled: bool):
 
     from captioner.cells.lstm import LSTMCell
     from captioner.decoders.attention import AttentiveDecoder
+    from captioner.decoding.beam import BeamOptions
     from captioner.models.captioning.networks import CaptionSearcher
 
     keras.utils.set_random_seed(0)
@@ -52,7 +53,7 @@ def _searcher(size, beams: int, compiled: bool):
         size["words"], size["units"], LSTMCell(size["units"]), size["units"], tie_embeddings=True, name="decoder"
     )
     decoder(np.ones((1, 1), "int32"), np.ones((1, size["places"], size["memory"]), "float32"))
-    searcher = CaptionSearcher(keras.layers.Identity(), decoder, beams, size["max_words"], 1.0)
+    searcher = CaptionSearcher(keras.layers.Identity(), decoder, BeamOptions(beams, size["max_words"], 1.0))
     searcher.compile(jit_compile=compiled, run_eagerly=not compiled)
     return searcher.predict_on_batch
 

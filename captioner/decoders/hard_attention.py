@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.decoders.attention import AttentiveDecoder
-from captioner.layers.categorical import draw
+from captioner.layers.categorical import sample_categorical
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -77,7 +77,7 @@ class HardAttentionDecoder(AttentiveDecoder):
         context, weights, extras = super().look(read, state, image)
         if "place" not in read:
             return context, weights, extras
-        place = draw(weights, read["place"])
+        place = sample_categorical(weights, read["place"])
         chosen = ops.one_hot(place, weights.shape[-1], dtype=weights.dtype)
         images, rows = image["memory"].shape[0], weights.shape[0]
         folded = ops.reshape(chosen, (images, rows // images, weights.shape[-1]))

@@ -1,37 +1,34 @@
-"""Which words may be drawn, and with which probabilities; `draw` then draws one.
+"""Filters of scores: which tokens may be sampled, and with which probabilities.
 
-`xp` is `keras.ops`, or `numpy` for a loop that computes a word at a time: the same lines serve both.
+`xp` is `keras.ops`, or `numpy` for a loop that computes a token at a time: the same lines serve both.
 """
 
 import numpy as np
 from keras import ops
 
-from captioner.decoding.rules import IMPOSSIBLE
-from captioner.layers.categorical import draw
-
-__all__ = ["closed", "draw", "narrowed"]
+from captioner.decoding.constraints import IMPOSSIBLE
 
 
-def closed(vocabulary_size, forbidden) -> np.ndarray:
-    """What is added to scores `(..., V)` so that `forbidden` ids are never drawn."""
+def suppress_tokens(vocabulary_size, token_ids) -> np.ndarray:
+    """What is added to scores `(..., V)` so that these tokens are never chosen."""
     added = np.zeros(vocabulary_size, "float32")
-    added[list(forbidden)] = IMPOSSIBLE
+    added[list(token_ids)] = IMPOSSIBLE
     return added
 
 
-def narrowed(scores, temperature=1.0, top_k=0, top_p=1.0, xp=ops):
-    """The probabilities that are drawn from, up to a factor.
+def top_k_top_p_filter(scores, temperature=1.0, top_k=0, top_p=1.0, xp=ops):
+    """The probabilities that are sampled from, up to a factor.
 
         p_v ~ exp(score_v / temperature)
 
-    of which all but the `top_k` likeliest words are left out, then all but the fewest words whose probabilities sum to
-    `top_p`. Words that are equally likely stay or go together.
+    of which all but the `top_k` likeliest tokens are left out, then all but the fewest tokens whose probabilities sum
+    to `top_p`. Tokens that are equally likely stay or go together.
 
     Args:
         scores: `(..., V)`, log-probabilities or logits.
-        temperature: float. Below 1 likely words become likelier; 1 leaves the distribution as it is, 0 leaves the
-            likeliest word alone.
-        top_k: int. 0 for all words.
+        temperature: float. Below 1 likely tokens become likelier; 1 leaves the distribution as it is, 0 leaves the
+            likeliest token alone.
+        top_k: int. 0 for all tokens.
         top_p: float in (0, 1]. The nucleus of Holtzman et al. 2020, section 3.1.
     """
     highest = xp.max(scores, axis=-1, keepdims=True)
@@ -43,8 +40,8 @@ def narrowed(scores, temperature=1.0, top_k=0, top_p=1.0, xp=ops):
         weights = xp.where(weights >= least, weights, 0.0)
     if top_p < 1.0:
         ordered = -xp.sort(-weights, axis=-1)
-        heaped = xp.cumsum(ordered, axis=-1)
-        inside = heaped - ordered < top_p * heaped[..., -1:]  # the word that crosses the border is still inside
+        cumulative = xp.cumsum(ordered, axis=-1)
+        inside = cumulative - ordered < top_p * cumulative[..., -1:]  # the token that crosses the border is inside
         least = xp.min(xp.where(inside, ordered, np.inf), axis=-1, keepdims=True)
         weights = xp.where(weights >= least, weights, 0.0)
     return weights

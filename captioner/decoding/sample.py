@@ -1,23 +1,25 @@
-"""Drawing captions word by word, batched and compiled whole, as beam search is."""
+"""Sampling captions token by token, batched and compiled whole, as beam search is."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
-from captioner.decoding.constraints import barred, closed_words
-from captioner.decoding.logits_filters import draw, narrowed
-from captioner.decoding.rules import FREE, IMPOSSIBLE, Rules
+from captioner.decoding.banned_tokens import banned_tokens
+from captioner.decoding.constraints import IMPOSSIBLE, UNCONSTRAINED, Constraints, SpecialTokens
+from captioner.decoding.logits_filters import suppress_tokens, top_k_top_p_filter
+from captioner.layers.categorical import sample_categorical
 
 
-class Sampled(NamedTuple):
+class SampleResults(NamedTuple):
     """One caption for each row.
 
-    words: int32 `(R, T)`, filled up with the end word.
-    lengths: int32 `(R,)`, words without the end word.
-    ended: bool `(R,)`. Whether the end word was drawn; otherwise the caption was cut at T words.
-    log_probabilities: float32 `(R,)`, sums over words and, where it was drawn, end word, under the model itself:
-        neither temperature nor the cutting of unlikely words changes them.
+    words: int32 `(R, T)`, padded with the end token.
+    lengths: int32 `(R,)`, tokens without the end token.
+    ended: bool `(R,)`. Whether the end token was sampled; otherwise the caption was cut at T tokens.
+    log_probabilities: float32 `(R,)`, sums over tokens and, where it was sampled, end token, under the model itself:
+        neither temperature nor top-k and top-p change them.
     """
 
     words: object
@@ -26,81 +28,98 @@ class Sampled(NamedTuple):
     log_probabilities: object
 
 
-def sample(
-    step,
-    state,
-    *,
-    noise,
-    start,
-    end,
-    temperature=1.0,
-    top_k=0,
-    top_p=1.0,
-    forbidden=(),
-    greedy=None,
-    rules: Rules = FREE,
-):
-    """Draws captions from the model's own distribution, or from a sharper one.
+@dataclass(frozen=True)
+class SampleOptions:
+    """The distribution that is sampled from.
 
-    At each word the scores are divided by `temperature`, all but the `top_k` likeliest words are left out, then all
-    but the fewest words whose probabilities sum to `top_p`, and one of the rest is drawn. An empty caption is none, so
-    the first word is never the end.
+    temperature: below 1 likely tokens become likelier; 1 is the model's own distribution, 0 takes the likeliest.
+    top_k: only from so many of the likeliest tokens; 0 for all.
+    top_p: only from the fewest tokens whose probabilities sum to it. The nucleus of Holtzman et al. 2020, section 3.1.
+    constraints: what captions satisfy. Phrases that must occur are for a search, which can compare captions by their
+        constraint state.
 
-    All chance is in `noise`, given by the caller: the same noise gives the same captions, on every backend.
+    Raises:
+        ValueError: there are phrases that must occur.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    constraints: Constraints = UNCONSTRAINED
+
+    def __post_init__(self):
+        if self.constraints.force_phrases:
+            raise ValueError("Captions with phrases that must occur can be searched for, not sampled.")
+
+
+class _State(NamedTuple):
+    """What changes from step to step."""
+
+    t: object  # steps done
+    live: object  # bool (R,), captions without an end
+    words: object  # (R, T)
+    scores: object  # (R,), log-probabilities
+    last: object  # (R,), the token that each row reads next
+    decoder: object  # the decoder's state, a nest of (R, ...)
+
+
+def sample(step, state, noise, special: SpecialTokens, options=SampleOptions(), greedy=None) -> SampleResults:
+    """Samples captions from the model's own distribution, or from a sharper one.
+
+    An empty caption is none, so the first token is never the end. All randomness is in `noise`, given by the caller:
+    the same noise gives the same captions, on every backend.
 
     Args:
-        step: `(words (R,), state) -> (log-probabilities (R, V), state)`.
+        step: `(tokens (R,), state) -> (log-probabilities (R, V), state)`.
         state: nest of tensors `(R, ...)`.
-        noise: float `(R, T)`, uniform in [0, 1); T is the number of words, the end word included.
-        start, end: ids.
-        temperature: float. Below 1 likely words become likelier; 1 leaves the distribution as it is.
-        top_k: int. 0 for all words.
-        top_p: float in (0, 1]. The nucleus of Holtzman et al. 2020, section 3.1.
-        forbidden: ids never drawn, such as padding and the unknown word.
-        greedy: bool `(R,)`. Rows where it is True take the likeliest word, as greedy search does; None for none.
-        rules: what captions keep to. Phrases that must occur are for a search, which can tell captions apart by how
-            far they have come with them: here they would have to be forced.
-
-    Returns:
-        `Sampled`.
+        noise: float `(R, T)`, uniform in [0, 1); T is the number of tokens, the end token included.
+        special: the ids of the start and end token, and of those that are never sampled.
+        options: the distribution that is sampled from.
+        greedy: bool `(R,)`. Rows where it is True take the likeliest token, as greedy search does; None for none.
     """
-    if rules.always:
-        raise ValueError("Captions with phrases that must occur can be searched for, not drawn.")
     rows, max_words = noise.shape
 
-    def going_on(t, live, *_):
+    def unfinished(t, live, *_):
         return ops.logical_and(t < max_words, ops.any(live))
 
-    def grow(t, live, words, scores, last, state):
-        log_probabilities, state = step(last, state)
+    def grow(*values):
+        state = _State(*values)
+        log_probabilities, decoder = step(state.last, state.decoder)
         log_probabilities = ops.cast(log_probabilities, "float32")
-        weights = allowed(log_probabilities, words, t)
-        drawn = draw(weights, ops.take(noise, t, axis=1))
+        weights = _weights(log_probabilities, state, special, options)
+        sampled = sample_categorical(weights, ops.take(noise, state.t, axis=1))
         if greedy is not None:
-            drawn = ops.where(greedy, ops.cast(ops.argmax(weights, axis=-1), "int32"), drawn)
-        chosen = ops.squeeze(ops.take_along_axis(log_probabilities, drawn[:, None], axis=-1), axis=-1)
-        scores = scores + ops.where(live, chosen, 0.0)
-        drawn = ops.where(live, drawn, end)
-        words = ops.where(ops.arange(max_words) == t, drawn[:, None], words)
-        return t + 1, ops.logical_and(live, drawn != end), words, scores, drawn, state
+            sampled = ops.where(greedy, ops.cast(ops.argmax(weights, axis=-1), "int32"), sampled)
+        chosen = ops.squeeze(ops.take_along_axis(log_probabilities, sampled[:, None], axis=-1), axis=-1)
+        scores = state.scores + ops.where(state.live, chosen, 0.0)
+        sampled = ops.where(state.live, sampled, special.end)
+        words = ops.where(ops.arange(max_words) == state.t, sampled[:, None], state.words)
+        live = ops.logical_and(state.live, sampled != special.end)
+        return tuple(_State(state.t + 1, live, words, scores, sampled, decoder))
 
-    def allowed(log_probabilities, words, t):
-        vocabulary_size = log_probabilities.shape[-1]
-        too_short = ops.where(t < rules.min_words, IMPOSSIBLE, 0.0)
-        ending = ops.where(ops.arange(vocabulary_size) == end, too_short, 0.0)
-        scores = log_probabilities + closed_words(rules, vocabulary_size, {*forbidden, start}) + ending
-        shut = barred(rules, words, t, vocabulary_size)
-        scores = scores if shut is None else ops.where(shut, IMPOSSIBLE, scores)
-        return narrowed(scores, temperature, top_k, top_p)
+    begin = _State(
+        t=ops.convert_to_tensor(0, dtype="int32"),
+        live=ops.ones((rows,), dtype="bool"),
+        words=ops.full((rows, max_words), special.end, dtype="int32"),
+        scores=ops.zeros((rows,), dtype="float32"),
+        last=ops.full((rows,), special.start, dtype="int32"),
+        decoder=state,
+    )
+    final = _State(*ops.while_loop(unfinished, grow, tuple(begin), maximum_iterations=max_words))
+    lengths = ops.sum(ops.cast(final.words != special.end, "int32"), axis=-1)
+    return SampleResults(final.words, lengths, ops.logical_not(final.live), final.scores)
 
-    loop = (
-        ops.convert_to_tensor(0, dtype="int32"), ops.ones((rows,), dtype="bool"),
-        ops.full((rows, max_words), end, dtype="int32"), ops.zeros((rows,), dtype="float32"),
-        ops.full((rows,), start, dtype="int32"), state,
-    )  # fmt: skip
-    _, live, words, scores, _, _ = ops.while_loop(going_on, grow, loop, maximum_iterations=max_words)
-    lengths = ops.sum(ops.cast(words != end, "int32"), axis=-1)
-    return Sampled(words, lengths, ops.logical_not(live), scores)
+
+def _weights(log_probabilities, state: _State, special: SpecialTokens, options: SampleOptions):
+    """The probabilities `(R, V)`, up to a factor, that the next tokens are sampled from."""
+    constraints, size = options.constraints, log_probabilities.shape[-1]
+    too_short = ops.where(state.t < constraints.min_words, IMPOSSIBLE, 0.0)
+    ending = ops.where(ops.arange(size) == special.end, too_short, 0.0)
+    never = {*special.suppressed, special.start, *constraints.bad_words}
+    scores = log_probabilities + suppress_tokens(size, never) + ending
+    banned = banned_tokens(constraints, state.words, state.t, size)
+    scores = scores if banned is None else ops.where(banned, IMPOSSIBLE, scores)
+    return top_k_top_p_filter(scores, options.temperature, options.top_k, options.top_p)
 
 
 def uniform_noise(rows, max_words, seed):

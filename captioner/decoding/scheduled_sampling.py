@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from captioner.decoding.logits_filters import closed, draw
+from captioner.decoding.logits_filters import suppress_tokens
+from captioner.layers.categorical import sample_categorical
 
 
 def mix_sampled_tokens(step, state, words, sample_mask, uniform_noise, *, fixed, suppressed, greedy=False):
@@ -42,11 +43,11 @@ def mix_sampled_tokens(step, state, words, sample_mask, uniform_noise, *, fixed,
     def read(t, last, read_so_far, state):
         log_probabilities, state = step(last, state)
         scores = ops.cast(log_probabilities, "float32")
-        scores = scores + closed(scores.shape[-1], suppressed)
+        scores = scores + suppress_tokens(scores.shape[-1], suppressed)
         if greedy:
             sampled = ops.cast(ops.argmax(scores, axis=-1), words.dtype)
         else:
-            sampled = ops.cast(draw(ops.exp(scores), ops.take(uniform_noise, t, axis=1)), words.dtype)
+            sampled = ops.cast(sample_categorical(ops.exp(scores), ops.take(uniform_noise, t, axis=1)), words.dtype)
         last = ops.where(ops.take(sample_mask, t, axis=1), sampled, ops.take(words, t, axis=1))
         return t + 1, last, ops.where(np.arange(length) == t, last[:, None], read_so_far), state
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner.decoding.logits_filters import closed
+from captioner.decoding.logits_filters import suppress_tokens
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -43,7 +43,7 @@ class PolicyGradient(keras.losses.Loss):
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true = ops.cast(y_true, "int32")
-        scores = ops.cast(y_pred, "float32") / self.temperature + self._closed(*y_pred.shape[-2:])
+        scores = ops.cast(y_pred, "float32") / self.temperature + self._suppress(*y_pred.shape[-2:])
         log_probabilities = ops.log_softmax(scores, axis=-1)
         drawn = ops.squeeze(ops.take_along_axis(log_probabilities, y_true[..., None], axis=-1), axis=-1)
         real = ops.cast(y_true != self.pad_id, "float32")
@@ -51,11 +51,11 @@ class PolicyGradient(keras.losses.Loss):
         drawn = ops.where(y_true != self.pad_id, drawn, 0.0)
         return -ops.sum(sample_weight[..., None] * drawn) / ops.maximum(ops.sum(real), 1.0)
 
-    def _closed(self, length, vocabulary_size) -> np.ndarray:
+    def _suppress(self, length, vocabulary_size) -> np.ndarray:
         """What is added to the scores `(T, V)`."""
-        added = np.tile(closed(vocabulary_size, self.never), (length, 1))
+        added = np.tile(suppress_tokens(vocabulary_size, self.never), (length, 1))
         if self.end_id is not None:
-            added[0] = closed(vocabulary_size, {*self.never, self.end_id})
+            added[0] = suppress_tokens(vocabulary_size, {*self.never, self.end_id})
         return added
 
     def get_config(self):

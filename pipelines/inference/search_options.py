@@ -54,11 +54,11 @@ class SearchOptions:
         Raises:
             UserError: it cannot.
         """
-        from captioner.models.captioning.search_constraints import rules_of, width_of
+        from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
 
         search = self.settings(own)
-        rules_of(search, vocabulary)
-        width_of(search, self.num_beams)
+        constraints_of(search, vocabulary)
+        checked_num_beams(search, self.num_beams)
 
     def stated(self) -> dict[str, object]:
         """What a journal keeps, so that captions of two searches are never mixed in one file."""

@@ -2,10 +2,12 @@
 
 from keras import ops
 
+from captioner.decoding.constraints import SpecialTokens
 from captioner.text.vocabulary import Vocabulary
 
 PAD, START, END, UNKNOWN = Vocabulary.pad_id, Vocabulary.start_id, Vocabulary.end_id, Vocabulary.unknown_id
 SUPPRESSED = (PAD, UNKNOWN)  # ids that are never written
+SPECIAL = SpecialTokens(START, END, SUPPRESSED)
 
 
 def step_of(decoder, memory):

@@ -1,16 +1,18 @@
-"""Captions of images whose features are at hand: searched for or drawn, batch by batch, as text."""
+"""Captions of images whose features are at hand: searched for or sampled, batch by batch, as text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from captioner.decoding.rules import IMPOSSIBLE
+from captioner.decoding.beam import BeamOptions
+from captioner.decoding.constraints import IMPOSSIBLE
+from captioner.decoding.sample import SampleOptions
 from captioner.errors import UserError
 from captioner.models.base.batching import pad_batch
 from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
 from captioner.models.captioning.sampling import Sampling, keys_of
-from captioner.models.captioning.search_constraints import rules_of, width_of
+from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
 from captioner.settings import SearchSettings
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
@@ -63,27 +65,33 @@ def write_captions(
 
 
 def _writer(captioner, features, num_beams, candidates, batch_size, search, sampling, keys) -> Callable:
-    """A function from a full batch, and its place among all features, to what a searcher or a sampler finds."""
-    rules = rules_of(search, captioner.vocabulary)
+    """A function from a full batch and its slice of all features to the outputs of a searcher or a sampler."""
+    constraints = constraints_of(search, captioner.vocabulary)
     if sampling is None:
-        width = width_of(search, num_beams)
+        width = checked_num_beams(search, num_beams)
         if not 1 <= candidates <= width:
             raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
-        diverse = (search.num_beam_groups, search.diversity_penalty if search.num_beam_groups > 1 else 0.0)
-        options = (width, search.max_words, search.length_penalty, captioner.fusion, *diverse, rules)
-        searcher = captioner.compiled(CaptionSearcher, batch_size, *options)
-        return lambda batch, place: searcher.predict_on_batch(batch)
-    if rules.always:
+        options = BeamOptions(
+            width,
+            search.max_words,
+            search.length_penalty,
+            num_beam_groups=search.num_beam_groups,
+            diversity_penalty=search.diversity_penalty if search.num_beam_groups > 1 else 0.0,
+            constraints=constraints,
+        )
+        searcher = captioner.compiled(CaptionSearcher, batch_size, options, captioner.fusion)
+        return lambda batch, rows: searcher.predict_on_batch(batch)
+    if constraints.force_phrases:
         raise UserError(
-            "Captions in which words must occur are searched for; they cannot be drawn by chance. Leave out the words, "
-            "or sampling."
+            "Captions in which words must occur are searched for; they cannot be sampled. Leave out the words, or "
+            "sampling."
         )
     if candidates < 1:
         raise UserError(f"{candidates} captions are not to be had; ask for one or more.")
     noise = sampling.noise(keys_of(features) if keys is None else keys, candidates, search.max_words)
-    options = (*sampling.narrowing, False, captioner.fusion, rules)
-    sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), *options)
-    return lambda batch, place: sampler.predict_on_batch({"image": batch, "noise": pad_batch(noise[place], batch_size)})
+    options = SampleOptions(float(sampling.temperature), int(sampling.top_k), float(sampling.top_p), constraints)
+    sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), options, False, captioner.fusion)
+    return lambda batch, rows: sampler.predict_on_batch({"image": batch, "noise": pad_batch(noise[rows], batch_size)})
 
 
 def _attention(captioner, features, words, batch_size):

@@ -10,10 +10,9 @@ Letters: B images, C captions of each, K beams, T words, P positions, V vocabula
 import keras
 from keras import ops
 
-from captioner.decoding.beam import beam_search
-from captioner.decoding.rules import FREE
-from captioner.decoding.sample import sample
-from captioner.models.base.decode_step import END, PAD, START, SUPPRESSED, log_probabilities_of, step_of
+from captioner.decoding.beam import BeamOptions, beam_search
+from captioner.decoding.sample import SampleOptions, sample
+from captioner.models.base.decode_step import PAD, SPECIAL, log_probabilities_of, step_of
 
 
 class CaptionNetwork(keras.Model):
@@ -48,11 +47,8 @@ class CaptionSearcher(keras.Model):
 
     Args:
         image_encoder, decoder: as in `CaptionNetwork`.
-        num_beams: int, K.
-        max_words: int, T.
-        length_penalty: float. See `beam_search`.
+        options: see `beam_search`.
         fusion: `ShallowFusion` with a language model, or None.
-        num_beam_groups, diversity_penalty, rules: see `beam_search`.
 
     Call arguments:
         image: `(B, ...)`; B must be known when it is traced.
@@ -61,29 +57,12 @@ class CaptionSearcher(keras.Model):
         dictionary `words` int `(B, K, T)`, `lengths` int `(B, K)`, `log_probabilities` `(B, K)`, best first.
     """
 
-    def __init__(
-        self,
-        image_encoder,
-        decoder,
-        num_beams,
-        max_words,
-        length_penalty,
-        fusion=None,
-        num_beam_groups=1,
-        diversity_penalty=0.0,
-        rules=FREE,
-        **kwargs,
-    ):
+    def __init__(self, image_encoder, decoder, options: BeamOptions, fusion=None, **kwargs):
         super().__init__(**kwargs)
         self.image_encoder = image_encoder
         self.decoder = decoder
+        self.options = options
         self.fusion = fusion
-        self.num_beams = num_beams
-        self.rows_an_image = num_beams * rules.banks
-        self.options = {
-            "width": num_beams, "max_words": max_words, "length_penalty": length_penalty, "num_beam_groups":
-            num_beam_groups, "diversity_penalty": diversity_penalty, "rules": rules,
-        }  # fmt: skip
 
     def call(self, image):
         if image.shape[0] is None:
@@ -93,13 +72,10 @@ class CaptionSearcher(keras.Model):
             )
         memory = self.image_encoder(ops.cast(image, "float32"))
         step = step_of(self.decoder, memory)
-        state = self.decoder.start(memory, captions=self.rows_an_image)
+        state = self.decoder.start(memory, captions=self.options.slots)
         if self.fusion is not None:
-            step, state = self.fusion.mix(step, state, rows=image.shape[0] * self.rows_an_image)
-        searched = beam_search(
-            step, state, batch_size=image.shape[0], start=START, end=END, forbidden=SUPPRESSED, **self.options
-        )
-        return searched._asdict()
+            step, state = self.fusion.mix(step, state, rows=image.shape[0] * self.options.slots)
+        return beam_search(step, state, image.shape[0], SPECIAL, self.options)._asdict()
 
 
 class CaptionReader(keras.Model):
@@ -129,14 +105,13 @@ class CaptionReader(keras.Model):
 
 
 class CaptionSampler(keras.Model):
-    """Free running by chance: captions drawn from the decoder's distribution.
+    """Free running: captions sampled from the decoder's distribution.
 
     Args:
         image_encoder, decoder: as in `CaptionNetwork`.
-        temperature, top_k, top_p: see `sample`.
+        options: see `sample`.
         greedy: bool. Write the greedy caption of each image as well, as the last of its captions: one loop serves both.
         fusion: `ShallowFusion` with a language model, or None.
-        rules: what captions keep to; phrases that must occur cannot be drawn. See `sample`.
 
     Call arguments:
         inputs: `{"image": (B, ...), "noise": (B, C, T)}`: for each of C captions of at most T words, end word included,
@@ -147,24 +122,13 @@ class CaptionSampler(keras.Model):
         C + 1 in place of C with `greedy`.
     """
 
-    def __init__(
-        self,
-        image_encoder,
-        decoder,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        greedy=False,
-        fusion=None,
-        rules=FREE,
-        **kwargs,
-    ):
+    def __init__(self, image_encoder, decoder, options=SampleOptions(), greedy=False, fusion=None, **kwargs):  # noqa: B008 - frozen
         super().__init__(**kwargs)
         self.image_encoder = image_encoder
         self.decoder = decoder
+        self.options = options
         self.greedy = greedy
         self.fusion = fusion
-        self.options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "rules": rules}
 
     def call(self, inputs):
         noise, greedy = inputs["noise"], None
@@ -176,15 +140,7 @@ class CaptionSampler(keras.Model):
         step, state = step_of(self.decoder, memory), self.decoder.start(memory, captions=captions)
         if self.fusion is not None:
             step, state = self.fusion.mix(step, state, rows=images * captions)
-        sampled = sample(
-            step,
-            state,
-            noise=ops.reshape(noise, (images * captions, length)),
-            start=START,
-            end=END,
-            forbidden=SUPPRESSED,
-            greedy=greedy,
-            **self.options,
-        )
+        noise = ops.reshape(noise, (images * captions, length))
+        sampled = sample(step, state, noise, SPECIAL, self.options, greedy)
         folded = sampled._asdict().items()
         return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in folded}

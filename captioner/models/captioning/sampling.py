@@ -21,7 +21,7 @@ class Sampling:
     Raises:
         UserError: a number is out of range.
 
-    See `captioner.decoding.logits_filters.narrowed`.
+    See `captioner.decoding.logits_filters.top_k_top_p_filter`.
     """
 
     temperature: float = 1.0
@@ -31,10 +31,6 @@ class Sampling:
 
     def __post_init__(self):
         checked_options(self.temperature, self.top_k, self.top_p)
-
-    @property
-    def narrowing(self) -> tuple[float, int, float]:
-        return float(self.temperature), int(self.top_k), float(self.top_p)
 
     def noise(self, keys: Sequence[bytes], captions: int, max_words: int) -> np.ndarray:
         """Noise `(N, captions, max_words)` for N images, each of which depends on the seed and its own key alone.

@@ -1,14 +1,14 @@
-"""From what people ask of a search, in words, to what a search of one model needs, in ids."""
+"""Search settings, in words, to the constraints of a search with one vocabulary, in ids."""
 
-from captioner.decoding.rules import MOST_BANKS, Phrase, Rules
+from captioner.decoding.constraints import MAX_STATES, Constraints, Phrase
 from captioner.errors import UserError, nearest
 from captioner.settings import SearchSettings
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import SPECIALS, Vocabulary
 
 
-def width_of(search: SearchSettings, num_beams: int | None = None) -> int:
-    """The beams of a search.
+def checked_num_beams(search: SearchSettings, num_beams: int | None = None) -> int:
+    """The number of beams of a search.
 
     Raises:
         UserError: the groups cannot share them.
@@ -22,39 +22,39 @@ def width_of(search: SearchSettings, num_beams: int | None = None) -> int:
     return width
 
 
-def rules_of(search: SearchSettings, vocabulary: Vocabulary) -> Rules:
-    """What captions of a search keep to.
+def constraints_of(search: SearchSettings, vocabulary: Vocabulary) -> Constraints:
+    """The constraints of a search.
 
     Raises:
-        UserError: a word is not in the vocabulary, or no caption can keep to all of it.
+        UserError: a word is not in the vocabulary, or no caption can satisfy all constraints.
     """
     if search.min_words > search.max_words:
         raise UserError(
             f"A caption cannot have at least {search.min_words} and at most {search.max_words} words. Lower the "
             "one or raise the other."
         )
-    never, always = (_phrases(texts, vocabulary) for texts in (search.bad_words, search.force_words))
-    rules = Rules(search.min_words, search.no_repeat_ngram_size, tuple(never), tuple(always))
-    if rules.banks > MOST_BANKS:
+    bad, force = (_phrases(texts, vocabulary) for texts in (search.bad_words, search.force_words))
+    constraints = Constraints(search.min_words, search.no_repeat_ngram_size, tuple(bad), tuple(force))
+    if constraints.num_states > MAX_STATES:
         raise UserError(
-            f"{', '.join(always.values())} are too many words that must occur: three words can be asked for, a phrase "
+            f"{', '.join(force.values())} are too many words that must occur: three words can be asked for, a phrase "
             "of three words and a word, or a phrase of up to seven."
         )
-    if sum(map(len, always)) > search.max_words:
+    if sum(map(len, force)) > search.max_words:
         raise UserError(
-            f"A caption of at most {search.max_words} words has no room for {', '.join(always.values())}. Raise "
+            f"A caption of at most {search.max_words} words has no room for {', '.join(force.values())}. Raise "
             "max_words, or ask for fewer words."
         )
-    for phrase, text in always.items():
-        for unwanted, other in never.items():
+    for phrase, text in force.items():
+        for unwanted, other in bad.items():
             if _holds(phrase, unwanted):
                 raise UserError(f"{text} must occur and {other} must not: no caption can do both. Leave one out.")
-        if rules.no_repeat_ngram_size and _repeats(phrase, rules.no_repeat_ngram_size):
+        if constraints.no_repeat_ngram_size and _repeats(phrase, constraints.no_repeat_ngram_size):
             raise UserError(
-                f"{text} must occur, but repeats {_count(rules.no_repeat_ngram_size)}, which no caption may: "
+                f"{text} must occur, but repeats {_count(constraints.no_repeat_ngram_size)}, which no caption may: "
                 "no_repeat_ngram_size forbids it. Leave one out."
             )
-    return rules
+    return constraints
 
 
 def _phrases(texts, vocabulary: Vocabulary) -> dict[Phrase, str]:

@@ -88,7 +88,7 @@ class LanguageModel(PretrainedModel):
             prompt: how the text begins.
             temperature: below 1 likely words become likelier; 1 is the model's own distribution, 0 always takes the
                 likeliest word.
-            top_k, top_p: see `captioner.decoding.logits_filters.narrowed`.
+            top_k, top_p: see `captioner.decoding.logits_filters.top_k_top_p_filter`.
             seed: the same seed gives the same text.
             chunk: words of one call of the compiled loop, and of a piece.
 

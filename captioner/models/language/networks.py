@@ -12,8 +12,9 @@ import keras
 from keras import ops
 
 from captioner.cells.base import RecurrentCell
-from captioner.decoding.logits_filters import closed, draw, narrowed
+from captioner.decoding.logits_filters import suppress_tokens, top_k_top_p_filter
 from captioner.dropout import Dropout
+from captioner.layers.categorical import sample_categorical
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from captioner.layers.recurrent import Recurrent
 
@@ -200,7 +201,7 @@ class LanguageWriter(keras.Model):
         network: a `LanguageNetwork`.
         start, end: ids of the words that begin and end documents.
         forbidden: ids that are never sampled.
-        options: `temperature`, `top_k` and `top_p` of `captioner.decoding.logits_filters.narrowed`.
+        options: `temperature`, `top_k` and `top_p` of `captioner.decoding.logits_filters.top_k_top_p_filter`.
 
     Call arguments:
         inputs: `{"word": int (1,), "forced": int (1, T), "noise": (1, T) uniform in [0, 1), "states": list of
@@ -217,7 +218,7 @@ class LanguageWriter(keras.Model):
         super().__init__()
         self.network = network
         self.start, self.end, self.options = start, end, dict(options)
-        self.closed = closed(network.vocabulary_size, forbidden)
+        self.suppressed = suppress_tokens(network.vocabulary_size, forbidden)
 
     def call(self, inputs):
         network, noise = self.network, inputs["noise"]
@@ -232,9 +233,9 @@ class LanguageWriter(keras.Model):
             read = ops.where(ended, self.start, last)
             projected = ops.take(table, read, axis=0) if project_all else network.cell.project(network.embedding(read))
             logits, states = network.advance(projected, states)
-            weights = narrowed(ops.cast(logits, "float32") + self.closed, **self.options)
+            weights = top_k_top_p_filter(ops.cast(logits, "float32") + self.suppressed, **self.options)
             forced = ops.take(inputs["forced"], t, axis=1)
-            word = ops.where(forced == self.FREE, draw(weights, ops.take(noise, t, axis=1)), forced)
+            word = ops.where(forced == self.FREE, sample_categorical(weights, ops.take(noise, t, axis=1)), forced)
             words = ops.where(ops.arange(steps) == t, word[:, None], words)
             return t + 1, word, words, states
 

@@ -7,9 +7,9 @@ Letters: B sources, T words, K beams, V vocabulary, P positions that the decoder
 import keras
 from keras import ops
 
-from captioner.decoding.beam import Searched, beam_search
+from captioner.decoding.beam import BeamOptions, BeamResults, beam_search
 from captioner.dropout import Dropout
-from captioner.models.base.decode_step import END, START, SUPPRESSED, step_over
+from captioner.models.base.decode_step import SPECIAL, step_over
 from captioner.models.base.sequence_reader import SequenceReader
 from captioner.models.sequences.inputs import VectorInputs
 
@@ -66,20 +66,11 @@ class OneToMany(keras.Model):
         logits, _ = self.decoder.unroll(inputs["words"], state, image, training=training)
         return logits
 
-    def search(self, source, num_beams=1, max_words=20, length_penalty=1.0) -> Searched:
+    def search(self, source, num_beams=1, max_words=20, length_penalty=1.0) -> BeamResults:
         """The best sentences for each source, by beam search; greedy where `num_beams` is 1."""
         image, state = self.begin(source, captions=num_beams)
-        return beam_search(
-            step_over(self.decoder, image),
-            state,
-            batch_size=source.shape[0],
-            start=START,
-            end=END,
-            width=num_beams,
-            max_words=max_words,
-            length_penalty=length_penalty,
-            forbidden=SUPPRESSED,
-        )
+        options = BeamOptions(num_beams, max_words, length_penalty)
+        return beam_search(step_over(self.decoder, image), state, source.shape[0], SPECIAL, options)
 
 
 class EncoderDecoder(OneToMany):

@@ -10,8 +10,8 @@ Letters: B images, Q questions of each, R = B x Q rows, T words of a question, A
 import keras
 from keras import ops
 
-from captioner.decoding.beam import beam_search
-from captioner.models.base.decode_step import END, PAD, START, SUPPRESSED, log_probabilities_of, step_of
+from captioner.decoding.beam import BeamOptions, beam_search
+from captioner.models.base.decode_step import PAD, SPECIAL, log_probabilities_of, step_of
 
 
 class VisualQANetwork(keras.Model):
@@ -120,22 +120,14 @@ class AnswerSearcher(_Using):
 
     def __init__(self, network, num_beams, max_words, length_penalty):
         super().__init__(network)
-        self.options = {"width": num_beams, "max_words": max_words, "length_penalty": length_penalty}
+        self.options = BeamOptions(num_beams, max_words, length_penalty)
 
     def call(self, inputs):
         features, _ = self.join(inputs)
         head, rows = self.network.head, inputs["questions"].shape[0]
         memory = head(features, positions=inputs.get("memory"))
-        searched = beam_search(
-            step_of(head.decoder, memory),
-            head.decoder.start(memory, captions=self.options["width"]),
-            batch_size=rows,
-            start=START,
-            end=END,
-            forbidden=SUPPRESSED,
-            **self.options,
-        )
-        return searched._asdict()
+        state = head.decoder.start(memory, captions=self.options.num_beams)
+        return beam_search(step_of(head.decoder, memory), state, rows, SPECIAL, self.options)._asdict()
 
 
 class AnswerReader(_Using):

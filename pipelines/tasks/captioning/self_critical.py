@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from captioner.decoding.sample import uniform_noise
+from captioner.decoding.sample import SampleOptions, uniform_noise
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionSampler
@@ -67,7 +67,7 @@ class SelfCriticalBatches:
         self.reward = CaptionReward([[tokenize(text) for text in captions[image]] for image in batches.indices], reward)
         self.baseline = baseline
         image_encoder, greedy = captioner.image_encoder, baseline == "greedy"
-        self.writer = CaptionSampler(image_encoder, captioner.decoder, temperature=temperature, greedy=greedy)
+        self.writer = CaptionSampler(image_encoder, captioner.decoder, SampleOptions(temperature), greedy)
         self.writer.compile(jit_compile=True)
         self.state = {"drawn": 0, "earned": 0.0}
 

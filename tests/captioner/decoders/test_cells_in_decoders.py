@@ -8,6 +8,7 @@ from keras import ops
 from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
+from captioner.decoding.beam import BeamOptions
 from captioner.errors import UserError
 from captioner.models.base.build import build_decoder
 from captioner.models.captioning.image_captioner import ImageCaptioner
@@ -91,7 +92,7 @@ def test_a_search_carries_the_states_of_every_cell(cell, deep):
     made, memory = make("attention", cell, deep), numbers(2, 5, 6)
     made(np.ones((2, 3), "int32"), memory)
     randomise(made, scale=1.5)
-    found = CaptionSearcher(lambda image: image, made, num_beams=3, max_words=4, length_penalty=0.0)(memory)
+    found = CaptionSearcher(lambda image: image, made, BeamOptions(3, 4))(memory)
     words, lengths = arrays(found["words"])[0], arrays(found["lengths"])[0]
     assert len({tuple(row) for row in words[0]}) == 3
     start, end, pad = np.full((2, 3, 1), 1), 2, 0

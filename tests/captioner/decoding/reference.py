@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from captioner.decoding.rules import FREE
+from captioner.decoding.constraints import UNCONSTRAINED
 from tests.captioner.decoding.test_beam import END, START, WORDS
 
 
@@ -38,32 +38,41 @@ def repeats(words, n):
     return len(set(pieces)) < len(pieces)
 
 
-def keeps(words, rules):
-    """Whether a whole caption keeps to the rules."""
+def keeps(words, constraints):
+    """Whether a whole caption keeps to the constraints."""
     return (
-        len(words) >= rules.min_words
-        and not repeats(words, rules.no_repeat_ngram_size)
-        and not any(holds(words, phrase) for phrase in rules.never)
-        and all(holds(words, phrase) for phrase in rules.always)
+        len(words) >= constraints.min_words
+        and not repeats(words, constraints.no_repeat_ngram_size)
+        and not any(holds(words, phrase) for phrase in constraints.bad_phrases)
+        and all(holds(words, phrase) for phrase in constraints.force_phrases)
     )
 
 
-def bank_of(words, rules):
+def bank_of(words, constraints):
     """How far a caption has come with each phrase."""
     return tuple(
         len(phrase)
         if holds(words, phrase)
         else max(n for n in range(len(phrase)) if words[len(words) - n :] == phrase[:n])
-        for phrase in rules.always
+        for phrase in constraints.force_phrases
     )
 
 
-def search(spoken, image, width, longest, num_beam_groups=1, diversity_penalty=0.0, rules=FREE, length_penalty=0.0):
+def search(
+    spoken,
+    image,
+    width,
+    longest,
+    num_beam_groups=1,
+    diversity_penalty=0.0,
+    constraints=UNCONSTRAINED,
+    length_penalty=0.0,
+):
     """The best captions `[(words, log-probability)]`, without stopping early."""
     beams = width // num_beam_groups
-    live = [{bank_of((), rules): [((), 0.0)]} for _ in range(num_beam_groups)]
+    live = [{bank_of((), constraints): [((), 0.0)]} for _ in range(num_beam_groups)]
     done = [[] for _ in range(num_beam_groups)]
-    whole = tuple(map(len, rules.always))
+    whole = tuple(map(len, constraints.force_phrases))
     for length in range(longest + 1):
         taken = Counter()
         for group in range(num_beam_groups):
@@ -72,14 +81,14 @@ def search(spoken, image, width, longest, num_beam_groups=1, diversity_penalty=0
                 scores = spoken.after(image, words)[0]
                 for word in WORDS if length < longest else ():
                     longer = (*words, word)
-                    forbidden = any(holds(longer, never) for never in rules.never)
-                    if forbidden or repeats(longer, rules.no_repeat_ngram_size):
+                    forbidden = any(holds(longer, never) for never in constraints.bad_phrases)
+                    if forbidden or repeats(longer, constraints.no_repeat_ngram_size):
                         continue
-                    bank = bank_of(longer, rules)
+                    bank = bank_of(longer, constraints)
                     value = score + float(scores[word]) - diversity_penalty * taken[bank, word]
                     offers.setdefault(bank, []).append((value, longer, score + float(scores[word])))
             for words, score in live[group].get(whole, []):
-                if length >= rules.min_words:
+                if length >= constraints.min_words:
                     done[group].append((words, score + float(spoken.after(image, words)[0][END])))
             live[group] = {
                 bank: [(words, score) for _, words, score in sorted(offer, reverse=True)[:beams]]

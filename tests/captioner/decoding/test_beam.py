@@ -8,12 +8,13 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from captioner.decoding.beam import IMPOSSIBLE, beam_search
-from captioner.decoding.rules import FREE
+from captioner.decoding.beam import IMPOSSIBLE, BeamOptions, beam_search
+from captioner.decoding.constraints import SpecialTokens
 from tests.support import numbers
 
 PAD, START, END, UNKNOWN = range(4)
 FORBIDDEN = (PAD, UNKNOWN)
+SPECIAL = SpecialTokens(START, END, FORBIDDEN)
 VOCABULARY, HIDDEN, MEMORIES = 7, 5, 13
 WORDS = [word for word in range(VOCABULARY) if word not in (*FORBIDDEN, START, END)]
 
@@ -78,10 +79,8 @@ def search(language, width, images=None, compiled=False, max_words=3, **options)
     images = list(range(language.images)) if images is None else images
 
     def run():
-        return beam_search(
-            language.step, language.start(images, width * options.get("rules", FREE).banks), batch_size=len(images),
-            start=START, end=END, width=width, max_words=max_words, forbidden=FORBIDDEN, **options,
-        )  # fmt: skip
+        wanted = BeamOptions(width, max_words, **options)
+        return beam_search(language.step, language.start(images, wanted.slots), len(images), SPECIAL, wanted)
 
     found = [np.asarray(part) for part in (tf.function(run, jit_compile=True)() if compiled else run())]
     assert (found[0][np.arange(max_words) >= found[1][:, :, None]] == END).all(), "words after the end"
@@ -199,7 +198,7 @@ def test_stopping_early_stops():
         steps.append(words)
         return language.step(words, state)
 
-    beam_search(counted, language.start([0, 1], 2), batch_size=2, start=START, end=END, width=2, max_words=20)
+    beam_search(counted, language.start([0, 1], 2), 2, SpecialTokens(START, END), BeamOptions(2, 20))
     assert len(steps) < 8
 
 

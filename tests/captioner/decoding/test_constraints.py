@@ -5,24 +5,24 @@ import itertools
 import numpy as np
 import pytest
 
-from captioner.decoding.rules import Rules, bank_moves
-from captioner.decoding.sample import sample, uniform_noise
+from captioner.decoding.constraints import Constraints, transition_table
+from captioner.decoding.sample import SampleOptions, sample, uniform_noise
 from tests.captioner.decoding.reference import Spoken, bank_of, keeps
-from tests.captioner.decoding.test_beam import END, FORBIDDEN, START, VOCABULARY, WORDS, Language, search
+from tests.captioner.decoding.test_beam import SPECIAL, VOCABULARY, WORDS, Language, search
 
 A, B, C = WORDS
 CAPTIONS = [words for length in (1, 2, 3) for words in itertools.product(WORDS, repeat=length)]
 RULES = {
-    "no word twice": Rules(no_repeat_ngram_size=1),
-    "no two words twice": Rules(no_repeat_ngram_size=2),
-    "not short": Rules(min_words=3),
-    "a word never": Rules(never=((B,),)),
-    "phrases never": Rules(never=((A, B), (C, C, A))),
-    "a word always": Rules(always=((B,),)),
-    "three words always": Rules(always=((A,), (B,), (C,))),
-    "a phrase always": Rules(always=((A, A, B),)),
-    "a phrase and a word that is in it": Rules(always=((C, A), (A,))),
-    "all at once": Rules(min_words=3, no_repeat_ngram_size=1, never=((A, B),), always=((B,), (C,))),
+    "no word twice": Constraints(no_repeat_ngram_size=1),
+    "no two words twice": Constraints(no_repeat_ngram_size=2),
+    "not short": Constraints(min_words=3),
+    "a word never": Constraints(bad_phrases=((B,),)),
+    "phrases never": Constraints(bad_phrases=((A, B), (C, C, A))),
+    "a word always": Constraints(force_phrases=((B,),)),
+    "three words always": Constraints(force_phrases=((A,), (B,), (C,))),
+    "a phrase always": Constraints(force_phrases=((A, A, B),)),
+    "a phrase and a word that is in it": Constraints(force_phrases=((C, A), (A,))),
+    "all at once": Constraints(min_words=3, no_repeat_ngram_size=1, bad_phrases=((A, B),), force_phrases=((B,), (C,))),
 }
 
 
@@ -31,13 +31,13 @@ def spoken():
     return Spoken(Language(seed=30))
 
 
-@pytest.mark.parametrize("rules", RULES.values(), ids=RULES.keys())
+@pytest.mark.parametrize("constraints", RULES.values(), ids=RULES.keys())
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
-def test_a_wide_beam_finds_all_captions_that_keep_to_the_rules_and_no_other(spoken, rules, length_penalty):
-    allowed = [words for words in CAPTIONS if keeps(words, rules)]
+def test_a_wide_beam_finds_all_captions_that_keep_to_the_rules_and_no_other(spoken, constraints, length_penalty):
+    allowed = [words for words in CAPTIONS if keeps(words, constraints)]
     assert 0 < len(allowed) < len(CAPTIONS), "a rule that changes nothing proves nothing"
     early = length_penalty == 0  # then stopping early is exact
-    found = search(spoken.language, 39, rules=rules, length_penalty=length_penalty, early_stop=early)
+    found = search(spoken.language, 39, constraints=constraints, length_penalty=length_penalty, early_stop=early)
     for image, captions in enumerate(found):
         scores = {words: spoken.score(image, words) for words in allowed}
         ranked = sorted(allowed, key=lambda words: scores[words] / (len(words) + 1) ** length_penalty, reverse=True)
@@ -49,13 +49,13 @@ def test_a_wide_beam_finds_all_captions_that_keep_to_the_rules_and_no_other(spok
 def test_banks_tell_how_far_a_caption_has_come():
     """The machine behind the banks against looking at the whole caption each time, on all captions of five words."""
     always = ((A, A, B), (B,))
-    moves, places = bank_moves(always, VOCABULARY), list(itertools.product(range(4), range(2)))
-    assert moves.shape == (Rules(always=always).banks, VOCABULARY) == (8, VOCABULARY)
+    moves, places = transition_table(always, VOCABULARY), list(itertools.product(range(4), range(2)))
+    assert moves.shape == (Constraints(force_phrases=always).num_states, VOCABULARY) == (8, VOCABULARY)
     for words in itertools.product(WORDS, repeat=5):
         bank = 0
         for length, word in enumerate(words, start=1):
             bank = moves[bank, word]
-            assert places[bank] == bank_of(words[:length], Rules(always=always))
+            assert places[bank] == bank_of(words[:length], Constraints(force_phrases=always))
 
 
 @pytest.mark.parametrize("name", ["no word twice", "no two words twice", "not short", "a word never", "phrases never"])
@@ -63,10 +63,10 @@ def test_what_is_drawn_keeps_to_the_rules_too(name):
     language, rows = Language(images=1, end=1.0), 300
     drawn = [
         sample(
-            language.step, language.start([0], rows), noise=uniform_noise(rows, 4, 0), start=START, end=END,
-            forbidden=FORBIDDEN, temperature=3.0, rules=rules,
+            language.step, language.start([0], rows), uniform_noise(rows, 4, 0), SPECIAL,
+            SampleOptions(temperature=3.0, constraints=constraints),
         )
-        for rules in (Rules(), RULES[name])
+        for constraints in (Constraints(), RULES[name])
     ]  # fmt: skip
     free, kept = ([tuple(row[:n]) for row, n in zip(np.asarray(one.words), np.asarray(one.lengths), strict=True)]
                   for one in drawn)  # fmt: skip
@@ -75,5 +75,5 @@ def test_what_is_drawn_keeps_to_the_rules_too(name):
 
 
 def test_what_must_occur_cannot_be_drawn():
-    with pytest.raises(ValueError, match="searched for, not drawn"):
-        sample(None, None, noise=np.zeros((1, 1)), start=START, end=END, rules=Rules(always=((A,),)))
+    with pytest.raises(ValueError, match="searched for, not sampled"):
+        SampleOptions(constraints=Constraints(force_phrases=((A,),)))

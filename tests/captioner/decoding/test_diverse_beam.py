@@ -1,15 +1,15 @@
-"""Diverse beam search, alone and with rules, against a search that is written down caption by caption."""
+"""Diverse beam search, alone and with constraints, against a search that is written down caption by caption."""
 
 import numpy as np
 import pytest
 
-from captioner.decoding.rules import Rules
+from captioner.decoding.constraints import Constraints
 from tests.captioner.decoding.reference import Spoken
 from tests.captioner.decoding.reference import search as plain_search
 from tests.captioner.decoding.test_beam import WORDS, Language, search
 
 A, B, C = WORDS
-EVERYTHING = Rules(min_words=2, no_repeat_ngram_size=2, never=((A, C),), always=((B,), (C, A)))
+EVERYTHING = Constraints(min_words=2, no_repeat_ngram_size=2, bad_phrases=((A, C),), force_phrases=((B,), (C, A)))
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +24,26 @@ def assert_same(found, wanted):
 
 
 @pytest.mark.parametrize(
-    ("width", "num_beam_groups", "diversity_penalty", "rules"),
+    ("width", "num_beam_groups", "diversity_penalty", "constraints"),
     [
-        (6, 3, 0.7, Rules()),  # several beams a group
-        (4, 2, 3.0, Rules()),  # a penalty that decides nearly everything
-        (3, 3, 1.0, Rules()),  # groups of one beam, which are not greedy
-        (3, 3, 1.0, Rules(min_words=3, no_repeat_ngram_size=1)),
-        (2, 1, 0.0, Rules(always=((C,), (A,)))),  # banks of two beams
-        (2, 2, 1.0, Rules(always=((B, B),))),  # banks of one beam
+        (6, 3, 0.7, Constraints()),  # several beams a group
+        (4, 2, 3.0, Constraints()),  # a penalty that decides nearly everything
+        (3, 3, 1.0, Constraints()),  # groups of one beam, which are not greedy
+        (3, 3, 1.0, Constraints(min_words=3, no_repeat_ngram_size=1)),
+        (2, 1, 0.0, Constraints(force_phrases=((C,), (A,)))),  # banks of two beams
+        (2, 2, 1.0, Constraints(force_phrases=((B, B),))),  # banks of one beam
         (4, 2, 0.7, EVERYTHING),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
 def test_it_is_the_search_that_is_written_down(
-    spoken, width, num_beam_groups, diversity_penalty, rules, length_penalty
+    spoken, width, num_beam_groups, diversity_penalty, constraints, length_penalty
 ):
     """Groups that do not see each other, a penalty that is kept in the scores or counted in another bank, beams that
     leave their bank: each gives other captions."""
     options = {
-        "num_beam_groups": num_beam_groups, "diversity_penalty": diversity_penalty, "rules": rules,
+        "num_beam_groups": num_beam_groups, "diversity_penalty": diversity_penalty, "constraints": constraints,
         "length_penalty": length_penalty,
     }  # fmt: skip
     early = length_penalty == 0  # then stopping early is exact
@@ -68,7 +68,7 @@ def test_groups_find_what_one_search_does_not(spoken):
 def test_compiled_is_eager_and_an_image_gets_the_same_captions_alone():
     language = Language(images=3, seed=60)
     options = {
-        "width": 4, "num_beam_groups": 2, "diversity_penalty": 0.7, "rules": EVERYTHING, "length_penalty": 0.7,
+        "width": 4, "num_beam_groups": 2, "diversity_penalty": 0.7, "constraints": EVERYTHING, "length_penalty": 0.7,
         "max_words": 5,
     }  # fmt: skip
     eager, compiled = (search(language, compiled=way, **options) for way in (False, True))
@@ -83,4 +83,4 @@ def test_beams_that_cannot_be_shared_out_are_refused():
     with pytest.raises(ValueError, match="5 is no multiple of 2"):
         search(Language(), 5, num_beam_groups=2)
     with pytest.raises(ValueError, match="at least 4 and at most 3 words"):
-        search(Language(), 2, rules=Rules(min_words=4))
+        search(Language(), 2, constraints=Constraints(min_words=4))

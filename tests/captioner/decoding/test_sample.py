@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from captioner.decoding.beam import beam_search
-from captioner.decoding.logits_filters import draw as draw_one
-from captioner.decoding.sample import sample, uniform_noise
-from tests.captioner.decoding.test_beam import END, FORBIDDEN, START, VOCABULARY, WORDS, Language
+from captioner.decoding.beam import BeamOptions, beam_search
+from captioner.decoding.sample import SampleOptions, sample, uniform_noise
+from captioner.layers.categorical import sample_categorical
+from tests.captioner.decoding.test_beam import END, FORBIDDEN, SPECIAL, START, VOCABULARY, WORDS, Language
 
 ROWS, LONGEST = 6000, 3
 
@@ -31,7 +31,7 @@ def draw(language, rows=ROWS, longest=LONGEST, seed=0, compiled=False, noise=Non
 
     def run():
         state = language.start([0], len(noise))
-        return sample(language.step, state, noise=noise, start=START, end=END, forbidden=FORBIDDEN, **options)
+        return sample(language.step, state, noise, SPECIAL, SampleOptions(**options))
 
     drawn = tf.function(run, jit_compile=True)() if compiled else run()
     return [np.asarray(part) for part in drawn]
@@ -120,10 +120,7 @@ def test_a_row_gets_the_same_caption_whatever_its_neighbours_draw():
 
 def test_one_word_left_is_greedy_search():
     language = Wavering()
-    found = beam_search(
-        language.step, language.start([0], 1), batch_size=1, start=START, end=END, width=1, max_words=LONGEST,
-        forbidden=FORBIDDEN,
-    )  # fmt: skip
+    found = beam_search(language.step, language.start([0], 1), 1, SPECIAL, BeamOptions(1, LONGEST))
     words, lengths, _, _ = draw(language, rows=5, top_k=1)
     greedy = caption(np.asarray(found.words)[0, 0], int(found.lengths[0, 0]))
     assert {caption(row, length) for row, length in zip(words, lengths, strict=True)} == {greedy}
@@ -136,7 +133,7 @@ def test_nothing_impossible_is_drawn_at_the_borders_of_the_noise():
     probabilities[:, 7] += 1e-3
     probabilities[:, -3:] = 0
     for uniform in (np.zeros(2000, "float32"), np.full(2000, np.nextafter(np.float32(1), np.float32(0)))):
-        drawn = np.asarray(draw_one(probabilities, uniform))
+        drawn = np.asarray(sample_categorical(probabilities, uniform))
         assert (probabilities[np.arange(2000), drawn] > 0).all()
 
 

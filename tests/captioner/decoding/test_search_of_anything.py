@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from captioner.decoding.beam import beam_search
+from captioner.decoding.beam import BeamOptions, beam_search
+from captioner.decoding.constraints import SpecialTokens
 
 START, END, WORDS = 1, 2, 6
 
@@ -31,10 +32,9 @@ def test_any_scores_give_whole_captions_best_first(table, width, max_words, imag
     def step(words, state):
         return ops.take(ops.convert_to_tensor(table), words, axis=0), state
 
-    found = beam_search(
-        step, {"cell": ops.zeros((images * width, 1))}, batch_size=images, start=START, end=END, width=width,
-        max_words=max_words, length_penalty=length_penalty, forbidden=(0,),
-    )  # fmt: skip
+    state = {"cell": ops.zeros((images * width, 1))}
+    options = BeamOptions(width, max_words, length_penalty)
+    found = beam_search(step, state, images, SpecialTokens(START, END, (0,)), options)
     words, lengths, scores = (np.asarray(keras.ops.convert_to_numpy(part)) for part in found)
     assert words.shape == (images, width, max_words) and np.all((lengths >= 0) & (lengths <= max_words))
     for image in range(images):

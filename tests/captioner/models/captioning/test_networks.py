@@ -8,6 +8,7 @@ from keras import ops
 from captioner.cells.lstm import LSTMCell
 from captioner.decoders.attention import AttentiveDecoder
 from captioner.decoders.inject import InjectDecoder
+from captioner.decoding.beam import BeamOptions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader, CaptionSearcher
 from captioner.models.captioning.training_network import TrainingNetwork
 from tests.support import arrays, assert_equal, numbers, randomise
@@ -31,7 +32,7 @@ def decoder(request):
 def test_the_searchers_score_is_the_readers(decoder, width):
     """Two copies of the decode step that drift apart: captions are searched with one and scored with the other."""
     image = numbers(4, 5, 6)
-    found = CaptionSearcher(see, decoder, width, 5, 1.0)(image)
+    found = CaptionSearcher(see, decoder, BeamOptions(width, 5, 1.0))(image)
     words, lengths = arrays(found["words"])[0], arrays(found["lengths"])[0]
     assert np.ptp(arrays(found["log_probabilities"])[0][:, 0]) > 0.1, "images that are alike prove little"
     assert not np.isin(words, (PAD, START, UNKNOWN)).any(), "a word that is no word"
@@ -44,7 +45,7 @@ def test_the_searchers_score_is_the_readers(decoder, width):
 
 def test_a_search_for_an_unknown_number_of_images_says_what_it_needs(decoder):
     """Keras traces a model for any number where it is given two; a search has to know its own."""
-    searcher = CaptionSearcher(see, decoder, 2, 5, 1.0)
+    searcher = CaptionSearcher(see, decoder, BeamOptions(2, 5, 1.0))
     with pytest.raises(ValueError, match=r"number of images that is known.*\(None, 5, 6\)"):
         searcher.call(keras.KerasTensor((None, 5, 6)))
 

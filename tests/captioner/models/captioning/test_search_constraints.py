@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from captioner.decoding.rules import Rules
+from captioner.decoding.constraints import Constraints
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.sampling import Sampling
-from captioner.models.captioning.search_constraints import rules_of, width_of
+from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
@@ -21,9 +21,9 @@ def test_words_are_read_as_the_model_reads_captions():
     search = SearchSettings(
         force_words=("Dog's", "dog's", "BALL"), bad_words=("a red",), no_repeat_ngram_size=3, min_words=2
     )
-    assert rules_of(search, VOCABULARY) == Rules(2, 3, never=((4, 8),), always=((5, 6), (7,)))
+    assert constraints_of(search, VOCABULARY) == Constraints(2, 3, bad_phrases=((4, 8),), force_phrases=((5, 6), (7,)))
     letters = Vocabulary(["d", "o", "g"], "characters")
-    assert rules_of(SearchSettings(force_words=("dog",)), letters).always == ((4, 5, 6),)
+    assert constraints_of(SearchSettings(force_words=("dog",)), letters).force_phrases == ((4, 5, 6),)
 
 
 @pytest.mark.parametrize(
@@ -42,13 +42,13 @@ def test_words_are_read_as_the_model_reads_captions():
 )
 def test_what_no_caption_can_keep_to_is_refused(settings, said):
     with pytest.raises(UserError, match=said):
-        rules_of(SearchSettings(**settings), VOCABULARY)
+        constraints_of(SearchSettings(**settings), VOCABULARY)
 
 
 def test_groups_share_the_beams_evenly():
-    assert width_of(SearchSettings(num_beam_groups=3), 6) == 6
+    assert checked_num_beams(SearchSettings(num_beam_groups=3), 6) == 6
     with pytest.raises(UserError, match=r"5 beams cannot be shared out to 2 groups evenly.*multiple of 2"):
-        width_of(SearchSettings(num_beams=5, num_beam_groups=2))
+        checked_num_beams(SearchSettings(num_beams=5, num_beam_groups=2))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_an_image_draws_the_same_captions_wherever_it_stands(captioner):
 
 
 def test_what_cannot_be_drawn_is_refused(captioner):
-    with pytest.raises(UserError, match="cannot be drawn by chance"):
+    with pytest.raises(UserError, match="cannot be sampled"):
         captioner.caption_features(
             numbers(1, 16, 16, 3), search=SearchSettings(force_words=("a",)), sampling=Sampling()
         )

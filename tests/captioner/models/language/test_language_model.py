@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from captioner.decoding.logits_filters import draw
 from captioner.errors import UserError
+from captioner.layers.categorical import sample_categorical
 from captioner.models.language import networks as language_networks
 from captioner.models.language.language_model import LanguageModel, build_network, unused_by_window
 from captioner.models.language.networks import StreamNetwork
@@ -125,10 +125,10 @@ def test_every_word_is_drawn_from_the_model_s_own_distribution(name, options, mo
 
     def noting(weights, uniform, xp=ops):
         given.append(np.asarray(weights, "float64").ravel())
-        drawn.append(draw(weights, uniform, xp=xp))
+        drawn.append(sample_categorical(weights, uniform, xp=xp))
         return drawn[-1]
 
-    monkeypatch.setattr(language_networks, "draw", noting)
+    monkeypatch.setattr(language_networks, "sample_categorical", noting)
     options, vocabulary = {**WHOLE, **options}, model.vocabulary
     prompt = vocabulary.encode_words(["b", "é"])
     written = model._writer(5, options)(prompt, np.array([0.3, 0.9, 0.6]))

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from captioner.decoding.beam import BeamOptions
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionNetwork, CaptionSearcher
@@ -68,7 +69,7 @@ def randomised(made):
 
 def test_the_advantage_is_what_a_caption_earned_beyond_the_greedy_one():
     made = batches({"bleu_4": 1.0})
-    searcher = CaptionSearcher(made.writer.image_encoder, made.writer.decoder, 1, made.max_length - 1, 0.0)
+    searcher = CaptionSearcher(made.writer.image_encoder, made.writer.decoder, BeamOptions(1, made.max_length - 1))
     inputs, targets, advantages = made.batch(np.array([1, 2]), [0, 0, 0])
     vocabulary = made.vocabulary
     assert targets.shape == (2, 3, 5) and (inputs["words"][:, :, 0] == vocabulary.start_id).all()
