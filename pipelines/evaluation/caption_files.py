@@ -30,13 +30,13 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
     """
     predictions: dict[str, str] = {}
     skipped = 0
-    for place, image, captions in _rows(Path(path)):
+    for location, image, captions in _rows(Path(path)):
         if not captions:
             skipped += 1
             continue
         if image in predictions or len(captions) > 1:
             raise UserError(
-                f"{place}: the image {shown(image)} has several captions; one caption an image can be scored."
+                f"{location}: the image {shown(image)} has several captions; one caption an image can be scored."
             )
         predictions[image] = captions[0]
     if not predictions:
@@ -85,7 +85,7 @@ def read_references(
 
 
 def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
-    """`(place in the file, image, captions)`."""
+    """`(location in the file, image, captions)`."""
     kind = path.suffix.lower()
     if not path.is_file():
         raise UserError(f"There is no file {path}.")
@@ -93,14 +93,17 @@ def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
         yield from _json_rows(path, read_json(path) if content is None else content)
     elif kind == ".jsonl":
         for line, text in read_lines(path):
-            place = f"{path}:{line}"
-            yield (place, *_record(place, parse_json(text, place)))
+            location = f"{path}:{line}"
+            yield (location, *_record(location, parse_json(text, location)))
     elif kind in (".csv", ".tsv", ".txt"):
         yield from _table_rows(path)
     elif kind == ".parquet":
         for number, record in enumerate(read_parquet(path), start=1):
-            place = f"{path}, row {number}"
-            yield (place, *_record(place, {name: "" if value is None else value for name, value in record.items()}))
+            location = f"{path}, row {number}"
+            yield (
+                location,
+                *_record(location, {name: "" if value is None else value for name, value in record.items()}),
+            )
     else:
         raise UserError(f"{path}: a file that ends in .json, .jsonl, .csv, .tsv or .parquet was expected.")
 
@@ -113,11 +116,11 @@ def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
     if not isinstance(content, list):
         raise UserError(f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {shown(repr(content))}.')
     for number, record in enumerate(content, start=1):
-        place = f"{path}, entry {number}"
-        yield (place, *_record(place, record))
+        location = f"{path}, entry {number}"
+        yield (location, *_record(location, record))
 
 
-def _record(place: str, record) -> tuple[str, list[str]]:
+def _record(location: str, record) -> tuple[str, list[str]]:
     """`(image, captions)`; no captions where the record says why there are none."""
     if isinstance(record, dict):
         record = with_lowered(record)
@@ -131,7 +134,7 @@ def _record(place: str, record) -> tuple[str, list[str]]:
         captions = captions if isinstance(captions, list) else [captions]
         if named and all(isinstance(caption, str) for caption in captions):
             return str(image), captions
-    raise UserError(f"{place}: expected an image and a caption, got {shown(repr(record))}.")
+    raise UserError(f"{location}: expected an image and a caption, got {shown(repr(record))}.")
 
 
 def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
@@ -148,9 +151,9 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
             raise UserError(f"{path}:{line}: this row cannot be read: {fields}.")
         if len(fields) != len(columns):
             raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
-        place = f"{path}:{line}"
+        location = f"{path}:{line}"
         # From behind, so that of two columns with one name the first counts.
-        yield (place, *_record(place, dict(zip(columns[::-1], map(unguarded, fields[::-1]), strict=True))))
+        yield (location, *_record(location, dict(zip(columns[::-1], map(unguarded, fields[::-1]), strict=True))))
 
 
 def _is_blank(value) -> bool:

@@ -1,7 +1,7 @@
 """Which image of the references a caption is of, where two files name their images in two ways.
 
 Names mean the same image where they are equal; where they are other whole names of it (the id and the file name in
-COCO's files); and where one is the end of the other, folder by folder:
+COCO's files); and where one is a suffix of the other, folder by folder:
 
     /home/me/data/a/1.jpg       a/1.jpg         the same
     1.jpg                       a/1.jpg         the same, unless there is a b/1.jpg as well: then it is refused
@@ -55,36 +55,36 @@ def match(
 
 
 class _Names:
-    """All names of the images that have references, and the ends of these names."""
+    """All names of the images that have references, and the suffixes of these names."""
 
     def __init__(self, references: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]):
         self._exact = {**others, **{image: (image,) for image in references}}
         self._references = references
-        self._whole: dict[tuple[str, ...], dict[str, None]] = {}  # parts of a name -> the images, in order
-        self._ends: dict[tuple[str, ...], dict[str, None]] = {}  # those of its last parts alone
+        self._by_name: dict[tuple[str, ...], dict[str, None]] = {}  # parts of a name -> the images, in order
+        self._by_suffix: dict[tuple[str, ...], dict[str, None]] = {}  # those of its last parts alone
         for name, images in self._exact.items():
-            for start, end in enumerate(_ends(name)):
-                (self._ends if start else self._whole).setdefault(end, {}).update(dict.fromkeys(images))
+            for start, suffix in enumerate(_suffixes(name)):
+                (self._by_suffix if start else self._by_name).setdefault(suffix, {}).update(dict.fromkeys(images))
 
     def matches(self, name: str) -> list[str]:
         """The images that `name` may mean: those whose names have the most in common with it."""
         if name in self._exact:
             return list(self._exact[name])
-        endings = _ends(name)
-        if endings and endings[0] not in self._whole and endings[0] in self._ends:
-            return list(self._ends[endings[0]])
-        return list(next((self._whole[end] for end in endings if end in self._whole), ()))
+        suffixes = _suffixes(name)
+        if suffixes and suffixes[0] not in self._by_name and suffixes[0] in self._by_suffix:
+            return list(self._by_suffix[suffixes[0]])
+        return list(next((self._by_name[suffix] for suffix in suffixes if suffix in self._by_name), ()))
 
     def like(self, name: str) -> str:
         """How the references name an image: one whose file is called alike, if there is one."""
-        alike = next((self._ends[end] for end in _ends(name)[-1:] if end in self._ends), ())
+        alike = next((self._by_suffix[suffix] for suffix in _suffixes(name)[-1:] if suffix in self._by_suffix), ())
         return next(iter([*(image for image in alike if image in self._references), *self._references]))
 
 
-def _ends(name: str) -> list[tuple[str, ...]]:
+def _suffixes(name: str) -> list[tuple[str, ...]]:
     """The parts of a path, then those without the first, and so on.
 
-    >>> _ends("./a/1.jpg")
+    >>> _suffixes("./a/1.jpg")
     [('a', '1.jpg'), ('1.jpg',)]
     """
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))

@@ -1,4 +1,4 @@
-"""Answers to questions whose own answers a data set withholds: nothing to score, but a file to send to who holds them.
+"""Answers to a hidden test split, whose own answers a data set withholds: nothing to score, but a file to submit.
 
 results.json    [{"question_id": 262144000, "answer": "yes"}, ...]: VQA's result format, one entry a question
 """
@@ -14,7 +14,7 @@ from pipelines.utils.atomic_files import as_user_error, atomic_write
 RESULTS = "results.json"
 
 
-def is_withheld(examples: Sequence[QuestionExample]) -> bool:
+def has_hidden_answers(examples: Sequence[QuestionExample]) -> bool:
     """Whether no answer at all is known; where some are, they can be scored."""
     return not any(question.answers for question in examples)
 

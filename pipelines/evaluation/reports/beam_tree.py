@@ -24,11 +24,11 @@ _LEVELS = 8  # shades of a word
 
 @dataclass(frozen=True)
 class Word:
-    """A word. probability: after the words before it. so_far: of the whole beginning, it included."""
+    """A word. probability: after the words before it. cumulative: of the whole beginning, it included."""
 
     text: str
     probability: float
-    so_far: float
+    cumulative: float
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,18 @@ class Branch:
     branches: tuple["Branch", ...] = field(default=())
 
     @property
-    def first(self) -> float:
-        """How likely this way is where it turns off."""
+    def probability(self) -> float:
+        """Of its first word, or of the end where it has none, after what comes before."""
         return self.words[0].probability if self.words else self.end.probability
 
     @property
-    def ends(self) -> int:
-        """How many candidates end in it."""
+    def candidates(self) -> int:
+        """How many candidates end in this branch."""
         own = len(self.end.ranks) if self.end else 0
-        return own + sum(branch.ends for branch in self.branches)
+        return own + sum(branch.candidates for branch in self.branches)
 
 
-def grow(candidates: Iterable[tuple[Sequence[str], np.ndarray]]) -> tuple[Branch, ...]:
+def prefix_tree(candidates: Iterable[tuple[Sequence[str], np.ndarray]]) -> tuple[Branch, ...]:
     """The tree of captions.
 
     Args:
@@ -89,7 +89,7 @@ def _ways(members, depth: int) -> tuple[Branch, ...]:
         words = member[1]
         ways.setdefault(words[depth] if depth < len(words) else None, []).append(member)
     branches = [_branch(group, depth) for group in ways.values()]
-    return tuple(sorted(branches, key=lambda branch: -branch.first))
+    return tuple(sorted(branches, key=lambda branch: -branch.probability))
 
 
 def _branch(group, depth: int) -> Branch:
@@ -97,31 +97,36 @@ def _branch(group, depth: int) -> Branch:
     stop = depth
     while stop < len(words) and all(len(other) > stop and other[stop] == words[stop] for _, other, _ in group):
         stop += 1
-    so_far = np.cumsum(logs)
-    run = tuple(Word(words[place], math.exp(logs[place]), math.exp(so_far[place])) for place in range(depth, stop))
+    cumulative = np.cumsum(logs)
+    run = tuple(
+        Word(words[position], math.exp(logs[position]), math.exp(cumulative[position]))
+        for position in range(depth, stop)
+    )
     if all(len(other) == stop for _, other, _ in group):
         ranks = tuple(rank for rank, _, _ in group)
-        return Branch(run, End(ranks, math.exp(logs[stop]), float(so_far[stop]), float(so_far[stop]) / (stop + 1)))
+        return Branch(
+            run, End(ranks, math.exp(logs[stop]), float(cumulative[stop]), float(cumulative[stop]) / (stop + 1))
+        )
     return Branch(run, branches=_ways(group, stop))
 
 
-def page_of(name: str, tree: Sequence[Branch], best: str, picture: Image.Image | None) -> str:
+def render_tree(name: str, tree: Sequence[Branch], best: str, picture: Image.Image | None) -> str:
     """The page of an image.
 
     Args:
         name: of the image.
-        tree: from `grow`.
+        tree: from `prefix_tree`.
         best: the best candidate's text.
         picture: a small one.
     """
     return render_page(
         "tree.html", ["tree.js"], name=name, tree=tree, best=best, picture=data_uri(picture, 80) if picture else "",
-        candidates=sum(branch.ends for branch in tree), percent=percent, level=level,
+        candidates=sum(branch.candidates for branch in tree), percent=percent, level=level,
         tree_style=Markup((TEMPLATES / "tree.css").read_text(encoding="utf-8")),
     )  # fmt: skip
 
 
-def write_page(path: Path, name: str, file: str, pixels: np.ndarray, captions, log_probabilities) -> None:
+def write_tree(path: Path, name: str, file: str, pixels: np.ndarray, captions, log_probabilities) -> None:
     """Writes the page of an image.
 
     Args:
@@ -137,24 +142,24 @@ def write_page(path: Path, name: str, file: str, pixels: np.ndarray, captions, l
     picture = thumbnail(Path(file), 480) if Path(file).is_file() else None
     if picture is None:
         picture = Image.fromarray(pixels[len(pixels) // 2] if pixels.ndim == 4 else pixels)
-    tree = grow((caption.words, values) for caption, values in zip(captions, log_probabilities, strict=True))
+    tree = prefix_tree((caption.words, values) for caption, values in zip(captions, log_probabilities, strict=True))
     with as_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, page_of(name, tree, captions[0].text, picture))
+    atomic_write(path, render_tree(name, tree, captions[0].text, picture))
 
 
-def check_place(place: Path, several: bool) -> None:
+def check_tree_path(path: Path, several: bool) -> None:
     """Whether the pages can go there.
 
     Args:
-        place: a folder, or the name of a single page.
+        path: a folder, or the name of a single page.
         several: whether there may be several images.
 
     Raises:
         UserError: it is a single page, and the images may be several.
     """
-    if place.suffix.lower() == PAGE and several:
-        raise UserError(f"{place} would be one page, but each image has its own. Give a folder: --tree trees")
+    if path.suffix.lower() == PAGE and several:
+        raise UserError(f"{path} would be one page, but each image has its own. Give a folder: --tree trees")
 
 
 def percent(share: float) -> str:

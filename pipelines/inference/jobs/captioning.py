@@ -10,7 +10,7 @@ from captioner.errors import UserError
 from captioner.images.clips import ClipSpec, pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.models.captioning.sampling import Sampling, keys_of
-from pipelines.evaluation.reports.beam_tree import PAGE, check_place, write_page
+from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_tree
 from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary, Result
@@ -114,7 +114,7 @@ class CaptionJob(Job):
         self.paths, self.captioner, self.options, self.model = paths, captioner, options, model
         self.limits = options.limits
         if options.tree is not None:
-            check_place(options.tree, self._may_be_several())
+            check_tree_path(options.tree, self._may_be_several())
         unknown = [kind for kind in options.sidecars if kind not in CONTENTS]
         if unknown:
             raise UserError(f"There is no sidecar called {unknown[0]!r}. Available: {', '.join(CONTENTS)}.")
@@ -262,7 +262,7 @@ class CaptionJob(Job):
             if index in missing and candidates:
                 name, single = batch[index].name, tree.suffix.lower() == PAGE
                 path = tree if single else picture_path(name, tree, PAGE)
-                write_page(path, name, batch[index].path, decoded[index].pixels, candidates, probabilities)
+                write_tree(path, name, batch[index].path, decoded[index].pixels, candidates, probabilities)
 
 
 def image_sources(paths: Sequence[str | Path], options: CaptionOptions) -> Iterator[ImageFile]:

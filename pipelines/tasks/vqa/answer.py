@@ -12,7 +12,7 @@ IMAGES_AT_ONCE = 32
 
 def answer_split(
     model: VisualQA,
-    asked: QuestionsByImage,
+    questions: QuestionsByImage,
     *,
     top: int = 1,
     use_choices: bool = True,
@@ -23,17 +23,17 @@ def answer_split(
     be read are left out.
 
     Args:
-        asked: with its source opened.
+        questions: with its source opened.
         top: answers a question at most.
         use_choices: choose among a question's choices where it has any.
-        advance: told how many of how many images are done.
+        advance: called with how many of how many images are done.
     """
-    readable = [number for number in range(len(asked.images)) if asked.source.readable[number]]
+    readable = [number for number in range(len(questions.images)) if questions.source.readable[number]]
     answers = {}
     for start in range(0, len(readable), IMAGES_AT_ONCE):
         chunk = readable[start : start + IMAGES_AT_ONCE]
-        features = asked.source.read(chunk)
-        pairs = [(row, asked.examples[n]) for row, image in enumerate(chunk) for n in asked.questions[image]]
+        features = questions.source.read(chunk)
+        pairs = [(row, questions.examples[n]) for row, image in enumerate(chunk) for n in questions.questions[image]]
         choices = [_choices(example) if use_choices else None for _, example in pairs]
         candidates = model.answer_features(
             features,

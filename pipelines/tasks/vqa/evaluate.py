@@ -18,7 +18,7 @@ from pipelines.evaluation.bootstrap import DRAWS
 from pipelines.evaluation.provenance import settings_of, trained_facts
 from pipelines.evaluation.reports.write import publish
 from pipelines.evaluation.results import AttentionMaps, Evaluation
-from pipelines.evaluation.submission import is_withheld, write_submission
+from pipelines.evaluation.submission import has_hidden_answers, write_submission
 from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
 from pipelines.training.run_folder import RECIPE, folder_of, recipe_of, split_of
 from pipelines.utils.console import load_keras
@@ -77,7 +77,7 @@ def evaluate_run(
     left_out = {"images left out": int(np.sum(~questions.source.readable))}
     title = f"{run.resolve().name} on {dataset.name}, {examples[0].split}"
     texts = {id: candidates[0].text if candidates else "" for id, candidates in answers.items()}
-    if is_withheld(examples):
+    if has_hidden_answers(examples):
         _submit(examples, texts, report, dataset.name, reporter)
         return Evaluation(title, {}, {}, (), evaluated | left_out)
     scored = evaluate_answers(examples, texts, model.answers, baseline_answers(dataset, examples))

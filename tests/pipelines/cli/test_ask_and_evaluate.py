@@ -20,7 +20,7 @@ from pipelines.data.datasets import shapes
 from pipelines.data.examples import QuestionExample
 from pipelines.data.question_datasets import read_questions
 from pipelines.evaluation.answer_metrics import evaluate_answers
-from pipelines.evaluation.submission import is_withheld, write_submission
+from pipelines.evaluation.submission import has_hidden_answers, write_submission
 from tests.support_questions import make_visual7w, make_vqa
 
 SETTINGS = {
@@ -213,7 +213,7 @@ def test_some_known_answers_are_enough_to_score():
     """Wrong if a split in which one question lacks its answer is not scored at all."""
     asked = [QuestionExample(f"a.jpg#{n}", Path("a.jpg"), "is it?", answers, "test") for n, answers in
              enumerate([(), ("yes",), ()])]  # fmt: skip
-    assert not is_withheld(asked) and is_withheld(asked[:1])
+    assert not has_hidden_answers(asked) and has_hidden_answers(asked[:1])
 
 
 def test_questions_are_named_as_their_data_set_names_them(tmp_path):

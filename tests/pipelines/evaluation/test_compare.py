@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from captioner.errors import UserError
 from pipelines.cli.compare import print_comparison
-from pipelines.evaluation.compare import comparison, read_evaluations
+from pipelines.evaluation.compare import compare_pair, comparison, read_evaluations
 from pipelines.evaluation.reports.comparison import overview
 
 WHOLE = {
@@ -59,6 +60,18 @@ def test_damage_is_a_sentence_that_names_the_file(tmp_path, text):
     whole = write(tmp_path / "whole", json.dumps(WHOLE))
     with pytest.raises(UserError, match=r"damaged/metrics\.json is not"):
         print_comparison([whole, write(tmp_path / "damaged", text)])
+
+
+def test_answers_that_were_scored_before_are_compared_with_new_ones(tmp_path):
+    """Statistics of before have an array a score; wrong if WUPS is then missing from the comparison, without a word."""
+    images = np.frombuffer(json.dumps(["a#0", "b#0"]).encode(), np.uint8)
+    shared = {"images": images, "references": np.array([1, 2], np.uint64)}
+    old = {"rows_wups_0.9": np.array([[0.1], [0.2]]), "rows_wups_0.0": np.array([[0.3], [0.4]])}
+    new = {"rows_wups": np.array([[0.2, 0.4], [0.3, 0.5]])}
+    for name, rows in (("old", old), ("new", new)):
+        np.savez_compressed(write(tmp_path / name, json.dumps(WHOLE)) / "statistics.npz", **shared, **rows)
+    pair = compare_pair(*read_evaluations([tmp_path / "old", tmp_path / "new"]), draws=20)
+    assert {name: round(one.value, 6) for name, one in pair.differences.items()} == {"wups_0.9": 0.1, "wups_0.0": 0.1}
 
 
 def test_a_name_that_is_no_text_is_written_out(tmp_path, capsys):

@@ -124,13 +124,13 @@ def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path
 def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_path, monkeypatch, models, options):
     """Diversity only chooses: a tree with its penalty in it, or of one model of two, would show other numbers."""
     shown = {}
-    written = captioning.write_page
+    written = captioning.write_tree
 
     def watch(path, name, file, pixels, captions, log_probabilities):
         shown[name] = (captions, log_probabilities)
         written(path, name, file, pixels, captions, log_probabilities)
 
-    monkeypatch.setattr(captioning, "write_page", watch)
+    monkeypatch.setattr(captioning, "write_tree", watch)
     asked = CaptionOptions(num_beams=4, candidates=4, tree=tmp_path / "trees", batch_size=4, **options)
     models = [place / model for model in models]
     caption_with_models([place / "in"], models, tmp_path / "c.jsonl", asked, None)
