@@ -20,6 +20,8 @@ class Recurrent(keras.layers.Layer):
         initial_state: list of `(B, size)`, as `cell.get_initial_state` gives it; zeros if it is not given.
         reset: bool `(B, T)`. Where it is True, the states are zeroed before the step: a new document begins there.
         training: whether dropout acts between the layers of a stack.
+        loop: function that runs each layer, as `run_layer` does, which it is by default; one that also keeps what
+            happens in the steps, say.
 
     Returns:
         `(outputs (B, T, units), states after the last step)`.
@@ -34,17 +36,18 @@ class Recurrent(keras.layers.Layer):
             self.cell.build((None, input_shape[-1]))
         self.built = True
 
-    def call(self, inputs, mask=None, initial_state=None, reset=None, training=False):
+    def call(self, inputs, mask=None, initial_state=None, reset=None, training=False, loop=None):
+        loop = loop or run_layer
         rows, steps = ops.shape(inputs)[:2]
         states = list(initial_state or self.cell.get_initial_state(batch_size=rows))
         layers = self.cell.layer_cells()
         if len(layers) == 1:
-            return run_layer(layers[0], self.cell.project(inputs), states, mask, reset)
+            return loop(layers[0], self.cell.project(inputs), states, mask, reset)
         noise = self.cell.draw_noise(rows, steps) if training else None
         outputs, last = None, []
         for n, (cell, own) in enumerate(zip(layers, self.cell.split_states(states), strict=True)):
             entering = inputs if n == 0 else self.cell.drop(outputs, n, noise)
-            made, own = run_layer(cell, cell.project(entering), own, mask, reset)
+            made, own = loop(cell, cell.project(entering), own, mask, reset)
             outputs = made if n == 0 else self.cell.connect(n, outputs, made)
             last += own
         return outputs, last

@@ -4,8 +4,6 @@ Both need the states between the steps: the first runs the cell in a plain loop 
 own, the second watches the network's own loop.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from captioner.cells.base import RecurrentCell
-from captioner.layers import recurrent
+from captioner.layers.recurrent import run_layer
 
 
 def state_gradients(cell, inputs, direction) -> list[list[np.ndarray]]:
@@ -66,16 +64,24 @@ class WatchedLayer(NamedTuple):
     begins: tf.Tensor | None = None
 
 
-@contextmanager
-def watching(tape: tf.GradientTape) -> Iterator[list[WatchedLayer]]:
-    """Within it, every recurrent layer that runs over a sequence is watched: a list that grows as they run."""
-    seen: list[WatchedLayer] = []
-    run_layer = recurrent.run_layer
+class Watcher:
+    """Runs layers as `run_layer` does, for the argument `loop` of a network, and keeps what each of them did.
 
-    def run_watched(cell, projected, states, mask=None, reset=None):
+    Args:
+        tape: watches the taps.
+
+    Attributes:
+        layers: a `WatchedLayer` for each layer that ran.
+    """
+
+    def __init__(self, tape: tf.GradientTape):
+        self.tape = tape
+        self.layers: list[WatchedLayer] = []
+
+    def __call__(self, cell, projected, states, mask=None, reset=None):
         states = list(states)
         taps = tf.zeros_like(projected[..., :1]) * tf.zeros((cell.state_sizes()[0],), projected.dtype)
-        tape.watch(taps)
+        self.tape.watch(taps)
         both = ops.concatenate([projected, taps], axis=-1)
         outputs, last = run_layer(_TappedCell(cell), both, states, mask, reset)
         outputs, *after = ops.split(outputs, np.cumsum([cell.output_size, *cell.state_sizes()])[:-1].tolist(), axis=-1)
@@ -85,14 +91,8 @@ def watching(tape: tf.GradientTape) -> Iterator[list[WatchedLayer]]:
         ]
         if reset is not None:
             before = [ops.where(reset[:, :, None], ops.zeros_like(values), values) for values in before]
-        seen.append(WatchedLayer(cell, projected, before, taps, reset))
+        self.layers.append(WatchedLayer(cell, projected, before, taps, reset))
         return outputs, last
-
-    recurrent.run_layer = run_watched
-    try:
-        yield seen
-    finally:
-        recurrent.run_layer = run_layer
 
 
 class _TappedCell(RecurrentCell):
@@ -162,21 +162,23 @@ def penalised_gradients(forward, weights, strength: float):
     """The loss, its regulariser, and the gradients of `loss + strength * Omega`.
 
     Args:
-        forward: `forward()` runs a network with `Recurrent` layers and gives the loss. The penalties of all of these
-            layers, and of all layers of a stack, are added.
+        forward: `forward(loop)` runs a network with `Recurrent` layers, all of which get the argument `loop`, and
+            returns the loss. The penalties of all these layers, and of all layers of a stack, are added.
         weights: list of the network's trainable variables.
         strength: what Omega is multiplied by.
 
     Returns:
-        `(loss, Omega, gradients)`, a gradient a weight.
+        `(loss, Omega, gradients)`, one gradient per weight.
     """
     zero = tf.UnconnectedGradients.ZERO
     values = [weight.value for weight in weights]
-    with tf.GradientTape() as tape, watching(tape) as layers:
-        loss = forward()
-    gradients, pulls = tape.gradient(loss, [values, [layer.taps for layer in layers]], unconnected_gradients=zero)
     with tf.GradientTape() as tape:
-        penalty = tf.add_n([gradient_penalty(*given) for given in zip(layers, pulls, strict=True)])
-    second = tape.gradient(penalty, values, unconnected_gradients=zero)
-    added = [tf.convert_to_tensor(one) + strength * other for one, other in zip(gradients, second, strict=True)]
-    return loss, penalty, added
+        watcher = Watcher(tape)
+        loss = forward(watcher)
+    taps = [layer.taps for layer in watcher.layers]
+    of_loss, pulls = tape.gradient(loss, [values, taps], unconnected_gradients=zero)
+    with tf.GradientTape() as tape:
+        penalty = tf.add_n([gradient_penalty(*pair) for pair in zip(watcher.layers, pulls, strict=True)])
+    of_penalty = tape.gradient(penalty, values, unconnected_gradients=zero)
+    gradients = [tf.convert_to_tensor(one) + strength * two for one, two in zip(of_loss, of_penalty, strict=True)]
+    return loss, penalty, gradients

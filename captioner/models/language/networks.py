@@ -72,10 +72,10 @@ class LanguageNetwork(keras.Model):
         """The state before the first word: a list of `(B, size)`."""
         return self.cell.get_initial_state(batch_size=rows)
 
-    def read(self, words, states=None, reset=None, training=False):
-        """Words `(B, T)` to `(logits (B, T, V), states after the last word)`; see `Recurrent` for `reset`."""
+    def read(self, words, states=None, reset=None, training=False, loop=None):
+        """Words `(B, T)` to `(logits (B, T, V), states after the last word)`; `reset` and `loop` as in `Recurrent`."""
         vectors = self.dropout(self.embedding(words), training=training)
-        outputs, states = self.recurrent(vectors, initial_state=states, reset=reset, training=training)
+        outputs, states = self.recurrent(vectors, initial_state=states, reset=reset, training=training, loop=loop)
         return self.logits(self.dropout(outputs, training=training)), states
 
     def call(self, words, training=False):
@@ -109,6 +109,7 @@ class StreamNetwork(keras.Model):
     Call arguments:
         inputs: `{"words": int (B, T), "reset": bool (B, T)}`; where `reset` is True the states are zeroed before the
             word is read.
+        loop: see `Recurrent`.
 
     Returns:
         logits `(B, T, V)`.
@@ -126,11 +127,11 @@ class StreamNetwork(keras.Model):
         ]
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False, loop=None):
         if not self.carried:
-            return self.network(inputs["words"], training=training)
+            return self.network.read(inputs["words"], training=training, loop=loop)[0]
         states = [ops.cast(state, self.compute_dtype) for state in self.carried]
-        logits, states = self.network.read(inputs["words"], states, inputs["reset"], training=training)
+        logits, states = self.network.read(inputs["words"], states, inputs["reset"], training=training, loop=loop)
         if training:
             for variable, state in zip(self.carried, states, strict=True):
                 variable.assign(state)

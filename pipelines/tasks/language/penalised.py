@@ -21,9 +21,9 @@ class PenalisedStreamNetwork(StreamNetwork):
         inputs, targets, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         logits = None
 
-        def forward():
+        def forward(loop):
             nonlocal logits
-            logits = self(inputs, training=True)
+            logits = self(inputs, training=True, loop=loop)
             return self.compute_loss(inputs, targets, logits, sample_weight)
 
         weights = self.trainable_variables

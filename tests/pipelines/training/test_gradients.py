@@ -11,7 +11,6 @@ from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.cells.stack import CellStack
 from captioner.errors import UserError
-from captioner.layers import recurrent
 from captioner.layers.recurrent import Recurrent
 from captioner.models.language.networks import LanguageNetwork, StreamNetwork
 from pipelines.tasks.language.analysis.gradient_flow import (
@@ -22,7 +21,7 @@ from pipelines.tasks.language.analysis.gradient_flow import (
     write_flow,
 )
 from pipelines.tasks.language.penalised import PenalisedStreamNetwork
-from pipelines.training.gradients import gradient_penalty, penalised_gradients, state_gradients, watching
+from pipelines.training.gradients import Watcher, gradient_penalty, penalised_gradients, state_gradients
 from tests.support import assert_equal, numbers, randomise
 
 ROWS, STEPS, UNITS = 3, 6, 4
@@ -144,9 +143,10 @@ def test_what_cannot_be_measured_is_refused():
 
 def watched(cell, inputs, **options):
     """What the layers of a network did; pulls are another matter."""
-    with tf.GradientTape() as tape, watching(tape) as layers:
-        looped(cell)(inputs, **options)
-    return layers
+    with tf.GradientTape() as tape:
+        watcher = Watcher(tape)
+        looped(cell)(inputs, loop=watcher, **options)
+    return watcher.layers
 
 
 def omega(matrix, layer, pulls, derivative):
@@ -228,11 +228,12 @@ def test_watching_changes_nothing_and_sees_what_enters_each_step(name):
     mask, reset = np.ones((ROWS, STEPS), bool), np.zeros((ROWS, STEPS), bool)
     mask[2, 4:], reset[1, 3] = False, True
     plain = looped(cell)(inputs, mask=mask, reset=reset)
-    with tf.GradientTape() as tape, watching(tape) as layers:
-        outputs, states = looped(cell)(inputs, mask=mask, reset=reset)
+    with tf.GradientTape() as tape:
+        watcher = Watcher(tape)
+        outputs, states = looped(cell)(inputs, mask=mask, reset=reset, loop=watcher)
         loss = tf.reduce_sum(outputs[:, -1])
     assert_equal((outputs, states), plain, tolerance=1e-12)
-    [layer] = layers
+    [layer] = watcher.layers
     for values in layer.before:
         assert np.all(values[:, 0] == 0) and np.all(values[1, 3] == 0) and np.all(values[0, 1:] != 0)
     again = cell.advance(layer.projected[:, 2], [values[:, 2] for values in layer.before])[1]
@@ -249,15 +250,13 @@ def test_it_is_added_to_the_gradients_of_the_loss(name, layers):
     network, inputs, direction = looped(cell), data(ROWS, STEPS, 3), data(ROWS, STEPS, UNITS, seed=5)
     weights = cell.trainable_variables
 
-    def forward():
-        return tf.reduce_sum(network(inputs)[0] * direction)  # a loss at every step
+    def forward(loop=None):
+        return tf.reduce_sum(network(inputs, loop=loop)[0] * direction)  # a loss at every step
 
     with tf.GradientTape() as tape:
         expected = forward()
     plain = tape.gradient(expected, [weight.value for weight in weights])
-    before = recurrent.run_layer
     loss, penalty, gradients = penalised_gradients(forward, weights, strength=0.0)
-    assert recurrent.run_layer is before, "all networks would go on being watched"
     assert float(loss) == pytest.approx(float(expected)) and float(penalty) > 0
     for found, wanted in zip(gradients, plain, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, err_msg="without strength, nothing may change")
@@ -276,8 +275,8 @@ def test_the_pull_is_the_whole_derivative_and_not_that_of_the_step_alone():
     cell = made("rnn")
     network, inputs, direction = looped(cell), data(ROWS, STEPS, 3), data(ROWS, UNITS, seed=5)
 
-    def forward():
-        return tf.reduce_sum(network(inputs)[0][:, -1] * direction)
+    def forward(loop):
+        return tf.reduce_sum(network(inputs, loop=loop)[0][:, -1] * direction)
 
     _, found, _ = penalised_gradients(forward, cell.trainable_variables, strength=1.0)
     [[pulls]] = state_gradients(cell, inputs, direction)
@@ -296,8 +295,8 @@ def test_learning_with_it_keeps_the_gradients_longer():
         weights = cell.trainable_variables
         optimizer.build(weights)
 
-        def forward(network=network):
-            return tf.reduce_mean(tf.square(network(inputs)[0][:, -1] - targets))
+        def forward(loop, network=network):
+            return tf.reduce_mean(tf.square(network(inputs, loop=loop)[0][:, -1] - targets))
 
         step = tf.function(lambda strength=strength: penalised_gradients(forward, weights, strength))  # noqa: B023
         for _ in range(25):
@@ -312,12 +311,14 @@ def test_language_models_learn_with_it():
     words = np.random.default_rng(0).integers(0, 7, (2, 5))
     inputs, targets = {"words": words[:, :-1], "reset": np.eye(2, 4, dtype=bool)}, words[:, 1:]
     results = {}
-    for kind, strength in ((StreamNetwork, None), (PenalisedStreamNetwork, 0.0), (PenalisedStreamNetwork, 0.5)):
+    for strength in (None, 0.0, 0.5):
         keras.utils.set_random_seed(0)
-        network = kind(LanguageNetwork(7, build_cell("lstm", UNITS, layers=2), 3), rows=2)
+        network = LanguageNetwork(7, build_cell("lstm", UNITS, layers=2), 3)
+        if strength is None:
+            network = StreamNetwork(network, rows=2)
+        else:
+            network = PenalisedStreamNetwork(network, rows=2, carry_state=True, gradient_penalty=strength)
         randomise(network.network)
-        if strength is not None:
-            network.gradient_penalty = strength
         network.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), run_eagerly=True)
         data = tf.data.Dataset.from_tensors((inputs, targets)).repeat(2)
         losses = network.fit(data, shuffle=False, verbose=0).history["loss"]

@@ -154,15 +154,15 @@ class TaskNetwork(keras.Model):
         else:
             self.recurrent, self.read = Recurrent(build_cell(cell, units)), keras.layers.Dense(outputs, name="read")
 
-    def call(self, inputs, steps=None):
+    def call(self, inputs, steps=None, loop=None):
         """Inputs `(B, T, features)` to what is said at the last `steps` steps, `(B, steps, outputs)`; at all of them
-        if not given."""
-        outputs, _ = self.recurrent(inputs)
+        if not given; see `Recurrent` for `loop`."""
+        outputs, _ = self.recurrent(inputs, loop=loop)
         outputs = outputs if steps is None else outputs[:, -steps:]
         return outputs if self.read is None else self.read(outputs)
 
 
-def loss_of(network: TaskNetwork, task: Task, inputs, targets):
+def loss_of(network: TaskNetwork, task: Task, inputs, targets, loop=None):
     """Cross-entropy of classes, squared error of numbers; the mean over rows and the steps that have targets.
 
     What `output_rnn` says is fed back to it, so it has to be the target and not its logits: squared error. Where there
@@ -172,7 +172,7 @@ def loss_of(network: TaskNetwork, task: Task, inputs, targets):
     if network.says_its_memory and steps == inputs.shape[1]:
         said = network.recurrent.cell.parallel(inputs, targets)
     else:
-        said = network(inputs, steps=steps)
+        said = network(inputs, steps=steps, loop=loop)
     if task.classes and not network.says_its_memory:
         return ops.mean(keras.losses.categorical_crossentropy(targets, said, from_logits=True))
     return ops.mean(ops.sum(ops.square(said - targets), axis=-1))
@@ -233,8 +233,8 @@ def _training_step(network: TaskNetwork, task: Task, budget: Budget, xla: bool) 
 
     @tf.function(jit_compile=xla, autograph=False)
     def step(inputs, targets):
-        def forward():
-            return loss_of(network, task, inputs, targets)
+        def forward(loop=None):
+            return loss_of(network, task, inputs, targets, loop)
 
         if budget.gradient_penalty:
             loss, _, gradients = penalised_gradients(forward, weights, budget.gradient_penalty)
