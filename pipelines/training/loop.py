@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.training.optimizers import build_optimizer
+from captioner.training.optimizers import build_optimizer, learning_rate_schedule
 from pipelines.data.tf_options import fast_input_options
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 from pipelines.training.checkpoint import restore_checkpoint, save_checkpoint
@@ -63,13 +63,12 @@ class Trainable(Protocol):
 
 def compile_network(network: keras.Model, settings: LoopSettings, loss, steps_per_epoch: int) -> keras.Model:
     """Gives a built network its loss and its optimizer, all variables made."""
+    steps = steps_per_epoch * settings.epochs
     optimizer = build_optimizer(
         settings.optimizer,
-        settings.learning_rate,
-        steps=steps_per_epoch * settings.epochs,
-        schedule=settings.schedule,
-        warmup_steps=settings.warmup_steps,
-        final_learning_rate=settings.final_learning_rate,
+        learning_rate_schedule(
+            settings.learning_rate, steps, settings.schedule, settings.warmup_steps, settings.final_learning_rate
+        ),
         weight_decay=settings.weight_decay,
         clip_norm=settings.clip_norm,
         clip_value=settings.clip_value,

@@ -4,11 +4,29 @@ The order of an epoch depends on the seed and the epoch alone, so a run that was
 epoch with exactly the batches that are left.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
 from pipelines.data.epoch_order import epoch_order, shown
 from pipelines.tasks.vqa.images import QuestionsByImage
+
+
+@dataclass(frozen=True)
+class QuestionTargets:
+    """What N questions are to be answered.
+
+    values: `(N,)` classes, `(N, K)` shares of each class, or `(N, A)` word ids with start and end.
+    known: bool `(N,)`, questions with a target; others are not asked.
+    ignored: the target that has no loss.
+    written: whether targets are words; the network then reads them up to the last but one.
+    """
+
+    values: np.ndarray
+    known: np.ndarray
+    ignored: int
+    written: bool = False
 
 
 class QuestionBatches:
@@ -23,11 +41,7 @@ class QuestionBatches:
     Args:
         asked: the images and which questions belong to them.
         words: question ids `(N, T)`.
-        targets: what is to be answered: `(N,)` classes, `(N, K)` shares of each class, or `(N, A)` word ids with start
-            and end.
-        nothing: the target that counts nothing.
-        known: bool `(N,)`, questions with a target; others are not asked.
-        writes: whether targets are words; the network then is given them up to the last but one.
+        targets: what is to be answered.
         images_per_batch, questions_per_image: B and Q.
         seed: of the order.
     """
@@ -36,21 +50,18 @@ class QuestionBatches:
         self,
         asked: QuestionsByImage,
         words: np.ndarray,
-        targets: np.ndarray,
-        nothing: int,
-        known: np.ndarray,
-        writes: bool,
+        targets: QuestionTargets,
         images_per_batch: int,
         questions_per_image: int,
         seed: int,
     ):
-        self.source, self.writes, self.seed, self.nothing = asked.source, writes, seed, nothing
+        self.source, self.written, self.seed = asked.source, targets.written, seed
         self.images_per_batch, self.questions_per_image = images_per_batch, questions_per_image
         self.words = words
         # One row more, which counts nothing: the target of what fills up.
-        self.targets = np.concatenate([targets, np.full_like(targets[:1], nothing)])
+        self.targets = np.concatenate([targets.values, np.full_like(targets.values[:1], targets.ignored)])
         self.filler = len(words)
-        self.questions = [np.array([n for n in numbers if known[n]], int) for numbers in asked.questions]
+        self.questions = [np.array([n for n in numbers if targets.known[n]], int) for numbers in asked.questions]
         self.indices = np.flatnonzero(
             [readable and len(own) > 0 for readable, own in zip(self.source.readable, self.questions, strict=True)]
         )
@@ -104,7 +115,7 @@ class QuestionBatches:
                 values.set_shape(shape)
             image, words, targets = made
             inputs = {"image": image, "questions": words}
-            if self.writes:
+            if self.written:
                 inputs["words"], targets = targets[:, :, :-1], targets[:, :, 1:]
             return inputs, targets
 

@@ -12,7 +12,7 @@ from captioner.models.vqa.visual_qa import VisualQA
 from captioner.text.answers import AnswerList, agreed, items
 from captioner.training.soft_targets import soft_targets
 from pipelines.data.examples import DataSet, QuestionExample
-from pipelines.tasks.vqa.batches import QuestionBatches
+from pipelines.tasks.vqa.batches import QuestionBatches, QuestionTargets
 from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
 
@@ -70,17 +70,14 @@ def make_batches(recipe: VisualQARecipe, model: VisualQA, asked: QuestionsByImag
     """The training batches of questions whose images are open."""
     training, examples = recipe.training, asked.examples
     words = encode_questions([example.question for example in examples], model.vocabulary, model.settings.text)
-    targets, known, nothing = encode_targets(training.targets, model, examples)
+    targets = encode_targets(training.targets, model, examples)
     return QuestionBatches(
-        asked, words, targets, nothing, known, model.network.writes,
-        training.images_per_batch, training.questions_per_image, training.seed,
-    )  # fmt: skip
+        asked, words, targets, training.images_per_batch, training.questions_per_image, training.seed
+    )
 
 
-def encode_targets(
-    kind: str, model: VisualQA, examples: Sequence[QuestionExample]
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """What training questions are to be answered: targets, which of them are known, and the target that is ignored.
+def encode_targets(kind: str, model: VisualQA, examples: Sequence[QuestionExample]) -> QuestionTargets:
+    """What training questions are to be answered.
 
     Args:
         kind: "agreed" or "soft", as `training.targets` has it.
@@ -92,10 +89,10 @@ def encode_targets(
         length = model.settings.answer.search.max_words + 2
         vocabulary = model.vocabulary
         ids = np.array([encode_answer(agreed(answers), vocabulary, length) for answers in answers_of], "int32")
-        return ids, np.ones(len(ids), bool), vocabulary.pad_id
+        return QuestionTargets(ids, np.ones(len(ids), bool), vocabulary.pad_id, written=True)
     if kind == "soft":
         shares = soft_targets(answers_of, model.answers)
-        return shares, shares.any(axis=1), IGNORE_INDEX
+        return QuestionTargets(shares, shares.any(axis=1), IGNORE_INDEX)
     numbers = [model.answers.encode(agreed(answers)) for answers in answers_of]
     classes = np.array([IGNORE_INDEX if number is None else number for number in numbers], "int32")
-    return classes, classes != IGNORE_INDEX, IGNORE_INDEX
+    return QuestionTargets(classes, classes != IGNORE_INDEX, IGNORE_INDEX)

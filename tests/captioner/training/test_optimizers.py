@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from captioner.training.optimizers import build_optimizer
+from captioner.training.optimizers import build_optimizer, learning_rate_schedule
 
 
 def rates(steps, **options):
     """The learning rate at each step."""
-    optimizer = build_optimizer("adam", 0.1, steps=steps, **options)
+    optimizer = build_optimizer("adam", learning_rate_schedule(0.1, steps, **options))
     variable = keras.Variable(np.zeros(2, "float32"))
     optimizer.build([variable])
     values = []
@@ -41,7 +41,7 @@ def test_warming_up_takes_at_most_half_of_a_short_training():
 
 def clipped_by(gradients, **options):
     """What is left of gradients: the roots of what Adagrad adds to its sums of squares in a first step."""
-    optimizer = build_optimizer("adagrad", 1.0, steps=1, **options)
+    optimizer = build_optimizer("adagrad", 1.0, **options)
     variables = [keras.Variable(np.zeros_like(g)) for g in gradients]
     optimizer.build(variables)
     before = [np.asarray(v) for v in optimizer.variables[2:]]
@@ -66,7 +66,7 @@ def test_gradients_are_clipped_by_value_if_that_is_asked_for():
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop", "adagrad"])
 def test_every_optimiser_goes_downhill(name):
-    optimizer = build_optimizer(name, 0.1, steps=5, clip_norm=1.0, weight_decay=0.01, average_weights=0.5)
+    optimizer = build_optimizer(name, 0.1, clip_norm=1.0, weight_decay=0.01, average_weights=0.5)
     variable = keras.Variable(np.array([5.0], "float32"))
     optimizer.build([variable])
     for _ in range(5):

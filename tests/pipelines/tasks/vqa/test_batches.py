@@ -10,7 +10,7 @@ import pytest
 from captioner.text.answers import AnswerList
 from captioner.training.soft_targets import SoftCrossEntropy, soft_targets
 from pipelines.data.examples import QuestionExample
-from pipelines.tasks.vqa.batches import QuestionBatches
+from pipelines.tasks.vqa.batches import QuestionBatches, QuestionTargets
 from pipelines.tasks.vqa.images import NoImages, QuestionsByImage
 
 # Image 0 has three questions, 1 has one, 2 has one without a target, 3 cannot be read, 4 has five.
@@ -31,7 +31,7 @@ def batches(writes=False, targets=TARGETS, nothing=-1, **sizes):
     asked.source.read = lambda numbers: np.array(numbers, "float32")[:, None]
     known = np.arange(12) != 4
     sizes = {"images_per_batch": 2, "questions_per_image": 4, "seed": 0, **sizes}
-    return QuestionBatches(asked, WORDS.astype("int32"), targets, nothing, known, writes, **sizes)
+    return QuestionBatches(asked, WORDS.astype("int32"), QuestionTargets(targets, known, nothing, writes), **sizes)
 
 
 def arrays(dataset):
@@ -76,7 +76,7 @@ def test_the_running_statistics_of_an_epoch_that_does_not_divide_are_those_of_it
     values = np.linspace(-1, 1, 17, dtype="float32")
     asked.source.read = lambda numbers: values[list(numbers)][:, None]
     words, targets = np.ones((17, 2), "int32"), np.zeros(17, "int32")
-    made = QuestionBatches(asked, words, targets, -1, targets == 0, False, 16, 1, 0)
+    made = QuestionBatches(asked, words, QuestionTargets(targets, targets == 0, -1), 16, 1, 0)
     for epoch in range(5):
         norm = keras.layers.BatchNormalization(momentum=0.5)
         for inputs, _ in arrays(made.epoch(epoch)):

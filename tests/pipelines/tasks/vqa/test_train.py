@@ -185,8 +185,8 @@ def test_sets_are_learned_whole_or_by_member(data):
     train, dev = built["members"].questions, built["members"].dev
     assert [one.answers for one in train.examples] == [("lamp",), ("book",), ("lamp",)]
     assert train.examples[0].question == train.examples[1].question and dev.examples[0].answers == ("lamp, chair",)
-    classes, known, _ = encode_targets("agreed", built["members"].model, train.examples)
-    assert classes.tolist() == [0, 1, 0] and known.all()
+    targets = encode_targets("agreed", built["members"].model, train.examples)
+    assert targets.values.tolist() == [0, 1, 0] and targets.known.all()
 
 
 def test_without_a_development_split_images_are_set_aside(data, tmp_path):
