@@ -42,11 +42,10 @@ def main(argv=None) -> dict[str, dict[str, float]]:
         print(f"{len(features)} images, split {options.split}")
         print(f"{'search':<34}" + "".join(f"{name:>12}" for name in COLUMNS))
         for name, beams, changes in _searches(options):
-            search = captioner.settings.search.model_copy(update=changes)
             began = time.perf_counter()
             captions = captioner.caption_features(
                 features, num_beams=beams, candidates=beams, batch_size=min(options.batch_size, len(features)),
-                search=search,
+                **changes,
             )  # fmt: skip
             rate = len(features) / (time.perf_counter() - began)
             table[name] = {**_measured([[c.words for c in found] for found in captions], references), "images/s": rate}

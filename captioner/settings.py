@@ -85,6 +85,20 @@ class SearchSettings(BeamSettings):
     bad_words: tuple[str, ...] = Field((), description="words or phrases that never occur")
 
 
+class GenerationConfig(SearchSettings):
+    """How captions are generated: by the search of a preset or a recipe, or by sampling."""
+
+    do_sample: bool = Field(False, description="sample captions in place of searching for the best ones")
+    temperature: float = Field(
+        1.0, ge=0, allow_inf_nan=False, description="below 1 likely words become likelier; 0 takes the likeliest"
+    )
+    top_k: int = Field(0, ge=0, description="sample from so many of the likeliest words only; 0: all")
+    top_p: float = Field(
+        1.0, gt=0, le=1, description="sample from the fewest words whose probabilities sum to it only; 1: all"
+    )
+    seed: int = Field(0, description="the same seed samples the same captions")
+
+
 class CaptionerSettings(Settings):
     """Everything that is needed to build an image captioner again, except its words and weights."""
 

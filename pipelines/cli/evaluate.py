@@ -55,7 +55,7 @@ def evaluate(
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
     written = ReportOptions(report, report_format, scorer)
-    decoding = {"model": model, "language_model": language_model, "language_weight": language_weight, **search.given}
+    decoding = {"model": model, "language_model": language_model, "language_weight": language_weight, **search.changes}
     files = {"data": data, "encoder_weights": encoder_weights, "cache": cache}
     if predictions is not None:
         decoding.pop("num_beams", None)  # it is only stated

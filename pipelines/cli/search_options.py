@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import OptionGroup, flag
-from pipelines.inference.search_options import SearchOptions
+from pipelines.inference.search_options import SamplingOptions, SearchOptions
 
 _SEARCH = {
     "num_beams": Annotated[
@@ -72,13 +72,11 @@ SAMPLING = OptionGroup(_SAMPLING, dict, {"sample": False})
 
 
 def sampling_of(sample: bool, search: SearchOptions, **chosen):
-    """The `Sampling` that the command line asks for, or None: `sample` says whether, `chosen` how.
+    """The `SamplingOptions` that the command line asks for, or None: `sample` says whether, `chosen` how.
 
     Raises:
         typer.BadParameter: options of sampling without it, or options of a search with it.
     """
-    from captioner.models.captioning.sampling import Sampling
-
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if not sample:
         for name in chosen:
@@ -87,4 +85,4 @@ def sampling_of(sample: bool, search: SearchOptions, **chosen):
     for name in ("num_beams", "length_penalty", "num_beam_groups", "diversity_penalty", "force_words"):
         if getattr(search, name) not in (None, ()):
             raise typer.BadParameter("captions that --sample makes are not searched for.", param_hint=flag(name))
-    return Sampling(**chosen)
+    return SamplingOptions(**chosen)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 from captioner.models.captioning.image_captioner import Caption, ImageCaptioner
-from captioner.settings import SearchSettings
 from pipelines.data.features.sources import Source
 
 
@@ -35,13 +34,19 @@ def decode_source(
     captioner: ImageCaptioner,
     source: Source,
     *,
-    num_beams: int | None = None,
     candidates: int = 1,
     batch_size: int = 32,
-    search: SearchSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    **generation,
 ) -> dict[int, list[Caption]]:
     """Writes captions for all images of a source that can be read.
+
+    Args:
+        captioner: an `ImageCaptioner`.
+        source: the features of N images.
+        candidates, batch_size: see `ImageCaptioner.caption_features`.
+        progress: is called with the number of images done and of all images.
+        generation: how captions are generated, see `ImageCaptioner.generation_config`.
 
     Returns:
         index of an image -> its captions, best first.
@@ -52,7 +57,7 @@ def decode_source(
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size].tolist()
         captions = captioner.caption_features(
-            source.read(chunk), num_beams=num_beams, candidates=candidates, batch_size=batch_size, search=search
+            source.read(chunk), candidates=candidates, batch_size=batch_size, **generation
         )
         written.update(zip(chunk, captions, strict=True))
         if progress:

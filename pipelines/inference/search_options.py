@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+from captioner.models.base.sampling_options import checked_options
+
 
 @dataclass(frozen=True)
 class SearchOptions:
@@ -21,15 +23,10 @@ class SearchOptions:
     bad_words: tuple[str, ...] = ()
 
     @property
-    def given(self) -> dict[str, object]:
-        """The fields that are not left to the model."""
+    def changes(self) -> dict[str, object]:
+        """The settings that replace the model's."""
         values = {field.name: getattr(self, field.name) for field in fields(SearchOptions)}
         return {name: value for name, value in values.items() if value not in (None, ())}
-
-    @property
-    def changes(self) -> dict[str, object]:
-        """The settings that replace the model's, without the number of beams, which is an argument of its own."""
-        return {name: value for name, value in self.given.items() if name != "num_beams"}
 
     def settings(self, own):
         """The settings of a search.
@@ -58,7 +55,7 @@ class SearchOptions:
 
         search = self.settings(own)
         constraints_of(search, vocabulary)
-        checked_num_beams(search, self.num_beams)
+        checked_num_beams(search)
 
     def stated(self) -> dict[str, object]:
         """What a journal keeps, so that captions of two searches are never mixed in one file."""
@@ -86,3 +83,20 @@ def search_facts(search) -> dict[str, object]:
         facts["number of words that may not repeat"] = search.no_repeat_ngram_size
     phrases = {"words that must occur": search.force_words, "words that must not occur": search.bad_words}
     return facts | {name: ", ".join(words) for name, words in phrases.items() if words}
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How captions are sampled; see `captioner.settings.GenerationConfig`.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self):
+        checked_options(self.temperature, self.top_k, self.top_p)

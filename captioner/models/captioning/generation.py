@@ -11,9 +11,9 @@ from captioner.decoding.sample import SampleOptions
 from captioner.errors import UserError
 from captioner.models.base.batching import pad_batch
 from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
-from captioner.models.captioning.sampling import Sampling, keys_of
+from captioner.models.captioning.sampling import keys_of, sampling_noise
 from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
-from captioner.settings import SearchSettings
+from captioner.settings import GenerationConfig
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
@@ -37,17 +37,15 @@ class Caption:
 def write_captions(
     captioner,
     features: np.ndarray,
+    config: GenerationConfig,
     *,
-    num_beams: int | None,
     candidates: int,
     attention: bool,
     batch_size: int,
-    search: SearchSettings,
-    sampling: Sampling | None,
     keys: Sequence[bytes] | None,
 ) -> list[list[Caption]]:
     """See `ImageCaptioner.caption_features`; `captioner` is one."""
-    write = _writer(captioner, features, num_beams, candidates, batch_size, search, sampling, keys)
+    write = _writer(captioner, features, config, candidates, batch_size, keys)
     captions = []
     for start in range(0, len(features), batch_size):
         batch = np.asarray(features[start : start + batch_size], "float32")
@@ -58,25 +56,25 @@ def write_captions(
             captions.append(_captions_of(captioner.vocabulary, found, row, None if looked is None else looked[row]))
             if not captions[-1]:
                 raise UserError(
-                    f"There is no caption of {search.min_words} to {search.max_words} words that keeps to all that "
+                    f"There is no caption of {config.min_words} to {config.max_words} words that keeps to all that "
                     "is asked of it. Ask for less."
                 )
     return captions
 
 
-def _writer(captioner, features, num_beams, candidates, batch_size, search, sampling, keys) -> Callable:
+def _writer(captioner, features, config, candidates, batch_size, keys) -> Callable:
     """A function from a full batch and its slice of all features to the outputs of a searcher or a sampler."""
-    constraints = constraints_of(search, captioner.vocabulary)
-    if sampling is None:
-        width = checked_num_beams(search, num_beams)
+    constraints = constraints_of(config, captioner.vocabulary)
+    if not config.do_sample:
+        width = checked_num_beams(config)
         if not 1 <= candidates <= width:
             raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
         options = BeamOptions(
             width,
-            search.max_words,
-            search.length_penalty,
-            num_beam_groups=search.num_beam_groups,
-            diversity_penalty=search.diversity_penalty if search.num_beam_groups > 1 else 0.0,
+            config.max_words,
+            config.length_penalty,
+            num_beam_groups=config.num_beam_groups,
+            diversity_penalty=config.diversity_penalty if config.num_beam_groups > 1 else 0.0,
             constraints=constraints,
         )
         searcher = captioner.compiled(CaptionSearcher, batch_size, options, captioner.fusion)
@@ -88,8 +86,8 @@ def _writer(captioner, features, num_beams, candidates, batch_size, search, samp
         )
     if candidates < 1:
         raise UserError(f"{candidates} captions are not to be had; ask for one or more.")
-    noise = sampling.noise(keys_of(features) if keys is None else keys, candidates, search.max_words)
-    options = SampleOptions(float(sampling.temperature), int(sampling.top_k), float(sampling.top_p), constraints)
+    noise = sampling_noise(config.seed, keys_of(features) if keys is None else keys, candidates, config.max_words)
+    options = SampleOptions(config.temperature, config.top_k, config.top_p, constraints)
     sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), options, False, captioner.fusion)
     return lambda batch, rows: sampler.predict_on_batch({"image": batch, "noise": pad_batch(noise[rows], batch_size)})
 

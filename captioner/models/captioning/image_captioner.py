@@ -12,10 +12,10 @@ from captioner.models.base.build import build_decoder
 from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.captioning.generation import Caption, write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
-from captioner.models.captioning.sampling import Sampling, keys_of
+from captioner.models.captioning.sampling import keys_of
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given
 from captioner.models.captioning.shallow_fusion import ShallowFusion, ids_by_name
-from captioner.settings import CaptionerSettings, SearchSettings
+from captioner.settings import CaptionerSettings, GenerationConfig, SearchSettings, validate
 from captioner.text.vocabulary import Vocabulary
 
 __all__ = ["Caption", "ImageCaptioner"]
@@ -66,30 +66,41 @@ class ImageCaptioner(PretrainedImageModel):
         """
         self.fusion = ShallowFusion(language.network, ids_by_name(self.vocabulary, language.vocabulary), weight)
 
+    def generation_config(self, config: SearchSettings | None = None, **changes) -> GenerationConfig:
+        """How captions are generated: `config`, by default the preset's own settings, with changes.
+
+        Args:
+            changes: single settings of `GenerationConfig`; None leaves one as it is.
+
+        Raises:
+            UserError: there is no such setting, or a value is out of range.
+        """
+        values = (config or self.settings.search).model_dump()
+        values |= {name: value for name, value in changes.items() if value is not None}
+        return validate(GenerationConfig, values, "The generation of captions")
+
     def caption(
         self,
         images,
         *,
-        num_beams: int | None = None,
         candidates: int = 1,
         attention: bool = False,
         batch_size: int = 16,
         limits: ImageLimits | None = None,
-        search: SearchSettings | None = None,
-        sampling: Sampling | None = None,
+        config: SearchSettings | None = None,
+        **changes,
     ):
         """Writes captions.
 
         Args:
             images: a path, bytes, a Pillow image or a uint8 array `(H, W, 3)`, or a list of such; for a model of clips
                 also an animated GIF, a folder of frames, or an array `(T, H, W, 3)`.
-            num_beams: beams of the search; the preset's own setting by default.
-            candidates: captions an image, at most `num_beams`, or any number of sampled ones.
+            candidates: captions an image, at most `num_beams` of a search, or any number of sampled ones.
             attention: return the attention weights of each word, too.
             batch_size: images at once.
-            search: how captions are searched for and what they keep to; the preset's own settings by default.
-            sampling: sample captions instead of searching for the best ones. The same image gets the same captions for
-                the same seed.
+            limits: what an image may ask for before it is refused.
+            config, changes: how captions are generated, see `generation_config`. With `do_sample` an image gets the
+                same captions for the same seed.
 
         Returns:
             a list of `candidates` captions, best first (sampled ones in the order of sampling); for a list of images, a
@@ -97,25 +108,24 @@ class ImageCaptioner(PretrainedImageModel):
 
         Raises:
             ImageError: an image cannot be read.
-            UserError: the search cannot be done, or finds nothing.
+            UserError: a setting does not fit, or the search finds nothing.
 
         Example:
 
-            search = SearchSettings(num_beam_groups=5, force_words=("dog",), no_repeat_ngram_size=2)
-            captioner.caption("photo.jpg", num_beams=5, candidates=5, search=search)
-            captioner.caption("photo.jpg", candidates=3, sampling=Sampling(temperature=0.7, seed=1))
+            captioner.caption("photo.jpg", candidates=5, num_beams=5, num_beam_groups=5, force_words=("dog",))
+            captioner.caption("photo.jpg", candidates=3, do_sample=True, temperature=0.7, seed=1)
         """
         several = isinstance(images, (list, tuple))
         sources = list(images) if several else [images]
         batch_size = min(batch_size, max(len(sources), 1))
+        config = self.generation_config(config, **changes)
         captions = []
         for start in range(0, len(sources), batch_size):
             batch = sources[start : start + batch_size]
             pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
-            features = self.encode(pixels, batch_size)
             captions += self.caption_features(
-                features, num_beams=num_beams, candidates=candidates, attention=attention, batch_size=batch_size,
-                search=search, sampling=sampling, keys=keys_of(pixels) if sampling else None,
+                self.encode(pixels, batch_size), candidates=candidates, attention=attention, batch_size=batch_size,
+                config=config, keys=keys_of(pixels) if config.do_sample else None,
             )  # fmt: skip
         return captions if several else captions[0]
 
@@ -123,25 +133,24 @@ class ImageCaptioner(PretrainedImageModel):
         self,
         features: np.ndarray,
         *,
-        num_beams: int | None = None,
         candidates: int = 1,
         attention: bool = False,
         batch_size: int = 16,
-        search: SearchSettings | None = None,
-        sampling: Sampling | None = None,
+        config: SearchSettings | None = None,
         keys: Sequence[bytes] | None = None,
+        **changes,
     ) -> list[list[Caption]]:
         """Captions from the frozen backbone's features (or pixels, where the whole encoder is trained) `(N, ...)`.
 
-        Batches are padded to their full size, so that one compiled search serves all and the same image gets the
-        same caption wherever it stands.
+        Batches are padded to their full size, so that one compiled search serves all and the same image gets the same
+        caption wherever it stands.
 
         Args:
             keys: for sampling, what stands for each image in its noise, such as its name; its features by default.
         """
         return write_captions(
-            self, features, num_beams=num_beams, candidates=candidates, attention=attention, batch_size=batch_size,
-            search=search or self.settings.search, sampling=sampling, keys=keys,
+            self, features, self.generation_config(config, **changes), candidates=candidates, attention=attention,
+            batch_size=batch_size, keys=keys,
         )  # fmt: skip
 
     def score(

@@ -7,19 +7,18 @@ from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import SPECIALS, Vocabulary
 
 
-def checked_num_beams(search: SearchSettings, num_beams: int | None = None) -> int:
+def checked_num_beams(search: SearchSettings) -> int:
     """The number of beams of a search.
 
     Raises:
         UserError: the groups cannot share them.
     """
-    width = max(num_beams or search.num_beams, 1)
-    if width % search.num_beam_groups:
+    if search.num_beams % search.num_beam_groups:
         raise UserError(
-            f"{width} beams cannot be shared out to {search.num_beam_groups} groups evenly. Give a number of beams "
-            f"that is a multiple of {search.num_beam_groups}."
+            f"{search.num_beams} beams cannot be shared out to {search.num_beam_groups} groups evenly. Give a number "
+            f"of beams that is a multiple of {search.num_beam_groups}."
         )
-    return width
+    return search.num_beams
 
 
 def constraints_of(search: SearchSettings, vocabulary: Vocabulary) -> Constraints:

@@ -9,14 +9,14 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.images.clips import ClipSpec, pixel_batch
 from captioner.images.decode import ImageLimits
-from captioner.models.captioning.sampling import Sampling, keys_of
+from captioner.models.captioning.sampling import keys_of
 from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_tree
 from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary, Result
 from pipelines.inference.jobs.run import run_job
 from pipelines.inference.jobs.sidecars import CONTENTS, Sidecars
-from pipelines.inference.search_options import SearchOptions
+from pipelines.inference.search_options import SamplingOptions, SearchOptions
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CaptionOptions(SearchOptions):
     min_score: float | None = None
     sidecars: tuple[str, ...] = ()
     frames: bool = False
-    sampling: Sampling | None = None
+    sampling: SamplingOptions | None = None
 
 
 @dataclass
@@ -217,18 +217,15 @@ class CaptionJob(Job):
 
     def _write(self, pixels, features) -> list[list]:
         """Captions of images `(N, ...)`: for each a list, best first."""
-        options, more = self.options, {}
-        if options.changes:
-            more["search"] = options.settings(self.captioner.settings.search)
+        options, changes = self.options, dict(self.options.changes)
         if options.sampling is not None:
-            more.update(sampling=options.sampling, keys=keys_of(pixels))
+            changes |= {"do_sample": True, **asdict(options.sampling), "keys": keys_of(pixels)}
         return self.captioner.caption_features(
             features,
-            num_beams=options.num_beams,
             candidates=options.candidates,
             attention=options.attention is not None,
             batch_size=self.batch_size,
-            **more,
+            **changes,
         )
 
     def _outcome(self, captions: list) -> dict:

@@ -88,7 +88,6 @@ def evaluate_run(
     dataset = data_of(run, data, reporter)
     examples = split_of(dataset, split)
     settings = search.settings(captioner.settings.search)
-    settings = settings.model_copy(update={"num_beams": search.num_beams or settings.num_beams})
     decoded = decode_split(captioner, examples, settings, cache or run.absolute().parent / "cache", reporter)
     if not decoded.captions:
         raise UserError(
@@ -186,7 +185,7 @@ def decode_split(
     reporter.problems(problems)
     with reporter.progress("Captions") as advance:
         rate = Rate(advance)
-        decoded = decode_source(captioner, source, batch_size=BATCH_SIZE, search=search, progress=rate)
+        decoded = decode_source(captioner, source, batch_size=BATCH_SIZE, config=search, progress=rate)
     scored = {examples[number].id: number for number in decoded if examples[number].captions}
     return DecodedSplit(
         examples={image: examples[number] for image, number in scored.items()},
@@ -213,7 +212,7 @@ def attention_of(
     chosen = dict.fromkeys(prediction.image for prediction in (*ranked[:2], *ranked[middle : middle + 2], *ranked[-2:]))
     features = decoded.source.read([decoded.numbers[image] for image in chosen])
     batch_size = min(BATCH_SIZE, len(decoded.numbers))  # the size that is compiled already
-    captions = captioner.caption_features(features, attention=True, batch_size=batch_size, search=search)
+    captions = captioner.caption_features(features, attention=True, batch_size=batch_size, config=search)
     return {
         image: AttentionMaps(best.words, np.asarray(best.attention), grid)
         for image, (best, *_) in zip(chosen, captions, strict=True)

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.models.captioning.sampling import Sampling
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
@@ -19,7 +18,7 @@ from pipelines.cli.search_options import SEARCH
 from pipelines.data.datasets import shapes
 from pipelines.inference.jobs import captioning
 from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
-from pipelines.inference.search_options import SearchOptions
+from pipelines.inference.search_options import SamplingOptions, SearchOptions
 from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_run
 from pipelines.utils.progress import Reporter
 from tests.support_language import running_eagerly, tiny_model
@@ -74,7 +73,7 @@ def test_each_field_has_an_option_and_is_a_setting():
 
 def test_what_is_not_asked_for_is_as_the_model_says():
     own = SearchSettings(num_beams=4, num_beam_groups=2, force_words=("a",))
-    assert SearchOptions(num_beams=8).settings(own) == own
+    assert SearchOptions().settings(own) == own
     changed = SearchOptions(diversity_penalty=0.0, bad_words=("red",)).settings(own)
     assert changed == own.model_copy(update={"diversity_penalty": 0.0, "bad_words": ("red",)})
     with pytest.raises(UserError, match="`num_beam_groups` = 0 does not fit"):
@@ -160,7 +159,8 @@ def test_drawn_captions_are_the_same_after_a_stop_and_in_other_batches(place, tm
     captioner = ImageCaptioner.from_preset(place / "a")
 
     def draw(name, batch_size, seed=5):
-        options = CaptionOptions(batch_size=batch_size, candidates=2, sampling=Sampling(temperature=2.0, seed=seed))
+        sampling = SamplingOptions(temperature=2.0, seed=seed)
+        options = CaptionOptions(batch_size=batch_size, candidates=2, sampling=sampling)
         caption_images([place / "in"], captioner, tmp_path / name, options=options)
         return tmp_path / name
 

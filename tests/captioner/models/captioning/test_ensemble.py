@@ -8,7 +8,6 @@ import pytest
 from captioner.errors import UserError
 from captioner.models.captioning.ensemble import Ensemble
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.models.captioning.sampling import Sampling
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
@@ -75,7 +74,7 @@ def test_a_wide_beam_ranks_all_captions_by_that_mean_and_a_language_model(member
     both.set_language_model(language, 0.5)
     wanted = wanted + 0.5 * np.array([scored.log_probability for scored in language.score(TEXTS)])
     search = SEARCH.model_copy(update={"force_words": ("cat",), "num_beam_groups": 1})
-    for image, captions in enumerate(found(both, pixels, search=search)):
+    for image, captions in enumerate(found(both, pixels, config=search)):
         with_cat = {text: score for text, score in zip(TEXTS, wanted[image], strict=True) if "cat" in text}
         assert captions == pytest.approx(with_cat, abs=1e-3)
 
@@ -83,7 +82,7 @@ def test_a_wide_beam_ranks_all_captions_by_that_mean_and_a_language_model(member
 def test_one_and_the_same_twice_is_one(members):
     """Also what is drawn by chance, and where attention looked."""
     one, twice, pixels = members[1], Ensemble([members[1]] * 2), numbers(2, 16, 16, 3)
-    for options in ({}, {"sampling": Sampling(seed=3)}):
+    for options in ({}, {"do_sample": True, "seed": 3}):
         left, right = (c.caption_features(pixels, candidates=2, attention=True, **options) for c in (one, twice))
         for captions, others in zip(left, right, strict=True):
             assert [caption.text for caption in captions] == [caption.text for caption in others]

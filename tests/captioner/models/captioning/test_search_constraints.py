@@ -6,9 +6,15 @@ import pytest
 from captioner.decoding.constraints import Constraints
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.models.captioning.sampling import Sampling
 from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
-from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
+from captioner.settings import (
+    CaptionerSettings,
+    DecoderSettings,
+    EncoderSettings,
+    GenerationConfig,
+    SearchSettings,
+    TextSettings,
+)
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
 from tests.support_language import running_eagerly
@@ -46,7 +52,7 @@ def test_what_no_caption_can_keep_to_is_refused(settings, said):
 
 
 def test_groups_share_the_beams_evenly():
-    assert checked_num_beams(SearchSettings(num_beam_groups=3), 6) == 6
+    assert checked_num_beams(SearchSettings(num_beams=6, num_beam_groups=3)) == 6
     with pytest.raises(UserError, match=r"5 beams cannot be shared out to 2 groups evenly.*multiple of 2"):
         checked_num_beams(SearchSettings(num_beams=5, num_beam_groups=2))
 
@@ -69,11 +75,9 @@ def captioner():
 def test_the_settings_reach_the_search(captioner):
     """A setting that is read and goes nowhere is the quietest of faults."""
     pixels = numbers(2, 16, 16, 3)
-    plain = captioner.settings.search
 
     def texts(**changes):
-        search = plain.model_copy(update=changes)
-        found = captioner.caption_features(pixels, candidates=4, search=search)
+        found = captioner.caption_features(pixels, candidates=4, **changes)
         return [[" ".join(c.words) for c in captions] for captions in found]
 
     free = texts()
@@ -93,28 +97,35 @@ def test_the_settings_reach_the_search(captioner):
 def test_an_image_draws_the_same_captions_wherever_it_stands(captioner):
     """In another batch, in a run that was stopped, beside others: else a folder that is gone on with is another one."""
     images = [np.random.default_rng(n).integers(0, 256, (16, 16, 3), np.uint8) for n in range(5)]
-    sampling = Sampling(temperature=1.5, seed=7)
+    config = captioner.generation_config(do_sample=True, temperature=1.5, seed=7)
 
     def drawn(which, **options):
-        found = captioner.caption([images[n] for n in which], candidates=3, sampling=sampling, **options)
+        found = captioner.caption([images[n] for n in which], candidates=3, config=config, **options)
         return dict(zip(which, ([c.text for c in captions] for captions in found), strict=True))
 
     together = drawn(range(5))
     assert len({tuple(captions) for captions in together.values()}) > 3 and len(set(together[0])) > 1
     assert drawn([3, 1], batch_size=1) == {n: together[n] for n in (3, 1)}
-    more = captioner.caption(images[2], candidates=5, sampling=sampling)
+    more = captioner.caption(images[2], candidates=5, config=config)
     assert [c.text for c in more][:3] == together[2]
-    sampling = Sampling(temperature=1.5, seed=8)
+    config = captioner.generation_config(do_sample=True, temperature=1.5, seed=8)
     assert drawn(range(5)) != together
-    sampling = Sampling(temperature=0, seed=8)
+    config = captioner.generation_config(config, temperature=0)
     greedy = [captions[0].text for captions in captioner.caption(images, num_beams=1)]
     assert [captions[0] for captions in drawn(range(5)).values()] == greedy
 
 
 def test_what_cannot_be_drawn_is_refused(captioner):
     with pytest.raises(UserError, match="cannot be sampled"):
-        captioner.caption_features(
-            numbers(1, 16, 16, 3), search=SearchSettings(force_words=("a",)), sampling=Sampling()
-        )
-    with pytest.raises(UserError, match="top-p is 0"):
-        Sampling(top_p=0)
+        captioner.caption_features(numbers(1, 16, 16, 3), force_words=("a",), do_sample=True)
+    with pytest.raises(UserError, match="`top_p` = 0 does not fit"):
+        captioner.generation_config(top_p=0)
+    with pytest.raises(UserError, match="`temprature` is not a setting"):
+        captioner.generation_config(temprature=0.5)
+
+
+def test_what_is_not_said_of_a_generation_is_as_the_preset_has_it(captioner):
+    """Wrong if asking for two beams also forgot the preset's own longest caption, or a None counted as a value."""
+    config = captioner.generation_config(num_beams=2, min_words=None)
+    assert config == GenerationConfig(num_beams=2, max_words=5) and not config.do_sample
+    assert captioner.generation_config(config, seed=3) == GenerationConfig(num_beams=2, max_words=5, seed=3)
