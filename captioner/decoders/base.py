@@ -42,14 +42,13 @@ class Decoder(keras.layers.Layer):
         tie_embeddings: bool. The logits use the transposed word embedding (Press & Wolf 2017).
         embedding: "learned" vectors of words, or "one_hot" ones. Those have a number a word: `self.embedding_size` is V
             then, and the argument only the size of the hidden layer before the logits.
+        padded: bool. Whether positions of the memory that are all zeros are padding, behind a clip that is shorter than
+            others.
     """
 
     # What a language model can hand its weights to: a cell whose input begins with the word's vector, and features that
     # begin with the cell's output.
     word_first = output_first = True
-
-    # Whether a place of the memory that is all zeros is none, but padding behind a clip that is shorter than others.
-    padded = False
 
     def __init__(
         self,
@@ -60,6 +59,7 @@ class Decoder(keras.layers.Layer):
         word_dropout=0.0,
         tie_embeddings=False,
         embedding="learned",
+        padded=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -78,6 +78,7 @@ class Decoder(keras.layers.Layer):
         self.dropout_rate = dropout
         self.word_dropout_rate = word_dropout
         self.tie_embeddings = tie_embeddings
+        self.padded = padded
         if one_hot:
             self.embedding = OneHotEmbedding(vocabulary_size, name="embedding")
         else:
@@ -190,6 +191,7 @@ class Decoder(keras.layers.Layer):
             "dropout": self.dropout_rate,
             "word_dropout": self.word_dropout_rate,
             "tie_embeddings": self.tie_embeddings,
+            "padded": self.padded,
         }
 
     @classmethod

@@ -8,8 +8,11 @@ from captioner.options import build_part, constructor_arguments
 from captioner.settings import DecoderSettings
 
 
-def build_decoder(settings: DecoderSettings, vocabulary_size: int):
+def build_decoder(settings: DecoderSettings, vocabulary_size: int, padded: bool = False):
     """The decoder called `settings.name`, with those settings that its constructor takes.
+
+    Args:
+        padded: whether image features may hold positions that are padding, see `Decoder`.
 
     Raises:
         UserError: there is no such decoder or cell, `settings.options` holds one that this decoder does not have, or
@@ -27,6 +30,7 @@ def build_decoder(settings: DecoderSettings, vocabulary_size: int):
         options=settings.cell_options,
     )
     common = {**settings.model_dump(exclude={"name", "units", "cell", "options"}), "vocabulary_size": vocabulary_size}
+    common["padded"] = padded
     what = f"decoder {settings.name}"
     return build_part(what, decoder_class, Decoder, common, settings.options, cell=cell, name="decoder")
 

@@ -43,8 +43,7 @@ class ImageCaptioner(PretrainedImageModel):
         self.fusion: ShallowFusion | None = None
 
     def _build_network(self) -> CaptionNetwork:
-        decoder = build_decoder(self.settings.decoder, len(self.vocabulary))
-        decoder.padded = self.encoder.padded
+        decoder = build_decoder(self.settings.decoder, len(self.vocabulary), self.encoder.padded)
         network = CaptionNetwork(self.encoder.head, decoder, name="captioner")
         image = np.zeros((1, *self.encoder.backbone_shape), "float32")
         network({"image": image, "words": np.ones((1, 1, 2), "int32")})

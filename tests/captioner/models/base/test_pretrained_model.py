@@ -97,3 +97,22 @@ def test_a_foreign_weights_file_is_refused(make, spoil, message, tmp_path):
     write_preset(tmp_path, preset.settings, preset.vocabulary, save_weights, preset.metadata, preset.answers)
     with pytest.raises(UserError, match=message):
         type(model).from_preset(tmp_path)
+
+
+@pytest.mark.parametrize("make", [image_captioner, visual_qa, language_model, sequence_model, glimpse_model])
+def test_a_preset_holds_no_optimizer(make, tmp_path):
+    """Wrong if a trained model is saved with its optimizer: the file would be three times as large."""
+    model = make()
+    model.network.compile(optimizer="adam")
+    model.network.optimizer.build(model.network.trainable_variables)
+    model.save_to_preset(tmp_path)
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        assert "optimizer" not in file
+    assert sorted(path.name for path in tmp_path.iterdir() if "weights" in path.name) == ["model.weights.h5"]
+    assert type(model).from_preset(tmp_path).network.count_params() == model.network.count_params()
+
+
+def test_a_model_says_what_it_is():
+    model = language_model()
+    model.metadata = {"recipe": "letters"}
+    assert repr(model) == f"<LanguageModel: {model.network.count_params():,} parameters, 6 words, recipe letters>"
