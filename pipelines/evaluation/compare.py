@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.metrics import ANSWER_METRICS
 from captioner.metrics.base import Prominence, Score
 from pipelines.data.datasets.text import read_json
 from pipelines.evaluation.bootstrap import PAIRED_DRAWS, Difference, paired_differences
@@ -202,7 +201,7 @@ def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.n
         raise UserError(f"{path} is damaged ({error}). Evaluate again.") from None
     if any(len(values) != len(images) for values in (references, *rows.values())):
         raise UserError(f"{path} is damaged: its parts are not of the same length. Evaluate again.")
-    for name, metric in metric_classes([ANSWER_METRICS]).items():  # files of before have an array a score
+    for name, metric in metric_classes().items():  # files of before have an array a score
         columns = [rows[score.name] for score in metric.scores if score.name in rows]
         if name not in rows and len(columns) == len(metric.scores):
             rows[name] = np.concatenate(columns, axis=1)

@@ -5,7 +5,7 @@ from references.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,13 +15,7 @@ from pipelines.data.datasets.shapes import read_scenes
 from pipelines.data.examples import DataSet
 from pipelines.data.synthetic import clips
 from pipelines.data.synthetic.clips import Clip
-from pipelines.data.synthetic.faithfulness import (
-    ENOUGH_COVERAGE,
-    KINDS,
-    check_caption,
-    novel_object_right,
-    selection_score,
-)
+from pipelines.data.synthetic.faithfulness import ENOUGH_COVERAGE, KINDS, check_caption, names_novel_objects
 from pipelines.data.synthetic.scenes import Scene
 
 _DETAIL = Prominence.DETAIL
@@ -31,7 +25,8 @@ _check = functools.lru_cache(maxsize=1 << 14)(check_caption)  # two metrics look
 class DataMetric(Metric):
     """A metric of the captions of one data set.
 
-    A subclass sets `scores` and `dataset`, and writes `contents` and `rows`.
+    A subclass sets `scores` and `dataset`, and writes `contents` and `rows`. Rows are made of captions as texts and, in
+    place of references, of what each image shows.
 
     Attributes:
         dataset: name of the data set.
@@ -49,10 +44,6 @@ class DataMetric(Metric):
     def contents(dataset: DataSet) -> Mapping[str, object]:
         """Id of an image -> what it shows."""
         raise NotImplementedError("A metric of a data set reads what its images show.")
-
-    def rows(self, predictions: Sequence[str], references: Sequence, images=None) -> np.ndarray:
-        """Rows `(N, F)`, float64, of a caption for each of N scenes or clips, which stand in place of references."""
-        raise NotImplementedError(f"{type(self).__name__} does not define `rows`.")
 
     @classmethod
     def notes(cls, scores: Mapping[str, float]) -> list[str]:
@@ -86,9 +77,11 @@ class Truth(DataMetric):
     )  # fmt: skip
 
     def rows(self, predictions, references, images=None):
-        checked = [_check(*pair) for pair in zip(predictions, references, strict=True)]
-        rows = [(sum(s.true for s in one.statements), len(one.statements), one.named, one.there) for one in checked]
-        return np.array(rows, float).reshape(-1, 4)
+        def row(caption: str, scene: Scene) -> tuple[int, int, int, int]:
+            checked = _check(caption, scene)
+            return sum(s.true for s in checked.statements), len(checked.statements), checked.named, checked.there
+
+        return _rows(row, predictions, references)
 
     @classmethod
     def combine(cls, rows):
@@ -104,7 +97,9 @@ class Truth(DataMetric):
 
     @classmethod
     def selection_value(cls, name, scores):
-        return selection_score(scores) if name == "faithfulness" else super().selection_value(name, scores)
+        """Faithfulness is negative where it does not count: else a model that says little would be kept."""
+        counts = name != "faithfulness" or scores["faithfulness_valid"]
+        return super().selection_value(name, scores) - (0.0 if counts else 1.0)
 
     @classmethod
     def notes(cls, scores):
@@ -132,12 +127,12 @@ class TruthByKind(DataMetric):
     )  # fmt: skip
 
     def rows(self, predictions, references, images=None):
-        rows = []
-        for pair in zip(predictions, references, strict=True):
-            statements = _check(*pair).statements
-            rows.append([sum(s.kind == kind and s.true for s in statements) for kind in KINDS])
-            rows[-1] += [sum(s.kind == kind for s in statements) for kind in KINDS]
-        return np.array(rows, float).reshape(-1, 2 * len(KINDS))
+        def row(caption: str, scene: Scene) -> list[int]:
+            statements = _check(caption, scene).statements
+            true = [sum(s.kind == kind and s.true for s in statements) for kind in KINDS]
+            return true + [sum(s.kind == kind for s in statements) for kind in KINDS]
+
+        return _rows(row, predictions, references)
 
     @classmethod
     def combine(cls, rows):
@@ -154,31 +149,25 @@ class NovelObject(DataMetric):
     scores = (Score("novel_object_right", "Unseen object right", prominence=Prominence.HEADLINE),)
 
     def rows(self, predictions, references, images=None):
-        pairs = zip(predictions, references, strict=True)
-        return np.array([[novel_object_right({"": caption}, {"": scene})] for caption, scene in pairs], float)
+        return _rows(names_novel_objects, predictions, references).reshape(-1, 1)
 
 
-class DirectionRight(DataMetric):
-    """Whether a caption of a clip tells the direction rightly. A row is `[1 or 0]`."""
+class ClipTruth(DataMetric):
+    """Whether a caption of a clip tells the direction rightly, and names what moves. A row is `[1 or 0, 1 or 0]`."""
 
     dataset = "clips"
     contents = staticmethod(_clips)
     scores = (
         Score("direction_right", "Direction right", "direct.", "direct.: the direction of what moves is right",
               Prominence.MAIN),
-    )  # fmt: skip
-    fact = 0
-
-    def rows(self, predictions, references, images=None):
-        pairs = zip(predictions, references, strict=True)
-        return np.array([[clips.check_caption(*pair)[self.fact]] for pair in pairs], float)
-
-
-class MovingRight(DirectionRight):
-    """Whether a caption of a clip names what moves by colour and shape. A row is `[1 or 0]`."""
-
-    scores = (
         Score("moving_right", "Moving thing right", "moving", "moving: the thing that moves is right",
               Prominence.HEADLINE),
     )  # fmt: skip
-    fact = 1
+
+    def rows(self, predictions, references, images=None):
+        return _rows(clips.check_caption, predictions, references)
+
+
+def _rows(check: Callable, captions: Sequence[str], contents: Sequence) -> np.ndarray:
+    """`check(caption, content)` of each, as numbers."""
+    return np.array([check(*pair) for pair in zip(captions, contents, strict=True)], float)

@@ -18,8 +18,7 @@ DATA_METRICS = Registry(
         "truth": "pipelines.evaluation.data_metrics:Truth",
         "truth_by_kind": "pipelines.evaluation.data_metrics:TruthByKind",
         "novel_object_right": "pipelines.evaluation.data_metrics:NovelObject",
-        "direction_right": "pipelines.evaluation.data_metrics:DirectionRight",
-        "moving_right": "pipelines.evaluation.data_metrics:MovingRight",
+        "clip_truth": "pipelines.evaluation.data_metrics:ClipTruth",
     },
 )
 

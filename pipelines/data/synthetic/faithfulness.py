@@ -1,5 +1,6 @@
-"""Whether captions are true: faithfulness, coverage, and unseen objects.
- The things a caption describes ("two red circles" are two) are matched one to one with the things of the
+"""Whether captions of scenes are true; `pipelines.evaluation.data_metrics` makes scores of it.
+
+The things a caption describes ("two red circles" are two) are matched one to one with the things of the
 scene, in the way that makes the most of the caption true. Then these are its statements:
 
     shape, colour, size   one for each attribute told of each described thing: true if its match has it
@@ -12,17 +13,16 @@ scene, in the way that makes the most of the caption true. Then these are its st
 
     faithfulness = true statements / statements, over all captions (an empty caption is one false statement)
     coverage     = things described, at most those that are there / things that are there
- A reference always names every thing of its scene, so "things that are there" is also what the references
+
+A reference always names every thing of its scene, so "things that are there" is also what the references
 name. A wrongly described thing is covered: faithfulness pays for it. Saying little is an easy way to say
 nothing false, so faithfulness *counts* only at a coverage of at least 0.9 over the whole corpus: below it
 `faithfulness_valid` is 0.0 and a target on faithfulness is missed, whatever its value.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from itertools import permutations
 
-from captioner.errors import UserError
 from pipelines.data.synthetic.parsing import Mention, Relation, Statements, parse
 from pipelines.data.synthetic.relations import between_holds, place_holds, relation_holds
 from pipelines.data.synthetic.scenes import NOVEL_PAIRS, Scene, Thing
@@ -53,58 +53,14 @@ class CheckedCaption:
     def faithfulness(self) -> float:
         return sum(statement.true for statement in self.statements) / len(self.statements)
 
-    @property
-    def coverage(self) -> float:
-        return self.named / self.there
 
+def names_novel_objects(caption: str, scene: Scene) -> bool:
+    """Whether a caption names the unseen things of a scene, colour and shape of each in one phrase, and no others.
 
-def faithfulness(captions: Mapping[str, str], scenes: Mapping[str, Scene]) -> dict[str, float]:
-    """How true `captions` (image id -> caption) are of `scenes` (image id -> Scene).
-
-    Returns:
-        `faithfulness`, `coverage` and `faithfulness_valid` (1.0 or 0.0, see above), `true_captions` (the
-        share of captions without a false statement), `statements` a caption, and the share that is true by
-        kind, as `faithfulness_colour`, for the kinds that occur.
-
-    Raises:
-        UserError: there is no caption, or one for an image without a scene.
+    Naming all six would be right every time. What else the caption says does not matter here.
     """
-    checked = [check_caption(caption, _scene(scenes, image)) for image, caption in captions.items()]
-    if not checked:
-        raise UserError("There are no captions to check against the scenes.")
-    statements = [statement for caption in checked for statement in caption.statements]
-    coverage = sum(caption.named for caption in checked) / sum(caption.there for caption in checked)
-    scores = {
-        "faithfulness": _share(statements),
-        "coverage": coverage,
-        "faithfulness_valid": float(coverage >= ENOUGH_COVERAGE),
-        "true_captions": sum(caption.faithfulness == 1 for caption in checked) / len(checked),
-        "statements": len(statements) / len(checked),
-    }
-    for kind in KINDS:
-        if of_kind := [statement for statement in statements if statement.kind == kind]:
-            scores[f"faithfulness_{kind}"] = _share(of_kind)
-    return scores
-
-
-def novel_object_right(captions: Mapping[str, str], scenes: Mapping[str, Scene]) -> float:
-    """The share of novel scenes whose caption names the unseen thing itself, its colour and its shape in one
-    phrase.
-
-    `captions` of scenes without an unseen pair are left out. What else the caption says does not matter here.
-
-    Raises:
-        UserError: none of the captions is for a novel scene, or one is for an image without a scene.
-    """
-    right = []
-    for image, caption in captions.items():
-        if wanted := _scene(scenes, image).novel_pairs:
-            named = {(mention.colour, mention.shape) for mention in parse(caption).mentions}
-            # Naming all six would be right every time; only what is there may be named.
-            right.append(named & set(NOVEL_PAIRS) == set(wanted))
-    if not right:
-        raise UserError("None of these captions is for a scene of the split 'novel'.")
-    return sum(right) / len(right)
+    named = {(mention.colour, mention.shape) for mention in parse(caption).mentions}
+    return named & set(NOVEL_PAIRS) == set(scene.novel_pairs)
 
 
 def check_caption(caption: str, scene: Scene) -> CheckedCaption:
@@ -142,24 +98,6 @@ def check_caption(caption: str, scene: Scene) -> CheckedCaption:
     if not statements:
         statements = [Statement("unread", "", False)]
     return CheckedCaption(tuple(statements), min(len(owners), len(scene.things)), len(scene.things))
-
-
-def _scene(scenes: Mapping[str, Scene], image: str) -> Scene:
-    if image not in scenes:
-        raise UserError(f"There is a caption for {image!r}, but no scene of that name to check it against.")
-    return scenes[image]
-
-
-def selection_score(scores: Mapping[str, float]) -> float:
-    """What chooses between models: faithfulness, and below 0 where it does not count.
-
-    Else a model that says little, but nothing false, would be kept in place of one that describes the scene.
-    """
-    return scores["faithfulness"] - (0.0 if scores["faithfulness_valid"] else 1.0)
-
-
-def _share(statements: list[Statement]) -> float:
-    return sum(statement.true for statement in statements) / len(statements)
 
 
 def _has(thing: Thing, attribute: str, value: str) -> bool:

@@ -173,4 +173,4 @@ def test_anything_can_be_checked(spelled):
     caption = " ".join(spelled)
     checked = check_caption(caption, scene)
     assert checked.statements
-    assert 0 <= checked.faithfulness <= 1 and 0 <= checked.coverage <= 1
+    assert 0 <= checked.faithfulness <= 1 and 0 <= checked.named <= checked.there

@@ -8,7 +8,7 @@ from PIL import Image
 from captioner.errors import UserError
 from pipelines.data.datasets import read_dataset, shapes
 from pipelines.data.question_datasets import read_questions
-from pipelines.data.synthetic.faithfulness import faithfulness, novel_object_right
+from pipelines.evaluation.data_metrics import NovelObject, Truth
 
 SIZES = {"train": 8, "dev": 3, "test": 3, "novel": 3}
 
@@ -33,8 +33,11 @@ def test_drawn_and_read_again(folder):
     questions = read_questions(folder)
     assert questions.name == "shapes" and {q.image for q in questions.examples} == {e.image for e in data.examples}
     captions = {example.id: example.captions[0] for example in data.examples}
-    assert faithfulness(captions, shapes.read_scenes(folder))["faithfulness"] == 1
-    assert novel_object_right(captions, shapes.read_scenes(folder, "novel") | shapes.read_scenes(folder)) == 1
+    scenes = shapes.read_scenes(folder)
+    rows = Truth().rows(list(captions.values()), [scenes[image] for image in captions])
+    assert Truth.combine(rows)["faithfulness"] == 1
+    novel = shapes.read_scenes(folder, "novel")
+    assert NovelObject().rows([captions[image] for image in novel], list(novel.values())).all()
     assert Image.open(data.examples[0].image).size == (64, 64)
 
 

@@ -232,20 +232,21 @@ def test_every_score_but_diversity_and_lengths_has_an_interval():
 
 def test_truth_of_drawn_scenes_is_combined_as_the_corpus_is(tmp_path):
     from pipelines.data.datasets import shapes
-    from pipelines.data.synthetic.faithfulness import faithfulness
+    from pipelines.data.synthetic.faithfulness import check_caption
     from pipelines.evaluation.metrics import data_metrics
 
     shapes.draw(tmp_path, sizes={"test": 12})
-    scenes = shapes.read_scenes(tmp_path)
-    dataset = shapes.read(tmp_path)
+    dataset, scenes = shapes.read(tmp_path), shapes.read_scenes(tmp_path)
     captions = {example.id: example.captions[0] for example in dataset.examples}
     names = list(captions)
     captions[names[0]] = captions[names[1]]  # most likely wrong
-    whole = faithfulness(captions, scenes)
-    combined = {}
-    for metric, rows in data_metrics(dataset, "test", captions).values():
-        combined |= metric.combine(rows)
-    assert combined == pytest.approx(whole)
+    checked = [check_caption(text, scenes[image]) for image, text in captions.items()]
+    statements = [statement.true for one in checked for statement in one.statements]
+    metric, rows = data_metrics(dataset, "test", captions)["truth"]
+    scores = metric.combine(rows)
+    assert scores["faithfulness"] == pytest.approx(np.mean(statements)) and scores["faithfulness"] < 1
+    assert scores["coverage"] == pytest.approx(sum(one.named for one in checked) / sum(one.there for one in checked))
+    assert scores["true_captions"] == pytest.approx(np.mean([one.faithfulness == 1 for one in checked]))
 
 
 def test_coco_results_use_numbers_only_where_all_ids_are_numbers():
