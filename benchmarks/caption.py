@@ -100,7 +100,8 @@ def _captioner(options: argparse.Namespace):
 def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) -> dict[str, float]:
     import tensorflow as tf
 
-    from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+    from pipelines.inference.jobs.captioning import CaptionJob, CaptionOptions
+    from pipelines.inference.runners.local import run_job
 
     captioner = _captioner(options)
     sees = captioner.settings.encoder.image_size  # a model's own size, whatever the options say
@@ -114,7 +115,7 @@ def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) ->
 
     def caption(number) -> tuple[float, float]:
         watch = _Watch()
-        caption_images([paths[0].parent], captioner, folder / f"{number}.jsonl", options=how)
+        run_job(CaptionJob([paths[0].parent], captioner, how), folder / f"{number}.jsonl")
         return watch.an_image(len(paths))
 
     for images in ready.values():  # compiled outside the clock
@@ -197,13 +198,14 @@ def _peak_of_a_job(folder: Path) -> float:
     from captioner.models.captioning.image_captioner import ImageCaptioner
     from captioner.settings import CaptionerSettings
     from captioner.text.vocabulary import Vocabulary
-    from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+    from pipelines.inference.jobs.captioning import CaptionJob, CaptionOptions
+    from pipelines.inference.runners.local import run_job
 
     values = {"encoder": {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}},
               "decoder": {"units": 8, "embedding_size": 8, "attention_size": 8},
               "search": {"num_beams": 1, "max_words": 4}}  # fmt: skip
     captioner = ImageCaptioner(CaptionerSettings.model_validate(values), Vocabulary(["a", "dog"]))
-    caption_images([folder], captioner, folder.with_suffix(".jsonl"), options=CaptionOptions(batch_size=64))
+    run_job(CaptionJob([folder], captioner, CaptionOptions(batch_size=64)), folder.with_suffix(".jsonl"))
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(megabytes)
     return megabytes

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command import SKIPPED, stop
+from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import LIMITS, Weights, takes
 from pipelines.utils.console import log, printable, table
 
@@ -39,7 +39,6 @@ def ask(
 ):
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
     from pipelines.inference.jobs.answering import AskOptions
-    from pipelines.inference.jobs.output_files import journal_path
     from pipelines.inference.jobs.question_files import choices_problem, question_problem
 
     if model is None:
@@ -54,16 +53,11 @@ def ask(
         if problem:
             raise typer.BadParameter(f"{problem}.")
     options = AskOptions(top, batch_size, attention=attention, limits=limits)
-    try:
-        if questions is None:
-            summary = ask_about_image(image, question, model, choices or (), options, encoder_weights)
-        else:
-            summary = ask_file(questions, model, output, options, encoder_weights)
-        return SKIPPED if summary.faults else 0
-    except KeyboardInterrupt:
-        if output is None:
-            stop("Stopped.")
-        stop(f"Stopped. What is done is in {journal_path(output)}; the same command goes on from there.")
+    if questions is None:
+        summary = ask_about_image(image, question, model, choices or (), options, encoder_weights)
+    else:
+        summary = ask_file(questions, model, output, options, encoder_weights)
+    return SKIPPED if summary.faults else 0
 
 
 def ask_about_image(
@@ -86,15 +80,17 @@ def ask_about_image(
     Raises:
         UserError: the model cannot be used.
     """
-    from pipelines.inference.jobs.answering import answer_questions
+    from pipelines.cli.run import run_with_progress
+    from pipelines.inference.jobs.answering import AskJob
     from pipelines.inference.jobs.question_files import asked
     from pipelines.inference.models import load_visual_qa, visual_qa_identity
+    from pipelines.utils.progress import JobProgress
 
     visual_qa_identity(model)  # an error in the preset is reported before anything is loaded
     asked_questions = [asked(os.fspath(image), os.fspath(image), question, choices) for question in questions]
-    load = partial(load_visual_qa, model, encoder_weights)
-    show = _table_printer(alone=len(asked_questions) == 1)
-    return answer_questions(asked_questions, load, options=options, on_record=show)
+    job = AskJob(asked_questions, partial(load_visual_qa, model, encoder_weights), options)
+    progress = JobProgress("Questions", "questions", asked_questions)
+    return run_with_progress(job, None, progress, _table_printer(alone=len(asked_questions) == 1))
 
 
 def ask_file(
@@ -113,9 +109,10 @@ def ask_file(
         options: an `AskOptions`.
 
     Raises:
-        UserError: see `read_questions_file` and `answer_questions`.
+        UserError: as of `read_questions_file` and `run_job`.
     """
-    from pipelines.inference.jobs.answering import answer_questions
+    from pipelines.cli.run import describe, run_with_progress
+    from pipelines.inference.jobs.answering import AskJob
     from pipelines.inference.jobs.question_files import read_questions_file
     from pipelines.inference.models import load_visual_qa, visual_qa_identity
     from pipelines.utils.progress import JobProgress
@@ -125,20 +122,12 @@ def ask_file(
     if repeated:
         log(f"{repeated:,} rows of {path} repeat a question: it is answered once", error=True)
     made_with = {"model": identity, "file of questions": os.path.realpath(path)}
-    load = partial(load_visual_qa, model, encoder_weights)
-    if output is None:
-        return answer_questions(questions, load, options=options, on_record=_print_line)
-    with JobProgress("Questions", "questions", questions) as progress:
-        summary = answer_questions(
-            questions,
-            progress.after(load),
-            output,
-            made_with=made_with,
-            options=options,
-            on_start=progress.start,
-            on_record=progress.advance,
-        )
-    log(f"{_describe(summary)}: {output}", error=True)
+    job = AskJob(questions, partial(load_visual_qa, model, encoder_weights), options, made_with)
+    progress = JobProgress("Questions", "questions", questions)
+    summary = run_with_progress(job, output, progress, _print_line if output is None else lambda record: None)
+    if output is not None:
+        marked = (summary.unknown, 'without a word that the model knows ("warning")')
+        log(f"{describe(summary, ('question', 'answered'), 'images', marked, 'asked')}: {output}", error=True)
     return summary
 
 
@@ -169,18 +158,3 @@ def _print_line(record: dict) -> None:
         log(f"{start}\t{record['warning']}", error=True)
     log(f"{start}\t{printable(record['answer'])}\t{record['probability']:.4f}")
     sys.stdout.flush()
-
-
-def _describe(summary) -> str:
-    parts = [f"{summary.done:,} question{'' if summary.done == 1 else 's'} answered"]
-    if summary.done and summary.seconds:
-        parts[0] += f" in {summary.seconds:.1f} s"
-    if summary.changed:
-        parts.append(f"{summary.changed:,} of them anew, because their images changed")
-    if summary.unknown:
-        parts.append(f'{summary.unknown:,} of them without a word that the model knows ("warning")')
-    if summary.before:
-        parts.append(f"{summary.before:,} were there already")
-    if summary.faults:
-        parts.append(f'{summary.faults:,} could not be asked (the lines with "error")')
-    return ", ".join(parts)

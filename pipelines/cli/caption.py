@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command import SKIPPED, stop
+from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import LANGUAGE, LIMITS, Weights, takes
 from pipelines.cli.search_options import SAMPLING, SEARCH, sampling_of
 from pipelines.utils.console import log, printable
@@ -48,7 +48,6 @@ def caption(
 ):
     """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
     from pipelines.inference.jobs.captioning import CaptionOptions
-    from pipelines.inference.jobs.output_files import journal_path
 
     for kind in sidecar or ():
         if kind not in ("txt", "xmp"):
@@ -67,13 +66,8 @@ def caption(
         sidecars=tuple(dict.fromkeys(sidecar or ())),
         frames=frames,
     )
-    try:
-        summary = caption_with_models(paths, model, output, options, encoder_weights, language)
-        return SKIPPED if summary.faults or summary.left_alone else 0
-    except KeyboardInterrupt:
-        if output is None:
-            stop("Stopped.")
-        stop(f"Stopped. What is done is in {journal_path(output)}; the same command goes on from there.")
+    summary = caption_with_models(paths, model, output, options, encoder_weights, language)
+    return SKIPPED if summary.faults or summary.left_alone else 0
 
 
 def caption_with_models(
@@ -94,29 +88,21 @@ def caption_with_models(
         language: preset of a language model that takes part in the search, and its weight.
 
     Raises:
-        UserError: as of `caption_images` and `ImageCaptioner.from_preset`.
+        UserError: as of `CaptionJob` and `ImageCaptioner.from_preset`.
     """
-    from pipelines.inference.jobs.captioning import caption_images, image_sources
+    from pipelines.cli.run import describe, run_with_progress
+    from pipelines.inference.jobs.captioning import CaptionJob, image_sources
     from pipelines.inference.models import checked_presets, load_captioner, models_identity
     from pipelines.utils.progress import JobProgress
 
     identity = models_identity(checked_presets(models, options), language)
-    load = partial(load_captioner, models, encoder_weights, language)
-    if output is None:
-        show = _printer(alone=len(paths) == 1 and not paths[0].is_dir())
-        summary = caption_images(paths, load, model=identity, options=options, on_record=show)
-    else:
-        with JobProgress("Captions", "images", image_sources(paths, options)) as progress:
-            summary = caption_images(
-                paths,
-                progress.after(load),
-                output,
-                model=identity,
-                options=options,
-                on_start=progress.start,
-                on_record=progress.advance,
-            )
-        log(f"{_describe(summary)}: {output}", error=True)
+    job = CaptionJob(paths, partial(load_captioner, models, encoder_weights, language), options, identity)
+    progress = JobProgress("Captions", "images", image_sources(paths, options))
+    show = _printer(alone=len(paths) == 1 and not paths[0].is_dir()) if output is None else lambda record: None
+    summary = run_with_progress(job, output, progress, show)
+    if output is not None:
+        marked = (summary.unsure, 'unsure ("unsure": true)')
+        log(f"{describe(summary, ('image', 'captioned'), 'files', marked, 'read')}: {output}", error=True)
     _log_left_alone(summary.left_alone)
     return summary
 
@@ -138,21 +124,6 @@ def _printer(alone: bool) -> Callable[[dict], None]:
         sys.stdout.flush()
 
     return show
-
-
-def _describe(summary) -> str:
-    parts = [f"{summary.done:,} image{'' if summary.done == 1 else 's'} captioned"]
-    if summary.done and summary.seconds:
-        parts[0] += f" in {summary.seconds:.1f} s"
-    if summary.changed:
-        parts.append(f"{summary.changed:,} of them anew, because their files changed")
-    if summary.unsure:
-        parts.append(f'{summary.unsure:,} of them unsure ("unsure": true)')
-    if summary.before:
-        parts.append(f"{summary.before:,} were there already")
-    if summary.faults:
-        parts.append(f'{summary.faults:,} could not be read (the lines with "error")')
-    return ", ".join(parts)
 
 
 def _log_left_alone(paths: Sequence[Path], most: int = 5) -> None:

@@ -35,9 +35,10 @@ def score(
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Tell how likely given captions are: log-probability and perplexity. Stopped, the same command goes on."""
+    from pipelines.cli.run import run_with_progress
     from pipelines.inference.jobs.caption_rows import given_rows, read_rows
     from pipelines.inference.jobs.output_files import checked_output
-    from pipelines.inference.jobs.scoring import FORMATS, score_rows
+    from pipelines.inference.jobs.scoring import FORMATS, ScoreJob
     from pipelines.inference.models import checked_presets, load_captioner, models_identity
     from pipelines.utils.progress import JobProgress
 
@@ -47,7 +48,6 @@ def score(
     output = None if output is None else checked_output(output, FORMATS)
     rows, problems = (given_rows(Path(first), texts), []) if texts else read_rows(Path(first), split, images)
     identity = models_identity(checked_presets([model]))
-    load = partial(load_captioner, [model], encoder_weights)
     scored, faults = [], list(map(str, problems))
 
     def collect(record):
@@ -57,19 +57,9 @@ def score(
         elif output is None:
             scored.append(record)
 
-    options = {"model": identity, "each_word": words, "batch_size": batch_size}
-    if output is None:
-        summary = score_rows(rows, load, on_record=collect, **options)
-    else:
-        with JobProgress("Captions", "captions", rows) as progress:
-
-            def advance(record):
-                collect(record)
-                progress.advance(record)
-
-            summary = score_rows(
-                rows, progress.after(load), output, on_start=progress.start, on_record=advance, **options
-            )
+    load = partial(load_captioner, [model], encoder_weights)
+    job = ScoreJob(rows, load, model=identity, each_word=words, batch_size=batch_size)
+    summary = run_with_progress(job, output, JobProgress("Captions", "captions", rows), collect)
     for fault in faults[:MOST]:
         log(printable(fault), error=True)
     if len(faults) > MOST:

@@ -136,21 +136,15 @@ class JobProgress:
         if self._bar:
             self._bar.stop()
 
-    def after(self, load: Callable) -> Callable:
-        """A function that calls `load`; speed is counted from its end on."""
-
-        def loaded():
-            model = load()
-            self._started = time.monotonic()
-            return model
-
-        return loaded
-
     def start(self, before: int) -> None:
         """An earlier run has done so many items."""
         self.done = before
 
-    def advance(self, _record: dict) -> None:
+    def start_clock(self) -> None:
+        """The network is loaded: speed is counted from here."""
+        self._started = time.monotonic()
+
+    def advance(self) -> None:
         """One item more."""
         self.done += 1
         self.new += 1

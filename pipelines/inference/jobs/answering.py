@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from pipelines.inference.jobs.file_fingerprints import MISSING
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary
 from pipelines.inference.jobs.question_files import Question, question_key
-from pipelines.inference.jobs.run import run_job
 
 NO_WORD_KNOWN = "the model knows none of the words of this question: the image alone decided"
 
@@ -52,40 +51,16 @@ class AskSummary(JobSummary):
         self.unknown += "warning" in record
 
 
-def answer_questions(
-    questions: Sequence[Question],
-    model,
-    output: str | Path | None = None,
-    *,
-    made_with: dict | None = None,
-    options: AskOptions | None = None,
-    on_start: Callable[[int], object] = lambda before: None,
-    on_record: Callable[[dict], object] = lambda record: None,
-) -> AskSummary:
-    """Answers questions about images, on this machine.
+class AskJob(Job):
+    """Answers questions about images; items are `Question`s.
 
     Questions that are new, or whose images changed since they were answered, get a new record; all others keep theirs.
 
     Args:
         questions: see `pipelines.inference.jobs.question_files.read_questions_file`.
         model: a `VisualQA`, or a function that loads one, called only if there is work to do.
-        output, on_start, on_record: as of `run_job`.
-        made_with: what must be the same for two calls to write to one file, such as the model's checksum.
         options: how.
-
-    Raises:
-        UserError: as of `run_job`.
-    """
-    job = AskJob(questions, model, options or AskOptions(), made_with)
-    return run_job(job, output, on_start=on_start, on_record=on_record)
-
-
-class AskJob(Job):
-    """Answers questions; items are `Question`s.
-
-    Args:
-        questions, model, made_with: as of `answer_questions`.
-        options: how.
+        made_with: what must be the same for two runs to write to one file, such as the model's checksum.
     """
 
     things = "answers"

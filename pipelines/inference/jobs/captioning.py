@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_
 from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary, Result
-from pipelines.inference.jobs.run import run_job
 from pipelines.inference.jobs.sidecars import CONTENTS, Sidecars
 from pipelines.inference.search_options import SamplingOptions, SearchOptions
 
@@ -62,17 +61,8 @@ class CaptionSummary(JobSummary):
         self.unsure += "unsure" in record
 
 
-def caption_images(
-    paths: Sequence[str | Path],
-    captioner,
-    output: str | Path | None = None,
-    *,
-    model: str = "",
-    options: CaptionOptions | None = None,
-    on_start: Callable[[int], object] = lambda before: None,
-    on_record: Callable[[dict], object] = lambda record: None,
-) -> CaptionSummary:
-    """Captions files and everything in folders, on this machine.
+class CaptionJob(Job):
+    """Captions files and everything in folders; items are `ImageFile`s.
 
     Images that are new, or whose size or time changed since they were captioned, get a new record; all others keep
     theirs.
@@ -80,29 +70,8 @@ def caption_images(
     Args:
         paths: images and folders.
         captioner: an `ImageCaptioner`, or a function that loads one, called only if there is work to do.
-        output, on_start, on_record: as of `run_job`.
-        model: what identifies the model, such as its checksum.
-        options: by default those of the model.
-
-    Raises:
-        UserError: there is no image, or as of `run_job`.
-    """
-    return run_job(
-        CaptionJob(paths, captioner, options or CaptionOptions(), model),
-        output,
-        on_start=on_start,
-        on_record=on_record,
-    )
-
-
-class CaptionJob(Job):
-    """Captions images; items are `ImageFile`s.
-
-    Args:
-        paths: images and folders.
-        captioner: an `ImageCaptioner`, or a function that loads one.
         options: how.
-        model: what identifies the model.
+        model: what identifies the model, such as its checksum.
 
     Raises:
         UserError: there is no image, or an option does not fit.
@@ -189,7 +158,7 @@ class CaptionJob(Job):
     def files(self) -> Iterator[tuple[str, str]]:
         return ((file.name, file.path) for file in self._images())
 
-    def resumed(self, records: Iterator[dict]) -> None:
+    def resumed(self, records: Iterable[dict], summary: JobSummary) -> None:
         for record in records if self.options.sidecars else ():
             self._sidecars.write(record, self._path_of(record["image"]))
 

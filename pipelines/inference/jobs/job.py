@@ -10,7 +10,7 @@ else is in the batch.
 
 import itertools
 import threading
-from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class Result:
 
 
 class Job:
-    """What a batch job does; subclasses define it, and a runner (here `pipelines.inference.jobs.run`) calls it.
+    """What a batch job does; subclasses define it, and a runner (`pipelines.inference.runners`) calls it.
 
     A subclass has to define `columns`, `made_with`, `batches`, `describe` and `work`; all else has a default.
 
@@ -124,7 +124,7 @@ class Job:
         """`(key, path)` of all items whose files are watched for changes."""
         return ()
 
-    def resumed(self, records: Iterable[dict]) -> None:
+    def resumed(self, records: Iterable[dict], summary: JobSummary) -> None:
         """Called with the records of earlier runs, before the work begins."""
 
     def dropped(self, record: dict) -> None:
@@ -146,16 +146,17 @@ def pending_batches(job: Job, done: Container[str]) -> Iterator[Batch]:
             yield batch, missing
 
 
-def compute(job: Job, batches: Iterator[Batch]) -> Iterator[list[Result]]:
+def compute(job: Job, batches: Iterator[Batch], on_load: Callable[[], object] = lambda: None) -> Iterator[list[Result]]:
     """The new records batch by batch; the work is done in another thread, so that Ctrl-C is heard meanwhile."""
-    yield from background_iterator(lambda stop: _compute(job, batches, stop), _BATCHES_AHEAD, job.things)
+    yield from background_iterator(lambda stop: _compute(job, batches, on_load, stop), _BATCHES_AHEAD, job.things)
 
 
-def _compute(job: Job, batches: Iterator[Batch], stop: threading.Event) -> Iterator[list[Result]]:
+def _compute(job: Job, batches: Iterator[Batch], on_load: Callable, stop: threading.Event) -> Iterator[list[Result]]:
     first = next(batches, None)
     if first is None:
         return
     job.load()
+    on_load()
     to_read, to_work = itertools.tee(itertools.chain([first], batches))
     contents_ahead = parallel_map(
         job.read, (each for batch, _ in to_read for each in job.inputs(batch)), job.read_ahead

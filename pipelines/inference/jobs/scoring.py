@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,7 @@ from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given, too_l
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.inference.jobs.caption_rows import Row, digest, why_not
 from pipelines.inference.jobs.images import DecodedImage, read_image
-from pipelines.inference.jobs.job import Job
-from pipelines.inference.jobs.journal import read_journal
-from pipelines.inference.jobs.output_files import journal_path
-from pipelines.inference.jobs.run import run_job
+from pipelines.inference.jobs.job import Job, JobSummary
 
 FORMATS = (".jsonl", ".csv")
 COLUMNS = ["image", "caption", "log_probability", "score", "perplexity", "words", "unknown"]
@@ -23,27 +20,29 @@ AT_ONCE = 64  # captions of a batch
 
 
 @dataclass
-class ScoreSummary:
-    """All captions of a file together, those of earlier runs included.
+class ScoreSummary(JobSummary):
+    """What a run did, and all captions of the output together, those of earlier runs included.
 
     captions: how many were scored. log_probability: their sum. steps: their words and ends. unknown: words that the
-    model does not know. faults: captions that could not be scored.
+    model does not know.
     """
 
     captions: int = 0
     log_probability: float = 0.0
     steps: int = 0
     unknown: int = 0
-    faults: int = 0
 
     def add(self, record: dict) -> None:
-        if "error" in record:
-            self.faults += 1
-            return
-        self.captions += 1
-        self.log_probability += record["log_probability"]
-        self.steps += record["words"] + 1
-        self.unknown += len(record["unknown"])
+        super().add(record)
+        self.count(record)
+
+    def count(self, record: dict) -> None:
+        """Counts a record of this run or of an earlier one."""
+        if "error" not in record:
+            self.captions += 1
+            self.log_probability += record["log_probability"]
+            self.steps += record["words"] + 1
+            self.unknown += len(record["unknown"])
 
     def __str__(self) -> str:
         if not self.captions:
@@ -59,54 +58,24 @@ class ScoreSummary:
         return text + "."
 
 
-def score_rows(
-    rows: Sequence[Row],
-    captioner,
-    output: Path | None = None,
-    *,
-    model: str = "",
-    each_word: bool = False,
-    batch_size: int = 16,
-    on_start: Callable[[int], object] = lambda before: None,
-    on_record: Callable[[dict], object] = lambda record: None,
-) -> ScoreSummary:
-    """Scores captions, on this machine.
+class ScoreJob(Job):
+    """Scores captions; items are `Row`s.
 
     Args:
         rows: see `pipelines.inference.jobs.caption_rows`.
         captioner: an `ImageCaptioner`, or a function that loads one, called only if there is work to do.
-        output, on_start, on_record: as of `run_job`.
         model: what identifies the model, such as its checksum.
         each_word: also keep the words and their log-probabilities, the end's last.
         batch_size: images at once.
-
-    Raises:
-        UserError: as of `run_job`.
-    """
-    summary = ScoreSummary()
-
-    def count(record: dict) -> None:
-        if output is None:
-            summary.add(record)
-        on_record(record)
-
-    run_job(ScoreJob(rows, captioner, model, each_word, batch_size), output, on_start=on_start, on_record=count)
-    for record in read_journal(journal_path(output)) if output is not None else ():
-        summary.add(record)
-    return summary
-
-
-class ScoreJob(Job):
-    """Scores captions; items are `Row`s.
-
-    Args: as of `score_rows`.
     """
 
     things = "scores"
     formats = FORMATS
     read_ahead = 2 * AT_ONCE
 
-    def __init__(self, rows: Sequence[Row], captioner, model: str, each_word: bool, batch_size: int):
+    def __init__(
+        self, rows: Sequence[Row], captioner, *, model: str = "", each_word: bool = False, batch_size: int = 16
+    ):
         self.rows, self.captioner, self.model, self.each_word = rows, captioner, model, each_word
         # From all rows: a run that goes on must compute them as the first one did.
         self.batch_size = min(batch_size, max(len(self.inputs(batch)) for batch in self.batches()) or 1)
@@ -119,6 +88,13 @@ class ScoreJob(Job):
 
     def batches(self) -> Iterator[Sequence[Row]]:
         return (self.rows[start : start + AT_ONCE] for start in range(0, len(self.rows), AT_ONCE))
+
+    def summary(self) -> ScoreSummary:
+        return ScoreSummary()
+
+    def resumed(self, records: Iterable[dict], summary: ScoreSummary) -> None:
+        for record in records:
+            summary.count(record)
 
     def key(self, record: dict) -> str:
         return str(record["number"])

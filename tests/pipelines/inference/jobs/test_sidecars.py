@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from captioner.errors import UserError
-from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.jobs.sidecars import Sidecars, sidecar_path, xmp_content
 from tests.pipelines.inference.stub_captioner import StubCaptioner
+from tests.support_jobs import caption_images
 
 SPACES = {
     "dc": "http://purl.org/dc/elements/1.1/",

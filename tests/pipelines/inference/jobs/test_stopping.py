@@ -18,8 +18,9 @@ from PIL import Image
 from captioner.presets.folder import write_preset
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
-from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+from pipelines.inference.jobs.captioning import CaptionOptions
 from tests.pipelines.inference.stub_captioner import StubCaptioner
+from tests.support_jobs import caption_images
 
 ROOT = Path(__file__).parents[4]
 OPTIONS = CaptionOptions(batch_size=4)

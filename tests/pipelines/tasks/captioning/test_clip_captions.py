@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 from captioner.errors import UserError
 from captioner.images.clips import PADDING, ClipSpec
 from pipelines.cli.app import app
-from pipelines.inference.jobs.captioning import CaptionOptions, caption_images
+from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.jobs.image_walk import find_clips
 from tests.pipelines.inference.stub_captioner import StubCaptioner
+from tests.support_jobs import caption_images
 
 FRAMES = CaptionOptions(batch_size=2, frames=True)
 

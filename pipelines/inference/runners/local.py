@@ -15,6 +15,7 @@ def run_job(
     output: str | Path | None = None,
     *,
     on_start: Callable[[int], object] = lambda before: None,
+    on_load: Callable[[], object] = lambda: None,
     on_record: Callable[[dict], object] = lambda record: None,
 ) -> JobSummary:
     """Runs a job to its end, or goes on with one that was stopped.
@@ -24,6 +25,7 @@ def run_job(
         output: a file that the job can write; one that the same job began before is gone on with. Without it nothing
             is written, and `on_record` gets the records.
         on_start: called once with the number of records that the output has already.
+        on_load: called once, if there is work to do, when the network is loaded.
         on_record: called with every new record, in order, after it is safe.
 
     Raises:
@@ -36,9 +38,9 @@ def run_job(
         if journal is not None:
             summary.changed = journal.drop_changed(job.files(), job.limits, job.dropped) if len(journal) else 0
             summary.before, summary.faults = len(journal), journal.faults
-            job.resumed(read_journal(journal.path))
+            job.resumed(read_journal(journal.path), summary)
         on_start(summary.before)
-        for results in compute(job, pending_batches(job, () if journal is None else journal)):
+        for results in compute(job, pending_batches(job, () if journal is None else journal), on_load):
             if journal is not None:
                 journal.append([each.record for each in results], [each.fingerprint for each in results])
             for each in results:

@@ -1,0 +1,1 @@
+"""Where a job runs; what it does is in `pipelines.inference.jobs`."""
