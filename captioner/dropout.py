@@ -35,8 +35,8 @@ class Dropout(keras.layers.Dropout):
         wanted = self.noise_shape or (None,) * len(sizes)
         shape = [size if own is None else own for size, own in zip(sizes, wanted, strict=True)]
         seed = ops.cast(self.seed_generator.next(), "uint32")
-        places = ops.cast(ops.arange(math.prod(shape), dtype="int32"), "uint32")
-        bits = mix(mix(ops.bitwise_xor(places, mix(seed[0]))) + mix(seed[1]))
+        positions = ops.cast(ops.arange(math.prod(shape), dtype="int32"), "uint32")
+        bits = mix(mix(ops.bitwise_xor(positions, mix(seed[0]))) + mix(seed[1]))
         kept = ops.reshape(bits >= np.uint32(self.rate * 2**32), shape)
         return ops.where(kept, inputs / (1.0 - self.rate), nothing)
 

@@ -83,7 +83,11 @@ def _check_cell(make, features):
     output, new = cell(inputs[:, 0], states)
     assert tuple(output.shape) == (2, cell.output_size)
     assert [tuple(state.shape) for state in new] == [state.shape for state in states], "a loop could not go on"
-    assert_equal(cell.shown(new), output, why="a step that is left out would put out something else than the last one")
+    assert_equal(
+        cell.output_from_state(new),
+        output,
+        why="a step that is left out would put out something else than the last one",
+    )
     initial = cell.get_initial_state(batch_size=2)
     assert [tuple(state.shape) for state in initial] == [state.shape for state in states]
     assert_equal(cell.advance(cell.project(inputs[:, 0]), states), (output, new), why="`call` is not its two parts")

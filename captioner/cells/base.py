@@ -11,7 +11,7 @@ class RecurrentCell(keras.layers.Layer):
     cell also runs inside `keras.layers.RNN`. Two methods are added, and `call` is their composition:
 
     - `project(inputs)`: the part that needs no state. For a whole sequence `(B, T, features)` it is one large
-      product in place of T small ones.
+      product instead of T small ones.
     - `advance(projected, states)`: the part that does.
 
     A subclass sets `state_size` (an int, or a list of ints: one a state tensor) and writes `build`, `project` and
@@ -59,8 +59,8 @@ class RecurrentCell(keras.layers.Layer):
         """One step: inputs `(B, features)` and states to `(output (B, units), new states)`."""
         return self.advance(self.project(inputs), list(states))
 
-    def shown(self, states):
-        """The output that belongs to these states: what a step that ended in them has put out."""
+    def output_from_state(self, states):
+        """The output of the step that ended in these states."""
         return states[0]
 
     def draw_noise(self, rows, steps):

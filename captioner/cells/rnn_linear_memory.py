@@ -46,5 +46,5 @@ class LinearMemoryRNNCell(RecurrentCell):
         c = projected + ops.matmul(ops.tanh(states[0]), self.recurrent_kernel)
         return ops.tanh(c), [c]
 
-    def shown(self, states):
+    def output_from_state(self, states):
         return ops.tanh(states[0])

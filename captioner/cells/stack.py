@@ -137,10 +137,10 @@ class CellStack(RecurrentCell):
         ones = ops.ones((rows, steps, len(self.cells) - 1, size), dtype=self.compute_dtype)
         return self.dropout(ones, training=True)
 
-    def shown(self, states):
+    def output_from_state(self, states):
         output = None
         for n, (cell, own) in enumerate(zip(self.cells, self.split_states(states), strict=True)):
-            output = self.connect(n, output, cell.shown(own)) if n else cell.shown(own)
+            output = self.connect(n, output, cell.output_from_state(own)) if n else cell.output_from_state(own)
         return output
 
     def get_config(self):

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, repeat_rows
+from captioner.decoders.base import Decoder
 from captioner.layers.attention import AdditiveAttention
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -12,7 +13,7 @@ class AttentiveDecoder(Decoder):
     """Soft attention, as in Show, Attend and Tell.
 
         s0      = tanh(mean_p(m_p) W_s + b_s)              for each state tensor of the cell
-        z', a   = attention(h, m)                          context and weights over the P places
+        z', a   = attention(h, m)                          context and weights over the P positions
         z       = sigmoid(h w_b + b_b) * z'                how much of the image this word needs
         h', s'  = cell([e; z], s)                          e: vector of the word before
         p(word) = softmax(W_o tanh(W_d [h'; z; e]))        deep output
@@ -64,12 +65,12 @@ class AttentiveDecoder(Decoder):
         self.built = True
 
     def prepare(self, memory):
-        return {"memory": memory, "keys": self.attention.project(memory), **self.real_places(memory)}
+        return {"memory": memory, "keys": self.attention.project(memory), **self.real_positions(memory)}
 
     def start(self, memory, captions=1):
-        mean = self.mean_place(memory)
+        mean = self.mean_features(memory)
         cell_state = [repeat_rows(start(mean), captions) for start in self.starts]
-        state = {"cell": cell_state, "output": self.cell.shown(cell_state)}
+        state = {"cell": cell_state, "output": self.cell.output_from_state(cell_state)}
         if self.attention.coverage:
             state["coverage"] = self.attention.unseen(memory, captions)
         return state

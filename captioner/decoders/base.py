@@ -2,7 +2,7 @@
 
 One decode step, written once, serves training, greedy and beam search, sampling, scoring and pictures of attention.
 
-Letters: B images, R = B x C rows (C captions or beams of each image, those of one image side by side), P places of
+Letters: B images, R = B x C rows (C captions or beams of each image, those of one image side by side), P positions of
 the memory, D its size, T words, V vocabulary.
 """
 
@@ -127,15 +127,15 @@ class Decoder(keras.layers.Layer):
             a number, or None if there is nothing of the kind.
         """
 
-    def real_places(self, memory):
-        """`{"real": bool (B, P)}`, which places of a memory `(B, P, D)` there are; nothing if there is no padding."""
+    def real_positions(self, memory):
+        """`{"real": bool (B, P)}`, the padding mask of a memory `(B, P, D)`; nothing where nothing is padded."""
         return {"real": ops.any(memory != 0, axis=-1)} if self.padded else {}
 
-    def mean_place(self, memory):
-        """The mean `(B, D)` over the places of a memory that there are."""
+    def mean_features(self, memory):
+        """The mean `(B, D)` over the positions of a memory that are not padding."""
         if not self.padded:
             return ops.mean(memory, axis=1)
-        real = ops.cast(self.real_places(memory)["real"], memory.dtype)
+        real = ops.cast(self.real_positions(memory)["real"], memory.dtype)
         return ops.sum(memory, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)[:, None]
 
     def prepare(self, memory):
@@ -202,11 +202,6 @@ class Decoder(keras.layers.Layer):
 def at(t):
     """A function that takes the step t of values `(R, T, ...)`."""
     return lambda values: values[:, t]
-
-
-def repeat_rows(values, captions):
-    """Repeats each image's row `(B, ...)` for its captions: `(B x captions, ...)`, rows of one image side by side."""
-    return values if captions == 1 else ops.repeat(values, captions, axis=0)
 
 
 def another(cell, name):

@@ -1,4 +1,4 @@
-"""The decoder that looks at one place at a time, drawn by chance while it learns."""
+"""Hard attention: the decoder attends to one position at a time, sampled while it learns."""
 
 import keras
 from keras import ops
@@ -9,12 +9,12 @@ from captioner.layers.categorical import sample_categorical
 
 @keras.saving.register_keras_serializable("captioner")
 class HardAttentionDecoder(AttentiveDecoder):
-    """Hard attention, as in Show, Attend and Tell: a place is drawn for each word, and only what is there is read.
+    """Hard attention, as in Show, Attend and Tell: a position is drawn for each word, and only what is there is read.
 
-        s_t ~ a_t                                        a_t: attention weights over the P places
+        s_t ~ a_t                                        a_t: attention weights over the P positions
         z'  = m_(s_t)                                    in place of the mean of soft attention
 
-    Which place was drawn has no gradient, so the weights that draw learn from a variational lower bound:
+    Which position was drawn has no gradient, so the weights that draw learn from a variational lower bound:
 
         gradient = d log p(y | s) + r (log p(y | s) - b) d log p(s) + e d H(a)
 
@@ -34,7 +34,7 @@ class HardAttentionDecoder(AttentiveDecoder):
         memory: `(B, P, D)`.
 
     Returns:
-        `(logits (R, T, V), {"attention": (R, T, P)})`, while training also `"place_log_probability" (R, T)`, 0 for
+        `(logits (R, T, V), {"attention": (R, T, P)})`, while training also `"position_log_probability" (R, T)`, 0 for
         captions with soft attention.
 
     Reference: [Xu et al. 2015](https://arxiv.org/abs/1502.03044), section 4.1, equations 11 and 12.
@@ -69,22 +69,22 @@ class HardAttentionDecoder(AttentiveDecoder):
         soft = keras.random.uniform((rows, 1), seed=self.chance) < self.soft_share
         return {
             **read,
-            "place": keras.random.uniform((rows, steps), seed=self.chance),
+            "position_noise": keras.random.uniform((rows, steps), seed=self.chance),
             "soft": ops.cast(ops.broadcast_to(soft, (rows, steps)), "float32"),
         }
 
     def look(self, read, state, image):
         context, weights, extras = super().look(read, state, image)
-        if "place" not in read:
+        if "position_noise" not in read:
             return context, weights, extras
-        place = sample_categorical(weights, read["place"])
-        chosen = ops.one_hot(place, weights.shape[-1], dtype=weights.dtype)
+        position = sample_categorical(weights, read["position_noise"])
+        chosen = ops.one_hot(position, weights.shape[-1], dtype=weights.dtype)
         images, rows = image["memory"].shape[0], weights.shape[0]
         folded = ops.reshape(chosen, (images, rows // images, weights.shape[-1]))
         there = ops.reshape(ops.matmul(folded, image["memory"]), context.shape)
         soft = ops.cast(read["soft"], context.dtype)[:, None]
         log_probability = ops.log(ops.sum(chosen * weights, axis=-1) + 1e-12) * (1.0 - read["soft"])
-        return soft * context + (1.0 - soft) * there, weights, {**extras, "place_log_probability": log_probability}
+        return soft * context + (1.0 - soft) * there, weights, {**extras, "position_log_probability": log_probability}
 
     def extra_loss(self, log_probabilities, real, extras):
         """The terms of the gradient that cross-entropy does not have, a word.
@@ -100,7 +100,7 @@ class HardAttentionDecoder(AttentiveDecoder):
         advantage = reward - self.baseline
         mean = ops.sum(reward * rows) / ops.maximum(ops.sum(rows), 1.0)
         self.baseline.assign(0.9 * self.baseline + 0.1 * mean)
-        chosen = ops.sum(extras["place_log_probability"] * real, axis=-1)
+        chosen = ops.sum(extras["position_log_probability"] * real, axis=-1)
         entropy = -ops.sum(extras["attention"] * ops.log(extras["attention"] + 1e-12), axis=-1)
         reinforce = self.reinforce_weight * ops.sum(ops.stop_gradient(advantage) * chosen)
         return -(reinforce + self.entropy_weight * ops.sum(entropy * real)) / words

@@ -2,7 +2,8 @@
 
 import keras
 
-from captioner.decoders.base import Decoder, repeat_rows
+from captioner.decoders.base import Decoder
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -53,7 +54,7 @@ class InjectDecoder(Decoder):
         return {}
 
     def start(self, memory, captions=1):
-        mean = self.mean_place(memory)
+        mean = self.mean_features(memory)
         return {"cell": [repeat_rows(start(mean), captions) for start in self.starts]}
 
     def step(self, read, state, image):

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, another, repeat_rows
+from captioner.decoders.base import Decoder, another
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -51,7 +52,7 @@ class LongTermRecurrentDecoder(Decoder):
         return read if upper_noise is None else {**read, "upper_noise": upper_noise}
 
     def prepare(self, memory):
-        return {"seen": self.mean_place(memory)}
+        return {"seen": self.mean_features(memory)}
 
     def start(self, memory, captions=1):
         rows = memory.shape[0] * captions

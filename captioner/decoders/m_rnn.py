@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, repeat_rows
+from captioner.decoders.base import Decoder
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -46,7 +47,7 @@ class MultimodalDecoder(Decoder):
         return {**read, "projected": self.cell.project(read["words"])}
 
     def prepare(self, memory):
-        return {"seen": self.mean_place(memory)}
+        return {"seen": self.mean_features(memory)}
 
     def start(self, memory, captions=1):
         return {"cell": self.cell.get_initial_state(memory.shape[0] * captions)}

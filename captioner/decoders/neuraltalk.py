@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, repeat_rows
+from captioner.decoders.base import Decoder
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -41,7 +42,7 @@ class NeuralTalkDecoder(Decoder):
         return {}
 
     def start(self, memory, captions=1):
-        seen = repeat_rows(self.mean_place(memory), captions)
+        seen = repeat_rows(self.mean_features(memory), captions)
         return {"cell": self.cell.get_initial_state(seen.shape[0]), "seen": seen}
 
     def step(self, read, state, image):

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, another, at, repeat_rows
+from captioner.decoders.base import Decoder, another, at
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -57,7 +58,7 @@ class RecurrentVisualDecoder(Decoder):
         return read if noise is None else {**read, "remember_noise": noise}
 
     def prepare(self, memory):
-        return {"seen": self.mean_place(memory)}
+        return {"seen": self.mean_features(memory)}
 
     def start(self, memory, captions=1):
         rows = memory.shape[0] * captions
@@ -78,7 +79,7 @@ class RecurrentVisualDecoder(Decoder):
             extras,
         )
 
-    def imagine(self, words):
+    def reconstruct_image(self, words):
         """What an image may look like that words `(R, T)` describe: v~ `(R, T, D)`, after each of them.
 
         It takes no image: the visual memory sees words only.

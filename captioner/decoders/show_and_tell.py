@@ -2,7 +2,8 @@
 
 import keras
 
-from captioner.decoders.base import Decoder, repeat_rows
+from captioner.decoders.base import Decoder
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -49,7 +50,7 @@ class ShowAndTellDecoder(Decoder):
         return {}
 
     def start(self, memory, captions=1):
-        word = self.image_word(self.mean_place(memory))
+        word = self.image_word(self.mean_features(memory))
         # Once an image, not once a caption.
         _, state = self.cell(word, self.cell.get_initial_state(word.shape[0]))
         return {"cell": [repeat_rows(values, captions) for values in state]}

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, another, repeat_rows
+from captioner.decoders.base import Decoder, another
 from captioner.layers.attention import AdditiveAttention
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -12,11 +13,11 @@ class UpDownDecoder(Decoder):
     """The attention cell knows what was said last and what the image is about, and decides where to look.
 
         a', s_a' = attend([h; v; e], s_a)              e: vector of the word before, v = mean_p(m_p)
-        z, w     = attention(a', m)                    context and weights over the P places
+        z, w     = attention(a', m)                    context and weights over the P positions
         h', s'   = speak([z; a'], s)
         p(word)  = softmax(W_o tanh(W_d h'))
 
-    The paper's places are objects that a detector found; here they are those of the encoder's grid.
+    The paper's positions are objects that a detector found; here they are those of the encoder's grid.
 
     Args:
         vocabulary_size: int, V.
@@ -58,8 +59,8 @@ class UpDownDecoder(Decoder):
         return read if noise is None else {**read, "attend_noise": noise}
 
     def prepare(self, memory):
-        seen = self.mean_place(memory)
-        return {"memory": memory, "keys": self.attention.project(memory), "seen": seen, **self.real_places(memory)}
+        seen = self.mean_features(memory)
+        return {"memory": memory, "keys": self.attention.project(memory), "seen": seen, **self.real_positions(memory)}
 
     def start(self, memory, captions=1):
         rows = memory.shape[0] * captions
@@ -67,7 +68,7 @@ class UpDownDecoder(Decoder):
         state = {
             "cell": cell_state,
             "attend": self.attend.get_initial_state(rows),
-            "output": self.cell.shown(cell_state),
+            "output": self.cell.output_from_state(cell_state),
         }
         if self.attention.coverage:
             state["coverage"] = self.attention.unseen(memory, captions)

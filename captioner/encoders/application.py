@@ -23,7 +23,7 @@ class ApplicationEncoder(Encoder):
         image_size: height and width.
         half_precision: compute in bfloat16 where the machine is faster at it.
         dropout: share of the normalised memory that is dropped in training.
-        pca_components: how many principal components of the training images' features tell a place; 0: all its numbers.
+        pca_components: principal components of the training images' features that a position keeps; 0: all.
     """
 
     def __init__(

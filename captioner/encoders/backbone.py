@@ -23,7 +23,7 @@ class Backbone:
     Args:
         network: whose weights these are, such as `VGG16`.
         inputs, outputs: where the network begins and where it is cut, of a model built by `precision(...)`.
-        cut: the name of the place where it is cut.
+        cut: the name of the layer where it is cut.
         pool: 2 halves the cut grid by 2 x 2 maximum pooling (and stores a quarter of it), 1 leaves it.
     """
 

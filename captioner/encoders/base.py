@@ -22,7 +22,7 @@ class Encoder(keras.layers.Layer):
         backbone: the frozen network, or None.
         head: a Keras layer from the backbone's output (or from images) to memory `(B, P, D)`. It alone is
             tracked: counted, trained and saved.
-        grid: `(h, w)`, how the P places lie in the picture, or None if they do not.
+        grid: `(h, w)`, the grid in which the P positions lie, or None.
 
     Call arguments:
         images: float32 `(B, H, W, 3)`, as `captioner.images.decode.load_image` makes them.
@@ -31,7 +31,7 @@ class Encoder(keras.layers.Layer):
         memory `(B, P, D)`.
     """
 
-    # Whether memory may hold places that are padding: all zeros, for decoders to skip (`Decoder.padded`).
+    # Whether memory may hold positions that are padding: all zeros, for decoders to skip (`Decoder.padded`).
     padded = False
     # Whether the head samples what it sees while training, and learns that from a reward (`head.reinforce_loss`).
     stochastic = False
@@ -85,29 +85,29 @@ class Encoder(keras.layers.Layer):
 
 
 def grid_head(shape: tuple[int, int, int], layers=()) -> keras.Sequential:
-    """A head that ends by laying the places of a grid in a row: `(B, h, w, c)` -> `(B, h * w, c)`."""
+    """A head that ends by laying the positions of a grid in a row: `(B, h, w, c)` -> `(B, h * w, c)`."""
     head = keras.Sequential([keras.Input(shape), *layers], name="head")
     channels = head.output_shape[-1] if layers else shape[-1]
-    head.add(keras.layers.Reshape((-1, channels), name="places"))
+    head.add(keras.layers.Reshape((-1, channels), name="positions"))
     return head
 
 
 def vector_head(shape: tuple[int], layers=()) -> keras.Sequential:
     """A head for one vector an image: `(B, c)` -> `(B, 1, c)`."""
-    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="places")], name="head")
+    return keras.Sequential([keras.Input(shape), *layers, keras.layers.Reshape((1, -1), name="positions")], name="head")
 
 
 def normalised(channels: int, dropout: float, pca_components: int = 0) -> list[keras.layers.Layer]:
     """Layers that bring what a public network says to a size that a decoder learns well from.
 
     VGG's activations lie between 0 and several hundred, which saturates the tanh of the decoder's first
-    state. Layer normalisation (Ba, Kiros & Hinton 2016) over the channels of each place brought BLEU-4 on
+    state. Layer normalisation (Ba, Kiros & Hinton 2016) over the channels of each position brought BLEU-4 on
     Flickr8k's development photographs after three epochs from 15.4 to 17.4.
 
     Args:
-        channels: numbers of a place, as the network says them.
+        channels: size of a position's features.
         dropout: share of the result that is dropped in training.
-        pca_components: how many principal components tell a place before that; 0: its channels are taken as they are.
+        pca_components: how many principal components a position keeps; 0: all its channels.
 
     Raises:
         UserError: there are more components than channels.
@@ -115,8 +115,8 @@ def normalised(channels: int, dropout: float, pca_components: int = 0) -> list[k
     fewer = [PrincipalComponents(pca_components, name="components")] if pca_components else []
     if pca_components > channels:
         raise UserError(
-            f"encoder.pca_components = {pca_components}, but the network tells a place in {channels} numbers. Set "
-            "fewer, or 0 to take the numbers as they are."
+            f"encoder.pca_components = {pca_components}, but a position has {channels} channels. Set "
+            "fewer, or 0 to keep all channels."
         )
     return [
         *fewer,

@@ -14,9 +14,9 @@ from captioner.layers.recurrent import Recurrent
 class FrameEncoder(Encoder):
     """Clips `(B, F, H, W, 3)` to memory `(B, F x P, D)`, the frames in the order of time.
 
-    Every frame goes through the encoder of images, and a recurrent network passes over the frames, so that each place
+    Every frame goes through the encoder of images, and a recurrent network runs over the frames, so that each position
     of a frame also holds what has happened before it (`FrameHead` has the equations). A clip that is shorter than
-    others is filled up with frames of `captioner.images.clips.PADDING`; their places in the memory are zeros, which
+    others is padded with frames of `captioner.images.clips.PADDING`; their positions in the memory are zeros, which
     decoders skip (`Decoder.padded`), so that they change nothing.
 
     The backbone of a frozen network sees the frames one by one, and what it makes of a whole clip can be kept on disk.
@@ -110,12 +110,12 @@ class FrameHead(keras.layers.Layer):
         m_tp = head(frame t)_p                               what is seen
         v_t  = max_p relu(W_v m_tp + b_v)                   the frame as one vector
         h_t  = cell([v_t; v_t - v_(t-1)], h_(t-1))          what has happened so far; v_0 = v_1
-        M_tp = m_tp + W_h [h_t; v_t]                        memory; 0 at all places of a frame that is padding
+        M_tp = m_tp + W_h [h_t; v_t]                        memory; 0 at all positions of a frame that is padding
 
     The difference tells what changed, which a cell could find out by itself, but learns much more slowly. The cell
-    knows the order of the frames, and so does each place of the memory: a decoder that takes the mean over all places
-    can still tell left from right. It can tell shapes, too, because v_t is a maximum: in a mean over places a small
-    thing is a few parts in a hundred.
+    knows the order of the frames, and so does each position of the memory: a decoder that takes the mean over all of
+    them can still tell left from right. It can tell shapes, too, because v_t is a maximum: in a mean over positions a
+    small object is a few parts in a hundred.
 
     Args:
         head: the trained part of an encoder of images, `(B, ...)` to `(B, P, D)`.
@@ -137,7 +137,7 @@ class FrameHead(keras.layers.Layer):
     def build(self, input_shape):
         if not self.head.built:
             self.head.build((None, *input_shape[2:]))
-        self.places, size = self.head.compute_output_shape((None, *input_shape[2:]))[1:]
+        self.positions, size = self.head.compute_output_shape((None, *input_shape[2:]))[1:]
         self.frame_shape = tuple(input_shape[2:])
         self.vector = keras.layers.Dense(size, activation="relu", name="vector")
         self.recurrent = Recurrent(build_cell(self.cell_name, size), name="over_time")
@@ -156,15 +156,15 @@ class FrameHead(keras.layers.Layer):
         size = seen.shape[-1]
         vectors = ops.reshape(ops.max(self.vector(seen), axis=1), (-1, frames, size))
         before = ops.concatenate([vectors[:, :1], vectors[:, :-1]], axis=1)
-        seen = ops.reshape(seen, (-1, frames, self.places, size))
+        seen = ops.reshape(seen, (-1, frames, self.positions, size))
         happened, _ = self.recurrent(ops.concatenate([vectors, vectors - before], axis=-1), mask=real)
         memory = seen + self.happened(ops.concatenate([happened, vectors], axis=-1))[:, :, None]
         memory = memory * ops.cast(real, memory.dtype)[:, :, None, None]
-        return ops.reshape(memory, (-1, frames * self.places, size))
+        return ops.reshape(memory, (-1, frames * self.positions, size))
 
     def compute_output_shape(self, input_shape):
-        places, size = self.head.compute_output_shape((None, *input_shape[2:]))[1:]
-        return (input_shape[0], input_shape[1] * places, size)
+        positions, size = self.head.compute_output_shape((None, *input_shape[2:]))[1:]
+        return (input_shape[0], input_shape[1] * positions, size)
 
     def compute_mask(self, inputs, previous_mask=None):
         return None

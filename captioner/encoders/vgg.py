@@ -18,7 +18,7 @@ class VGGEncoder(Encoder):
         features="grid", train_last_block  backbone: ... block4_pool           head: block 5 [pool], trained
         features="fc7"                     backbone: ... fc2                   head: nothing to train
 
-    With images of 224 x 224 the grid has 14 x 14 places of 512 numbers; `pool=2` makes it 7 x 7, which is
+    With images of 224 x 224 the grid has 14 x 14 positions of 512 numbers; `pool=2` makes it 7 x 7, which is
     VGG's own last pooling. A pooled grid is a quarter of the size on disk.
 
     Args:
@@ -29,7 +29,7 @@ class VGGEncoder(Encoder):
         image_size: height and width; `fc7` of trained weights needs 224.
         half_precision: run the backbone in bfloat16 where the machine is faster at it.
         dropout: share of the normalised memory that is dropped in training.
-        pca_components: how many principal components of the training images' features tell a place; 0: all its numbers.
+        pca_components: principal components of the training images' features that a position keeps; 0: all.
     """
 
     network = ""

@@ -9,14 +9,14 @@ from captioner.images.decode import ImageSpec
 
 @keras.saving.register_keras_serializable("captioner")
 class SmallVGGEncoder(Encoder):
-    """A small VGG trained from scratch: pairs of 3 x 3 convolutions, pooling, and a code for places.
+    """A small VGG trained from scratch: pairs of 3 x 3 convolutions, pooling, and a position embedding.
 
         four blocks of   [conv 3 x 3, batch normalisation, ReLU] x 2     with C/8, C/4, C/2 and C channels
         between them     2 x 2 maximum pooling
 
-    so images of 64 x 64 become a grid of 8 x 8 places. Convolutions see what is at a place, hardly where
-    the place is, and attention adds places up; `PlaceCode` therefore tells each place its row and column,
-    from which the decoder can learn `left of` and `above`.
+    so images of 64 x 64 become a grid of 8 x 8 positions. Convolutions see what is at a position, hardly where it is,
+    and attention adds positions up; `PositionEmbedding` therefore adds row and column, from which the decoder can learn
+    `left of` and `above`.
 
     It is trained whole: there is no frozen backbone, nothing to keep on disk, and everything is saved in the
     preset.
@@ -43,7 +43,7 @@ class SmallVGGEncoder(Encoder):
                 layers += _convolution(width, f"block{block}_conv{number}")
         if pool > 1:
             layers.append(keras.layers.MaxPooling2D(pool, name="grid_pool"))
-        layers.append(PlaceCode(name="place_code"))
+        layers.append(PositionEmbedding(name="position_embedding"))
         size = image_size // 8 // pool
         super().__init__(spec, None, grid_head((image_size, image_size, 3), layers), (size, size), **kwargs)
 
@@ -62,11 +62,11 @@ def _convolution(width: int, name: str) -> list[keras.layers.Layer]:
 
 
 @keras.saving.register_keras_serializable("captioner")
-class PlaceCode(keras.layers.Layer):
-    """Tells each place of a grid where it is: `outputs[y, x] = inputs[y, x] + row[y] + column[x]`.
+class PositionEmbedding(keras.layers.Layer):
+    """Learned embedding of rows and columns: `outputs[y, x] = inputs[y, x] + row[y] + column[x]`.
 
-    Rows and columns are learned vectors. A vector a place would need to see an object at every place to
-    learn it; a row is learned from all its places.
+    A vector for each position would have to see an object at every position to be learned; that of a row is learned
+    from all its positions.
 
     Call arguments:
         inputs: `(B, h, w, c)`, returned in the same shape.
@@ -74,7 +74,7 @@ class PlaceCode(keras.layers.Layer):
 
     def build(self, input_shape):
         _, height, width, channels = input_shape
-        # Of the order of normalised features. Two initialisers: one would draw the same numbers twice, and a place
+        # Of the order of normalised features. Two initialisers: one would draw the same numbers twice, and a position
         # (y, x) would begin with the same code as (x, y).
         row, column = (keras.initializers.RandomNormal(stddev=0.3) for _ in range(2))
         self.row = self.add_weight((height, 1, channels), initializer=row, name="row")

@@ -1,6 +1,6 @@
 """The contract of all fusions, and what they share.
 
-Letters: B images, R = B x Q rows (Q questions about each image, those of one image side by side), P places of the
+Letters: B images, R = B x Q rows (Q questions about each image, side by side), P positions of the
 memory, D its size, U the size of a question's vector, F the size of what comes out.
 """
 
@@ -18,12 +18,12 @@ class Fusion(keras.layers.Layer):
     `extras` is a dictionary of batch-first tensors such as attention weights.
 
     A subclass writes `build_joining(question_size, memory_shape)` and `join(question, memory, rows, training)`. If it
-    `reads` the words of the question as well, it finds their size in `word_size` and gets `words` and `real`, too.
+    `uses_words` of the question as well, it finds their size in `word_size` and gets `words` and `real`, too.
 
     Args:
         size: int, F.
         dropout: float. Share of values dropped from the question's vector and from what comes out, while training.
-        grid: `(h, w)`, how the P places lie in the picture, or None if they do not.
+        grid: `(h, w)`, the grid in which the P positions lie, or None.
 
     Call arguments:
         question: `(R, U)`, or None for those that do not listen.
@@ -33,8 +33,8 @@ class Fusion(keras.layers.Layer):
         real: bool `(R, T)`, which words are no padding.
     """
 
-    asks = looks = True  # whether it needs the question, and the memory
-    reads = False  # whether it needs the single words, besides
+    uses_question = uses_memory = True  # whether it needs the question, and the memory
+    uses_words = False  # whether it needs the single words, besides
 
     def __init__(self, size, dropout=0.0, grid=None, **kwargs):
         super().__init__(**kwargs)
@@ -42,8 +42,10 @@ class Fusion(keras.layers.Layer):
         self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, question_shape=None, memory_shape=None, words_shape=None):
-        self.word_size = words_shape[-1] if self.reads else None
-        self.build_joining(question_shape[-1] if self.asks else None, memory_shape if self.looks else None)
+        self.word_size = words_shape[-1] if self.uses_words else None
+        self.build_joining(
+            question_shape[-1] if self.uses_question else None, memory_shape if self.uses_memory else None
+        )
         self.built = True
 
     def build_joining(self, question_size, memory_shape):
@@ -54,9 +56,9 @@ class Fusion(keras.layers.Layer):
         raise NotImplementedError(f"{type(self).__name__} does not define `join`.")
 
     def call(self, question=None, memory=None, rows=None, words=None, real=None, training=False):
-        if self.asks:
+        if self.uses_question:
             question, rows = self.dropout(question, training=training), question.shape[0]
-        more = {"words": words, "real": real} if self.reads else {}
+        more = {"words": words, "real": real} if self.uses_words else {}
         features, extras = self.join(question, memory, rows, training, **more)
         return self.dropout(features, training=training), extras
 
@@ -66,24 +68,26 @@ class Fusion(keras.layers.Layer):
 
 
 def with_coordinates(memory, grid):
-    """The memory `(B, P, D)` with `coordinates` of each place: `(B, P, D + 2)`.
+    """The memory `(B, P, D)` with `coordinates` of each position: `(B, P, D + 2)`.
 
     Raises:
-        ValueError: the places do not lie in a grid.
+        ValueError: the positions do not lie in a grid.
     """
-    places = ops.cast(coordinates(grid, memory.shape[1]), memory.dtype)
-    places = ops.broadcast_to(places[None], (memory.shape[0], memory.shape[1], 2))
-    return ops.concatenate([memory, places], axis=-1)
+    positions = ops.cast(coordinates(grid, memory.shape[1]), memory.dtype)
+    positions = ops.broadcast_to(positions[None], (memory.shape[0], memory.shape[1], 2))
+    return ops.concatenate([memory, positions], axis=-1)
 
 
 def coordinates(grid, count):
-    """Where the P = `count` places of a grid lie: column and row, from -1 to 1, float `(P, 2)`.
+    """Where the P = `count` positions of a grid lie: column and row, from -1 to 1, float `(P, 2)`.
 
     Raises:
-        ValueError: the places do not lie in a grid.
+        ValueError: the positions do not lie in a grid.
     """
     if grid is None or grid[0] * grid[1] != count:
-        raise ValueError(f"Coordinates need places that lie in a grid; the grid is {grid}, there are {count} places.")
+        raise ValueError(
+            f"Coordinates need positions that lie in a grid; the grid is {grid}, there are {count} positions."
+        )
     down, across = (ops.linspace(-1.0, 1.0, steps) if steps > 1 else ops.zeros((1,)) for steps in grid)
     across, down = ops.meshgrid(across, down)
     return ops.stack([ops.reshape(across, (-1,)), ops.reshape(down, (-1,))], axis=-1)

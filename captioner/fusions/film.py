@@ -1,10 +1,10 @@
-"""A small convolutional network over the grid whose layers do what the question says."""
+"""FiLM: a small convolutional network over the grid, conditioned on the question."""
 
 import keras
 from keras import ops
 
 from captioner.fusions.base import Fusion, with_coordinates
-from captioner.layers.repeat import each_question
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -19,10 +19,10 @@ class ConditionedGrid(Fusion):
         f_n = norm([sum_p a_np x_np ; max_p x_np ; sum_p x_np / 16])                 what was found; norm: of the layer
         features = relu(f_N W_o + b_o)
 
-    Attention brings what is at one place, the maximum tells whether there is something, and the sum how many: weights
-    that sum to 1 cannot count. Places know their row and column. What a block found tells the next one what to seek,
-    so "what is below the red star" takes two blocks: where the star is, and what is below there. Layer normalisation of
-    places would make the empty ones as loud as the others.
+    Attention brings what is at one position, the maximum whether there is an object, and the sum how many: weights that
+    sum to 1 cannot count. Positions know their row and column. What a block found conditions the next one, so "what is
+    below the red star" takes two blocks: where the star is, and what is below it. Layer normalisation of positions
+    would make the empty ones as large as the others.
 
     Args:
         size, dropout: see `Fusion`.
@@ -30,13 +30,13 @@ class ConditionedGrid(Fusion):
         channels: int, of x.
 
     Returns:
-        `(features (R, F), {"looks": (R, N, P)})`.
+        `(features (R, F), {"hop_attention": (R, N, P)})`.
 
     Reference: [Perez et al. 2018](https://arxiv.org/abs/1709.07871), section 3.2, where only the maximum is taken, at
     the end. Attention, the sum, and f in the conditions are not in the paper.
     """
 
-    counted_in = 16.0  # keeps sums over some dozens of places at the size of maxima
+    counted_in = 16.0  # keeps sums over some dozens of positions at the size of maxima
 
     def __init__(self, size, dropout=0.0, grid=None, blocks=3, channels=64, **kwargs):
         super().__init__(size, dropout, grid, **kwargs)
@@ -60,7 +60,7 @@ class ConditionedGrid(Fusion):
 
     def build_joining(self, question_size, memory_shape):
         if self.grid is None:
-            raise ValueError("A conditioned grid needs places that lie in a grid; this encoder has none.")
+            raise ValueError("A conditioned grid needs positions that lie in a grid; this encoder has none.")
         shape = (None, *self.grid, self.channels)
         self.enter.build((None, None, memory_shape[-1] + 2))
         for n in range(self.blocks):
@@ -73,25 +73,27 @@ class ConditionedGrid(Fusion):
         self.hidden.build((None, 3 * self.channels))
 
     def join(self, question, memory, rows, training):
-        places, found, looks = self.enter(with_coordinates(memory, self.grid)), None, []
+        positions, found, attention_maps = self.enter(with_coordinates(memory, self.grid)), None, []
         for n in range(self.blocks):
-            mixed = self.mixes[n](with_coordinates(places, self.grid))
+            mixed = self.mixes[n](with_coordinates(positions, self.grid))
             y = ops.reshape(mixed, (mixed.shape[0], *self.grid, self.channels))
             z = self.norms[n](self.convolutions[n](y), training=training)
             if n == 0:  # no question has touched this yet: it was computed once an image
-                y, z = each_question(y, rows), each_question(z, rows)
-            told = question if n == 0 else ops.concatenate([question, found], axis=-1)
-            gamma, beta = ops.split(self.conditions[n](told)[:, None, None], 2, axis=-1)
+                y, z = (repeat_rows(each, rows // memory.shape[0]) for each in (y, z))
+            condition = question if n == 0 else ops.concatenate([question, found], axis=-1)
+            gamma, beta = ops.split(self.conditions[n](condition)[:, None, None], 2, axis=-1)
             x = y + ops.relu((1.0 + gamma) * z + beta)
-            places = ops.reshape(x, (rows, mixed.shape[1], self.channels))
-            weights = ops.softmax(ops.squeeze(self.scores[n](places), axis=-1), axis=-1)
-            found = self.found_norms[n](self._found(places, weights))
-            looks.append(weights)
-        return self.hidden(found), {"looks": ops.stack(looks, axis=1)}
+            positions = ops.reshape(x, (rows, mixed.shape[1], self.channels))
+            weights = ops.softmax(ops.squeeze(self.scores[n](positions), axis=-1), axis=-1)
+            found = self.found_norms[n](self._found(positions, weights))
+            attention_maps.append(weights)
+        return self.hidden(found), {"hop_attention": ops.stack(attention_maps, axis=1)}
 
-    def _found(self, places, weights):
-        attended = ops.squeeze(ops.matmul(weights[:, None], places), axis=1)
-        return ops.concatenate([attended, ops.max(places, axis=1), ops.sum(places, axis=1) / self.counted_in], axis=-1)
+    def _found(self, positions, weights):
+        attended = ops.squeeze(ops.matmul(weights[:, None], positions), axis=1)
+        return ops.concatenate(
+            [attended, ops.max(positions, axis=1), ops.sum(positions, axis=1) / self.counted_in], axis=-1
+        )
 
     def get_config(self):
         return {**super().get_config(), "blocks": self.blocks, "channels": self.channels}

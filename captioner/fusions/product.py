@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.fusions.base import Fusion
-from captioner.layers.repeat import each_question
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -35,7 +35,7 @@ class ProductFusion(Fusion):
         seen = ops.mean(memory, axis=1)
         if self.normalise:
             seen = seen * ops.rsqrt(ops.maximum(ops.sum(ops.square(seen), axis=-1, keepdims=True), 1e-12))
-        return each_question(self.image(seen), rows) * self.question(question), {}
+        return repeat_rows(self.image(seen), rows // memory.shape[0]) * self.question(question), {}
 
     def get_config(self):
         return {**super().get_config(), "normalise": self.normalise}

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.fusions.base import Fusion
-from captioner.layers.repeat import each_question
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -18,7 +18,7 @@ class QuestionAlone(Fusion):
         size, dropout: see `Fusion`.
     """
 
-    looks = False
+    uses_memory = False
 
     def __init__(self, size, dropout=0.0, grid=None, **kwargs):
         super().__init__(size, dropout, grid, **kwargs)
@@ -39,7 +39,7 @@ class ImageAlone(Fusion):
         size, dropout: see `Fusion`.
     """
 
-    asks = False
+    uses_question = False
 
     def __init__(self, size, dropout=0.0, grid=None, **kwargs):
         super().__init__(size, dropout, grid, **kwargs)
@@ -49,4 +49,4 @@ class ImageAlone(Fusion):
         self.hidden.build((None, memory_shape[-1]))
 
     def join(self, question, memory, rows, training):
-        return each_question(self.hidden(ops.mean(memory, axis=1)), rows), {}
+        return repeat_rows(self.hidden(ops.mean(memory, axis=1)), rows // memory.shape[0]), {}

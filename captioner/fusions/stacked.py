@@ -17,16 +17,16 @@ class StackedAttention(Fusion):
         features = u_K
 
     The first layer of each side brings them to one size; where the question has it already, the paper does without the
-    second. With `coordinates` each place's row and column are two more numbers of m_p.
+    second. With `coordinates` each position's row and column are two more numbers of m_p.
 
     Args:
         size, dropout: see `Fusion`.
         hops: int, K.
-        attention_size: int, of the space in which places and questions meet.
+        attention_size: int, of the space in which positions and questions meet.
         coordinates: bool. See above.
 
     Returns:
-        `(u_K (R, F), {"looks": (R, K, P)})`.
+        `(u_K (R, F), {"hop_attention": (R, K, P)})`.
 
     Reference: [Yang et al. 2016](https://arxiv.org/abs/1511.02274), section 3.3, equations 15 to 22.
     """
@@ -36,25 +36,25 @@ class StackedAttention(Fusion):
         if hops < 1:
             raise ValueError(f"Stacked attention looks once at least, received hops={hops}.")
         self.hops, self.attention_size, self.coordinates = hops, attention_size, coordinates
-        self.place = keras.layers.Dense(size, activation="tanh", name="place")
+        self.memory_projection = keras.layers.Dense(size, activation="tanh", name="memory_projection")
         self.query = keras.layers.Dense(size, activation="tanh", name="query")
         self.attentions = [AdditiveAttention(attention_size, name=f"hop_{n + 1}") for n in range(hops)]
 
     def build_joining(self, question_size, memory_shape):
         self.query.build((None, question_size))
-        self.place.build((None, None, memory_shape[-1] + (2 if self.coordinates else 0)))
+        self.memory_projection.build((None, None, memory_shape[-1] + (2 if self.coordinates else 0)))
         for attention in self.attentions:
             attention.build((None, self.size), (None, None, self.size))
 
     def join(self, question, memory, rows, training):
         if self.coordinates:
             memory = with_coordinates(memory, self.grid)
-        places, query, looks = self.place(memory), self.query(question), []
+        positions, query, attention_maps = self.memory_projection(memory), self.query(question), []
         for attention in self.attentions:
-            found, weights = attention(query, places, attention.project(places))
+            found, weights = attention(query, positions, attention.project(positions))
             query = query + found
-            looks.append(weights)
-        return query, {"looks": ops.stack(looks, axis=1)}
+            attention_maps.append(weights)
+        return query, {"hop_attention": ops.stack(attention_maps, axis=1)}
 
     def get_config(self):
         own = {"hops": self.hops, "attention_size": self.attention_size, "coordinates": self.coordinates}

@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("captioner")
 class AdditiveAttention(keras.layers.Layer):
-    """Looks at every place of the memory and takes the mean of what it finds, weighted by how well it fits a query.
+    """Looks at every position of the memory and takes the mean of what it finds, weighted by how well it fits a query.
 
         score_p = v . tanh(k_p + q),    k_p = m_p W_m + b,    q = query W_q
         weights = softmax(score)
@@ -17,7 +17,7 @@ class AdditiveAttention(keras.layers.Layer):
 
         tanh(k + q) = 1 - 2 / (1 + exp(2 k) exp(2 q))
 
-    turns the hyperbolic tangent of every place, attention unit and caption into a product and a division. Keys and
+    turns the hyperbolic tangent of every position, attention unit and caption into a product and a division. Keys and
     queries are clipped to +-15, where the tangent has long been flat in single precision: that is exact unless both are
     beyond and have opposite signs.
 
@@ -35,7 +35,7 @@ class AdditiveAttention(keras.layers.Layer):
         memory: `(B, P, D)`.
         keys: `(B, P, A)`, from `project(memory)`.
         coverage: `(R, P, 2)`, from `unseen` and then from `cover`; only with `coverage`.
-        real: bool `(B, P)`. Places where it is False are padding, and nothing is seen there.
+        real: bool `(B, P)`. Positions where it is False are padding, and nothing is seen there.
 
     Returns:
         `(context (R, D), weights (R, P))`.

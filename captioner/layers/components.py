@@ -1,4 +1,4 @@
-"""Features told in few numbers: their principal components."""
+"""Principal components of features."""
 
 from collections.abc import Iterable
 
@@ -16,9 +16,9 @@ class PrincipalComponents(keras.layers.Layer):
         y = (x - m) E / s
 
     m is the mean, the columns of E are the eigenvectors of the covariance with the K largest eigenvalues, and s the
-    standard deviations along them. They are found once, by `adapt`, and never trained: 512 numbers of each place of a
-    few hundred images are enough to know every image again by, and a network that can will learn them by heart. Where
-    the features differ in fewer than K directions, the components that are left over are 0.
+    standard deviations along them. They are computed once, by `adapt`, and never trained: 512 numbers of each position
+    of a few hundred images are enough to recognise every image, and a network that can do so overfits. Where the
+    features vary in fewer than K directions, the remaining components are 0.
 
     Args:
         components: int, K, at most the size of x.
@@ -47,7 +47,7 @@ class PrincipalComponents(keras.layers.Layer):
         self.projection = self.add_weight((size, self.components), initializer="orthogonal", name="projection")
 
     def adapt(self, batches: Iterable[np.ndarray]) -> float:
-        """Finds the components of features `(..., D)`, read once, in batches; nothing but sums is kept.
+        """Computes the components of features `(..., D)`, read once, in batches; nothing but sums is kept.
 
         Returns:
             the share of the features' variance that the components hold, from 0 to 1.
@@ -63,7 +63,7 @@ class PrincipalComponents(keras.layers.Layer):
             total += rows.sum(axis=0, dtype="float64")
             products += rows.T @ rows
         if count < 2:
-            raise ValueError(f"Components are found in two features at least, received {count}.")
+            raise ValueError(f"Components need two features at least, received {count}.")
         mean = total / count
         variances, directions = np.linalg.eigh(products / count - np.outer(mean, mean))  # smallest first
         variances, directions = np.maximum(variances[::-1], 0.0), directions[:, ::-1]
@@ -71,8 +71,8 @@ class PrincipalComponents(keras.layers.Layer):
         largest = np.abs(directions).argmax(axis=0)
         directions = directions * np.where(directions[largest, np.arange(size)] < 0, -1.0, 1.0)
         kept = variances[: self.components]
-        told = kept > LEAST * variances[0]
-        scales = np.where(told, 1 / np.sqrt(np.where(told, kept, 1.0)), 0.0)
+        varies = kept > LEAST * variances[0]
+        scales = np.where(varies, 1 / np.sqrt(np.where(varies, kept, 1.0)), 0.0)
         self.mean.assign(mean.astype("float32"))
         self.projection.assign((directions[:, : self.components] * scales).astype("float32"))
         return float(kept.sum() / max(variances.sum(), np.finfo("float64").tiny))

@@ -28,8 +28,7 @@ class GlimpseCore(keras.layers.Layer):
         scales: int, s. Patches of a glimpse; each shows twice the width of the one before, at half the resolution.
         units: int. Size of g_t.
         spread: float. Standard deviation of locations while training, where 1 is half the image.
-        reinforce_weight: float. Weight of the gradient of the expected reward.
-        rollouts: int. Rows of one image, side by side, that `reinforce_loss` gets; each has seen other locations.
+        filters: int. Of the first convolution; the second has twice as many.
 
     Call arguments:
         images: float `(B, H, W, C)`; H and W multiples of 2^(s-1). 0 is what lies beyond the edges.
@@ -49,8 +48,6 @@ class GlimpseCore(keras.layers.Layer):
         scales=3,
         units=128,
         spread=0.2,
-        reinforce_weight=1.0,
-        rollouts=1,
         filters=12,
         **kwargs,
     ):
@@ -62,8 +59,7 @@ class GlimpseCore(keras.layers.Layer):
             )
         self.cell = cell
         self.glimpses, self.size, self.scales, self.units = glimpses, size, scales, units
-        self.spread, self.reinforce_weight = spread, reinforce_weight
-        self.rollouts, self.filters = rollouts, filters
+        self.spread, self.filters = spread, filters
         dense = keras.layers.Dense
         self.features = keras.Sequential(
             [
@@ -145,7 +141,7 @@ class GlimpseCore(keras.layers.Layer):
         what = self.what(ops.concatenate(ops.split(features, self.scales, axis=0), axis=-1))
         return self.join(ops.concatenate([what, self.where(inside)], axis=-1))
 
-    def reinforce_loss(self, glimpses, reward, rows=None):
+    def reinforce_loss(self, glimpses, reward, rows=None, weight=1.0, rollouts=1):
         """The loss whose gradient makes rewarded locations more likely (REINFORCE), and the baseline better.
 
             loss = 1/N sum_n [ - r sum_t (R_n - b_nt) log p(l_n,t+1) + mean_t (b_nt - R_n)^2 ]
@@ -158,22 +154,24 @@ class GlimpseCore(keras.layers.Layer):
             glimpses: from `take_glimpses`.
             reward: R `(B,)`.
             rows: `(B,)`, 1 for rows that count, 0 for those that fill up a batch; all count by default.
+            weight: float, r.
+            rollouts: int. Rows of one image, side by side, each with other locations.
 
         Reference: Williams 1992; Mnih et al. 2014, equations 1 and 2 and "Using a Hybrid Supervised Loss".
         """
         reward = ops.stop_gradient(reward)[:, None]
         rows = ops.ones_like(reward[:, 0]) if rows is None else rows
         advantage = ops.stop_gradient(reward - glimpses["baseline"])
-        if self.rollouts > 1:
-            grouped = ops.reshape(advantage, (-1, self.rollouts, advantage.shape[-1]))
-            others = (ops.sum(grouped, axis=1, keepdims=True) - grouped) / (self.rollouts - 1)
+        if rollouts > 1:
+            grouped = ops.reshape(advantage, (-1, rollouts, advantage.shape[-1]))
+            others = (ops.sum(grouped, axis=1, keepdims=True) - grouped) / (rollouts - 1)
             advantage = ops.reshape(grouped - others, (-1, advantage.shape[-1]))
-        chosen = -self.reinforce_weight * ops.sum(advantage * glimpses["log_probability"], axis=-1)
+        chosen = -weight * ops.sum(advantage * glimpses["log_probability"], axis=-1)
         wrong = ops.mean((glimpses["baseline"] - reward) ** 2, axis=-1)
         return ops.sum(rows * (chosen + wrong)) / ops.maximum(ops.sum(rows), 1.0)
 
     def get_config(self):
-        names = ("glimpses", "size", "scales", "units", "spread", "reinforce_weight", "rollouts", "filters")
+        names = ("glimpses", "size", "scales", "units", "spread", "filters")
         own = {name: getattr(self, name) for name in names}
         return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell), **own}
 

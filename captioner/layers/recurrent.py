@@ -99,7 +99,7 @@ class _Step(keras.layers.Layer):
         output, new = self.cell.advance(projected, states)
         if self.masked:
             new = [ops.where(leave_out > 0, old, one) for old, one in zip(states, new, strict=True)]
-            output = self.cell.shown(new)
+            output = self.cell.output_from_state(new)
         return output, new
 
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.layers.attention import AdditiveAttention
-from captioner.layers.repeat import each_question
+from captioner.layers.repeat import repeat_rows
 from captioner.question_encoders.base import QuestionEncoder
 
 
@@ -13,7 +13,7 @@ class AttendingQuestions(QuestionEncoder):
     """A recurrent network that attends over the grid before it reads each word.
 
         x_0     = W_0 mean_p(m_p) + b_0                      the image is the first word, read with z = 0
-        z_t, a_t = attention(h_(t-1), m)                     context and weights over the P places
+        z_t, a_t = attention(h_(t-1), m)                     context and weights over the P positions
         h_t, s_t = cell([x_t; z_t], s_(t-1))                 x_t: vector of word t
 
     In both directions there are two such networks, one of which reads backwards; `outputs` and `final` are theirs side
@@ -30,7 +30,7 @@ class AttendingQuestions(QuestionEncoder):
     Reference: [Zhu et al. 2016](https://arxiv.org/abs/1511.03416), section 4.2, equations 3 to 8.
     """
 
-    looks = True
+    uses_memory = True
 
     def __init__(self, vocabulary_size, embedding_size, cells, attention_size=256, **kwargs):
         super().__init__(vocabulary_size, embedding_size, **kwargs)
@@ -51,7 +51,7 @@ class AttendingQuestions(QuestionEncoder):
                 cell.build((None, self.embedding_size + size))
 
     def read(self, vectors, mask, memory, training):
-        image = each_question(self.image_word(ops.mean(memory, axis=1)), vectors.shape[0])
+        image = repeat_rows(self.image_word(ops.mean(memory, axis=1)), vectors.shape[0] // memory.shape[0])
         ahead = self._read(0, image, vectors, mask, memory, training)
         if len(self.cells) == 1:
             outputs, final, looked = ahead
@@ -82,7 +82,7 @@ class AttendingQuestions(QuestionEncoder):
             context, weights = attention(output, memory, keys)
             _, new = advance(vectors[:, t], context, states, t + 1)
             states = [ops.where(real, one, old) for one, old in zip(new, states, strict=True)]
-            output = cell.shown(states)
+            output = cell.output_from_state(states)
             outputs.append(output)
             looked.append(weights)
         return ops.stack(outputs, axis=1), output, ops.stack(looked, axis=1)

@@ -1,6 +1,6 @@
 """The contract of all question encoders, and what they share.
 
-Letters: B images, R = B x Q rows (Q questions about each image, those of one image side by side), T words, P places of
+Letters: B images, R = B x Q rows (Q questions about each image, side by side), T words, P positions of
 the memory, D its size, U the size of what a question becomes.
 """
 
@@ -36,7 +36,7 @@ class QuestionEncoder(keras.layers.Layer):
         mask: bool `(R, T)`, True for real words; by default all that are not padding (0).
     """
 
-    looks = False  # whether it needs the memory
+    uses_memory = False  # whether it needs the memory
     output_size: int
 
     def __init__(self, vocabulary_size, embedding_size, embedding="learned", dropout=0.0, **kwargs):
@@ -57,7 +57,7 @@ class QuestionEncoder(keras.layers.Layer):
         self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, words_shape, memory_shape=None):
-        if self.looks and memory_shape is None:
+        if self.uses_memory and memory_shape is None:
             raise ValueError(f"{type(self).__name__} looks while it reads: it needs the memory.")
         self.embedding.build((None,))
         self.build_reading(memory_shape)

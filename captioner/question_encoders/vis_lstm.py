@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from captioner.layers.repeat import each_question
+from captioner.layers.repeat import repeat_rows
 from captioner.question_encoders.base import QuestionEncoder
 
 
@@ -26,7 +26,7 @@ class ImageAsWordQuestions(QuestionEncoder):
     Reference: [Ren, Kiros & Zemel 2015](https://arxiv.org/abs/1505.02074), section 4.1.
     """
 
-    looks = True
+    uses_memory = True
 
     def __init__(self, vocabulary_size, embedding_size, reader, image_last=False, **kwargs):
         super().__init__(vocabulary_size, embedding_size, **kwargs)
@@ -56,7 +56,7 @@ class ImageAsWordQuestions(QuestionEncoder):
         return outputs[:, 1 : 1 + length], final, {}
 
     def _word(self, dense, seen, rows):
-        return each_question(dense(seen), rows)[:, None]
+        return repeat_rows(dense(seen), rows // seen.shape[0])[:, None]
 
     def get_config(self):
         reader = keras.saving.serialize_keras_object(self.reader)

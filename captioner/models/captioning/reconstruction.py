@@ -12,17 +12,17 @@ from captioner.text.vocabulary import Vocabulary
 
 
 class ReconstructionReader(keras.Model):
-    """Images as the decoder sees them, and as it imagines them from captions alone.
+    """Images as the decoder sees them, and as it reconstructs them from captions alone.
 
     Args:
         image_encoder: layer. `image` to memory `(B, P, D)`.
-        decoder: one with `imagine`, such as `RecurrentVisualDecoder`.
+        decoder: one with `reconstruct_image`, such as `RecurrentVisualDecoder`.
 
     Call arguments:
         inputs: `{"image": (B, ...), "words": int (B, C, T)}`, captions with start word.
 
     Returns:
-        dictionary `seen (B, D)` and `imagined (B, C, T, D)`, after each word.
+        dictionary `seen (B, D)` and `reconstructed (B, C, T, D)`, after each word.
     """
 
     def __init__(self, image_encoder, decoder, **kwargs):
@@ -33,16 +33,16 @@ class ReconstructionReader(keras.Model):
     def call(self, inputs):
         images, captions, length = inputs["words"].shape
         memory = self.image_encoder(ops.cast(inputs["image"], "float32"))
-        imagined = self.decoder.imagine(ops.reshape(inputs["words"], (images * captions, length)))
+        reconstructed = self.decoder.reconstruct_image(ops.reshape(inputs["words"], (images * captions, length)))
         return {
             "seen": self.decoder.prepare(memory)["seen"],
-            "imagined": ops.reshape(imagined, (images, captions, length, -1)),
+            "reconstructed": ops.reshape(reconstructed, (images, captions, length, -1)),
         }
 
 
-def imagines(captioner) -> bool:
-    """Whether a captioner's decoder can say what an image looks like that words describe."""
-    return hasattr(captioner.decoder, "imagine")
+def can_reconstruct(captioner) -> bool:
+    """Whether a captioner's decoder reconstructs the image from the words."""
+    return hasattr(captioner.decoder, "reconstruct_image")
 
 
 def images_and_captions(
@@ -51,7 +51,7 @@ def images_and_captions(
     """Image vectors, and the image vectors that captions describe after their last word.
 
     Args:
-        captioner: an `ImageCaptioner` whose decoder imagines.
+        captioner: an `ImageCaptioner` whose decoder reconstructs images.
         features: `(N, ...)`.
         captions: of each image at least one, any number.
 
@@ -65,13 +65,13 @@ def images_and_captions(
     ids = np.full((len(words), width, length), Vocabulary.pad_id, "int32")
     for image, given in enumerate(words):
         ids[image, : len(given)] = [encoded(captioner.vocabulary, each, length) for each in given]
-    seen, imagined = [], []
+    seen, reconstructed = [], []
     batch_size = min(batch_size, len(words))
     for start in range(0, len(words), batch_size):
         chunk = np.asarray(features[start : start + batch_size], "float32")
         read = captioner.read(chunk, ids[start : start + batch_size], batch_size, ReconstructionReader)
         seen.append(read["seen"])
-        for values, given in zip(read["imagined"], words[start : start + batch_size], strict=True):
+        for values, given in zip(read["reconstructed"], words[start : start + batch_size], strict=True):
             # Where the last word has been read; the start word is at 0.
-            imagined += [values[row, len(each)] for row, each in enumerate(given)]
-    return np.concatenate(seen), np.array(imagined)
+            reconstructed += [values[row, len(each)] for row, each in enumerate(given)]
+    return np.concatenate(seen), np.array(reconstructed)

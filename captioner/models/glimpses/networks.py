@@ -17,6 +17,7 @@ class GlimpseNetwork(keras.Model):
     Args:
         core: `GlimpseCore`, built.
         labels: int, K.
+        reinforce_weight, rollouts: see `GlimpseCore.reinforce_loss`.
 
     Call arguments:
         inputs: `{"image": uint8 (B, H, W, 3), "label": int (B,)}`, a negative label for rows that do not count. Labels
@@ -28,9 +29,10 @@ class GlimpseNetwork(keras.Model):
     Reference: [Mnih et al. 2014](https://arxiv.org/abs/1406.6247), section 3.1.
     """
 
-    def __init__(self, core, labels, **kwargs):
+    def __init__(self, core, labels, reinforce_weight=1.0, rollouts=1, **kwargs):
         super().__init__(**kwargs)
         self.core = core
+        self.reinforce_weight, self.rollouts = reinforce_weight, rollouts
         self.classify = keras.layers.Dense(labels, name="classify")
 
     def call(self, inputs, training=False):
@@ -39,7 +41,9 @@ class GlimpseNetwork(keras.Model):
         if training:
             label = ops.cast(inputs["label"], "int32")
             reward = ops.sum(ops.softmax(logits, axis=-1) * ops.one_hot(label, logits.shape[-1]), axis=-1)
-            self.add_loss(self.core.reinforce_loss(glimpses, reward, ops.cast(label >= 0, logits.dtype)))
+            counts = ops.cast(label >= 0, logits.dtype)
+            loss = self.core.reinforce_loss(glimpses, reward, counts, self.reinforce_weight, self.rollouts)
+            self.add_loss(loss)
         return logits
 
     def path(self, images):
@@ -104,13 +108,11 @@ def build_glimpse_network(settings, labels) -> keras.Model:
         settings.scales,
         settings.units,
         settings.spread,
-        settings.reinforce_weight,
-        settings.rollouts,
         settings.filters,
         name="core",
     )
     core.build((None, settings.image_size, settings.image_size, 3))
-    network = GlimpseNetwork(core, labels, name="glimpses")
+    network = GlimpseNetwork(core, labels, settings.reinforce_weight, settings.rollouts, name="glimpses")
     if settings.name == "glimpses":
         return network
     network(_example(settings))

@@ -164,7 +164,7 @@ class LanguageReader(keras.Model):
             activations, states = self.recurrent(
                 self.network.embedding(inputs["words"]), initial_state=inputs["states"], reset=inputs["reset"]
             )
-            logits = self.network.logits(self.network.cell.shown(self.recurrent.cell.split(activations)))
+            logits = self.network.logits(self.network.cell.output_from_state(self.recurrent.cell.split(activations)))
         else:
             logits, states = self.network.read(inputs["words"], inputs["states"], inputs["reset"])
         log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)

@@ -32,8 +32,8 @@ def build_visual_qa(settings: VisualQASettings, vocabulary_size: int, classes: i
             "Use vgg16, vgg19, vgg_small or keras_application."
         )
     fusion = build_fusion(settings.fusion, encoder.grid)
-    questions = build_question_encoder(settings.question, vocabulary_size) if fusion.asks else None
-    looks = fusion.looks or (questions is not None and questions.looks)
+    questions = build_question_encoder(settings.question, vocabulary_size) if fusion.uses_question else None
+    looks = fusion.uses_memory or (questions is not None and questions.uses_memory)
     if settings.answer.name == "classes":
         answer = settings.answer
         head = ClassHead(classes, hidden=answer.hidden, activation=answer.activation, dropout=answer.dropout)

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from captioner.dropout import Dropout
-from captioner.layers.repeat import each_question
+from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
@@ -93,7 +93,7 @@ class WordHead(keras.layers.Layer):
         first = self.first(features)[:, None]
         if positions is None:
             return first
-        projected = each_question(self.position(positions), features.shape[0])
+        projected = repeat_rows(self.position(positions), features.shape[0] // positions.shape[0])
         return ops.concatenate([first, ops.tanh(projected + self.question(features)[:, None])], axis=1)
 
     def get_config(self):

@@ -45,7 +45,7 @@ class VisualQANetwork(keras.Model):
         """What a row of `AttentionReader` stands for: one of the "words", one of the "hops", or None."""
         if hasattr(self.fusion, "hops"):
             return "hops"
-        return "words" if self.fusion.asks and hasattr(self.questions, "attention_size") else None
+        return "words" if self.fusion.uses_question and hasattr(self.questions, "attention_size") else None
 
     def join(self, memory, words, training=False):
         """`(features (R, F), extras)` from memory `(B, P, D)`, or None, and questions `(R, T)`."""
@@ -150,4 +150,4 @@ class AttentionReader(_Using):
 
     def call(self, inputs):
         _, extras = self.join(inputs)
-        return extras["looks"] if self.network.attention_axis == "hops" else extras["attention"]
+        return extras["hop_attention"] if self.network.attention_axis == "hops" else extras["attention"]

@@ -203,14 +203,14 @@ def methods_of(captioner, by: Sequence[str] = ()) -> tuple[str, ...]:
     Raises:
         UserError: it cannot do what is asked for.
     """
-    from captioner.models.captioning.reconstruction import imagines
+    from captioner.models.captioning.reconstruction import can_reconstruct
 
-    if RECONSTRUCTION in by and not imagines(captioner):
+    if RECONSTRUCTION in by and not can_reconstruct(captioner):
         raise UserError(
             f"The decoder {captioner.settings.decoder.name} does not reconstruct images from words; recurrent_visual "
             "does. Rank by likelihood."
         )
-    return tuple(by) or ((RECONSTRUCTION,) if imagines(captioner) else (LIKELIHOOD,))
+    return tuple(by) or ((RECONSTRUCTION,) if can_reconstruct(captioner) else (LIKELIHOOD,))
 
 
 def read_pool(captioner, pool: Pool, cache: Path, reporter: Reporter) -> tuple[Pool, np.ndarray]:

@@ -62,7 +62,7 @@ def test_the_first_query_is_the_output_that_belongs_to_the_first_state(decoder):
         randomise(made)
         state = made.start(memory)
         if "output" in state:
-            assert_equal(state["output"], made.cell.shown(state["cell"]))
+            assert_equal(state["output"], made.cell.output_from_state(state["cell"]))
             assert np.abs(arrays(state["output"])[0] - arrays(state["cell"][0])[0]).max() > 1e-2
 
 

@@ -170,7 +170,7 @@ class TestHardAttention:
 
         def watched(read, state, image):
             context, weights, extras = look(read, state, image)
-            seen.append((array(context), array(weights), array(extras["place_log_probability"])))
+            seen.append((array(context), array(weights), array(extras["position_log_probability"])))
             return context, weights, extras
 
         decoder.look = watched
@@ -244,7 +244,7 @@ class TestHardAttention:
         """By hand: captions earn -3 and -4, 7 and 6 above the baseline; their places had log p = -3 each; 3 words."""
         decoder = self.make(reinforce_weight=0.25, entropy_weight=0.0)
         values = {
-            "attention": np.full((2, 2, 3), 1 / 3), "place_log_probability": [[-1.0, -2.0], [-3.0, -9.0]],
+            "attention": np.full((2, 2, 3), 1 / 3), "position_log_probability": [[-1.0, -2.0], [-3.0, -9.0]],
             "log_p": [[-1.0, -2.0], [-4.0, -9.0]], "real": [[1.0, 1.0], [1.0, 0.0]],
         }  # fmt: skip
         extras = {name: ops.convert_to_tensor(value, "float32") for name, value in values.items()}
@@ -255,7 +255,7 @@ class TestHardAttention:
     def test_the_baseline_is_a_moving_average_of_what_captions_earn(self):
         decoder = self.make()
         log_p, real = np.array([[-1.0, -2.0], [-4.0, -9.0]]), np.array([[1.0, 1.0], [1.0, 0.0]])
-        extras = {"attention": np.full((2, 2, 3), 1 / 3), "place_log_probability": np.zeros((2, 2))}
+        extras = {"attention": np.full((2, 2, 3), 1 / 3), "position_log_probability": np.zeros((2, 2))}
         extras = {name: ops.convert_to_tensor(values, "float32") for name, values in extras.items()}
         decoder.baseline.assign(-10.0)
         loss = decoder.extra_loss(

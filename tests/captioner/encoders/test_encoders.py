@@ -12,7 +12,7 @@ from captioner.encoders.application import ApplicationEncoder, preprocessing_of
 from captioner.encoders.backbone import LARGEST, StoredPrecision, precision
 from captioner.encoders.fingerprint import fingerprint, same_weights
 from captioner.encoders.vgg import VGG16Encoder
-from captioner.encoders.vgg_small import PlaceCode, SmallVGGEncoder
+from captioner.encoders.vgg_small import PositionEmbedding, SmallVGGEncoder
 from captioner.errors import UserError
 from captioner.settings import EncoderSettings
 from tests.support_encoders import check_encoder, narrow_networks
@@ -62,7 +62,7 @@ def test_encoder_of_components():
 @pytest.mark.parametrize(
     ("name", "changes", "sentence"),
     [
-        ("vgg16", {"pca_components": 17}, "tells a place in 16 numbers"),
+        ("vgg16", {"pca_components": 17}, "a position has 16 channels"),
         ("vgg16", {"pca_components": 3, "train_last_block": True}, "Set one of the two"),
         ("vgg16", {"pca_components": 3, "frames": 2}, "clips are seen here"),
         ("glimpses", {"frames": 2}, "chooses where to look in a single image"),
@@ -266,8 +266,8 @@ def test_a_small_vgg_knows_where_things_are():
             assert np.abs(inner[first] - inner[second]).max() > 0.05
 
 
-def test_the_place_code_is_a_row_and_a_column():
-    layer = PlaceCode()
+def test_the_position_embedding_is_a_row_and_a_column():
+    layer = PositionEmbedding()
     layer.build((None, 2, 3, 4))
     row, column = np.arange(8.0).reshape(2, 1, 4), 10 * np.arange(12.0).reshape(1, 3, 4)
     layer.set_weights([row, column])

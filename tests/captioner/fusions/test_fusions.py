@@ -36,9 +36,9 @@ def test_rows_belong_to_their_image_and_question(name):
     other_image[1] *= -1.0
     other_question[0] *= -1.0
     changed = np.abs(np.asarray(fusion(**{**INPUTS, "memory": other_image})[0] - features)).max(axis=1) > 1e-5
-    assert changed.tolist() == [False, False, fusion.looks, fusion.looks]
+    assert changed.tolist() == [False, False, fusion.uses_memory, fusion.uses_memory]
     changed = np.abs(np.asarray(fusion(**{**INPUTS, "question": other_question})[0] - features)).max(axis=1)
-    assert (changed > 1e-5).tolist() == [fusion.asks, False, False, False]
+    assert (changed > 1e-5).tolist() == [fusion.uses_question, False, False, False]
 
 
 @pytest.mark.parametrize("name", FUSIONS.names())
@@ -64,7 +64,7 @@ def test_stacked_attention_by_hand():
     fusion = build("stacked", hops=2, attention_size=4, coordinates=True)
     across, down = np.meshgrid([-1, 0, 1], [-1, 1])
     places = np.concatenate([MEMORY[1], np.stack([across.ravel(), down.ravel()], axis=-1)], axis=-1)
-    v = np.tanh(places @ np.asarray(fusion.place.kernel) + np.asarray(fusion.place.bias))
+    v = np.tanh(places @ np.asarray(fusion.memory_projection.kernel) + np.asarray(fusion.memory_projection.bias))
     u = np.tanh(QUESTION[2] @ np.asarray(fusion.query.kernel) + np.asarray(fusion.query.bias))
     looks = []
     for hop in fusion.attentions:
@@ -74,7 +74,7 @@ def test_stacked_attention_by_hand():
         u = u + looks[-1] @ v
     features, extras = fusion(**INPUTS)
     assert_equal(features[2], u, tolerance=1e-4)
-    assert_equal(extras["looks"][2], np.array(looks), tolerance=1e-4)
+    assert_equal(extras["hop_attention"][2], np.array(looks), tolerance=1e-4)
 
 
 def test_places_know_where_they_are():
@@ -104,8 +104,8 @@ def test_looks_are_shares(name):
     """They are drawn over the picture, one a hop."""
     fusion = build(name)
     _, extras = fusion(**INPUTS)
-    assert extras["looks"].shape == (4, fusion.hops, 6)
-    np.testing.assert_allclose(np.asarray(extras["looks"]).sum(axis=-1), 1.0, rtol=1e-5)
+    assert extras["hop_attention"].shape == (4, fusion.hops, 6)
+    np.testing.assert_allclose(np.asarray(extras["hop_attention"]).sum(axis=-1), 1.0, rtol=1e-5)
 
 
 def test_heads_by_hand():
@@ -124,17 +124,20 @@ def test_heads_by_hand():
 
     for row in range(4):
         places = [np.concatenate([m, x]) for m, x in zip(MEMORY[row // 2], where, strict=True)]
-        places = [np.maximum(norm(fusion.place_norm, dense(fusion.place, place)), 0.0) for place in places]
+        places = [np.maximum(norm(fusion.memory_norm, dense(fusion.memory_projection, place)), 0.0) for place in places]
         words = INPUTS["words"][row][REAL[row]]
         first = u = np.tanh(dense(fusion.query, QUESTION[row]))
         centre = np.zeros(2)
         for hop in range(2):
-            query, reading = dense(fusion.queries[hop], u).reshape(2, 3), dense(fusion.readings[hop], u).reshape(2, 4)
+            query, reading = (
+                dense(fusion.queries[hop], u).reshape(2, 3),
+                dense(fusion.word_queries[hop], u).reshape(2, 4),
+            )
             scores = []
             for head in range(2):
                 shares = np.exp([dense(fusion.word_keys, word) @ reading[head] for word in words])
                 worded = sum(
-                    s * dense(fusion.wordings[hop], w) for s, w in zip(shares / shares.sum(), words, strict=True)
+                    s * dense(fusion.word_values[hop], w) for s, w in zip(shares / shares.sum(), words, strict=True)
                 )
                 asked = query[head] + worded.reshape(2, 3)[head]
                 score = [asked @ dense(fusion.keys[hop], place).reshape(2, 3)[head] for place in places]
@@ -147,20 +150,24 @@ def test_heads_by_hand():
             values = np.array([dense(fusion.values[hop], place).reshape(2, 3) for place in places])
             centre = weights @ np.array(where)
             found = np.concatenate([weights @ values[:, 0], gates @ values[:, 1], [gates.sum()], centre])
-            found = norm(fusion.found_norms[hop], found)
+            found = norm(fusion.attended_norms[hop], found)
             matched = u * dense(fusion.matches[hop], found)
-            thought = np.maximum(dense(fusion.thinks[hop], np.concatenate([u, found, matched])), 0.0)
-            u = u + dense(fusion.says[hop], thought)
-            np.testing.assert_allclose(extras["looks"][row, hop], weights, rtol=1e-4)
+            thought = np.maximum(dense(fusion.mlps[hop], np.concatenate([u, found, matched])), 0.0)
+            u = u + dense(fusion.output_projections[hop], thought)
+            np.testing.assert_allclose(extras["hop_attention"][row, hop], weights, rtol=1e-4)
         np.testing.assert_allclose(features[row], np.concatenate([u, first * u]), rtol=1e-3, atol=1e-5)
 
 
 def test_gates_count_and_weights_do_not(monkeypatch):
     """The same thing at one place more, and one more: what gates let in grows by as much each time."""
     fusion = build("heads", hops=1, heads=1, attention_size=4)
-    fusion.place.kernel.assign(np.concatenate([np.asarray(fusion.place.kernel)[:-2], np.zeros((2, 8))]))  # no place
+    fusion.memory_projection.kernel.assign(
+        np.concatenate([np.asarray(fusion.memory_projection.kernel)[:-2], np.zeros((2, 8))])
+    )  # no place
     seen = []
-    monkeypatch.setattr(type(fusion.found_norms[0]), "call", lambda self, values, **_: (seen.append(values), values)[1])
+    monkeypatch.setattr(
+        type(fusion.attended_norms[0]), "call", lambda self, values, **_: (seen.append(values), values)[1]
+    )
     empty, thing = numbers(5, seed=3), numbers(5, seed=4)
     for count in (1, 2, 3):
         memory = np.stack([thing] * count + [empty] * (6 - count))[None]

@@ -100,9 +100,9 @@ def test_averaged_over_many_samples_the_gradient_is_the_exact_one(rollouts):
 
     The reward is the probability of the right class; where to look does not learn from its own gradient.
     """
-    layer = core(glimpses=2, spread=0.4, reinforce_weight=1.0, rollouts=rollouts)
+    layer = core(glimpses=2, spread=0.4)
     randomise(layer, seed=3, scale=0.3)
-    network = GlimpseNetwork(layer, 3)
+    network = GlimpseNetwork(layer, 3, rollouts=rollouts)
     pixels = (127.5 * (1 + np.tanh(IMAGES[:1]))).astype("float32")
     image = centred(pixels)
     network({"image": pixels, "label": np.array([0])})
@@ -147,12 +147,13 @@ def test_averaged_over_many_samples_the_gradient_is_the_exact_one(rollouts):
 
 
 def test_the_baseline_learns_the_reward_and_rows_that_fill_up_count_nothing():
-    layer = core(glimpses=3, reinforce_weight=0.5)
+    layer = core(glimpses=3)
     chances = {
         "baseline": ops.convert_to_tensor([[0.5, 0.25], [9.0, 9.0]]),
         "log_probability": ops.convert_to_tensor([[-1.0, -2.0], [7.0, 7.0]]),
     }
-    loss = layer.reinforce_loss(chances, ops.convert_to_tensor([1.0, 0.0]), ops.convert_to_tensor([1.0, 0.0]))
+    reward = rows = ops.convert_to_tensor([1.0, 0.0])
+    loss = layer.reinforce_loss(chances, reward, rows, weight=0.5)
     assert float(loss) == pytest.approx(0.5 * (0.5 * 1 + 0.75 * 2) + (0.25 + 0.5625) / 2)
 
 

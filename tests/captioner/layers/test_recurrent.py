@@ -167,7 +167,7 @@ def test_a_mask_and_a_reset_in_one(layers):
         states = [np.where(reset[:, t, None], 0, state).astype("float32") for state in states]
         _, new = layer.cell(inputs[:, t], states)
         states = [np.where(mask[:, t, None], one, old) for one, old in zip(arrays(new), states, strict=True)]
-        assert_equal(outputs[:, t], layer.cell.shown(states))
+        assert_equal(outputs[:, t], layer.cell.output_from_state(states))
     assert_equal(last, states)
 
 

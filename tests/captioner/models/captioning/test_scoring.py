@@ -7,7 +7,7 @@ from keras import ops
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionNetwork
-from captioner.models.captioning.reconstruction import images_and_captions, imagines
+from captioner.models.captioning.reconstruction import can_reconstruct, images_and_captions
 from captioner.models.captioning.scoring import LONGEST, likelihoods, room, score_given
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
@@ -101,7 +101,7 @@ def test_captions_without_end_are_refused(captioner, features):
 def test_what_a_decoder_imagines_is_what_it_was_trained_to_reconstruct(features, captioner):
     """A second copy of the visual memory that drifted apart would rank by something nobody trained."""
     visual = made("recurrent_visual")
-    assert imagines(visual) and not imagines(captioner)
+    assert can_reconstruct(visual) and not can_reconstruct(captioner)
     seen, imagined = images_and_captions(visual, features, GIVEN, batch_size=2)
     assert seen.shape[0] == 3 and imagined.shape == (6, seen.shape[1])
     row = 0
