@@ -71,12 +71,8 @@ def evaluate(
     if kind == "visual_qa":
         from pipelines.tasks.vqa.evaluate import evaluate_run as evaluate_answers
 
-        changed = {
-            "scorer": scorer if scorer != "own" else None,
-            "format": report_format if report_format != "html" else None,
-        }
-        _refuse(decoding | changed, of_model)
-        evaluation = evaluate_answers(run, split=split, report=report, **files)
+        _refuse(decoding | ({"scorer": scorer} if scorer != "own" else {}), of_model)
+        evaluation = evaluate_answers(run, split=split, report=report, format=report_format, **files)
     else:  # which says what is wrong with other kinds
         evaluation = evaluate_run(
             run, data, split, search=search, model=ModelOptions(tuple(model or ()), language, encoder_weights),

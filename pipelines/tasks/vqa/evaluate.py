@@ -39,6 +39,7 @@ def evaluate_run(
     split: str | None = None,
     *,
     report: Path | None = None,
+    format: str = "html",
     encoder_weights: Path | None = None,
     cache: Path | None = None,
     reporter: Reporter | None = None,
@@ -53,6 +54,7 @@ def evaluate_run(
         data: folder of the data set; by default the one that the run's recipe names.
         split: by default "test".
         report: folder to write to; by default `evaluation-SPLIT` in the run's folder.
+        format: of the report: "html", "markdown" or "both".
         encoder_weights: file with the frozen network's weights.
         cache: folder where features of frozen networks are kept; by default `cache` beside the run.
         reporter: where progress is logged.
@@ -108,7 +110,7 @@ def evaluate_run(
         rows=scored.metric_rows,
         breakdown=scored.breakdown,
     )
-    publish(evaluation, report, "html", reporter)
+    publish(evaluation, report, format, reporter)
     return evaluation
 
 

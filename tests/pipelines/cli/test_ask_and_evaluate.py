@@ -145,11 +145,13 @@ def test_pictures_of_where_it_looked_or_what_an_answer_hangs_on(root, image, tmp
 
 
 def test_a_run_is_evaluated(root, tmp_path):
-    done = run("evaluate", root / "attends", "--data", root / "data", "--report", tmp_path / "out")
+    output = ("--report", tmp_path / "out", "--format", "both")
+    done = run("evaluate", root / "attends", "--data", root / "data", *output)
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "metrics.json", "predictions.csv", "statistics.npz", "report.html"
+        "metrics.json", "predictions.csv", "statistics.npz", "report.html", "report.md"
     }  # fmt: skip
+    assert "| Exact match | " in (tmp_path / "out" / "report.md").read_text("utf-8")
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     examples = read_questions(root / "data").split("test")
     with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
@@ -236,9 +238,7 @@ def test_unreadable_images_are_left_out_and_told(root, tmp_path):
     assert written["evaluated"]["images left out"] == 1 and written["left_out"] > 0
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("--num-beams", 2), ("--min-words", 2), ("--scorer", "coco"), ("--format", "both")]
-)
+@pytest.mark.parametrize(("option", "value"), [("--num-beams", 2), ("--min-words", 2), ("--scorer", "coco")])
 def test_an_option_of_captions_is_refused(root, option, value):
     done = run("evaluate", root / "attends", "--data", root / "data", option, value)
     assert done.exit_code == 1 and f"{option} means nothing to" in done.stderr

@@ -73,7 +73,7 @@ def test_a_clip_with_another_frame_is_captioned_again(folder, tmp_path, monkeypa
     (folder / "walk" / "deep" / "1.png").write_bytes((folder / "walk" / "2.png").read_bytes())
     assert (folder / "walk" / "deep").stat().st_mtime_ns == before
     again = caption_images(["in"], ClipCaptioner(), tmp_path / "c.jsonl", options=FRAMES)
-    assert (again.captioned, again.before) == (1, 2)
+    assert (again.done, again.before) == (1, 2)
 
 
 def test_a_folder_that_is_one_clip_has_one_tree(folder, tmp_path):
