@@ -36,7 +36,7 @@ def list_names(
         table([kind, ""], [[name, model_summary(name)] for name in installed_models()])
         log(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
         return
-    places = {
+    registries = {
         "cells": ["captioner.cells:CELLS"],
         "encoders": ["captioner.encoders:ENCODERS"],
         "question-encoders": ["captioner.question_encoders:QUESTION_ENCODERS"],
@@ -51,15 +51,15 @@ def list_names(
         ],
         "tokenizers": ["captioner.text:TOKENIZERS"],
     }
-    if kind not in places:
+    if kind not in registries:
         raise typer.BadParameter(
-            f"there are lists of {', '.join(places)}, models, recipes and settings.", param_hint="KIND"
+            f"there are lists of {', '.join(registries)}, models, recipes and settings.", param_hint="KIND"
         )
     from importlib import import_module
 
     rows = []
-    for place in places[kind]:
-        module, _, name = place.partition(":")
+    for path in registries[kind]:
+        module, _, name = path.partition(":")
         registry = getattr(import_module(module), name)
         rows += [[name, registry.summary(name)] for name in registry.names()]
     table([kind, ""], rows)

@@ -24,8 +24,8 @@ def predict(
     load_keras()
     from captioner.models.sequences.model import SequenceModel
 
-    for made in SequenceModel.from_preset(model).predict(texts, num_beams=num_beams):
-        log(f"{made.score:.4f}\t{made.text}" if scores else made.text)
+    for prediction in SequenceModel.from_preset(model).predict(texts, num_beams=num_beams):
+        log(f"{prediction.score:.4f}\t{prediction.text}" if scores else prediction.text)
 
 
 @command(app)
@@ -41,6 +41,7 @@ def sharing(
     load_keras()
     from pipelines.tasks.sequences.sharing import compare_sharing, table_of
 
-    found = compare_sharing(cell, units, most_words, captions, epochs, seed, log)
-    log(f"Words tagged rightly (x 100) after learning from {found.captions:,} captions of at most {most_words} words:")
-    table(*table_of(found))
+    comparison = compare_sharing(cell, units, most_words, captions, epochs, seed, log)
+    learned = f"{comparison.captions:,} captions of at most {most_words} words"
+    log(f"Words tagged rightly (x 100) after learning from {learned}:")
+    table(*table_of(comparison))

@@ -20,7 +20,7 @@ def train(
     init_from_language: Annotated[
         Path | None, typer.Option(help="Language model whose weights the decoder begins with.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell parameters, disk, memory and time.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print parameters, disk, memory and time.")] = False,
     encoder_weights: Weights = None,
     cache: Cache = None,
 ):
@@ -33,11 +33,11 @@ def train(
     cache = cache or run.absolute().parent / "cache"
     if dry_run:
         load_keras()
-        from pipelines.tasks.captioning.dry_run import dry_run as tell
+        from pipelines.tasks.captioning.dry_run import dry_run as estimate_cost
 
         if chosen.kind != "captioner":
             raise typer.BadParameter(f"it tells about captioners, not about a recipe of kind {chosen.kind!r}.")
-        tell(chosen, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
+        estimate_cost(chosen, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
         return
     load_keras()
     options = {

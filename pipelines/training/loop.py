@@ -115,10 +115,10 @@ class TrainingLoop:
         """Writes the checkpoint.
 
         Raises:
-            UserError: the weights are no numbers any more: nothing could go on from there.
+            UserError: the weights are NaN or infinite: nothing could go on from there.
         """
         if not all(np.isfinite(np.asarray(variable)).all() for variable in self.network.trainable_variables):
-            raise self.diverged("The weights are no finite numbers")
+            raise self.diverged("The weights are not finite")
         if state := getattr(self.batches, "state", None):
             self.at["batches"] = dict(state)
         save_checkpoint(self.run, self.network, self.at)
@@ -135,8 +135,8 @@ class TrainingLoop:
 
     def _fit_epoch(self) -> float:
         epoch = self.at["epoch"]
-        with self.reporter.epoch(epoch + 1, self.settings.epochs, self.batches.steps, self.at["step"]) as tell:
-            keeper = CheckpointCallback(self, tell)
+        with self.reporter.epoch(epoch + 1, self.settings.epochs, self.batches.steps, self.at["step"]) as advance:
+            keeper = CheckpointCallback(self, advance)
             if self.at["step"] < self.batches.steps:
                 dataset = fast_input_options(self.batches.epoch(epoch, skip=self.at["step"]))
                 self.network.fit(
@@ -177,11 +177,11 @@ class TrainingLoop:
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Counts steps and seconds, saves checkpoints, and stops where the loss is no number."""
+    """Counts steps and seconds, saves checkpoints, and stops where the loss is NaN or infinite."""
 
-    def __init__(self, loop: TrainingLoop, tell):
+    def __init__(self, loop: TrainingLoop, advance):
         super().__init__()
-        self.loop, self.tell = loop, tell
+        self.loop, self.advance = loop, advance
         self.saved = self.before = time.monotonic()
         # `fit` clears the metrics at the beginning of an epoch, also of one that goes on.
         self.metrics = [np.asarray(value) for value in loop.network.metrics_variables]
@@ -200,7 +200,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         loss = float(logs["loss"])
         if not np.isfinite(loss):
             raise self.loop.diverged(f"The loss is {loss}")
-        self.tell(at["step"], loss)
+        self.advance(at["step"], loss)
         if now - self.saved > 60 * self.loop.settings.checkpoint_minutes:
             self.loop.save()
             self.saved = now

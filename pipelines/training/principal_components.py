@@ -12,15 +12,15 @@ IMAGES_AT_ONCE = 64
 
 
 def fit_components(encoder: Encoder, source: Source, log: Callable[[str], None]) -> None:
-    """Fits an encoder's components, if it has any, to the training images, and tells how much of them they hold.
+    """Fits an encoder's components, if it has any, to the training images, and logs how much of the variance they hold.
 
     Args:
         encoder: its `components` are fitted; the rest of it stays as it is.
         source: the training images; those of other splits must not be among them.
-        log: where it is told.
+        log: receives the message.
 
     Raises:
-        UserError: the images have fewer than two places to find components in.
+        UserError: the images have fewer than two positions to find components in.
     """
     layer = encoder.components
     if layer is None:

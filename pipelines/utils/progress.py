@@ -46,7 +46,7 @@ class Reporter:
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable]:
-        """A bar, or lines, for work whose length is told as it goes: `advance(done, total)`."""
+        """A bar, or lines, for work whose length becomes known on the way: `advance(done, total)`."""
         yield from self._bar(title, 0, 0)
 
     @contextmanager
@@ -57,9 +57,9 @@ class Reporter:
 
     @contextmanager
     def epoch(self, number: int, epochs: int, steps: int, done: int) -> Iterator[Callable]:
-        """A bar, or lines, for the steps of an epoch: `tell(step, loss)`."""
+        """A bar, or lines, for the steps of an epoch: `advance(step, loss)`."""
         for advance in self._bar(f"Epoch {number}/{epochs}", steps, done, (epochs - number) * steps):
-            yield functools.partial(_tell_step, advance, steps)
+            yield functools.partial(_advance_step, advance, steps)
 
     def _bar(self, title: str, total: int, done: int, to_come: int = 0) -> Iterator[Callable]:
         left = _TimeLeft(to_come)
@@ -86,12 +86,12 @@ class Reporter:
         def advance(at, of, note=""):
             nonlocal last
             now = time.monotonic()
-            told = left(at, of)
+            time_left = left(at, of)
             if last is None:
                 last = now
-            elif now - last >= self.every and told:
+            elif now - last >= self.every and time_left:
                 last = now
-                self.log(f"{title}  {at:,}/{of:,}  {note}  {told}")
+                self.log(f"{title}  {at:,}/{of:,}  {note}  {time_left}")
 
         return advance
 
@@ -172,7 +172,7 @@ class JobProgress:
 class _TimeLeft:
     """How long the rest takes, in words.
 
-    The clock begins with the first step told: that one compiles, and counted in, it would promise hours.
+    The clock starts after the first step: that one compiles, and with it the estimate would be hours.
 
     Args:
         to_come: steps that follow after those of the bar, as those of later epochs do.
@@ -198,7 +198,7 @@ def _shown(text: str) -> str:
     return escape(printable(text, keep="\n\t"))
 
 
-def _tell_step(advance: Callable, steps: int, step: int, loss: float) -> None:
+def _advance_step(advance: Callable, steps: int, step: int, loss: float) -> None:
     advance(step, steps, f"loss {loss:.3f}")
 
 

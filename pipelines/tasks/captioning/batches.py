@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.text.vocabulary import Vocabulary
-from pipelines.data.epoch_order import epoch_order, shown
+from pipelines.data.epoch_order import epoch_order
 from pipelines.data.features.augmented import read_in
 from pipelines.data.features.sources import Source
 
@@ -54,11 +54,11 @@ class CaptionBatches:
         self.sampling_probability = sampling_probability
         self.pad_id = vocabulary.pad_id
         self.indices = np.flatnonzero(
-            [readable and bool(given) for readable, given in zip(source.readable, captions, strict=True)]
+            [readable and bool(own) for readable, own in zip(source.readable, captions, strict=True)]
         )
         self.ids = [
-            np.array([vocabulary.encode(caption, max_length) for caption in given], "int32").reshape(-1, max_length)
-            for given in captions
+            np.array([vocabulary.encode(caption, max_length) for caption in own], "int32").reshape(-1, max_length)
+            for own in captions
         ]
 
     @property
@@ -66,16 +66,15 @@ class CaptionBatches:
         """Batches of an epoch."""
         return -(-len(self.indices) // self.images_per_batch)
 
-    def order(self, epoch: int) -> np.ndarray:
-        """The images of an epoch in order, `(steps, B)`; those that fill up the last batch are less than 0."""
+    def order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images of an epoch, `(steps, B)`, and which of them are no padding; see `epoch_order`."""
         return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
 
-    def words(self, images: np.ndarray, epoch: int) -> np.ndarray:
-        """Caption ids `(B, C, max_length)` of a batch's images in an epoch."""
+    def words(self, images: np.ndarray, mask: np.ndarray, epoch: int) -> np.ndarray:
+        """Caption ids `(B, C, max_length)` of a batch's images in an epoch; padding where the mask is False."""
         words = np.full((len(images), self.captions_per_image, self.max_length), self.pad_id, "int32")
-        for row, image in enumerate(images):
-            if image < 0:
-                continue
+        for row in np.flatnonzero(mask):
+            image = images[row]
             ids = self.ids[image]
             if len(ids) > self.captions_per_image:
                 ids = np.random.default_rng([self.seed, epoch, image]).permutation(ids)[: self.captions_per_image]
@@ -95,14 +94,13 @@ class CaptionBatches:
         learn from more than cross-entropy need to see the targets themselves. With `sampling_probability` the inputs
         also hold `"sample_mask" (B, C, T)` and `"uniform_noise" (B, C, T)`.
         """
-        order = self.order(epoch)
+        images, mask = self.order(epoch)
         sample = self.source.read([int(self.indices[0])])
         shape, dtype = sample.shape[1:], sample.dtype
 
         def read(step):
-            images = order[step]
-            image = read_in(self.source, epoch, shown(images).tolist())
-            words = self.words(images, epoch)
+            image = read_in(self.source, epoch, images[step].tolist())
+            words = self.words(images[step], mask[step], epoch)
             sampling = self.sampling_inputs(epoch, int(step)) if self.sampling_probability else ()
             return image, words[:, :, :-1], words[:, :, 1:], *sampling
 
@@ -112,8 +110,8 @@ class CaptionBatches:
             image.set_shape((self.images_per_batch, *shape))
             for values in rows:
                 values.set_shape((self.images_per_batch, self.captions_per_image, self.max_length - 1))
-            given = dict(zip(("words", "targets", "sample_mask", "uniform_noise"), rows, strict=False))
-            return {"image": image, **given}, given["targets"]
+            inputs = dict(zip(("words", "targets", "sample_mask", "uniform_noise"), rows, strict=False))
+            return {"image": image, **inputs}, inputs["targets"]
 
-        steps = tf.data.Dataset.range(skip, len(order))
+        steps = tf.data.Dataset.range(skip, len(images))
         return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

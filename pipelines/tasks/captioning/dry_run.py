@@ -1,4 +1,4 @@
-"""What a training would cost, told before anything of it starts."""
+"""What a training would cost, before it starts."""
 
 import itertools
 import time

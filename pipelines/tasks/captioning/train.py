@@ -229,7 +229,7 @@ def compile_captioner(training: TrainingSettings, captioner: ImageCaptioner, ste
         name="captioner",
     )
     if own_captions:
-        loss = PolicyGradient(never=(*SUPPRESSED, START), end_id=END, temperature=training.temperature)
+        loss = PolicyGradient(suppressed=(*SUPPRESSED, START), end_id=END, temperature=training.temperature)
     else:
         loss = MaskedCrossEntropy(training.label_smoothing)
     return compile_network(network, training, loss, steps_per_epoch)

@@ -47,11 +47,11 @@ class Corpus:
 
     def identity(self) -> str:
         """A hash of all documents: a training goes on only with the text that it began with."""
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         for split in (self.train, self.dev):
             for document in (*split, ""):
-                found.update(document.encode("utf-8", "surrogatepass") + b"\xff")
-        return found.hexdigest()
+                digest.update(document.encode("utf-8", "surrogatepass") + b"\xff")
+        return digest.hexdigest()
 
 
 def open_corpus(settings: LanguageDataSettings, data: Path | None = None) -> Corpus:
@@ -60,8 +60,8 @@ def open_corpus(settings: LanguageDataSettings, data: Path | None = None) -> Cor
     Raises:
         UserError: it does not exist, or holds no text to learn from.
     """
-    given = data or settings.directory
-    path = Path(given) if given else None
+    directory = data or settings.directory
+    path = Path(directory) if directory else None
     if settings.source == "captions" and (path is None or path.is_dir()):
         return _caption_corpus(path, settings)
     if path is None:

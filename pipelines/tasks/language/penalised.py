@@ -10,7 +10,7 @@ class PenalisedStreamNetwork(StreamNetwork):
     """Learns as `StreamNetwork` does, with `gradient_penalty` x Omega added to the loss.
 
     Omega is that of `pipelines.training.gradients.gradient_penalty`: it counts the steps of a chunk, for all layers.
-    The loss that is told is the loss alone.
+    The loss that is reported is without it.
     """
 
     def __init__(self, network, rows, carry_state, gradient_penalty, **kwargs):

@@ -30,7 +30,7 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     for start in range(0, len(texts), AT_ONCE):
         scored += model.score(texts[start : start + AT_ONCE])
     if output is None:
-        tell(model, scored)
+        print_scores(model, scored)
     elif output.suffix.lower() == ".csv":
         write_csv(map(_record, scored), output, list(COLUMNS))
     else:
@@ -40,7 +40,7 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     return scored
 
 
-def tell(model: LanguageModel, scored: Sequence[ScoredText]) -> None:
+def print_scores(model: LanguageModel, scored: Sequence[ScoredText]) -> None:
     unit = "characters" if model.vocabulary.tokenizer == "characters" else "words"
     rows = [
         [

@@ -79,10 +79,10 @@ class SequenceBatches:
             return [values[rows] for values in flat]
 
         def load(rows):
-            made = tf.numpy_function(read, [rows], [values.dtype for values in flat], stateful=False)
-            for tensor, values in zip(made, flat, strict=True):
+            tensors = tf.numpy_function(read, [rows], [values.dtype for values in flat], stateful=False)
+            for tensor, values in zip(tensors, flat, strict=True):
                 tensor.set_shape((self.batch_size, *values.shape[1:]))
-            return keras.tree.pack_sequence_as(self.inputs, made[:-1]), made[-1]
+            return keras.tree.pack_sequence_as(self.inputs, tensors[:-1]), tensors[-1]
 
         return tf.data.Dataset.from_tensor_slices(order).map(load).prefetch(2)
 

@@ -50,9 +50,9 @@ def generate(task: str, seed: int, sizes: dict[str, int]) -> dict[str, list[Sequ
         seed: any whole number.
         sizes: examples of `train`, `dev` and `test`.
     """
-    make, taken, made = TASKS.get(task), set(), {}
+    make, taken, splits = TASKS.get(task), set(), {}
     for split in reversed(SPLITS):
-        made[split] = []
+        splits[split] = []
         for number in range(sizes[split]):
             attempt = 0
             while True:
@@ -61,5 +61,5 @@ def generate(task: str, seed: int, sizes: dict[str, int]) -> dict[str, list[Sequ
                     break
                 attempt += 1
             taken.add(example.key)
-            made[split].append(example)
-    return {split: made[split] for split in SPLITS}
+            splits[split].append(example)
+    return {split: splits[split] for split in SPLITS}

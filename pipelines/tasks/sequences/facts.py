@@ -29,12 +29,12 @@ def facts_of(first: Mention, relation: str | None = None, second: Mention | None
     >>> facts_of(Mention(1, None, "red", "star"), "left", Mention(2, "large", "blue", "ring"))
     'count=1 colour=red shape=star relation=left count2=2 size2=large colour2=blue shape2=ring'
     """
-    told = [f"count={first.count}", *(f"{key}={value}" for key, value in first.describe().items())]
+    facts = [f"count={first.count}", *(f"{key}={value}" for key, value in first.describe().items())]
     if relation:
-        told.append(f"relation={relation}")
+        facts.append(f"relation={relation}")
     if second:
-        told += [f"count2={second.count}", *(f"{key}2={value}" for key, value in second.describe().items())]
-    return " ".join(told)
+        facts += [f"count2={second.count}", *(f"{key}2={value}" for key, value in second.describe().items())]
+    return " ".join(facts)
 
 
 def facts_told(sentence: str) -> str | None:
@@ -43,9 +43,9 @@ def facts_told(sentence: str) -> str | None:
     >>> facts_told("left of a ring there is a red star")
     'count=1 colour=red shape=star relation=left count2=1 shape2=ring'
     """
-    said = parse(sentence)
-    mentions, relations = said.mentions, said.relations
-    if said.unread or said.places or said.totals or len(relations) > 1 or len(mentions) not in (1, 2):
+    statements = parse(sentence)
+    mentions, relations = statements.mentions, statements.relations
+    if statements.unread or statements.places or statements.totals or len(relations) > 1 or len(mentions) not in (1, 2):
         return None
     if not relations:
         return facts_of(mentions[0], None, *mentions[1:])

@@ -29,20 +29,20 @@ def score(
     pairs = list(zip(examples, predictions, strict=True))
     if task == "classify" or task in IN_STEP:
         metric = LabelAccuracy()
-        rows = metric.rows([made.labels for _, made in pairs], [example.target for example, _ in pairs])
+        rows = metric.rows([prediction.labels for _, prediction in pairs], [example.target for example, _ in pairs])
         exact = {"exact_match": float(np.mean(rows[:, 0] == rows[:, 1]))} if task in IN_STEP else {}
         return metric.combine(rows) | exact
     if task == "describe" and tells_facts(examples):
-        told = sum(facts_told(made.text) == example.source for example, made in pairs)
-        return {"faithfulness": told / len(pairs)}
+        right = sum(facts_told(prediction.text) == example.source for example, prediction in pairs)
+        return {"faithfulness": right / len(pairs)}
     words = get_tokenizer(tokenizer).tokenize
     report = score_captions(
-        {str(number): made.text for number, (_, made) in enumerate(pairs)},
+        {str(number): prediction.text for number, (_, prediction) in enumerate(pairs)},
         {str(number): [example.target] for number, (example, _) in enumerate(pairs)},
         tokenizer,
         metrics=("bleu",),
     )
-    exact = sum(list(made.words) == words(example.target) for example, made in pairs) / len(pairs)
+    exact = sum(list(prediction.words) == words(example.target) for example, prediction in pairs) / len(pairs)
     return {"exact_match": exact, **{f"bleu_{n}": report.scores[f"bleu_{n}"] for n in (1, 2, 3, 4)}}
 
 

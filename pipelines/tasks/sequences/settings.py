@@ -47,7 +47,7 @@ class SequenceRecipe(AnyRecipe):
     search: BeamSettings = BeamSettings(num_beams=1)
     training: SequenceTrainingSettings = SequenceTrainingSettings()
 
-    def model(self, **found) -> SequenceSettings:
-        """The settings of the network, with what was `found` in the data: labels, facts or the size of frames."""
+    def model(self, **known) -> SequenceSettings:
+        """The settings of the network, with what is `known` from the data: labels, facts or the size of frames."""
         same = {name: getattr(self, name) for name in ("task", "text", "reader", "decoder", "search")}
-        return SequenceSettings(**same, **found)
+        return SequenceSettings(**same, **known)

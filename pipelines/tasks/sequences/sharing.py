@@ -73,12 +73,12 @@ def compare_sharing(
         seed: of the captions, the first weights and the order.
         log: where progress is told.
     """
-    made = generate("tag", seed, {"train": 3 * captions, "dev": 0, "test": TEST})
-    learned = [example for example in made["train"] if len(example.target) <= most_words][:captions]
+    splits = generate("tag", seed, {"train": 3 * captions, "dev": 0, "test": TEST})
+    learned = [example for example in splits["train"] if len(example.target) <= most_words][:captions]
     vocabulary = Vocabulary.from_captions((example.source for example in learned), "spaces")
     words, tags = _arrays(learned, vocabulary, most_words)
-    longest = max(len(example.target) for example in made["test"])
-    test_words, test_tags = _arrays(made["test"], vocabulary, longest)
+    longest = max(len(example.target) for example in splits["test"])
+    test_words, test_tags = _arrays(splits["test"], vocabulary, longest)
     parameters, right = {}, {}
     for name, positions in zip(NAMES, (1, most_words), strict=True):
         keras.utils.set_random_seed(seed)
@@ -92,7 +92,7 @@ def compare_sharing(
         loss = float(network.get_metrics_result()["loss"])
         log(f"{name}: {parameters[name]:,} parameters, training loss {loss:.3f}")
         right[name] = np.asarray(network(test_words)).argmax(axis=-1) == test_tags
-    longer = np.array([len(example.target) > most_words for example in made["test"]])
+    longer = np.array([len(example.target) > most_words for example in splits["test"]])
     parts = [
         _part(*place, tags=tags, test_tags=test_tags, longer=longer, right=right)
         for place in _places(most_words, longest)

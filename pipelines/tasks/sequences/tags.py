@@ -36,11 +36,11 @@ def tags_of(caption: str) -> tuple[str, ...]:
         length = next(n for n in range(longest, 0, -1) if n == 1 or tuple(spelled[at : at + n]) in _PHRASES)
         tags += [_PHRASES.get(tuple(spelled[at : at + length]), "other")] * length
         at += length
-    said = parse(caption)
-    subjects = {relation.subject for relation in said.relations}
-    landmarks = {number for relation in said.relations for number in relation.objects} - subjects
+    statements = parse(caption)
+    subjects = {relation.subject for relation in statements.relations}
+    landmarks = {number for relation in statements.relations for number in relation.objects} - subjects
     # "three shapes", which counts all things, comes first and is no mention of any of them.
-    mention = -len(said.totals)
+    mention = -len(statements.totals)
     for place, tag in enumerate(tags):
         if tag == "noun":
             tags[place] = "landmark" if mention in landmarks else "thing"

@@ -104,18 +104,19 @@ def build_model(recipe: SequenceRecipe, train: list[SequenceExample]) -> Sequenc
     """
     task, text = recipe.task, recipe.text
     if task in WRITES:
-        found = {"facts": tuple(sorted({fact for one in train for fact in one.source.split()}))}
+        texts, known = [example.target for example in train], {}
         if task == "translate":
-            found = {}
-        texts = [one.target for one in train] + ([one.source for one in train] if task == "translate" else [])
+            texts += [example.source for example in train]
+        else:
+            known = {"facts": tuple(sorted({fact for example in train for fact in example.source.split()}))}
     else:
-        labels = tuple(sorted({label for one in train for label in one.target}))
+        labels = tuple(sorted({label for example in train for label in example.target}))
         if len(labels) < 2:
             raise UserError(f"There is only one label in the training split ({labels[0]!r}); two are needed at least.")
-        found = {"labels": labels, **({"frame_size": SIZE} if task == "frames" else {})}
-        texts = [one.source for one in train if isinstance(one.source, str)]
+        known = {"labels": labels, **({"frame_size": SIZE} if task == "frames" else {})}
+        texts = [example.source for example in train if isinstance(example.source, str)]
     vocabulary = Vocabulary.from_captions(texts, text.tokenizer, text.minimum_count, text.maximum_size)
-    return SequenceModel(recipe.model(**found), vocabulary)
+    return SequenceModel(recipe.model(**known), vocabulary)
 
 
 class SequenceExperiment(Experiment):
@@ -225,10 +226,10 @@ def report_test(experiment: SequenceExperiment, run: Path) -> dict[str, Any]:
         {
             "source": example.source if isinstance(example.source, str) else "",
             "expected": example.target if isinstance(example.target, str) else " ".join(example.target),
-            "predicted": made.text if experiment.writes else " ".join(made.labels),
-            "score": round(made.score, 4),
+            "predicted": prediction.text if experiment.writes else " ".join(prediction.labels),
+            "score": round(prediction.score, 4),
         }
-        for example, made in zip(test, predictions, strict=True)
+        for example, prediction in zip(test, predictions, strict=True)
     ]
     write_csv(rows, run / PREDICTIONS, list(rows[0]))
     if recipe.task == "frames":

@@ -59,29 +59,29 @@ def translate(caption: str) -> str:
     >>> translate("a red star sits above two boxes")
     'stela ruba una kvadoin du supra jasa'
     """
-    said = parse(caption)
-    landmarks = {number for relation in said.relations for number in relation.objects}
-    placed = {relation.subject for relation in said.relations} | {number for number, _ in said.places}
+    statements = parse(caption)
+    landmarks = {number for relation in statements.relations for number in relation.objects}
+    placed = {relation.subject for relation in statements.relations} | {number for number, _ in statements.places}
     clauses = []
-    for number in range(len(said.mentions)):
+    for number in range(len(statements.mentions)):
         if number in placed or number not in landmarks:
-            clauses += _clauses(said, number)
-    total = [name(Mention(count, None, None, None)) for count in said.totals]
+            clauses += _clauses(statements, number)
+    total = [name(Mention(count, None, None, None)) for count in statements.totals]
     return " ".join([*total, f" {AND} ".join(clauses)])
 
 
-def _clauses(said: Statements, number: int) -> list[str]:
+def _clauses(statements: Statements, number: int) -> list[str]:
     """What is said of a mention: a clause for each relation and place, or one that there is such a thing."""
-    mention = said.mentions[number]
+    mention = statements.mentions[number]
     by_relation: dict[str, list[int]] = {}
-    for relation in said.relations:
+    for relation in statements.relations:
         if relation.subject == number:
             by_relation.setdefault(relation.kind, []).extend(relation.objects)
-    told = [
-        f" {AND} ".join(name(said.mentions[other], PLACED_BY) for other in others) + f" {RELATIONS[kind]}"
+    predicates = [
+        f" {AND} ".join(name(statements.mentions[other], PLACED_BY) for other in others) + f" {RELATIONS[kind]}"
         for kind, others in by_relation.items()
-    ] + [PLACES[place] for placed, place in said.places if placed == number]
-    return [" ".join((name(mention), *([what] if what else []), verb(mention))) for what in told or [""]]
+    ] + [PLACES[place] for placed, place in statements.places if placed == number]
+    return [" ".join((name(mention), *([what] if what else []), verb(mention))) for what in predicates or [""]]
 
 
 def name(mention: Mention, case: str = "") -> str:
@@ -92,12 +92,12 @@ def name(mention: Mention, case: str = "") -> str:
     """
     noun = NOUNS[mention.shape]
     ending = noun[-1] + _several(mention) + case
-    told = [noun[:-1] + ending]
+    words = [noun[:-1] + ending]
     if mention.colour:
-        told.append(COLOURS[mention.colour] + ending)
+        words.append(COLOURS[mention.colour] + ending)
     if mention.size:
-        told.append(SIZES[mention.size] + ending)
-    return " ".join([*told, NUMBERS[mention.count] + (ending if mention.count == 1 else "")])
+        words.append(SIZES[mention.size] + ending)
+    return " ".join([*words, NUMBERS[mention.count] + (ending if mention.count == 1 else "")])
 
 
 def verb(mention: Mention) -> str:

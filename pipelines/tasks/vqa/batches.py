@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.epoch_order import epoch_order, shown
+from pipelines.data.epoch_order import epoch_order
 from pipelines.tasks.vqa.images import QuestionsByImage
 
 
@@ -71,31 +71,31 @@ class QuestionBatches:
         """Batches of an epoch."""
         return -(-len(self.indices) // self.images_per_batch)
 
-    def order(self, epoch: int) -> np.ndarray:
-        """The images of an epoch in order, `(steps, B)`; those that fill up the last batch are less than 0."""
+    def order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images of an epoch, `(steps, B)`, and which of them are no padding; see `epoch_order`."""
         return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
 
-    def rows(self, images: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+    def rows(self, images: np.ndarray, mask: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """The questions of a batch's images in an epoch, and the targets that they are learned with; both `(B, Q)`.
 
-        With Q = 4 and an image that is asked 7 and 8:
-            counts      -> [7, 8, 7, 8], [7, 8, filler, filler]
-            fills up    -> [7, 8, 7, 8], [filler, filler, filler, filler]
+        With Q = 4 and an image that has the questions 7 and 8:
+            mask True   -> [7, 8, 7, 8], [7, 8, filler, filler]
+            mask False  -> [7, 8, 7, 8], [filler, filler, filler, filler]
         """
         asked = np.empty((len(images), self.questions_per_image), int)
         answered = np.full_like(asked, self.filler)
-        for row, (image, counts) in enumerate(zip(shown(images), images >= 0, strict=True)):
+        for row, (image, real) in enumerate(zip(images, mask, strict=True)):
             own = self.questions[image]
             if len(own) > self.questions_per_image:
                 own = np.random.default_rng([self.seed, epoch, image]).permutation(own)[: self.questions_per_image]
             asked[row] = np.resize(own, self.questions_per_image)
-            if counts:
+            if real:
                 answered[row, : len(own)] = own
         return asked, answered
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches of an epoch from step `skip` on: `(inputs, targets)` of `VisualQANetwork`."""
-        order = self.order(epoch)
+        images, mask = self.order(epoch)
         sample = self.source.read([int(self.indices[0])])
         shapes = {
             "image": (self.images_per_batch, *sample.shape[1:]),
@@ -105,19 +105,17 @@ class QuestionBatches:
         types = (sample.dtype, self.words.dtype, self.targets.dtype)
 
         def read(step):
-            images = order[step]
-            asked, answered = self.rows(images, epoch)
-            return self.source.read(shown(images).tolist()), self.words[asked], self.targets[answered]
+            asked, answered = self.rows(images[step], mask[step], epoch)
+            return self.source.read(images[step].tolist()), self.words[asked], self.targets[answered]
 
         def load(step):
-            made = tf.numpy_function(read, [step], types, stateful=False)
-            for values, shape in zip(made, shapes.values(), strict=True):
+            image, words, targets = tensors = tf.numpy_function(read, [step], types, stateful=False)
+            for values, shape in zip(tensors, shapes.values(), strict=True):
                 values.set_shape(shape)
-            image, words, targets = made
             inputs = {"image": image, "questions": words}
             if self.written:
                 inputs["words"], targets = targets[:, :, :-1], targets[:, :, 1:]
             return inputs, targets
 
-        steps = tf.data.Dataset.range(skip, len(order))
+        steps = tf.data.Dataset.range(skip, len(images))
         return steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)

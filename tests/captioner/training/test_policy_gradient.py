@@ -53,7 +53,7 @@ def test_words_that_are_never_drawn_are_left_alone():
         chosen = sum(tf.gather(log_p[t], captions[:, t]) for t in range(LENGTH))
         expected_reward = tf.reduce_sum(tf.exp(chosen) * rewards)
     exact = tape.gradient(expected_reward, logits)
-    loss_of = PolicyGradient(pad, never=(pad, unknown), end_id=end, temperature=temperature)
+    loss_of = PolicyGradient(pad, suppressed=(pad, unknown), end_id=end, temperature=temperature)
     with tf.GradientTape() as tape:
         scores = tf.repeat(logits[None, None], len(captions), axis=1)
         loss = loss_of(captions[None], scores, (np.exp(chosen) * rewards)[None])

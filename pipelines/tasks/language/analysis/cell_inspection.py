@@ -227,14 +227,14 @@ def inspect_run(
     activity = observe(model, texts, most, each)
     followers = find_followers(activity)
     by_chance = find_followers(observe(untrained(model), texts, most, each), best=1)
-    tell(followers, by_chance)
+    print_followers(followers, by_chance)
     title = f"{Path(run).name}: what its cells remember"
     write_page(output, title, activity, followers, by_chance, wanted)
     log(f"The page is {output}", error=True)
     return followers
 
 
-def tell(followers: dict[str, list[Follower]], by_chance: dict[str, list[Follower]]) -> None:
+def print_followers(followers: dict[str, list[Follower]], by_chance: dict[str, list[Follower]]) -> None:
     """Prints the best cell for each signal, the surest signal first."""
     rows = [
         [name, str(best[0].cell), f"{best[0].found:+.3f}", f"{best[0].held:+.3f}", f"{by_chance[name][0].held:+.3f}"]

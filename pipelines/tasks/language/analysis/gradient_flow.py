@@ -61,7 +61,7 @@ class Curve(NamedTuple):
         return float((first / last) ** (1 / (len(self.gradients) - 1))) if last > 0 else math.nan
 
 
-def measure_gradients(what: Measurement, tell=lambda done, total, what: None) -> list[Curve]:
+def measure_gradients(what: Measurement, advance=lambda done, total, what: None) -> list[Curve]:
     """Measures every cell at every depth.
 
     The loss is the product of the last step's output with a random direction of length 1, so that the gradient at the
@@ -69,7 +69,7 @@ def measure_gradients(what: Measurement, tell=lambda done, total, what: None) ->
 
     Args:
         what: sizes and names.
-        tell: called with how many networks are done, of how many, and which is next.
+        advance: called with how many networks are done, of how many, and which is next.
 
     Raises:
         UserError: an unknown cell, or fewer than two steps.
@@ -84,7 +84,7 @@ def measure_gradients(what: Measurement, tell=lambda done, total, what: None) ->
     curves, done = [], 0
     for layers in what.layers:
         for label, name, options in networks:
-            tell(done, len(networks) * len(what.layers), f"{label}, {layers} layers")
+            advance(done, len(networks) * len(what.layers), f"{label}, {layers} layers")
             done += 1
             keras.utils.set_random_seed(what.seed)
             cell = build_cell(name, what.units, layers, options=options)

@@ -50,10 +50,10 @@ def run_tasks(
             continue
         with reporter.progress(f"{number}/{len(wanted)} {cell}, {task}") as advance:
 
-            def tell(step, score, advance=advance):
+            def on_score(step, score, advance=advance):
                 advance(step, budget.steps, f"score {score:.4f}")
 
-            known[task, cell], _ = learn(TASKS[task], cell, budget, tell, xla)
+            known[task, cell], _ = learn(TASKS[task], cell, budget, on_score, xla)
         reporter.log(f"{cell}, {task}: {in_words(known[task, cell])} in {known[task, cell].seconds:.0f} s")
         if output:
             write_outcomes(output, known, budget)

@@ -189,14 +189,14 @@ def score_of(network: TaskNetwork, task: Task, sequences: Sequences) -> float:
 
 
 def learn(
-    task: Task, cell: str, budget: Budget, tell=lambda step, score: None, xla: bool = True
+    task: Task, cell: str, budget: Budget, on_score=lambda step, score: None, xla: bool = True
 ) -> tuple[Outcome, TaskNetwork]:
     """Trains a cell on new sequences at every step until it solves the task or the budget is spent.
 
     Every cell sees the same sequences in the same order.
 
     Args:
-        tell: called with the step and the score on development data.
+        on_score: called with the step and the score on development data.
         xla: compile the step with XLA.
 
     Returns:
@@ -216,7 +216,7 @@ def learn(
         done += 1
         if done % budget.check_every == 0 or done == budget.steps:
             score = score_of(network, task, held_out)
-            tell(done, score)
+            on_score(done, score)
             solved = task.is_solved(score, task.enough)
             if not np.isfinite(float(loss)):
                 break

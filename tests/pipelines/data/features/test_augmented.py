@@ -102,13 +102,13 @@ def test_an_epoch_shows_each_image_in_one_view_and_goes_on_with_the_same(viewed)
     seen = []
     for epoch in range(6):
         whole = images(batches, epoch)
-        order = batches.order(epoch)
+        order, mask = batches.order(epoch)
         for step, batch in enumerate(whole):
-            for place, image in enumerate(order[step]):
-                if image >= 0:
-                    view = int(source.views([image], epoch)[0])
-                    assert np.array_equal(batch[place], source.sources[view].read([image])[0])
-                    seen.append((int(image), view))
+            for row in np.flatnonzero(mask[step]):
+                image = order[step][row]
+                view = int(source.views([image], epoch)[0])
+                assert np.array_equal(batch[row], source.sources[view].read([image])[0])
+                seen.append((int(image), view))
         for one, other in zip(images(make_batches(ViewedSource(source.sources, 7)), epoch, 1), whole[1:], strict=True):
             assert np.array_equal(one, other)
     assert len(set(seen)) == 2 * COUNT, "each image is seen in each view sooner or later"

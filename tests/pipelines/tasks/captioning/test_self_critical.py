@@ -70,7 +70,7 @@ def randomised(made):
 def test_the_advantage_is_what_a_caption_earned_beyond_the_greedy_one():
     made = batches({"bleu_4": 1.0})
     searcher = CaptionSearcher(made.writer.image_encoder, made.writer.decoder, BeamOptions(1, made.max_length - 1))
-    inputs, targets, advantages = made.batch(np.array([1, 2]), [0, 0, 0])
+    inputs, targets, advantages = made.batch(np.array([1, 2]), np.array([True, True]), [0, 0, 0])
     vocabulary = made.vocabulary
     assert targets.shape == (2, 3, 5) and (inputs["words"][:, :, 0] == vocabulary.start_id).all()
     greedy = searcher(inputs["image"])
@@ -105,7 +105,7 @@ def test_the_advantage_over_the_other_drawn_captions_sums_to_nothing():
     rewards = np.array([[1.0, 2.0, 6.0], [0.5, 0.5, 0.5]])
     expected = [[-3.0, -1.5, 4.5], [0.0, 0.0, 0.0]]  # 1 - (2 + 6) / 2, and so on
     np.testing.assert_allclose(rewards - made.expected(rewards), expected)
-    _, targets, advantages = made.batch(np.array([1, 2]), [0, 0, 0])
+    _, targets, advantages = made.batch(np.array([1, 2]), np.array([True, True]), [0, 0, 0])
     assert advantages.shape == (2, 3) and targets.shape == (2, 3, 5) and np.abs(advantages).max() > 0
     np.testing.assert_allclose(advantages.sum(axis=1), 0.0, atol=1e-6)
     with pytest.raises(UserError, match="samples_per_image to two"):
@@ -118,7 +118,7 @@ def test_a_caption_that_was_cut_is_not_ended_be_it_drawn_or_greedy():
     made.reward = lambda texts, ended, images: seen.extend(ended) or np.zeros(len(texts))
     end = made.vocabulary.end_id
     made.writer.decoder.output_bias.assign(np.where(np.arange(len(made.vocabulary)) == end, -50.0, 0.0))
-    inputs, targets, _ = made.batch(np.array([0, 1]), [0, 0, 0])
+    inputs, targets, _ = made.batch(np.array([0, 1]), np.array([True, True]), [0, 0, 0])
     assert len(seen) == 2 * (3 + 1) and not any(seen)
     assert (targets > 3).all() and end not in inputs["words"]
 
@@ -157,7 +157,7 @@ def test_a_drawn_caption_is_followed_by_padding_and_a_cut_one_has_no_end():
 
 def test_places_that_fill_up_a_batch_teach_nothing():
     made = batches()
-    inputs, targets, advantages = made.batch(np.array([3, ~1]), [0, 0, 0])
+    inputs, targets, advantages = made.batch(np.array([3, 1]), np.array([True, False]), [0, 0, 0])
     assert not advantages[1].any() and not targets[1].any() and advantages[0].any()
     np.testing.assert_array_equal(inputs["image"], made.batches.source.read([3, 1]))
 

@@ -165,7 +165,7 @@ def test_weights_that_are_no_numbers_replace_neither_the_model_nor_the_checkpoin
         return fit(self)
 
     monkeypatch.setattr(loop.TrainingLoop, "_fit_epoch", breaking)
-    with pytest.raises(UserError, match=r"The weights are no finite numbers at epoch 2.*of epoch 1, is kept in"):
+    with pytest.raises(UserError, match=r"The weights are not finite at epoch 2.*of epoch 1, is kept in"):
         run(tmp_path, text)
     assert [(tmp_path / name).read_bytes() for name in ("model.weights.h5", "checkpoint.npz")] == kept
 
