@@ -1,38 +1,38 @@
-"""Other views of an image, which training may see in its place: turned over, or a corner of it in full size."""
+"""Augmentations of images for training: the mirror image, or an enlarged corner."""
 
 import numpy as np
 from PIL import Image
 
 PLAIN = "plain"
-CORNER = 7 / 8  # of height and of width that a corner shows
+CORNER = 7 / 8  # of the height and the width, in a corner
 
-# What a setting names -> the views that it adds.
+# A name in settings -> the augmentations that it adds.
 KINDS = {"flip": ("flip",), "crops": ("top_left", "top_right", "bottom_left", "bottom_right")}
 
 
-def views_of(kinds) -> tuple[str, ...]:
-    """All views of an image: the plain one first, then those that the kinds add.
+def augmentations_of(kinds) -> tuple[str, ...]:
+    """The augmentations that the settings name, after the plain image.
 
-    >>> views_of(["flip"])
+    >>> augmentations_of(["flip"])
     ('plain', 'flip')
     """
-    return (PLAIN, *(view for kind in KINDS if kind in kinds for view in KINDS[kind]))
+    return (PLAIN, *(each for kind in KINDS if kind in kinds for each in KINDS[kind]))
 
 
-def see(pixels: np.ndarray, view: str) -> np.ndarray:
-    """A view of pixels `(..., H, W, C)` that are ready for a network, in the same shape.
+def augment(pixels: np.ndarray, augmentation: str) -> np.ndarray:
+    """Pixels `(..., H, W, C)` that are ready for a network, augmented; the shape stays.
 
-    A flip turns left and right: captions that tell them apart become wrong with it. Corners are cut from the pixels at
-    the network's own size and enlarged again (bilinear), so that any image has them.
+    A flip swaps left and right, so captions that name them become wrong. Corners are cut from the pixels at the
+    network's own size and enlarged again (bilinear), so that any image has them.
 
-    >>> see(np.array([[[1.0], [2.0]]]), "flip").ravel().tolist()
+    >>> augment(np.array([[[1.0], [2.0]]]), "flip").ravel().tolist()
     [2.0, 1.0]
     """
-    if view == PLAIN:
+    if augmentation == PLAIN:
         return pixels
-    if view == "flip":
+    if augmentation == "flip":
         return np.ascontiguousarray(pixels[..., ::-1, :])
-    vertical, horizontal = view.split("_")
+    vertical, horizontal = augmentation.split("_")
     height, width = pixels.shape[-3:-1]
     shown_height, shown_width = round(CORNER * height), round(CORNER * width)
     top = 0 if vertical == "top" else height - shown_height

@@ -1,4 +1,4 @@
-"""Moving pictures: an animated GIF, or a folder of images -> the frames that an encoder of clips asks for.
+"""Clips: an animated GIF or a folder of images -> the frames that an encoder of clips expects.
 
 walk.gif ──decode_clip──▶ uint8 (f, height, width, 3), f <= F ──clip_batch──▶ float32 (N, F, height, width, 3)
            frames evenly apart                                  padding behind shorter clips
@@ -26,8 +26,8 @@ from captioner.images.decode import (
     read_bytes,
 )
 
-MOST_FRAMES = 2000
-# What fills up a clip that has fewer frames than others. No pixel and no feature is as large (`StoredPrecision`), and
+MAX_FRAMES = 2000
+# Pads clips that have fewer frames than others. No pixel and no feature is as large (`StoredPrecision`), and
 # half precision holds it exactly.
 PADDING = 65504.0
 
@@ -36,7 +36,7 @@ _ALL_FRAMES = 10  # times the pixels that a single image may have
 
 @dataclasses.dataclass(frozen=True)
 class ClipSpec(ImageSpec):
-    """What an encoder of clips wants to be fed: some frames of each, every one as `ImageSpec` says.
+    """The input of an encoder of clips: some frames of each, every one as `ImageSpec` says.
 
     Args:
         frames: F, at most. They are taken evenly from the clip, in the order of time.
@@ -59,10 +59,10 @@ class ClipSpec(ImageSpec):
         return ImageSpec(self.height, self.width, self.preprocessing)
 
 
-def even_places(count: int, wanted: int) -> list[int]:
-    """Which `wanted` of `count` frames stand for the clip: the middles of as many parts; all, if there are no more.
+def evenly_spaced(count: int, wanted: int) -> list[int]:
+    """Indices of `wanted` of `count` frames, evenly spaced: the middles of as many parts; all if there are no more.
 
-    >>> even_places(9, 3), even_places(8, 1), even_places(2, 4)
+    >>> evenly_spaced(9, 3), evenly_spaced(8, 1), evenly_spaced(2, 4)
     ([1, 4, 7], [4], [0, 1])
     """
     return list(range(count)) if count <= wanted else [(2 * i + 1) * count // (2 * wanted) for i in range(wanted)]
@@ -114,7 +114,7 @@ def decode_clip(source, spec: ClipSpec, limits: ImageLimits = DEFAULT_LIMITS, na
         if source.dtype != np.uint8 or source.shape[-1] != 3 or not source.size:
             reason = f"frames have to be an array uint8 (T, H, W, 3), but this one is {source.dtype} {source.shape}"
             raise ImageError(name, reason)
-        return _decoded([source[place] for place in even_places(len(source), spec.frames)], spec, limits, name)
+        return _decoded([source[index] for index in evenly_spaced(len(source), spec.frames)], spec, limits, name)
     if isinstance(source, str | os.PathLike) and os.path.isdir(source):
         return _from_folder(Path(source), spec, limits, name)
     if isinstance(source, str | os.PathLike):
@@ -127,8 +127,8 @@ def decode_clip(source, spec: ClipSpec, limits: ImageLimits = DEFAULT_LIMITS, na
 
 def folder_frames(folder: Path) -> list[Path]:
     """The images of a folder as the frames of a clip: sorted by the numbers in their names, frame2 before frame10."""
-    images = [one for one in folder.iterdir() if one.suffix.lower() in IMAGE_EXTENSIONS and one.is_file()]
-    stills = [one for one in images if one.suffix.lower() != ".gif"]  # a GIF among them is a clip of its own
+    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_EXTENSIONS and path.is_file()]
+    stills = [path for path in images if path.suffix.lower() != ".gif"]  # a GIF among them is a clip of its own
     return sorted(stills or images, key=_by_number)
 
 
@@ -138,12 +138,12 @@ def _from_folder(folder: Path, spec: ClipSpec, limits: ImageLimits, name: str) -
     except OSError as error:
         raise ImageError(name or str(folder), f"this folder may not be read ({error.strerror})") from None
     _check_count(len(images), name or str(folder))
-    return _decoded([images[place] for place in even_places(len(images), spec.frames)], spec, limits)
+    return _decoded([images[index] for index in evenly_spaced(len(images), spec.frames)], spec, limits)
 
 
 def _from_gif(data: bytes, spec: ClipSpec, limits: ImageLimits, name: str) -> np.ndarray:
     first = decode_image(data, spec, limits, name)  # refuses what is too large, or no image
-    frames, shown = [first], []
+    frames, durations = [first], []
     try:
         with Image.open(BytesIO(data), formats=["GIF"]) as animation:
             count = animation.n_frames
@@ -153,7 +153,7 @@ def _from_gif(data: bytes, spec: ClipSpec, limits: ImageLimits, name: str) -> np
                 limit = f"the limit is {_ALL_FRAMES * limits.max_pixels:,} pixels in all"
                 raise ImageError(name, f"too large: {size}, {limit}")
             for number, frame in enumerate(ImageSequence.Iterator(animation)):
-                shown.append(frame.info.get("duration") or 0)
+                durations.append(frame.info.get("duration") or 0)
                 if number:
                     frames.append(decode_image(frame.convert("RGBA"), spec, limits, name))
     except ImageError:
@@ -161,18 +161,18 @@ def _from_gif(data: bytes, spec: ClipSpec, limits: ImageLimits, name: str) -> np
     except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
         raise ImageError(name, f"damaged GIF at frame {len(frames) + 1}: {error}") from error
     # Programs that write GIFs turn equal frames in a row into one that is shown longer.
-    unit = min((time for time in shown if time), default=0)
-    times = [max(round(time / unit), 1) if unit else 1 for time in shown]
+    unit = min((time for time in durations if time), default=0)
+    times = [max(round(time / unit), 1) if unit else 1 for time in durations]
     _check_count(sum(times), name)
-    places = np.repeat(np.arange(len(frames)), times)
-    return np.stack([frames[places[place]] for place in even_places(len(places), spec.frames)])
+    indices = np.repeat(np.arange(len(frames)), times)
+    return np.stack([frames[indices[index]] for index in evenly_spaced(len(indices), spec.frames)])
 
 
 def _check_count(count: int, name: str) -> None:
     if not count:
         raise ImageError(name, "this folder holds no images that could be the frames of a clip")
-    if count > MOST_FRAMES:
-        raise ImageError(name, f"it has {count:,} frames, and a clip has at most {MOST_FRAMES:,}")
+    if count > MAX_FRAMES:
+        raise ImageError(name, f"it has {count:,} frames, and a clip has at most {MAX_FRAMES:,}")
 
 
 def _decoded(frames, spec: ClipSpec, limits: ImageLimits, name: str = "") -> np.ndarray:

@@ -1,9 +1,9 @@
-"""A file, bytes, a Pillow image or an array -> the pixels an encoder asks for, or why there are none.
+"""A file, bytes, a Pillow image or an array -> the pixels that an encoder expects, or an `ImageError`.
 
     photo.jpg ──decode_image──▶ uint8 (height, width, 3) RGB ──normalise──▶ float32, as the network wants it
                EXIF rotation, first frame, palette, alpha, CMYK, 16 bits, resizing
 
-Files of strangers are hostile until proven otherwise: only formats that Pillow decodes itself are tried (no
+Files may be hostile: only formats that Pillow decodes itself are tried (no
 PostScript), sizes are checked before anything is decoded, and whatever a decoder does with arbitrary bytes
 comes back as an `ImageError`.
 """
@@ -29,7 +29,7 @@ from captioner.images.files import (
     format_of,
     read_bytes,
     sniff_image,
-    what_it_is,
+    undecodable_reason,
 )
 
 __all__ = [
@@ -51,8 +51,8 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
 _RESIZING = Image.Resampling.BILINEAR  # Pillow widens the filter when it shrinks, so nothing aliases
 _opening = threading.Lock()
 
-# Whatever Pillow warns of is either raised below as an `ImageError` or harmless (an odd EXIF entry), and a
-# warning from the middle of ten thousand files helps nobody: it names no file.
+# Whatever Pillow warns of is either raised below as an `ImageError` or harmless (an odd EXIF entry), and its warnings
+# name no file.
 warnings.filterwarnings("ignore", module=r"PIL(\..*)?$")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -70,7 +70,7 @@ PREPROCESSING = {
 
 @dataclasses.dataclass(frozen=True)
 class ImageSpec:
-    """What an encoder wants to be fed.
+    """The input of an encoder.
 
     Args:
         height, width: size in pixels; images are stretched to it.
@@ -95,7 +95,7 @@ class ImageSpec:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of what is fed: `(height, width, 3)`."""
+        """The shape of an image: `(height, width, 3)`."""
         return (self.height, self.width, 3)
 
     def config(self) -> dict:
@@ -190,7 +190,7 @@ def _open(source, name: str) -> contextlib.AbstractContextManager[Image.Image]:
         try:
             return Image.open(io.BytesIO(source), formats=_FORMATS)
         except Image.UnidentifiedImageError:
-            raise ImageError(name, what_it_is(source)) from None
+            raise ImageError(name, undecodable_reason(source)) from None
         finally:
             Image.MAX_IMAGE_PIXELS = before
 

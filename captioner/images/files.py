@@ -1,4 +1,4 @@
-"""What lies on disk under an image's name: reading it within limits, and saying what it is if no image."""
+"""Image files: reading them within limits, and recognising formats by their first bytes."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ from captioner.errors import UserError
 _ENDINGS = "avif bmp dib gif jfif jpe jpeg jpg mpo pgm png ppm tif tiff webp"
 IMAGE_EXTENSIONS = frozenset(f".{ending}" for ending in _ENDINGS.split())
 
-# How files begin, and what they are.
+# First bytes -> format.
 _IMAGES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -52,7 +52,7 @@ class ImageError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class ImageLimits:
-    """How much a single image may ask for before it is refused: a file of 40 kB can hold 10 GB of pixels."""
+    """Limits beyond which an image is refused: a file of 40 kB can hold 10 GB of pixels."""
 
     max_bytes: int = 256 * 2**20
     max_pixels: int = 200_000_000  # the largest telephone cameras make 200 megapixels
@@ -119,10 +119,10 @@ def format_of(head: bytes) -> str:
     return next((name for beginning, name in _IMAGES.items() if head.startswith(beginning)), "")
 
 
-def what_it_is(data: bytes) -> str:
-    """Why no decoder recognises a file, in words that say what to do about it.
+def undecodable_reason(data: bytes) -> str:
+    """Why no decoder recognises a file, and what to do about it.
 
-    >>> what_it_is(b"%PDF-1.7 ...")
+    >>> undecodable_reason(b"%PDF-1.7 ...")
     'not an image but a PDF document; export its pages as PNG'
     """
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC:

@@ -17,11 +17,11 @@ _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(\.[0-9]+)?")
 _NUMBER_WORDS = frozenset(
     ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 )
-_REMEMBERED = 1 << 17  # spellings: more than a data set has, and people repeat each other
+_CACHED = 1 << 17  # spellings, more than a data set has
 _REMEDY = "Copy the file from the original model."
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@functools.lru_cache(maxsize=_CACHED)
 def plain(answer: str) -> str:
     """An answer in one spelling: lower case, single blanks, no full stop at its end.
 
@@ -45,7 +45,7 @@ def _without_stop(text: str) -> str:
     return text.rstrip(". ") or text
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@functools.lru_cache(maxsize=_CACHED)
 def answer_key(answer: str) -> str:
     """What two answers have in common if and only if they are the same: the order in a set says nothing.
 

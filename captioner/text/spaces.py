@@ -1,4 +1,4 @@
-"""Words as they stand between blanks: for texts that are cut into words already, such as those with a tag for each."""
+"""Words between spaces: for texts that are tokenized already, such as those with a tag for each word."""
 
 from captioner.text.tokenizers import ChunkTokenizer
 

@@ -44,7 +44,7 @@ def get_tokenizer(name: str) -> Tokenizer:
 class ChunkTokenizer:
     """A tokenizer that looks at one space-separated chunk of the text at a time.
 
-    The words of a chunk depend on nothing around it. So they can be remembered (captions repeat themselves:
+    The words of a chunk depend on nothing around it. So they are cached (captions repeat themselves:
     30,000 of them have some 15,000 distinct chunks), and words joined with spaces give the same words again
     as soon as each word alone gives itself. `chunk_words` sees to that: what `split` returns is split again
     until it is whole.
@@ -56,7 +56,7 @@ class ChunkTokenizer:
     name: str
 
     def __init__(self):
-        self._remembered = functools.lru_cache(maxsize=CACHED_CHUNKS)(self.chunk_words)
+        self._cached_words = functools.lru_cache(maxsize=CACHED_CHUNKS)(self.chunk_words)
 
     def normalise(self, text: str) -> str:
         raise NotImplementedError
@@ -67,7 +67,7 @@ class ChunkTokenizer:
     def tokenize(self, text: str) -> list[str]:
         words = []
         for chunk in self.normalise(text).split():
-            words += self._remembered(chunk)
+            words += self._cached_words(chunk)
         return words
 
     def detokenize(self, words: Sequence[str]) -> str:
@@ -89,5 +89,5 @@ class ChunkTokenizer:
         return f"<tokenizer {self.name}>"
 
     def __reduce__(self):
-        # A copy in another process is looked up by its name, and what is remembered stays at home.
+        # A copy in another process is looked up by its name, without the cache.
         return get_tokenizer, (self.name,)

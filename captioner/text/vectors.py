@@ -1,4 +1,4 @@
-"""Word vectors that others have trained, from the text files of GloVe and word2vec."""
+"""Pretrained word vectors, from the text files of GloVe and word2vec."""
 
 import math
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def _layout(line: bytes, path: Path) -> tuple[int | None, int]:
     return None, size
 
 
-def _cut(text: bytes, size: int, place: str) -> tuple[bytes, list[bytes]]:
+def _cut(text: bytes, size: int, location: str) -> tuple[bytes, list[bytes]]:
     """A line as its word, which may hold spaces, and its numbers."""
     if b"\t" in text:
         text = text.replace(b"\t", b" ")
@@ -91,21 +91,21 @@ def _cut(text: bytes, size: int, place: str) -> tuple[bytes, list[bytes]]:
     if too_few or (b" " in word and _is_number(word.rsplit(b" ", 1)[1])):
         given = len(text.split()) - 1
         raise UserError(
-            f"{place}: this word has {given} numbers, but the file's vectors have {size}. The line is damaged, or the "
-            "file was put together from two."
+            f"{location}: this word has {given} numbers, but the file's vectors have {size}. The line is damaged, or "
+            "the file was put together from two."
         )
     return word, values
 
 
-def _numbers(values: list[bytes], place: str) -> np.ndarray:
+def _numbers(values: list[bytes], location: str) -> np.ndarray:
     try:
         numbers = [float(value) for value in values]
     except ValueError:
         bad = next(value for value in values if not _is_number(value))
-        shown = bad.decode("utf-8", "replace")
-        raise UserError(f"{place}: {shown!r} is not a number. The line is damaged; get the file again.") from None
+        text = bad.decode("utf-8", "replace")
+        raise UserError(f"{location}: {text!r} is not a number. The line is damaged; get the file again.") from None
     if not all(map(math.isfinite, numbers)):
-        raise UserError(f"{place}: the vector holds a number that is not finite. Get the file again.")
+        raise UserError(f"{location}: the vector holds a number that is not finite. Get the file again.")
     return np.asarray(numbers, np.float32)
 
 

@@ -35,7 +35,7 @@ class Vocabulary:
     def __init__(self, words: Sequence[str], tokenizer: str = "ptb"):
         self.words = (*SPECIALS, *words)
         self.tokenizer = tokenizer
-        self._tokeniser = get_tokenizer(tokenizer)
+        self._text_tokenizer = get_tokenizer(tokenizer)
         self._ids = {word: number for number, word in enumerate(self.words) if number >= len(SPECIALS)}
         if "" in self._ids or not self._ids.keys().isdisjoint(SPECIALS) or len(self._ids) < len(words):
             twice = [word for word, count in Counter(self.words).items() if count > 1]
@@ -101,7 +101,7 @@ class Vocabulary:
         >>> [vocabulary.encode(caption, 5) for caption in ("a dog", "a dog runs", "a dog runs fast")]
         [[1, 4, 5, 2, 0], [1, 4, 5, 6, 2], [1, 4, 5, 6, 7]]
         """
-        ids = [self.start_id, *self.encode_words(self._tokeniser.tokenize(caption)), self.end_id]
+        ids = [self.start_id, *self.encode_words(self._text_tokenizer.tokenize(caption)), self.end_id]
         return ids[:max_length] + [self.pad_id] * (max_length - len(ids))
 
     def encode_words(self, words: Iterable[str]) -> list[int]:
@@ -126,7 +126,7 @@ class Vocabulary:
 
     def text(self, ids: Iterable[int]) -> str:
         """The caption that `ids` spell."""
-        return self._tokeniser.detokenize(self.decode(ids))
+        return self._text_tokenizer.detokenize(self.decode(ids))
 
     def extended(self, other_words: Iterable[str]) -> "Vocabulary":
         """A vocabulary that knows `other_words` too: known words keep their ids, new ones follow in order.
@@ -139,7 +139,7 @@ class Vocabulary:
 
     def unknown_rate(self, captions: Iterable[str]) -> float:
         """The share of the words of `captions` that are not in the vocabulary; 0 if there are no words."""
-        words = [word for caption in captions for word in self._tokeniser.tokenize(caption)]
+        words = [word for caption in captions for word in self._text_tokenizer.tokenize(caption)]
         return sum(word not in self._ids for word in words) / max(1, len(words))
 
     def save(self, path: str | os.PathLike) -> None:

@@ -53,7 +53,7 @@ def open_wordnet():
         wordnet = open_wordnet()
         wordnet.synsets("dog")[0].wup_similarity(wordnet.synsets("cat")[0])     # 0.857...
     """
-    for folder in _told():
+    for folder in _folders_of_environment():
         if _is_wordnet(folder):
             return _open_folder(folder)
     installed = _open_nltk()
@@ -62,7 +62,7 @@ def open_wordnet():
     return next((_open_folder(Path(folder)) for folder in FOLDERS if _is_wordnet(Path(folder))), None)
 
 
-def _told() -> Iterator[Path]:
+def _folders_of_environment() -> Iterator[Path]:
     if os.environ.get("WNSEARCHDIR"):
         yield Path(os.environ["WNSEARCHDIR"])
     if os.environ.get("WNHOME"):
@@ -89,7 +89,7 @@ def _open_folder(folder: Path):
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
     from nltk.data import PathPointer
 
-    class Place(PathPointer):
+    class FolderPointer(PathPointer):
         """Names the folder; nltk's own pointers go to its data folders only."""
 
         path = str(folder)
@@ -116,4 +116,4 @@ def _open_folder(folder: Path):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there are no other languages
-        return FolderReader(Place(), omw_reader=None)
+        return FolderReader(FolderPointer(), omw_reader=None)

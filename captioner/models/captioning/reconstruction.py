@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from captioner.models.captioning.scoring import encoded, room
+from captioner.models.captioning.scoring import encode_padded, padded_length
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
@@ -61,10 +61,10 @@ def images_and_captions(
     tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
     words = [[tokenize(text) for text in given] for given in captions]
     width = max(map(len, words))
-    length = room(max(len(each) for given in words for each in given))
+    length = padded_length(max(len(each) for given in words for each in given))
     ids = np.full((len(words), width, length), Vocabulary.pad_id, "int32")
     for image, given in enumerate(words):
-        ids[image, : len(given)] = [encoded(captioner.vocabulary, each, length) for each in given]
+        ids[image, : len(given)] = [encode_padded(captioner.vocabulary, each, length) for each in given]
     seen, reconstructed = [], []
     batch_size = min(batch_size, len(words))
     for start in range(0, len(words), batch_size):

@@ -1,4 +1,4 @@
-"""How likely given captions are: each by itself, and every caption with every image."""
+"""Log-probabilities of given captions: each for its image, and every caption for every image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from captioner.errors import UserError
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
-LONGEST = 250  # words of a caption; the network that reads is unrolled over them
+LONGEST = 250  # words of a caption; the network is unrolled over them
 PAD = Vocabulary.pad_id
 SIDE_BY_SIDE = 5  # captions of an image that are read together
 
@@ -102,10 +102,10 @@ def read_words(
     ]
     if not pages:
         return [[] for _ in words]
-    ids = np.full((len(pages), width, room(max(len(each) for given in words for each in given))), PAD, "int32")
+    ids = np.full((len(pages), width, padded_length(max(len(each) for given in words for each in given))), PAD, "int32")
     for page, (image, chosen) in enumerate(pages):
         for row, number in enumerate(chosen):
-            ids[page, row] = encoded(captioner.vocabulary, words[image][number], ids.shape[-1])
+            ids[page, row] = encode_padded(captioner.vocabulary, words[image][number], ids.shape[-1])
     found: list[list[np.ndarray]] = [[] for _ in words]
     for start in range(0, len(pages), batch_size):
         batch = pages[start : start + batch_size]
@@ -148,9 +148,9 @@ def likelihoods(
     sums, done = np.empty((len(features), len(words))), 0
     for first in range(0, len(words), captions_at_once):
         chosen = by_length[first : first + captions_at_once]
-        length = room(max(len(words[number]) for number in chosen))
+        length = padded_length(max(len(words[number]) for number in chosen))
         ids = np.full((captions_at_once, length), PAD, "int32")
-        ids[: len(chosen)] = [encoded(captioner.vocabulary, words[number], length) for number in chosen]
+        ids[: len(chosen)] = [encode_padded(captioner.vocabulary, words[number], length) for number in chosen]
         for start in range(0, len(features), images_at_once):
             seen = np.asarray(features[start : start + images_at_once], "float32")
             for_each = np.broadcast_to(ids, (len(seen), *ids.shape))
@@ -161,8 +161,8 @@ def likelihoods(
     return sums, np.array([len(each) + 1 for each in words])
 
 
-def room(words: int) -> int:
-    """Ids for a caption of so many words, with start and end: few lengths, few compilations.
+def padded_length(words: int) -> int:
+    """The length to which a caption of so many words is padded, with start and end: few lengths, few compilations.
 
     Raises:
         UserError: it is too long.
@@ -172,7 +172,7 @@ def room(words: int) -> int:
     return -(-(words + 1) // 8) * 8 + 1
 
 
-def encoded(vocabulary, words: Sequence[str], length: int) -> list[int]:
+def encode_padded(vocabulary, words: Sequence[str], length: int) -> list[int]:
     """Ids of start, words, end and padding."""
     ids = [vocabulary.start_id, *vocabulary.encode_words(words), vocabulary.end_id]
     return ids + [PAD] * (length - len(ids))

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.images.clips import MOST_FRAMES, ClipSpec, decode_clip
+from captioner.images.clips import MAX_FRAMES, ClipSpec, decode_clip
 from captioner.images.decode import DEFAULT_LIMITS, ImageLimits
 
 
@@ -23,4 +23,4 @@ def read_clip(source, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> np.nda
     """
     if isinstance(source, str | os.PathLike) and not os.path.exists(source):
         raise UserError(f"There is no file or folder {source}. Give a folder of numbered images, or an animated GIF.")
-    return decode_clip(source, ClipSpec(size, size, "raw", MOST_FRAMES), limits)
+    return decode_clip(source, ClipSpec(size, size, "raw", MAX_FRAMES), limits)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.images.augment import PLAIN, see
+from captioner.images.augment import PLAIN, augment
 from captioner.images.clips import load_pixels
 from captioner.images.decode import DEFAULT_LIMITS, ImageError, ImageLimits, read_bytes
 from pipelines.data.examples import Problem
@@ -218,7 +218,7 @@ class _Reader:
             digest = hashlib.sha256(data).hexdigest()
             if digest in self._cache:
                 return _Image(path, status, digest, None)
-            pixels = see(load_pixels(data, self._spec, self._limits, str(path)), self._view)
+            pixels = augment(load_pixels(data, self._spec, self._limits, str(path)), self._view)
             return _Image(path, status, digest, pixels)
         except ImageError as error:
             return Problem(path, None, error.reason)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from captioner.encoders.base import Encoder
-from captioner.images.augment import PLAIN, see
+from captioner.images.augment import PLAIN, augment
 from captioner.images.clips import load_pixels
 from captioner.images.decode import ImageError
 from captioner.models.captioning.ensemble import join_features
@@ -63,7 +63,7 @@ class PixelSource:
         return None
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
-        load = lambda index: see(load_pixels(self.images[index], self.spec), self.view)  # noqa: E731
+        load = lambda index: augment(load_pixels(self.images[index], self.spec), self.view)  # noqa: E731
         return np.stack(list(self._pool.map(load, indices)))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from captioner.errors import UserError
-from captioner.images.augment import views_of
+from captioner.images.augment import augmentations_of
 from captioner.models.base.build import unused_settings
 from captioner.models.base.decode_step import END, START, SUPPRESSED
 from captioner.models.captioning.image_captioner import ImageCaptioner
@@ -132,7 +132,7 @@ class CaptioningExperiment(Experiment):
         log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
         problems = list(dataset.problems)
         with self.reporter.images("Features") as advance:
-            images, views = [example.image for example in self.train_examples], views_of(training.augmentations)
+            images, views = [example.image for example in self.train_examples], augmentations_of(training.augmentations)
             source, more = open_views(self.encoder, images, self.cache, views, training.seed, advance, log)
             problems += more
             if self.dev_examples:

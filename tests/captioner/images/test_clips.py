@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from captioner.images.clips import PADDING, ClipSpec, decode_clip, decode_pixels, even_places, load_pixels, pixel_batch
+from captioner.images.clips import (
+    PADDING,
+    ClipSpec,
+    decode_clip,
+    decode_pixels,
+    evenly_spaced,
+    load_pixels,
+    pixel_batch,
+)
 from captioner.images.decode import ImageError, ImageLimits, ImageSpec, load_image
 
 SPEC = ClipSpec(8, 8, "raw", 4)
@@ -19,7 +27,7 @@ def frames(count, seed=0):
 @given(st.integers(1, 300), st.integers(1, 40))
 def test_frames_are_taken_evenly(count, wanted):
     """Wrong if a frame is taken twice, out of order, or all from one end."""
-    places = even_places(count, wanted)
+    places = evenly_spaced(count, wanted)
     assert len(places) == min(count, wanted) and places == sorted(set(places)) and 0 <= places[0] <= places[-1] < count
     steps = np.diff(places)
     assert not len(steps) or steps.max() - steps.min() <= 1
@@ -27,7 +35,7 @@ def test_frames_are_taken_evenly(count, wanted):
 
 
 def test_one_frame_is_the_middle_one():
-    assert [even_places(count, 1) for count in (1, 2, 7, 12)] == [[0], [1], [3], [6]]
+    assert [evenly_spaced(count, 1) for count in (1, 2, 7, 12)] == [[0], [1], [3], [6]]
 
 
 def test_a_long_clip_is_thinned_and_a_short_one_filled_up():
@@ -47,7 +55,7 @@ def test_a_gif_its_bytes_and_a_folder_give_the_same_frames(tmp_path):
     for number, picture in enumerate(pictures):
         picture.save(tmp_path / "clip" / f"frame{number}.png")
     pictures[0].save(tmp_path / "clip" / "other.gif")  # a clip of its own, no frame
-    expected = np.stack(grey)[even_places(11, 4)]
+    expected = np.stack(grey)[evenly_spaced(11, 4)]
     for source in (tmp_path / "clip.gif", (tmp_path / "clip.gif").read_bytes(), tmp_path / "clip"):
         np.testing.assert_array_equal(decode_clip(source, SPEC), expected)
 

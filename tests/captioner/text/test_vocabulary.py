@@ -75,7 +75,7 @@ def test_an_id_beyond_the_vocabulary_is_an_error(number):
 def test_a_caption_of_known_words_comes_back(caption):
     # Otherwise the references that a model is trained on are not what it can say.
     vocabulary = Vocabulary.from_captions([caption])
-    words = [UNKNOWN if word in SPECIALS else word for word in vocabulary._tokeniser.tokenize(caption)]
+    words = [UNKNOWN if word in SPECIALS else word for word in vocabulary._text_tokenizer.tokenize(caption)]
     assert vocabulary.decode(vocabulary.encode(caption, len(words) + 2)) == words
 
 

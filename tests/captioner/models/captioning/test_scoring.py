@@ -8,7 +8,7 @@ from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionNetwork
 from captioner.models.captioning.reconstruction import can_reconstruct, images_and_captions
-from captioner.models.captioning.scoring import LONGEST, likelihoods, room, score_given
+from captioner.models.captioning.scoring import LONGEST, likelihoods, padded_length, score_given
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
@@ -26,7 +26,7 @@ def made(decoder):
     for seed, variable in enumerate(captioner.network.trainable_variables):
         variable.assign(np.random.default_rng(seed).normal(0, 0.8, variable.shape))
 
-    def eagerly(kind, shape, *options):  # the same numbers without seconds of compilation
+    def eagerly(kind, shape, *options, **_):  # the same numbers without seconds of compilation
         network = kind(captioner.image_encoder, captioner.decoder, *options)
         network.compile(run_eagerly=True, jit_compile=False)
         return network
@@ -95,7 +95,7 @@ def test_captions_without_end_are_refused(captioner, features):
     """The network is unrolled over the words: a book would take hours to compile."""
     with pytest.raises(UserError, match=f"301 words cannot be scored: the longest has {LONGEST}"):
         score_given(captioner, features[:1], [["a " * 301]])
-    assert [room(words) for words in (0, 7, 8, 15, 16)] == [9, 9, 17, 17, 25]
+    assert [padded_length(words) for words in (0, 7, 8, 15, 16)] == [9, 9, 17, 17, 25]
 
 
 def test_what_a_decoder_imagines_is_what_it_was_trained_to_reconstruct(features, captioner):
