@@ -1,4 +1,4 @@
-"""Several views of each training image, of which an epoch sees one."""
+"""Training images with their augmentations, one of which an epoch sees of each image."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from pipelines.data.features.extract import FeatureExtraction, FeaturePlan, Prog
 from pipelines.data.features.sources import Source, open_source
 
 
-class ViewedSource:
-    """A source that shows each image in one of its views.
+class AugmentedSource:
+    """A source that gives, in each epoch, one augmentation of each image.
 
-    Which one depends on seed, epoch and image alone, so that a run that was stopped goes on with the same.
+    The choice depends on seed, epoch and image alone, so that a run that was stopped continues with the same.
 
     Args:
-        sources: of the same images, one a view; the plain one first.
+        sources: of the same images, one for each augmentation; the plain one first.
         seed: of the choice.
     """
 
@@ -26,49 +26,49 @@ class ViewedSource:
         self.readable = np.logical_and.reduce([source.readable for source in self.sources])
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
-        """The plain views."""
+        """The plain images."""
         return self.sources[0].read(indices)
 
-    def views(self, indices: Sequence[int], epoch: int) -> np.ndarray:
-        """The number of the view `(N,)` in which an epoch shows each of these images."""
+    def choose(self, indices: Sequence[int], epoch: int) -> np.ndarray:
+        """The number of the augmentation `(N,)` that an epoch sees of each of these images."""
         return np.array(
             [np.random.default_rng([self.seed, epoch, image, 2]).integers(len(self.sources)) for image in indices]
         )
 
-    def read_in(self, epoch: int, indices: Sequence[int]) -> np.ndarray:
-        """The images `(N, ...)` as an epoch shows them."""
-        chosen, read = self.views(indices, epoch), None
-        for view in np.unique(chosen):
-            places = np.flatnonzero(chosen == view)
-            values = self.sources[view].read([indices[place] for place in places])
-            read = np.empty((len(indices), *values.shape[1:]), values.dtype) if read is None else read
-            read[places] = values
-        return read
+    def read_epoch(self, epoch: int, indices: Sequence[int]) -> np.ndarray:
+        """The images `(N, ...)` as an epoch sees them."""
+        chosen, values = self.choose(indices, epoch), None
+        for number in np.unique(chosen):
+            rows = np.flatnonzero(chosen == number)
+            part = self.sources[number].read([indices[row] for row in rows])
+            values = np.empty((len(indices), *part.shape[1:]), part.dtype) if values is None else values
+            values[rows] = part
+        return values
 
 
-def read_in(source: Source, epoch: int, indices: Sequence[int]) -> np.ndarray:
-    """The images `(N, ...)` of a source as an epoch shows them: plainly, where it has no other views."""
-    return source.read_in(epoch, indices) if hasattr(source, "read_in") else source.read(indices)
+def read_epoch(source: Source, epoch: int, indices: Sequence[int]) -> np.ndarray:
+    """The images `(N, ...)` of a source as an epoch sees them: plain, where the source has no augmentations."""
+    return source.read_epoch(epoch, indices) if isinstance(source, AugmentedSource) else source.read(indices)
 
 
-def plan_views(encoder: Encoder, images: Sequence[Path], cache: Path, views: Sequence[str]) -> FeaturePlan:
-    """What it takes to keep all these views of the images; an image counts as often as it has views."""
-    plans = [FeatureExtraction(encoder, images, cache, view).plan for view in views]
+def plan_augmented(encoder: Encoder, images: Sequence[Path], cache: Path, augmentations: Sequence[str]) -> FeaturePlan:
+    """What it takes to keep the features of all augmentations; an image counts once for each."""
+    plans = [FeatureExtraction(encoder, images, cache, each).plan for each in augmentations]
     totals = {name: sum(getattr(plan, name) for plan in plans) for name in ("images", "new", "bytes_needed")}
     folder = plans[0].folder if len(plans) == 1 else plans[0].folder.parent
     return dataclasses.replace(plans[0], **totals, folder=folder)
 
 
-def open_views(
+def open_augmented(
     encoder: Encoder,
     images: Sequence[Path],
     cache: Path,
-    views: Sequence[str],
+    augmentations: Sequence[str],
     seed: int,
     progress: Progress | None = None,
     log: Callable[[str], None] | None = None,
 ):
-    """The source of some images in several views, the plain one first. What they take on disk is told before.
+    """The source of some images and their augmentations, the plain one first; what it takes on disk is logged first.
 
     Returns:
         the source, and what was wrong with the images that cannot be read.
@@ -76,12 +76,12 @@ def open_views(
     Raises:
         UserError: there is no room for all of them; nothing was computed then.
     """
-    if len(views) == 1:
+    if len(augmentations) == 1:
         return open_source(encoder, images, cache, progress, log)
     if encoder.cacheable:
-        plan = plan_views(encoder, images, cache, views)
+        plan = plan_augmented(encoder, images, cache, augmentations)
         if log:
-            log(f"{len(views)} views of each training image ({', '.join(views)}). {plan}")
+            log(f"{len(augmentations)} views of each training image ({', '.join(augmentations)}). {plan}")
         check_room(plan)
-    opened = [open_source(encoder, images, cache, progress, view=view) for view in views]
-    return ViewedSource([source for source, _ in opened], seed), opened[0][1]
+    opened = [open_source(encoder, images, cache, progress, augmentation=each) for each in augmentations]
+    return AugmentedSource([source for source, _ in opened], seed), opened[0][1]

@@ -103,7 +103,7 @@ class FeatureExtraction:
         encoder: a `captioner.encoders.base.Encoder` that is cacheable.
         images: paths.
         cache_root: folder of all caches.
-        view: how the images are seen, one of `captioner.images.augment`; each view has a cache of its own.
+        augmentation: of the images, one of `captioner.images.augment`; each has a cache of its own.
 
     Attributes:
         plan: what `run` will take, a `FeaturePlan`.
@@ -112,14 +112,14 @@ class FeatureExtraction:
         UserError: the encoder is trained whole, so that its features change and cannot be kept.
     """
 
-    def __init__(self, encoder, images: Sequence[Path], cache_root: Path, view: str = PLAIN):
+    def __init__(self, encoder, images: Sequence[Path], cache_root: Path, augmentation: str = PLAIN):
         if not encoder.cacheable:
             raise UserError(
                 f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot "
                 "be kept. Train it on the images themselves."
             )
-        identity = encoder.identity() if view == PLAIN else {**encoder.identity(), "view": view}
-        self.encoder, self.images, self.view = encoder, images, view
+        identity = encoder.identity() if augmentation == PLAIN else {**encoder.identity(), "view": augmentation}
+        self.encoder, self.images, self.augmentation = encoder, images, augmentation
         self._cache = FeatureCache(cache_root, identity, encoder.backbone_shape)
         self._files = KnownFiles(self._cache.root / "files.jsonl")
         self._digests = [self._files.lookup(path) for path in images]
@@ -150,7 +150,7 @@ class FeatureExtraction:
         problems: list[Problem] = []
         missing = [index for index, digest in enumerate(self._digests) if digest not in self._cache]
         writer = _Writer(self.encoder, self._cache, self._files, batch_size)
-        read = _Reader(self.encoder.spec, limits, self._cache, self.view)
+        read = _Reader(self.encoder.spec, limits, self._cache, self.augmentation)
         results = parallel_map(read, (Path(self.images[index]) for index in missing), 3 * batch_size)
         started = time.monotonic()
         try:
@@ -208,8 +208,8 @@ class _Image:
 class _Reader:
     """What the threads do: a path to its content's hash and, if they are needed, its pixels."""
 
-    def __init__(self, spec, limits: ImageLimits, cache: FeatureCache, view: str):
-        self._spec, self._limits, self._cache, self._view = spec, limits, cache, view
+    def __init__(self, spec, limits: ImageLimits, cache: FeatureCache, augmentation: str):
+        self._spec, self._limits, self._cache, self._augmentation = spec, limits, cache, augmentation
 
     def __call__(self, path: Path) -> "_Image | Problem":
         status = _status(path)
@@ -218,7 +218,7 @@ class _Reader:
             digest = hashlib.sha256(data).hexdigest()
             if digest in self._cache:
                 return _Image(path, status, digest, None)
-            pixels = augment(load_pixels(data, self._spec, self._limits, str(path)), self._view)
+            pixels = augment(load_pixels(data, self._spec, self._limits, str(path)), self._augmentation)
             return _Image(path, status, digest, pixels)
         except ImageError as error:
             return Problem(path, None, error.reason)

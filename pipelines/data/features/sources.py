@@ -37,11 +37,11 @@ class PixelSource:
         encoder: tells what the pixels must look like.
         images: files.
         threads: files decoded at once.
-        view: how they are seen; see `captioner.images.augment`.
+        augmentation: see `captioner.images.augment`.
     """
 
-    def __init__(self, encoder: Encoder, images: Sequence[Path], threads: int = 4, view: str = PLAIN):
-        self.view = view
+    def __init__(self, encoder: Encoder, images: Sequence[Path], threads: int = 4, augmentation: str = PLAIN):
+        self.augmentation = augmentation
         self.spec = encoder.spec
         self.images = list(images)
         self.readable = np.ones(len(self.images), bool)
@@ -63,7 +63,7 @@ class PixelSource:
         return None
 
     def read(self, indices: Sequence[int]) -> np.ndarray:
-        load = lambda index: augment(load_pixels(self.images[index], self.spec), self.view)  # noqa: E731
+        load = lambda index: augment(load_pixels(self.images[index], self.spec), self.augmentation)  # noqa: E731
         return np.stack(list(self._pool.map(load, indices)))
 
 
@@ -89,8 +89,8 @@ def open_sources(
     opened = [open_source(encoder, images, cache, progress) for encoder in encoders]
     if len(opened) == 1:
         return opened[0]
-    problems = {problem.path: problem for _, found in opened for problem in found}
-    return JoinedSource([source for source, _ in opened]), list(problems.values())
+    unreadable = {problem.path: problem for _, problems in opened for problem in problems}
+    return JoinedSource([source for source, _ in opened]), list(unreadable.values())
 
 
 def open_source(
@@ -99,7 +99,7 @@ def open_source(
     cache: Path,
     progress: Progress | None = None,
     log: Callable[[str], None] | None = None,
-    view: str = PLAIN,
+    augmentation: str = PLAIN,
 ) -> tuple[Source, list[Problem]]:
     """The source of some images: their features on disk, computed first where they are missing, or their pixels.
 
@@ -107,9 +107,9 @@ def open_source(
         the source, and what was wrong with the images that cannot be read.
     """
     if not encoder.cacheable:
-        source = PixelSource(encoder, images, view=view)
+        source = PixelSource(encoder, images, augmentation=augmentation)
         return source, source.problems
-    extraction = FeatureExtraction(encoder, images, cache, view)
+    extraction = FeatureExtraction(encoder, images, cache, augmentation)
     if log:
         log(str(extraction.plan))
     store = extraction.run(progress=progress)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.epoch_order import epoch_order
-from pipelines.data.features.augmented import read_in
+from pipelines.data.features.augmented import read_epoch
 from pipelines.data.features.sources import Source
 
 
@@ -99,7 +99,7 @@ class CaptionBatches:
         shape, dtype = sample.shape[1:], sample.dtype
 
         def read(step):
-            image = read_in(self.source, epoch, images[step].tolist())
+            image = read_epoch(self.source, epoch, images[step].tolist())
             words = self.words(images[step], mask[step], epoch)
             sampling = self.sampling_inputs(epoch, int(step)) if self.sampling_probability else ()
             return image, words[:, :, :-1], words[:, :, 1:], *sampling

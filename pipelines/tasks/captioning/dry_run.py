@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 
 from captioner.images.augment import augmentations_of
-from pipelines.data.features.augmented import plan_views
+from pipelines.data.features.augmented import plan_augmented
 from pipelines.data.features.extract import FeatureExtraction
 from pipelines.tasks.captioning.settings import Recipe
 from pipelines.tasks.captioning.train import CaptioningExperiment
@@ -77,7 +77,9 @@ def dry_run(
     images = [*seen, *(example.image for example in experiment.dev_examples)]
     features = str(FeatureExtraction(encoder, images, cache).plan) if encoder.cacheable else ""
     if features and training.augmentations:
-        features += f" Other views: {plan_views(encoder, seen, cache, augmentations_of(training.augmentations)[1:])}"
+        features += (
+            f" Other views: {plan_augmented(encoder, seen, cache, augmentations_of(training.augmentations)[1:])}"
+        )
     experiment.compile(Noise(encoder.backbone_shape, len(seen)))
     network, steps = experiment.network, experiment.batches.steps
     seconds = _seconds_a_step(experiment)

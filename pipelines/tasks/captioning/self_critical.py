@@ -11,7 +11,7 @@ from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionSampler
 from captioner.text.tokenizers import get_tokenizer
 from captioner.training.rewards import CaptionReward
-from pipelines.data.features.augmented import read_in
+from pipelines.data.features.augmented import read_epoch
 from pipelines.data.tf_options import fast_input_options
 from pipelines.tasks.captioning.batches import CaptionBatches
 
@@ -101,7 +101,7 @@ class SelfCriticalBatches:
             mask: bool `(B,)`; images where it is False have no targets and no advantage.
             seed: the run's seed, epoch and step.
         """
-        image = read_in(self.batches.source, seed[1], images.tolist())
+        image = read_epoch(self.batches.source, seed[1], images.tolist())
         noise = uniform_noise(len(images) * self.samples, self.max_length - 1, seed)
         noise = noise.reshape(len(images), self.samples, -1)
         written = self.writer.predict_on_batch({"image": image.astype("float32"), "noise": noise})

@@ -17,7 +17,7 @@ from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.policy_gradient import PolicyGradient
 from pipelines.data.examples import DataSet
-from pipelines.data.features.augmented import open_views
+from pipelines.data.features.augmented import open_augmented
 from pipelines.data.features.sources import Source, open_source
 from pipelines.data.open import open_captions
 from pipelines.data.provenance import data_facts
@@ -133,7 +133,7 @@ class CaptioningExperiment(Experiment):
         problems = list(dataset.problems)
         with self.reporter.images("Features") as advance:
             images, views = [example.image for example in self.train_examples], augmentations_of(training.augmentations)
-            source, more = open_views(self.encoder, images, self.cache, views, training.seed, advance, log)
+            source, more = open_augmented(self.encoder, images, self.cache, views, training.seed, advance, log)
             problems += more
             if self.dev_examples:
                 images = [example.image for example in self.dev_examples]

@@ -11,7 +11,7 @@ from captioner.images.augment import augment, augmentations_of
 from captioner.images.decode import load_image
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.features import extract as features
-from pipelines.data.features.augmented import ViewedSource, open_views, plan_views
+from pipelines.data.features.augmented import AugmentedSource, open_augmented, plan_augmented
 from pipelines.data.features.extract import FeatureExtraction
 from pipelines.data.features.sources import open_source
 from pipelines.tasks.captioning.batches import CaptionBatches
@@ -40,7 +40,7 @@ def photographs(tmp_path_factory):
 def viewed(encoder, photographs, tmp_path_factory):
     """The cache's folder, what was said, and the source."""
     cache, said = tmp_path_factory.mktemp("cache"), []
-    source, problems = open_views(encoder, photographs, cache, augmentations_of(["flip"]), 7, log=said.append)
+    source, problems = open_augmented(encoder, photographs, cache, augmentations_of(["flip"]), 7, log=said.append)
     assert not problems
     return cache, said, source
 
@@ -73,8 +73,8 @@ def test_the_size_of_all_views_is_told_before_and_nothing_is_computed_twice(enco
     each = 2 * int(np.prod(encoder.backbone_shape))
     assert f"2 views of each training image (plain, flip). {2 * COUNT} of {2 * COUNT} images are to be encoded" in said
     assert f"{2 * COUNT * each} bytes" in said or f"{2 * COUNT * each / 1000:.1f} kB" in said
-    assert plan_views(encoder, photographs, cache, augmentations_of(["flip"])).new == 0
-    more = plan_views(encoder, photographs, cache, augmentations_of(["flip", "crops"]))
+    assert plan_augmented(encoder, photographs, cache, augmentations_of(["flip"])).new == 0
+    more = plan_augmented(encoder, photographs, cache, augmentations_of(["flip", "crops"]))
     assert (more.new, more.bytes_needed) == (4 * COUNT, 4 * COUNT * each)
 
 
@@ -83,7 +83,7 @@ def test_there_is_room_for_all_views_or_none_is_computed(encoder, photographs, t
     free = 2 * int(np.prod(encoder.backbone_shape)) * COUNT + 1  # enough for one of them
     monkeypatch.setattr(features.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free}))
     with pytest.raises(UserError, match="need"):
-        open_views(encoder, photographs, tmp_path, augmentations_of(["flip"]), 0)
+        open_augmented(encoder, photographs, tmp_path, augmentations_of(["flip"]), 0)
     assert not list(tmp_path.rglob("*.npy"))
 
 
@@ -106,17 +106,19 @@ def test_an_epoch_shows_each_image_in_one_view_and_goes_on_with_the_same(viewed)
         for step, batch in enumerate(whole):
             for row in np.flatnonzero(mask[step]):
                 image = order[step][row]
-                view = int(source.views([image], epoch)[0])
+                view = int(source.choose([image], epoch)[0])
                 assert np.array_equal(batch[row], source.sources[view].read([image])[0])
                 seen.append((int(image), view))
-        for one, other in zip(images(make_batches(ViewedSource(source.sources, 7)), epoch, 1), whole[1:], strict=True):
+        for one, other in zip(
+            images(make_batches(AugmentedSource(source.sources, 7)), epoch, 1), whole[1:], strict=True
+        ):
             assert np.array_equal(one, other)
     assert len(set(seen)) == 2 * COUNT, "each image is seen in each view sooner or later"
 
 
 def test_encoders_that_are_trained_whole_see_views_of_pixels(photographs, tmp_path):
     encoder = SmallVGGEncoder(image_size=SIZE, channels=8)
-    source, problems = open_views(encoder, photographs, tmp_path, augmentations_of(["flip", "crops"]), 0)
+    source, problems = open_augmented(encoder, photographs, tmp_path, augmentations_of(["flip", "crops"]), 0)
     plain = source.read([3])[0]
     for view, own in zip(augmentations_of(["flip", "crops"]), source.sources, strict=True):
         assert np.array_equal(own.read([3])[0], augment(plain, view))
@@ -126,10 +128,12 @@ def test_encoders_that_are_trained_whole_see_views_of_pixels(photographs, tmp_pa
 def test_an_unreadable_image_is_told_once(encoder, photographs, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
-    source, problems = open_views(encoder, [photographs[0], broken], tmp_path / "cache", augmentations_of(["flip"]), 0)
+    source, problems = open_augmented(
+        encoder, [photographs[0], broken], tmp_path / "cache", augmentations_of(["flip"]), 0
+    )
     assert source.readable.tolist() == [True, False] and [problem.path for problem in problems] == [broken]
 
 
 def test_the_view_is_part_of_the_cache_and_of_nothing_else(encoder, photographs, viewed, tmp_path):
-    store = FeatureExtraction(encoder, photographs, viewed[0], view="flip").run()
+    store = FeatureExtraction(encoder, photographs, viewed[0], augmentation="flip").run()
     assert np.array_equal(store.read([2]), viewed[2].sources[1].read([2]))
