@@ -31,7 +31,7 @@ def ask(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Answers a question.")] = 5,
     attention: Annotated[
-        Path | None, typer.Option(help="Folder for pictures of where the model looked, or what its answer hangs on.")
+        Path | None, typer.Option(help="Folder for pictures of the attention maps, or of occlusion maps.")
     ] = None,
     limits=None,
     encoder_weights: Weights = None,

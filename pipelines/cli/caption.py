@@ -26,7 +26,7 @@ def caption(
         typer.Option("--output", "-o", help="captions.jsonl, .csv or .parquet; else they are printed."),
     ] = None,
     candidates: Annotated[int, typer.Option(min=1, help="Captions an image.")] = 1,
-    attention: Annotated[Path | None, typer.Option(help="Folder for pictures of where the model looked.")] = None,
+    attention: Annotated[Path | None, typer.Option(help="Folder for pictures of the attention maps.")] = None,
     tree: Annotated[
         Path | None,
         typer.Option(help="Folder for pages on which the candidates can be walked; of a single image also a .html."),

@@ -15,7 +15,7 @@ def check(
     minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words count as unknown.")] = 1,
     open_images: Annotated[bool, typer.Option(help="Decode every image, too.")] = True,
 ):
-    """Look a data set over: sizes, words, and everything that is missing, unreadable or there twice."""
+    """Check a data set: sizes, words, and everything that is missing, unreadable or duplicated."""
     from pipelines.data.checks.inspect import inspect_layout
 
     reports = inspect_layout(data, tokenizer, minimum_count, open_images)

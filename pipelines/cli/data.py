@@ -38,11 +38,11 @@ def _draw(
     reporter.log(f"The {what} are in {out}")
 
 
-def _sizes(given: list[str] | None) -> dict[str, int]:
+def _sizes(options: list[str] | None) -> dict[str, int]:
     sizes = {}
-    for one in given or []:
-        split, _, number = one.partition("=")
+    for option in options or []:
+        split, _, number = option.partition("=")
         if not number.isdigit():
-            raise typer.BadParameter(f"{one!r} is not understood; write it like train=1000.", param_hint="--size")
+            raise typer.BadParameter(f"{option!r} is not understood; write it like train=1000.", param_hint="--size")
         sizes[split] = int(number)
     return sizes

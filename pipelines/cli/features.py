@@ -23,7 +23,7 @@ def features(
     cache: Cache = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
-    """Compute and keep what a frozen network sees in the images of a data set, where `train` looks for it."""
+    """Compute the features of a data set's images with a frozen network, and store them where `train` reads them."""
     load_keras()
     from captioner.encoders import build_encoder
     from captioner.settings import EncoderSettings, validate

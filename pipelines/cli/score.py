@@ -1,4 +1,4 @@
-"""`captioner score`: how likely given captions are for their images."""
+"""`captioner score`: the likelihood of captions of images."""
 
 from functools import partial
 from math import exp
@@ -26,7 +26,7 @@ def score(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="scores.jsonl or .csv; else they are printed.")
     ] = None,
-    words: Annotated[bool, typer.Option("--words", help="Tell each word's share as well.")] = False,
+    words: Annotated[bool, typer.Option("--words", help="Also list each word's log-probability.")] = False,
     split: Annotated[str | None, typer.Option(help="Of a data set's folder; all of it by default.")] = None,
     images: Annotated[
         Path | None, typer.Option(help="Where a file's images are; by default beside it, or in images/ there.")
@@ -34,7 +34,7 @@ def score(
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
-    """Tell how likely given captions are: log-probability and perplexity. Stopped, the same command goes on."""
+    """Score captions by their likelihood: log-probability and perplexity. Stopped, the same command goes on."""
     from pipelines.cli.run import run_with_progress
     from pipelines.inference.jobs.caption_rows import given_rows, read_rows
     from pipelines.inference.jobs.output_files import checked_output

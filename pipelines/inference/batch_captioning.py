@@ -10,10 +10,10 @@ from pipelines.data.features.sources import Source
 
 
 class Rate:
-    """Images a second of a job whose progress it is told; the first batch, which compiles, does not count.
+    """Measures images a second; the first batch, which compiles, does not count.
 
     Args:
-        advance: told the same.
+        advance: called with the same arguments.
     """
 
     def __init__(self, advance: Callable[[int, int], object]):

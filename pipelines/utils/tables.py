@@ -27,7 +27,7 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """What `guarded` was given: its apostrophes are taken away again, and no other."""
+    """The inverse of `guarded`: removes its apostrophes, and no others."""
     return re.sub(_FORMULA.pattern + "'", "", text)
 
 
@@ -37,8 +37,8 @@ def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
     Texts are `guarded`; lists of captions or answers are joined by " | ".
     """
     with (
-        atomic_path(path) as beside,
-        open(beside, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+        atomic_path(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         writer = csv.writer(file)
         writer.writerow(columns)
@@ -53,7 +53,7 @@ def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows:
     pyarrow, parquet = need_parquet()
     kinds = {**dict.fromkeys(_NUMBERS, pyarrow.float64()), "unsure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in columns])
-    with atomic_path(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
+    with atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         chunk: list[dict] = []
         for record in records:
             chunk.append({name: _parquet_value(name, record.get(name)) for name in columns})
@@ -107,11 +107,11 @@ def _cell(value) -> str | float | int:
 
 def _flat(value) -> str:
     if isinstance(value, (list, tuple)):
-        return " | ".join(_told(item) if isinstance(item, dict) else str(item) for item in value)
+        return " | ".join(_describe(item) if isinstance(item, dict) else str(item) for item in value)
     return str(value)
 
 
-def _told(item: dict) -> str:
+def _describe(item: dict) -> str:
     return item["caption"] if "caption" in item else f"{item['answer']} ({item['probability']:.4f})"
 
 

@@ -1,4 +1,4 @@
-"""Doing the next things while this one is being used."""
+"""Iterators that compute ahead in threads."""
 
 import os
 import queue
@@ -38,10 +38,10 @@ def parallel_map(
 def background_iterator(
     make: Callable[[threading.Event], Iterator[Result]], ahead: int = 3, name: str = "work"
 ) -> Iterator[Result]:
-    """What `make` yields, made in a thread of its own, so that Ctrl-C is heard meanwhile.
+    """What `make` yields, computed in a thread of its own, so that Ctrl-C is heard meanwhile.
 
     Args:
-        make: given an event that says when to stop, the results one after another. What it raises is raised here.
+        make: called with an event that says when to stop, yields the results; what it raises is raised here.
         ahead: results that wait at most.
         name: of the thread.
     """
@@ -58,8 +58,8 @@ def background_iterator(
 
     threading.Thread(target=run, daemon=True, name=name).start()
     try:
-        while (found := results.get()) is not None:
-            result, error = found
+        while (message := results.get()) is not None:
+            result, error = message
             if error is not None:
                 raise error
             yield result

@@ -1,4 +1,4 @@
-"""Captions to be scored: rows of a table, or the captions of a data set, each with the place where it stands."""
+"""Captions to be scored: rows of a table, or the captions of a data set."""
 
 import hashlib
 import json
@@ -64,16 +64,16 @@ def read_rows(captions: Path, split: str | None = None, images: Path | None = No
 
 
 def given_rows(image: Path, captions: Sequence[str]) -> list[Row]:
-    """Captions of one image that were given on the command line."""
+    """Captions of one image, as the command line names them."""
     return [Row(number, "", str(image), image, text) for number, text in enumerate(captions, start=1)]
 
 
 def digest(rows: Sequence[Row]) -> str:
-    """What tells these captions from others."""
-    found = hashlib.sha256()
+    """A hash that identifies these captions."""
+    hashed = hashlib.sha256()
     for row in rows:
-        found.update(json.dumps([row.image, row.caption]).encode() + b"\n")
-    return found.hexdigest()
+        hashed.update(json.dumps([row.image, row.caption]).encode() + b"\n")
+    return hashed.hexdigest()
 
 
 def _of_dataset(folder: Path, split: str | None) -> list[Row]:
@@ -89,38 +89,38 @@ def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]
     root = images or path.parent
     if images is not None and not images.is_dir():
         raise UserError(f"{images} is no folder. Give the one that the names of images in {path} begin in.")
-    gathering = DatasetBuilder("table", root, IMAGE_FOLDERS)  # takes the problems of rows
+    builder = DatasetBuilder("table", root, IMAGE_FOLDERS)  # takes the problems of rows
     finder = ImageFinder(root, IMAGE_FOLDERS)
     rows: list[Row] = []
-    for line, image, caption in _pairs(gathering, path):
+    for line, image, caption in _pairs(builder, path):
         if not (is_text(image) and is_text(caption)):
-            gathering.problem(path, line, NOT_TEXT)
+            builder.problem(path, line, NOT_TEXT)
             continue
         name = image.strip().replace("\\", "/")
-        found = finder.find(name) if name else None
-        file = None if found is None else Path(os.path.join(root, found))
+        relative = finder.find(name) if name else None
+        file = None if relative is None else Path(os.path.join(root, relative))
         rows.append(Row(len(rows) + 1, f"{path}:{line}", name, file, " ".join(caption.split())))
-    return rows, gathering.problems
+    return rows, builder.problems
 
 
-def _pairs(gathering: DatasetBuilder, path: Path) -> Iterator[tuple[int, str, str]]:
+def _pairs(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, str, str]]:
     """`(line, image, caption)`."""
     if not is_jsonl(path):
-        for line, row in csv_rows(gathering, path, ("image", "caption")):
+        for line, row in csv_rows(builder, path, ("image", "caption")):
             yield line, unguarded(row["image"]), unguarded(row["caption"])
         return
-    for line, row in json_rows(gathering, path):
+    for line, row in json_rows(builder, path):
         captions = row.get("caption", row.get("captions"))
         captions = captions if isinstance(captions, list) else [captions]
         if isinstance(row.get("image"), str) and captions and all(isinstance(text, str) for text in captions):
             yield from ((line, row["image"], text) for text in captions)
         else:
             text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
-            gathering.problem(path, line, text)
+            builder.problem(path, line, text)
 
 
-def why_not(row: Row) -> str:
-    """Why a row cannot be scored, as far as that is known before its image is opened."""
+def row_problem(row: Row) -> str:
+    """Why a row cannot be scored, as far as that is known without its image."""
     if not row.image:
         return "no image is named"
     if row.path is None:

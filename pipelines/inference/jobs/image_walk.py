@@ -1,4 +1,4 @@
-"""Which images a command line's paths stand for: a walk that a million files do not stop.
+"""The images of files and folders: a walk with bounded memory, whatever the number of files.
 
 The walk is a generator in sorted order, so the same folder gives the same images in the same order. Of a folder only
 the next `HELD` names are kept: a larger one is listed several times, so that memory does not grow with it. No file is
@@ -13,7 +13,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.images.decode import IMAGE_EXTENSIONS, sniff_image
 
-HELD = 50_000  # names: some megabytes
+HELD = 50_000  # names in memory: some megabytes
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class ImageFile:
 
 
 def find_images(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) -> Iterator[ImageFile]:
-    """All images that `paths` stand for: files as they are, folders with everything below them.
+    """All images of `paths`: files, and everything below folders.
 
     In a folder a file counts as an image if its name ends like one's or if it begins like one. Links to files
     are followed; links to folders too, unless that folder is walked anyway, so no circle goes round twice.
 
     Names are relative to the folder if there is but one path and it is a folder. Otherwise they begin with
-    the path as it was given, so that equal names in two folders stay apart. Paths inside others are left out.
+    the path itself, so that equal names in two folders stay apart. Paths inside others are left out.
 
     Args:
         paths: files and folders.
@@ -44,22 +44,21 @@ def find_images(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ())
     Raises:
         UserError: there is no path, or none of them exists.
     """
-    given = distinct_paths(paths)
-    if not any(os.path.lexists(path) for path in given):
-        missing = " or ".join(given[:3]) or "(no path was given)"
+    distinct = distinct_paths(paths)
+    if not any(os.path.lexists(path) for path in distinct):
+        missing = " or ".join(distinct[:3]) or "(no path was given)"
         raise UserError(f"There is no file or folder {missing}. Give images, or folders with images.")
     left_out = {os.path.realpath(path) for path in exclude}
-    walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
-    alone = len(given) == 1
-    return _find(given, walked, left_out, alone)
+    walked = [os.path.realpath(path) for path in distinct if os.path.isdir(path)]
+    alone = len(distinct) == 1
+    return _find(distinct, walked, left_out, alone)
 
 
 def find_clips(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) -> Iterator[ImageFile]:
-    """All clips that `paths` stand for: animated GIFs, and folders whose images are the frames of one clip each.
+    """All clips of `paths`: animated GIFs, and folders whose images are the frames of one clip each.
 
     Below a folder every GIF is a clip, and the other images that lie in one folder are the frames of another, which has
-    the folder's name. A single image that is named itself is a clip of one frame. Names begin with the path as it was
-    given.
+    the folder's name. A single image that is named itself is a clip of one frame. Names begin with the path.
 
     Args:
         paths, exclude: as in `find_images`.
@@ -68,16 +67,16 @@ def find_clips(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) 
         UserError: there is no path, or none of them exists.
     """
     find_images(paths, exclude)  # raises
-    given = distinct_paths(paths)
-    walked = [os.path.realpath(path) for path in given if os.path.isdir(path)]
-    return _clips(_find(given, walked, {os.path.realpath(path) for path in exclude}, False), set(given))
+    distinct = distinct_paths(paths)
+    walked = [os.path.realpath(path) for path in distinct if os.path.isdir(path)]
+    return _clips(_find(distinct, walked, {os.path.realpath(path) for path in exclude}, False), set(distinct))
 
 
-def _clips(images: Iterator[ImageFile], given: set[str]) -> Iterator[ImageFile]:
+def _clips(images: Iterator[ImageFile], distinct: set[str]) -> Iterator[ImageFile]:
     folders = set()
     for image in images:
         ending = os.path.splitext(image.path)[1].lower()
-        if image.path in given or image.problem or ending == ".gif" or ending not in IMAGE_EXTENSIONS:
+        if image.path in distinct or image.problem or ending == ".gif" or ending not in IMAGE_EXTENSIONS:
             yield image
             continue
         folder = os.path.dirname(image.path)
@@ -86,8 +85,8 @@ def _clips(images: Iterator[ImageFile], given: set[str]) -> Iterator[ImageFile]:
             yield ImageFile(os.path.dirname(image.name) or image.name, folder)
 
 
-def _find(given: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[ImageFile]:
-    for path in given:
+def _find(distinct: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[ImageFile]:
+    for path in distinct:
         if os.path.isdir(path):
             yield from _walk(path, "" if alone else _as_name(path), walked, left_out)
         else:
@@ -100,13 +99,13 @@ def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
     kept: dict[str, str] = {}
     for resolved, path in sorted(real, key=lambda pair: len(pair[0])):
         # A link to a file is an image of its own name: only the folder it is in counts.
-        place = (
+        location = (
             resolved
             if os.path.isdir(path)
             else os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         )
-        if place not in kept and not any(_inside(place, other) for other in kept):
-            kept[place] = path
+        if location not in kept and not any(_inside(location, other) for other in kept):
+            kept[location] = path
     return [path for path in dict.fromkeys(path for _, path in real) if path in set(kept.values())]
 
 

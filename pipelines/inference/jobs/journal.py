@@ -267,7 +267,7 @@ def read_journal(path: Path) -> Iterator[dict]:
                 record["image"] + ""
             except (ValueError, TypeError, KeyError, RecursionError):
                 raise UserError(
-                    f"{path}:{number}: this line is damaged. Remove it and repeat the command; what it "
-                    "told is made again."
+                    f"{path}:{number}: this line is damaged. Remove it and repeat the command; its "
+                    "record is made again."
                 ) from None
             yield record

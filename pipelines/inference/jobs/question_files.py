@@ -1,14 +1,14 @@
 """Files of questions to be answered: a csv, tsv or jsonl table with the columns `image` and `question`.
 
-Further columns, if you like: `choices` (a list in jsonl, separated by "|" in the others) and `id`. Images are looked
-for beside the file and in images/ beside it. Columns of other names are left alone, so the table of a data set will do.
+Optional columns: `choices` (a list in jsonl, separated by "|" in the others) and `id`. Images are looked
+for beside the file and in images/ beside it. Other columns are ignored, so the table of a data set can be used.
 """
 
 import json
 import os
 import reprlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -40,14 +40,14 @@ class Question:
     problem: str = ""
 
     def record(self) -> dict:
-        """What a result tells of the question itself."""
-        told = {"id": self.id, "image": self.image, "question": self.question, "choices": list(self.choices),
+        """The fields of a record that state the question."""
+        fields = {"id": self.id, "image": self.image, "question": self.question, "choices": list(self.choices),
                 "line": self.line}  # fmt: skip
-        return {name: value for name, value in told.items() if value or name in ("image", "question")}
+        return {name: value for name, value in fields.items() if value or name in ("image", "question")}
 
 
 def question_key(record: dict) -> str:
-    """What tells the record of a question from all others.
+    """What identifies the record of a question.
 
     >>> question_key({"image": "a.jpg", "question": "What?", "answer": "red"})
     '[null, "a.jpg", "What?", null, null]'
@@ -56,7 +56,7 @@ def question_key(record: dict) -> str:
 
 
 def asked(image: str, path: str, question: str, choices: Sequence[str] = (), id: str = "") -> Question:
-    """A question with what is wrong with it, if anything is.
+    """A question, with its problem if it has one.
 
     >>> asked("a.jpg", "a.jpg", " what   colour ?").question
     'what colour ?'
@@ -75,12 +75,12 @@ def asked(image: str, path: str, question: str, choices: Sequence[str] = (), id:
 
 
 def question_problem(question: str) -> str:
-    """What is wrong with a question, if anything is."""
+    """The problem of a question, or nothing."""
     return "" if question.strip().strip("? ") else "the question is empty"
 
 
 def choices_problem(choices: Sequence[str]) -> str:
-    """What is wrong with the choices of a question, if it has any.
+    """The problem of the choices of a question, or nothing.
 
     >>> choices_problem(["red", "Red."])
     "the choices repeat 'Red.'"
@@ -103,7 +103,7 @@ def choices_problem(choices: Sequence[str]) -> str:
 def read_questions_file(path: Path) -> tuple[list[Question], int]:
     """The questions of a file, those of an image together, images in the order of their first question.
 
-    Rows that cannot be used are among them, with a problem each.
+    Rows that cannot be used are included, each with its problem.
 
     Returns:
         the questions, each once; and how many rows repeated one.
@@ -119,26 +119,26 @@ def read_questions_file(path: Path) -> tuple[list[Question], int]:
     faults = _Faults()
     finder = _Finder(path.parent)
     rows = list(_json(faults, path, finder) if is_jsonl(path) else _delimited(faults, path, finder))
-    rows += [(line, Question("", "", "", line=line, problem=text)) for line, text in faults.found]
+    rows += [(line, Question("", "", "", line=line, problem=text)) for line, text in faults.rows]
     if not rows:
         raise UserError(f"{path} holds no questions.")
     of_image: dict[str, dict[str, Question]] = {}
     for _, question in sorted(rows, key=lambda row: row[0]):
         of_image.setdefault(question.image, {}).setdefault(question_key(question.record()), question)
-    questions = [question for found in of_image.values() for question in found.values()]
+    questions = [question for asked_once in of_image.values() for question in asked_once.values()]
     return questions, len(rows) - len(questions)
 
 
 class _Faults:
-    """Takes the place of a data set that rows are gathered for: notes what is wrong with them."""
+    """Stands for the `DatasetBuilder` of the row readers: collects the problems of rows."""
 
     thing = "question"
 
     def __init__(self):
-        self.found: list[tuple[int, str]] = []
+        self.rows: list[tuple[int, str]] = []
 
     def problem(self, path: Path, line: int, text: str) -> None:
-        self.found.append((line, f"line {line}: {text.removesuffix(_LEFT_OUT).removesuffix(' The row was left out')}"))
+        self.rows.append((line, f"line {line}: {text.removesuffix(_LEFT_OUT).removesuffix(' The row was left out')}"))
 
 
 class _Finder:
@@ -150,8 +150,8 @@ class _Finder:
 
     def __call__(self, name: str) -> str:
         if name not in self._found:
-            places = [os.path.join(self._root, folder, name) for folder in _FOLDERS]
-            self._found[name] = next((place for place in places if os.path.isfile(place)), places[0])
+            paths = [os.path.join(self._root, folder, name) for folder in _FOLDERS]
+            self._found[name] = next((path for path in paths if os.path.isfile(path)), paths[0])
         return self._found[name]
 
 
@@ -181,10 +181,8 @@ def _is_word(value: object) -> bool:
 
 def _question(image: str, question: str, choices: list[str], id: str, line: int, finder: _Finder) -> Question:
     image = image.strip(" \t\r\n")  # other blanks may be meant
-    found = asked(image, finder(image), question, choices, id.strip())
-    if found.image:
-        return found
-    return Question("", "", found.question, found.choices, found.id, line, found.problem)
+    row = asked(image, finder(image), question, choices, id.strip())
+    return row if row.image else replace(row, path="", line=line)
 
 
 def _escaped(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from captioner.images.clips import pixel_batch
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given, too_long
 from captioner.text.tokenizers import get_tokenizer
-from pipelines.inference.jobs.caption_rows import Row, digest, why_not
+from pipelines.inference.jobs.caption_rows import Row, digest, row_problem
 from pipelines.inference.jobs.images import DecodedImage, read_image
 from pipelines.inference.jobs.job import Job, JobSummary
 
@@ -106,7 +106,7 @@ class ScoreJob(Job):
         self.captioner = self.captioner() if callable(self.captioner) else self.captioner
 
     def inputs(self, batch: Sequence[Row]) -> list[Path]:
-        return list(dict.fromkeys(row.path for row in batch if not why_not(row)))
+        return list(dict.fromkeys(row.path for row in batch if not row_problem(row)))
 
     def read(self, source: Path) -> DecodedImage:
         return read_image(source, self.captioner.encoder.spec, self.limits)
@@ -116,7 +116,7 @@ class ScoreJob(Job):
         outcomes: dict[int, dict] = {}
         of_image: dict[Path, list[Row]] = defaultdict(list)
         for row in batch:
-            fault = why_not(row) or contents[row.path].problem or too_long(tokenize(row.caption))
+            fault = row_problem(row) or contents[row.path].problem or too_long(tokenize(row.caption))
             if fault:
                 outcomes[row.number] = {"error": fault}
             else:

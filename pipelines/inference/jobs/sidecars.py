@@ -1,8 +1,8 @@
 """Captions beside their images: `photo.txt` with the sentence, or `photo.xmp` with it as alternative text.
 
-A file that is there already and was not written from the same caption belongs to somebody: it is left alone, and told.
+A file that exists already and was not written from the same caption is kept, and listed.
 If several images share a name but for its ending, their sidecars keep the ending: `photo.jpg.txt`, `photo.png.txt`. An
-unsure caption gets none: what stands beside an image will be believed.
+unsure caption gets none: readers trust what stands beside an image.
 """
 
 import os
@@ -58,7 +58,7 @@ class Sidecars:
         kinds: some of `CONTENTS`.
 
     Attributes:
-        left_alone: files that somebody else wrote, or whose name would be too long.
+        left_alone: files that were not written because another file is there, or because their name is too long.
     """
 
     def __init__(self, kinds: tuple[str, ...]):
