@@ -8,7 +8,7 @@ from captioner.cells.base import RecurrentCell
 
 @keras.saving.register_keras_serializable("captioner")
 class OutputRNNCell(RecurrentCell):
-    """Recurrence only from the last output to the hidden layer: what is not said is forgotten.
+    """Recurrence only from the last output to the hidden layer.
 
         h  = tanh(x W + o U + b)
         o' = h V + c

@@ -1,4 +1,4 @@
-"""The decoder that looks at the image again before each word."""
+"""Soft attention: the decoder attends to the image before each word."""
 
 import keras
 from keras import ops
@@ -23,11 +23,11 @@ class AttentiveDecoder(Decoder):
         embedding_size: int. Size of a word vector.
         cell: any recurrent cell, or a stack of them.
         attention_size: int, A.
-        query_word: bool. The attention's query is [h; e] in place of h, which has not seen the word just written. After
-            "a red" it then looks for what is red. Not in the paper; it is what keeps colours and shapes of several
-            things together.
-        coverage: bool. Attention also knows where it has looked while it wrote this caption (see `AdditiveAttention`).
-            Without it, things that look alike are told twice and others not at all.
+        query_word: bool. The attention's query is [h; e] instead of h, which has not read the word just written. After
+            "a red" it then attends to what is red. Not in the paper; it keeps colours and shapes of several objects
+            together.
+        coverage: bool. Attention also knows where it has attended in this caption (see `AdditiveAttention`). Without
+            it, objects that look alike are described twice and others not at all.
         dropout, word_dropout, tie_embeddings: see `Decoder`.
 
     Call arguments:
@@ -72,7 +72,7 @@ class AttentiveDecoder(Decoder):
         cell_state = [repeat_rows(start(mean), captions) for start in self.starts]
         state = {"cell": cell_state, "output": self.cell.output_from_state(cell_state)}
         if self.attention.coverage:
-            state["coverage"] = self.attention.unseen(memory, captions)
+            state["coverage"] = self.attention.initial_coverage(memory, captions)
         return state
 
     def step(self, read, state, image):
@@ -84,7 +84,7 @@ class AttentiveDecoder(Decoder):
         features = ops.concatenate([output, context, words], axis=-1)
         state = {**state, "cell": cell_state, "output": output}
         if self.attention.coverage:
-            state["coverage"] = self.attention.cover(state["coverage"], weights)
+            state["coverage"] = self.attention.update_coverage(state["coverage"], weights)
         return features, state, extras
 
     def look(self, read, state, image):

@@ -175,7 +175,7 @@ class Decoder(keras.layers.Layer):
         read = self.read(words, training=training)
         features, extras = [], []
         for t in range(words.shape[1]):  # T is static and short. Unrolled on purpose: XLA compiles and exports it.
-            feature, state, extra = self.step(keras.tree.map_structure(at(t), read), state, image)
+            feature, state, extra = self.step(keras.tree.map_structure(at_step(t), read), state, image)
             features.append(feature)
             extras.append(extra)
         stacked = {name: ops.stack([extra[name] for extra in extras], axis=1) for name in extras[0]}
@@ -199,12 +199,12 @@ class Decoder(keras.layers.Layer):
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
 
 
-def at(t):
+def at_step(t):
     """A function that takes the step t of values `(R, T, ...)`."""
     return lambda values: values[:, t]
 
 
-def another(cell, name):
+def new_cell(cell, name):
     """A fresh cell of the same kind and size, for decoders that have two."""
     return cell.__class__.from_config({**_unbuilt(cell.get_config()), "name": name})
 

@@ -9,17 +9,17 @@ from captioner.layers.categorical import sample_categorical
 
 @keras.saving.register_keras_serializable("captioner")
 class HardAttentionDecoder(AttentiveDecoder):
-    """Hard attention, as in Show, Attend and Tell: a position is drawn for each word, and only what is there is read.
+    """Hard attention, as in Show, Attend and Tell: one position is sampled for each word.
 
         s_t ~ a_t                                        a_t: attention weights over the P positions
-        z'  = m_(s_t)                                    in place of the mean of soft attention
+        z'  = m_(s_t)                                    instead of the mean of soft attention
 
-    Which position was drawn has no gradient, so the weights that draw learn from a variational lower bound:
+    Samples have no gradient, so the attention weights learn from a variational lower bound:
 
         gradient = d log p(y | s) + r (log p(y | s) - b) d log p(s) + e d H(a)
 
-    with b a moving average of log p(y | s) that makes the estimate less noisy and leaves its mean alone, and H the
-    entropy of the weights. Half of the captions are trained with soft attention, as in the paper. Free running uses
+    with b a moving average of log p(y | s) that reduces the variance of the estimate and leaves its mean as it is, and H
+    the entropy of the weights. Half of the captions are trained with soft attention, as in the paper. Free running uses
     the expected context, which is soft attention, too.
 
     Args:

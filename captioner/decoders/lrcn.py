@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, another
+from captioner.decoders.base import Decoder, new_cell
 from captioner.layers.repeat import repeat_rows
 
 
@@ -35,7 +35,7 @@ class LongTermRecurrentDecoder(Decoder):
 
     def __init__(self, vocabulary_size, embedding_size, cell, **kwargs):
         super().__init__(vocabulary_size, embedding_size, cell, **kwargs)
-        self.upper = another(cell, "upper")
+        self.upper = new_cell(cell, "upper")
 
     def build(self, words_shape, memory_shape):
         if not self.cell.built:  # it may come built from a file

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, another, at
+from captioner.decoders.base import Decoder, at_step, new_cell
 from captioner.layers.repeat import repeat_rows
 
 
@@ -39,7 +39,7 @@ class RecurrentVisualDecoder(Decoder):
     def __init__(self, vocabulary_size, embedding_size, cell, reconstruction_weight=1.0, **kwargs):
         super().__init__(vocabulary_size, embedding_size, cell, **kwargs)
         self.reconstruction_weight = reconstruction_weight
-        self.remember = another(cell, "remember")
+        self.remember = new_cell(cell, "remember")
 
     def build(self, words_shape, memory_shape):
         memory_size = memory_shape[-1]
@@ -87,7 +87,7 @@ class RecurrentVisualDecoder(Decoder):
         read = self.read(words)["remembered"]
         state, remembered = self.remember.get_initial_state(words.shape[0]), []
         for t in range(words.shape[1]):
-            output, state = self.remember.advance(keras.tree.map_structure(at(t), read), state)
+            output, state = self.remember.advance(keras.tree.map_structure(at_step(t), read), state)
             remembered.append(output)
         return self.reconstruct(ops.stack(remembered, axis=1))
 

@@ -1,16 +1,16 @@
-"""Two recurrent networks, one that attends and one that speaks."""
+"""Bottom-up and top-down attention: an attention LSTM and a language LSTM."""
 
 import keras
 from keras import ops
 
-from captioner.decoders.base import Decoder, another
+from captioner.decoders.base import Decoder, new_cell
 from captioner.layers.attention import AdditiveAttention
 from captioner.layers.repeat import repeat_rows
 
 
 @keras.saving.register_keras_serializable("captioner")
 class UpDownDecoder(Decoder):
-    """The attention cell knows what was said last and what the image is about, and decides where to look.
+    """The attention cell reads the last word and the mean of the image; its output is the query of attention.
 
         a', s_a' = attend([h; v; e], s_a)              e: vector of the word before, v = mean_p(m_p)
         z, w     = attention(a', m)                    context and weights over the P positions
@@ -22,9 +22,10 @@ class UpDownDecoder(Decoder):
     Args:
         vocabulary_size: int, V.
         embedding_size: int. Size of a word vector.
-        cell: any recurrent cell, or a stack of them: the one that speaks. The one that attends is another of its kind.
+        cell: any recurrent cell, or a stack of them: the language cell. The attention cell is a new one of the same
+            kind.
         attention_size: int, A.
-        coverage: bool. Attention also knows where it has looked in this caption (see `AdditiveAttention`).
+        coverage: bool. Attention also knows where it has attended in this caption (see `AdditiveAttention`).
         dropout, word_dropout, tie_embeddings: see `Decoder`.
 
     Call arguments:
@@ -41,7 +42,7 @@ class UpDownDecoder(Decoder):
 
     def __init__(self, vocabulary_size, embedding_size, cell, attention_size, coverage=False, **kwargs):
         super().__init__(vocabulary_size, embedding_size, cell, **kwargs)
-        self.attend = another(cell, "attend")
+        self.attend = new_cell(cell, "attend")
         self.attention = AdditiveAttention(attention_size, coverage=coverage, name="attention")
 
     def build(self, words_shape, memory_shape):
@@ -71,7 +72,7 @@ class UpDownDecoder(Decoder):
             "output": self.cell.output_from_state(cell_state),
         }
         if self.attention.coverage:
-            state["coverage"] = self.attention.unseen(memory, captions)
+            state["coverage"] = self.attention.initial_coverage(memory, captions)
         return state
 
     def step(self, read, state, image):
@@ -86,7 +87,7 @@ class UpDownDecoder(Decoder):
         output, cell_state = self.advance(projected, state["cell"], read)
         state = {**state, "cell": cell_state, "attend": attend_state, "output": output}
         if self.attention.coverage:
-            state["coverage"] = self.attention.cover(state["coverage"], weights)
+            state["coverage"] = self.attention.update_coverage(state["coverage"], weights)
         return output, state, {"attention": weights}
 
     def get_config(self):

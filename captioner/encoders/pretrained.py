@@ -37,7 +37,7 @@ def build_application(name: str, weights: str, classifier: bool, size: int, half
     with precision(half_precision):
         model = _construct(name, "imagenet" if weights == "imagenet" else None, classifier, size)
     if weights == "none":
-        _draw(model)
+        _initialise(model)
     elif weights != "imagenet":
         _load(model, name, weights, classifier)
     return model
@@ -98,10 +98,10 @@ def _holds_classifier(path: str) -> bool:
         ) from error
 
 
-def _draw(model) -> None:
+def _initialise(model) -> None:
     """Random weights that are the same every time, so that they need not be saved with a preset.
 
-    Drawn as [He et al., 2015](https://arxiv.org/abs/1502.01852) propose for ReLU: `normal(0, 2 /
+    Normal as [He et al., 2015](https://arxiv.org/abs/1502.01852) propose for ReLU: `normal(0, 2 /
     inputs)`, so that activations neither vanish nor explode on their way through the network.
     """
     generator = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("captioner")
 class AdditiveAttention(keras.layers.Layer):
-    """Looks at every position of the memory and takes the mean of what it finds, weighted by how well it fits a query.
+    """The mean over all positions of a memory, weighted by how well their keys match a query.
 
         score_p = v . tanh(k_p + q),    k_p = m_p W_m + b,    q = query W_q
         weights = softmax(score)
@@ -21,8 +21,8 @@ class AdditiveAttention(keras.layers.Layer):
     queries are clipped to +-15, where the tangent has long been flat in single precision: that is exact unless both are
     beyond and have opposite signs.
 
-    With `coverage` it also knows where it has looked, how much in all and how much just before, and the query decides
-    whether that attracts or repels:
+    With `coverage` it also knows how much it has attended to each position, in all and at the last step, and the query
+    decides whether that attracts or repels:
 
         score_p = v . tanh(k_p + q) + sum_s coverage_ps u_s,    u = query W_c + b_c
 
@@ -34,8 +34,8 @@ class AdditiveAttention(keras.layers.Layer):
         query: `(R, units)`, R = B x C rows: C captions or beams of each of B images.
         memory: `(B, P, D)`.
         keys: `(B, P, A)`, from `project(memory)`.
-        coverage: `(R, P, 2)`, from `unseen` and then from `cover`; only with `coverage`.
-        real: bool `(B, P)`. Positions where it is False are padding, and nothing is seen there.
+        coverage: `(R, P, 2)`, from `initial_coverage`, then `update_coverage`; only with `coverage`.
+        real: bool `(B, P)`. Positions where it is False are padding and get no weight.
 
     Returns:
         `(context (R, D), weights (R, P))`.
@@ -44,8 +44,8 @@ class AdditiveAttention(keras.layers.Layer):
     that of Tu et al. 2016, section 3.1, in a form that depends on the query and costs next to nothing.
     """
 
-    flat_beyond = 15.0
-    closed = -1e4  # a score that no softmax lets through, in half precision, too
+    saturation = 15.0
+    masked_score = -1e4  # a score that no softmax lets through, in half precision, too
 
     def __init__(self, attention_size, coverage=False, **kwargs):
         super().__init__(**kwargs)
@@ -71,12 +71,12 @@ class AdditiveAttention(keras.layers.Layer):
         """The keys exp(2 k) `(B, P, A)` of a memory `(B, P, D)`."""
         return self._exponential(ops.matmul(memory, self.memory_kernel) + self.memory_bias)
 
-    def unseen(self, memory, captions=1):
-        """The coverage `(R, P, 2)` of a memory that has not been looked at."""
+    def initial_coverage(self, memory, captions=1):
+        """The coverage `(R, P, 2)` before the first step: zeros."""
         return ops.zeros((memory.shape[0] * captions, memory.shape[1], 2), dtype=self.compute_dtype)
 
-    def cover(self, coverage, weights):
-        """The coverage after a look with `weights` `(R, P)`."""
+    def update_coverage(self, coverage, weights):
+        """The coverage after a step with `weights` `(R, P)`."""
         return ops.stack([coverage[..., 0] + weights, weights], axis=-1)
 
     def call(self, query, memory, keys, coverage=None, real=None):
@@ -90,7 +90,7 @@ class AdditiveAttention(keras.layers.Layer):
             pull = ops.matmul(query, self.coverage_kernel) + self.coverage_bias
             scores = scores + ops.reshape(ops.sum(coverage * pull[:, None], axis=-1), scores.shape)
         if real is not None:
-            scores = ops.where(real[:, None], scores, self.closed)
+            scores = ops.where(real[:, None], scores, self.masked_score)
         weights = ops.softmax(scores, axis=-1)
         context = ops.matmul(weights, memory)
         return (
@@ -99,7 +99,7 @@ class AdditiveAttention(keras.layers.Layer):
         )
 
     def _exponential(self, values):
-        return ops.exp(2.0 * ops.clip(values, -self.flat_beyond, self.flat_beyond))
+        return ops.exp(2.0 * ops.clip(values, -self.saturation, self.saturation))
 
     def get_config(self):
         return {**super().get_config(), "attention_size": self.attention_size, "coverage": self.coverage}

@@ -1,4 +1,4 @@
-"""Vectors of words: learned, begun with those of others, or one number a word."""
+"""Embeddings of words: learned, pretrained, or one-hot."""
 
 import keras
 import numpy as np
@@ -31,12 +31,12 @@ class WordEmbedding(keras.layers.Embedding):
         table = ops.multiply(ops.convert_to_tensor(self.embeddings), 1.0)
         return ops.cast(ops.take(table, ops.cast(inputs, "int32"), axis=0), self.compute_dtype)
 
-    def begin_with(self, matrix, found):
-        """Puts vectors that others have trained in place of random ones.
+    def load_vectors(self, matrix, found):
+        """Replaces random vectors by pretrained ones.
 
         Args:
             matrix: `(input_dim, output_dim)`.
-            found: bool `(input_dim,)`, which rows of it hold a word's vector; the other words keep what they have.
+            found: bool `(input_dim,)`, which rows hold a pretrained vector; the other words keep theirs.
         """
         known = np.asarray(found)[:, None]
         self.embeddings.assign(np.where(known, matrix, ops.convert_to_numpy(self.embeddings)))

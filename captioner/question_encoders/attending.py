@@ -17,7 +17,7 @@ class AttendingQuestions(QuestionEncoder):
         h_t, s_t = cell([x_t; z_t], s_(t-1))                 x_t: vector of word t
 
     In both directions there are two such networks, one of which reads backwards; `outputs` and `final` are theirs side
-    by side, and the weights told are the mean of both.
+    by side, and the weights returned are the mean of both.
 
     Args:
         vocabulary_size, embedding_size, embedding, dropout: see `QuestionEncoder`.

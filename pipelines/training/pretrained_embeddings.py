@@ -39,5 +39,5 @@ def load_pretrained_embeddings(embedding, words: Sequence[str], path: str | Path
             f"None of the {len(real):,} words, such as {words[real[0]] if real else ''!r}, has a vector in {path}. "
             "Are they of another language, or in capitals?"
         )
-    embedding.begin_with(matrix, found)
+    embedding.load_vectors(matrix, found)
     return f"Word vectors: {count:,} of {len(real):,} words ({count / len(real):.1%}) found in {Path(path).name}"

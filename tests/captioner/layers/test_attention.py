@@ -88,7 +88,7 @@ def test_coverage_pulls_or_repels_as_the_query_says():
 
 def test_coverage_counts_all_looks_and_keeps_the_last():
     layer = AdditiveAttention(4, coverage=True)
-    seen = layer.unseen(np.zeros((1, 2, 6), "float32"), captions=2)
+    seen = layer.initial_coverage(np.zeros((1, 2, 6), "float32"), captions=2)
     first, second = np.array([[[0.9, 0.1], [0.5, 0.5]], [[0.2, 0.8], [1.0, 0.0]]], "float32")
-    seen = layer.cover(layer.cover(seen, first), second)
+    seen = layer.update_coverage(layer.update_coverage(seen, first), second)
     assert_equal(seen, np.array([[[1.1, 0.2], [0.9, 0.8]], [[1.5, 1.0], [0.5, 0.0]]]), tolerance=1e-6)

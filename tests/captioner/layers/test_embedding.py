@@ -53,7 +53,7 @@ def test_a_step_is_that_of_the_summed_gradient(name, compiled):
 
 def test_vectors_of_others_take_the_place_of_random_ones_where_there_are_any():
     layer = make()
-    layer.begin_with(np.full((5, 2), 7.0), np.array([False, True, False, False, True]))
+    layer.load_vectors(np.full((5, 2), 7.0), np.array([False, True, False, False, True]))
     expected = numbers(5, 2)
     expected[[1, 4]] = 7
     assert_equal(layer.embeddings, expected)
