@@ -5,7 +5,6 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.cli.options import flag
-from pipelines.recipes.task_registry import TRAINERS
 
 
 def start_training(recipe, run: Path, *, cache: Path | None = None, reporter=None, **options) -> None:
@@ -27,7 +26,9 @@ def start_training(recipe, run: Path, *, cache: Path | None = None, reporter=Non
             raise UserError(f"{flag(name)} means nothing to {recipe.name}, a recipe of kind {recipe.kind}.")
     if cache is not None and "cache" in recipe.train_options:
         given["cache"] = cache
-    TRAINERS.get(recipe.kind)(recipe, run, **given, reporter=reporter)
+    from pipelines.training.experiment import train
+
+    train(recipe, run, reporter=reporter, **given)
 
 
 def kind_of_model(folder) -> str:

@@ -33,9 +33,9 @@ def train(
 
     chosen = load_recipe(recipe, settings or [], kind="language")
     load_keras()
-    from pipelines.tasks.language.train import train as train_language
+    from pipelines.training.experiment import train as train_recipe
 
-    train_language(chosen, out or Path("runs") / chosen.name, data=data)
+    train_recipe(chosen, out or Path("runs") / chosen.name, data=data)
 
 
 @command(language_app)

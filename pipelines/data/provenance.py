@@ -8,7 +8,7 @@ from pipelines.data.examples import DataSet, QuestionExample
 
 
 def data_facts(dataset: DataSet) -> dict:
-    """What the metadata of a model trained on a data set tells of it.
+    """What the metadata of a model says of the data set that it was trained on.
 
     Returns:
         `name` of the layout, examples of each of the `splits`, `licence`, and `train_digest`, which no other training
@@ -40,16 +40,16 @@ def is_trained_on(metadata: Mapping, dataset: DataSet) -> bool:
     return all(splits.get(split) == count for split, count in counts.items())
 
 
-def said_of(example) -> list:
-    """What is learned about an image: its captions, or a question with its answers."""
+def annotations_of(example) -> list:
+    """The annotations of an image: its captions, or a question with its answers."""
     if isinstance(example, QuestionExample):
         return [example.question, list(example.answers)]
     return [list(example.captions)]
 
 
 def _train_digest(dataset: DataSet) -> str:
-    """Of what is said in the training split, image by image."""
+    """A hash of the annotations of the training split, image by image."""
     digest = hashlib.sha256()
     for example in dataset.split("train"):
-        digest.update(json.dumps(said_of(example)).encode() + b"\n")
+        digest.update(json.dumps(annotations_of(example)).encode() + b"\n")
     return digest.hexdigest()

@@ -14,15 +14,14 @@ RECIPE_KINDS = Registry(
     },
 )
 
-# `train(recipe, run, **options)`: trains a recipe into a run folder, or goes on with what is there. The options are
-# those that the recipe's class names in `train_options`.
-TRAINERS = Registry(
+# The training of a recipe, a class of `pipelines.training.experiment.Experiment`.
+EXPERIMENTS = Registry(
     "kind of recipe",
     {
-        "captioner": "pipelines.tasks.captioning.train:train",
-        "language": "pipelines.tasks.language.train:train",
-        "sequence": "pipelines.tasks.sequences.train:train",
-        "glimpses": "pipelines.tasks.glimpses.train:train",
-        "visual_qa": "pipelines.tasks.vqa.train:train",
+        "captioner": "pipelines.tasks.captioning.train:CaptioningExperiment",
+        "language": "pipelines.tasks.language.train:LanguageExperiment",
+        "sequence": "pipelines.tasks.sequences.train:SequenceExperiment",
+        "glimpses": "pipelines.tasks.glimpses.train:GlimpseExperiment",
+        "visual_qa": "pipelines.tasks.vqa.train:VisualQAExperiment",
     },
 )

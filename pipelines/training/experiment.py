@@ -8,10 +8,27 @@ import keras
 from captioner.encoders.base import Encoder
 from captioner.text.vocabulary import Vocabulary
 from pipelines.recipes.recipe import AnyRecipe
+from pipelines.recipes.task_registry import EXPERIMENTS
 from pipelines.training.loop import Batches, EvalResult, TrainingLoop
 from pipelines.training.resume_guard import DataIdentity, check_same_data, check_same_networks, keep_data
 from pipelines.training.run_folder import keep_recipe, keep_words, kept_words, open_run
 from pipelines.utils.progress import Reporter
+
+
+def train(recipe: AnyRecipe, run: str | Path, *, reporter: Reporter | None = None, **options) -> Path:
+    """Trains a recipe of any kind into a run folder, or goes on with the training that is there.
+
+    Args:
+        recipe: what to train.
+        run: folder of the run.
+        reporter: where progress is logged; standard output by default.
+        options: those of the kind, such as `data`; see the `Experiment` of the task. The recipe's class names them in
+            `train_options`.
+
+    Raises:
+        UserError: see `Experiment.train`.
+    """
+    return EXPERIMENTS.get(recipe.kind)(recipe, reporter=reporter, **options).train(run)
 
 
 class Experiment:
@@ -26,6 +43,7 @@ class Experiment:
             states and seeds are part of the checkpoint if they are Keras variables of the network.
         batches: set there, too; those to learn from.
         encoder: set by `build` where a frozen network sees the images.
+        vocabulary: set by `build` where the network reads or writes words.
         init_from: preset whose weights the training starts with.
         resumed: whether the run goes on from a checkpoint.
     """
@@ -33,6 +51,7 @@ class Experiment:
     network: keras.Model
     batches: Batches
     encoder: Encoder | None = None
+    vocabulary: Vocabulary | None = None
     init_from: Path | None = None
     resumed = False
 
@@ -67,7 +86,8 @@ class Experiment:
 
     def describe(self) -> str:
         """The sizes of the network and of an epoch, in a line."""
-        return f"{self.network.count_params():,} parameters, {self.batches.steps:,} steps an epoch"
+        words = f"{len(self.vocabulary):,} words, " if self.vocabulary else ""
+        return f"{self.network.count_params():,} parameters, {words}{self.batches.steps:,} steps an epoch"
 
     def report(self, run: Path) -> None:
         """What is done with the best model, in the run's folder, after the last epoch."""

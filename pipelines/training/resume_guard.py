@@ -14,7 +14,7 @@ from captioner.presets.atomic_folder import current_path
 from captioner.presets.folder import WEIGHTS, checksum
 from captioner.presets.installed import model_folder
 from pipelines.data.examples import DataSet
-from pipelines.data.provenance import said_of
+from pipelines.data.provenance import annotations_of
 from pipelines.utils.atomic_files import atomic_write
 
 DATA = "data.json"
@@ -43,7 +43,7 @@ class DataIdentity:
         """That of captions or questions, wherever their folder is."""
         digest = hashlib.sha256()
         for example in dataset.examples:
-            line = json.dumps([example.id, example.split, *said_of(example)])
+            line = json.dumps([example.id, example.split, *annotations_of(example)])
             digest.update(line.encode() + b"\n")
         return cls(str(dataset.root), digest.hexdigest(), dataset.name, dataset.splits())
 

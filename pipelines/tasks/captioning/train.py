@@ -38,27 +38,6 @@ from pipelines.utils.progress import Reporter
 COLLAPSED = 0.05  # share of distinct captions under which they say little about the images
 
 
-def train(recipe: Recipe, run: Path, **options) -> Path:
-    """Trains a captioner into a run folder, or goes on with the training that is there.
-
-    After each epoch the development captions are decoded freely and scored; the preset in the run folder is always
-    that of the best epoch so far.
-
-    Args:
-        recipe: what to train.
-        run: folder of the run.
-        options: of `CaptioningExperiment`.
-
-    Raises:
-        UserError: see `Experiment.train`; the recipe learns from a model's own captions, and there is no model.
-    """
-    if recipe.training.objective == "self_critical" and not options.get("init_from"):
-        raise UserError(
-            f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
-        )
-    return CaptioningExperiment(recipe, **options).train(run)
-
-
 class CaptioningExperiment(Experiment):
     """Learns the training captions, and is evaluated by what it writes about the development images.
 
@@ -70,6 +49,8 @@ class CaptioningExperiment(Experiment):
         init_from_language: preset of a language model whose words, cells and output layer the decoder begins with.
         encoder_weights: file with the frozen network's weights.
         reporter: where progress is logged.
+
+    After each epoch the development captions are decoded freely and scored.
     """
 
     def __init__(
@@ -89,6 +70,14 @@ class CaptioningExperiment(Experiment):
         self.data, self.cache, self.encoder_weights = data, cache, encoder_weights
         self.init_from, self.init_from_language = init_from, init_from_language
         self.dev_source: Source | None = None
+
+    def train(self, run: str | Path) -> Path:
+        if self.recipe.training.objective == "self_critical" and not self.init_from:
+            raise UserError(
+                f"{self.recipe.name} learns from the captions that a model writes already: give one with --init-from "
+                "PRESET."
+            )
+        return super().train(run)
 
     def open_data(self) -> DataIdentity:
         self.dataset = open_captions(self.data, self.recipe.source, self.reporter.log)
@@ -111,7 +100,8 @@ class CaptioningExperiment(Experiment):
         self.encoder = self.captioner.encoder
         if not self.resumed:
             self._start_words()
-        return self.captioner.vocabulary
+        self.vocabulary = self.captioner.vocabulary
+        return self.vocabulary
 
     def _start_words(self) -> None:
         """Begins the decoder with word vectors or a language model, where the recipe or the user names any."""
@@ -155,12 +145,6 @@ class CaptioningExperiment(Experiment):
         if not self.batches.steps:
             raise UserError(f"None of the training images in {self.dataset.root} can be read.")
         self.network = compile_captioner(self.recipe.training, self.captioner, self.batches.steps)
-
-    def describe(self) -> str:
-        return (
-            f"{self.network.count_params():,} parameters, {len(self.captioner.vocabulary):,} words, "
-            f"{self.batches.steps:,} steps an epoch"
-        )
 
     def evaluate(self, epoch: int, loss: float) -> EvalResult:
         """Decodes the development captions freely and scores them."""

@@ -2,6 +2,6 @@
 
 scenes.py     a whole shape among fragments of others
 settings.py   what a recipe of kind "glimpses" sets
-train.py      one command, which goes on where it was stopped
+train.py      the training of a recipe
 pictures.py   where a network looked
 """

@@ -23,26 +23,11 @@ METRICS, PREDICTIONS, PATHS = "metrics.json", "predictions.csv", "paths.png"
 SHOWN = 12  # scenes of which the picture shows where the network looked
 
 
-def train(recipe: GlimpseRecipe, run: Path, *, reporter: Reporter | None = None) -> Path:
-    """Trains a network of glimpses into a run folder, or goes on with the training that is there, and scores it.
-
-    The preset in the run folder is always that of the epoch that did best on the development split. At the end
-    `metrics.json` and `predictions.csv` hold the best model's results on the test split, and `paths.png` shows where it
-    looked.
-
-    Args:
-        recipe: what to train.
-        run: folder of the run.
-        reporter: where progress is logged.
-
-    Raises:
-        UserError: see `Experiment.train`.
-    """
-    return GlimpseExperiment(recipe, reporter).train(run)
-
-
 class GlimpseExperiment(Experiment):
     """Learns the training scenes, and is evaluated by how many of the development scenes it classifies rightly.
+
+    At the end `metrics.json` and `predictions.csv` hold the best model's results on the test split, and `paths.png`
+    shows where it looked.
 
     Raises:
         UserError: a batch does not hold whole scenes.

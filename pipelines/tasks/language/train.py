@@ -24,29 +24,15 @@ TEXT = "text.sha256"
 WARM_UP = 128  # words that a stream of the validation text reads before its own part, so that its state is warm
 
 
-def train(recipe: LanguageRecipe, run: Path, *, data: Path | None = None, reporter: Reporter | None = None) -> Path:
-    """Trains a language model into a run folder, or goes on with the training that is there.
-
-    After each epoch the validation text is read with its state carried, and the preset in the run folder is always that
-    of the epoch with the lowest loss so far.
-
-    Args:
-        recipe: what to train.
-        run: folder of the run.
-        data: text file, folder of text files or, where the recipe says `source = "captions"`, a data set.
-        reporter: where progress is logged.
-
-    Raises:
-        UserError: see `Experiment.train`.
-    """
-    return LanguageExperiment(recipe, data=data, reporter=reporter).train(run)
-
-
 class LanguageExperiment(Experiment):
     """Learns the training documents, and is evaluated by how well it predicts the others.
 
+    After each epoch the validation text is read with its state carried; the lowest loss is the best.
+
     Args:
-        recipe, data, reporter: see `train`.
+        recipe: what to train.
+        data: text file, folder of text files or, where the recipe says `source = "captions"`, a data set.
+        reporter: where progress is logged.
     """
 
     def __init__(self, recipe: LanguageRecipe, *, data: Path | None = None, reporter: Reporter | None = None):

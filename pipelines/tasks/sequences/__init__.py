@@ -12,5 +12,4 @@ batches.py       examples -> arrays -> batches
 baselines.py     what can be done without recurrence
 train.py         the training of a recipe
 sharing.py       the experiment: what sharing weights over time buys
-cli.py           `captioner sequence`
 """

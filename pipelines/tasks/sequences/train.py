@@ -52,24 +52,6 @@ class SequenceData:
         return DataIdentity(self.name, digest.hexdigest(), self.name, sizes, key="checksum")
 
 
-def train(recipe: SequenceRecipe, run: Path, *, data: Path | None = None, reporter: Reporter | None = None) -> Path:
-    """Trains a network over sequences into a run folder, or goes on with the training that is there, and scores it.
-
-    The preset in the run folder is always that of the epoch that did best on the development split. At the end
-    `metrics.json` and `predictions.csv` hold the best model's results on the test split.
-
-    Args:
-        recipe: what to train.
-        run: folder of the run.
-        data: a table or a folder with one; examples are generated where neither it nor the recipe names any.
-        reporter: where progress is logged.
-
-    Raises:
-        UserError: see `Experiment.train`.
-    """
-    return SequenceExperiment(recipe, data=data, reporter=reporter).train(run)
-
-
 def open_examples(recipe: SequenceRecipe, data: Path | None, reporter: Reporter) -> SequenceData:
     """The examples of a table, or those that the program makes."""
     source = data or recipe.data.directory
@@ -122,8 +104,12 @@ def build_model(recipe: SequenceRecipe, train: list[SequenceExample]) -> Sequenc
 class SequenceExperiment(Experiment):
     """Learns the training examples, and is evaluated by what it makes of the development examples.
 
+    At the end `metrics.json` and `predictions.csv` hold the best model's results on the test split.
+
     Args:
-        recipe, data, reporter: see `train`.
+        recipe: what to train.
+        data: a table or a folder with one; examples are generated where neither it nor the recipe names any.
+        reporter: where progress is logged.
     """
 
     def __init__(self, recipe: SequenceRecipe, *, data: Path | None = None, reporter: Reporter | None = None):
@@ -138,6 +124,7 @@ class SequenceExperiment(Experiment):
     def build(self, words: Vocabulary | None) -> None:
         splits, training = self.data.splits, self.recipe.training
         self.model = build_model(self.recipe, splits["train"])
+        self.vocabulary = self.model.vocabulary
         self.ignored = self.model.vocabulary.pad_id if self.writes else NONE
         inputs, targets = encode_examples(self.model, splits["train"], self._length())
         self.batches = SequenceBatches(inputs, targets, self.ignored, training.batch_size, training.seed)
@@ -149,12 +136,6 @@ class SequenceExperiment(Experiment):
     def prepare_batches(self) -> None:
         sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in self.data.splits.items())
         self.reporter.log(f"{self.data.name}: {sizes}")
-
-    def describe(self) -> str:
-        return (
-            f"{self.network.count_params():,} parameters, {len(self.model.vocabulary):,} words, "
-            f"{self.batches.steps:,} steps an epoch"
-        )
 
     def report(self, run: Path) -> None:
         if self.data.splits["test"]:

@@ -29,23 +29,6 @@ from pipelines.training.resume_guard import DataIdentity
 from pipelines.utils.progress import Reporter
 
 
-def train(recipe: VisualQARecipe, run: Path, **options) -> Path:
-    """Trains a network that answers questions into a run folder, or goes on with the training that is there.
-
-    After each epoch the development questions are answered and scored; the preset in the run folder is always that of
-    the best epoch so far.
-
-    Args:
-        recipe: what to train.
-        run: folder of the run.
-        options: of `VisualQAExperiment`.
-
-    Raises:
-        UserError: see `Experiment.train`.
-    """
-    return VisualQAExperiment(recipe, **options).train(run)
-
-
 class VisualQAExperiment(Experiment):
     """Learns the training questions, and is evaluated by its answers to the development questions.
 
@@ -84,7 +67,7 @@ class VisualQAExperiment(Experiment):
         self.questions = QuestionsByImage.of(train)
         self.dev = QuestionsByImage.of(dev) if dev else None
         self.model = build_visual_qa(self.recipe, train, self.dataset.root, self.encoder_weights)
-        self.encoder = self.model.encoder
+        self.encoder, self.vocabulary = self.model.encoder, self.model.vocabulary
         vectors, network = self.recipe.data.vectors, self.model.network
         if vectors and not self.resumed and network.questions is not None:
             embedding, known = network.questions.embedding, self.model.vocabulary.words
@@ -136,12 +119,6 @@ class VisualQAExperiment(Experiment):
                 for name, guess in guesses.items()
             ]
             self.reporter.log(f"Without looking: {', '.join(parts)}")
-
-    def describe(self) -> str:
-        return (
-            f"{self.network.count_params():,} parameters, {len(self.model.vocabulary):,} words, "
-            f"{self.batches.steps:,} steps an epoch"
-        )
 
     def evaluate(self, epoch: int, loss: float) -> EvalResult:
         """Answers the development questions and scores the answers."""

@@ -8,7 +8,6 @@ from captioner.errors import UserError
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from pipelines.data.datasets import shapes
 from pipelines.recipes.recipe import load_recipe
-from pipelines.tasks.captioning import train as training
 from pipelines.training import loop
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.utils.progress import Reporter
@@ -75,15 +74,13 @@ def run(data, tmp_path, monkeypatch):
     begun = []
     monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda made: begun.append(made.experiment.captioner))
 
-    def train(*overrides, folder="run", **options):
+    def begin(*overrides, folder="run", **options):
         console = Console(record=True, width=300)
         recipe = load_recipe("shapes", [*TINY, *overrides])
-        training.train(
-            recipe, tmp_path / folder, data=data, cache=tmp_path / "cache", reporter=Reporter(console), **options
-        )
+        train(recipe, tmp_path / folder, data=data, cache=tmp_path / "cache", reporter=Reporter(console), **options)
         return begun[-1], console.export_text()
 
-    return train
+    return begin
 
 
 def vector_of(captioner, word):

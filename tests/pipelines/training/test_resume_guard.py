@@ -10,7 +10,7 @@ from captioner.errors import UserError
 from captioner.presets.folder import WEIGHTS
 from pipelines.data.examples import CaptionExample, DataSet
 from pipelines.recipes.recipe import load_recipe
-from pipelines.tasks.captioning.train import train
+from pipelines.training.experiment import train
 from pipelines.training.resume_guard import DATA, DataIdentity, check_same_data, check_same_networks, keep_data
 from pipelines.training.run_folder import keep_recipe
 

@@ -18,13 +18,13 @@ from captioner.training.policy_gradient import PolicyGradient
 from captioner.training.rewards import CaptionReward
 from pipelines.data.datasets import shapes
 from pipelines.recipes.recipe import load_recipe
-from pipelines.tasks.captioning import train as training
 from pipelines.tasks.captioning.batches import CaptionBatches
 from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
 from pipelines.tasks.captioning.train import compile_captioner
 from pipelines.training import loop
 from pipelines.training.checkpoint import FILE, read_progress
+from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 
 CAPTIONS = [["a red dot"], ["a blue dot", "one blue dot"], ["two dots"], ["a red dot"], ["no dot"]]
@@ -193,7 +193,7 @@ def first(tmp_path_factory):
         "decoder.attention_size=4", "text.max_length=7", "search.max_words=5", "training.epochs=1",
         "training.images_per_batch=8", "training.select_by=cider_d",
     ]  # fmt: skip
-    training.train(load_recipe("shapes", small), run, data=root, reporter=Reporter(quiet=True))
+    train(load_recipe("shapes", small), run, data=root, reporter=Reporter(quiet=True))
     critical = [*small, "training.objective=self_critical", "training.samples_per_image=2", "training.warmup_steps=0"]
     return root, critical, run
 
@@ -201,11 +201,9 @@ def first(tmp_path_factory):
 def test_training_goes_on_from_a_preset_and_says_what_was_earned(first, tmp_path):
     root, critical, preset = first
     with pytest.raises(UserError, match="--init-from"):
-        training.train(load_recipe("shapes", critical), tmp_path / "critical", data=root)
+        train(load_recipe("shapes", critical), tmp_path / "critical", data=root)
     reporter = Reporter(quiet=True)
-    training.train(
-        load_recipe("shapes", critical), tmp_path / "critical", data=root, init_from=preset, reporter=reporter
-    )
+    train(load_recipe("shapes", critical), tmp_path / "critical", data=root, init_from=preset, reporter=reporter)
     assert "reward" in (tmp_path / "critical" / "metrics.csv").read_text().splitlines()[0]
     before, after = (ImageCaptioner.from_preset(folder).network for folder in (preset, tmp_path / "critical"))
     assert any(
@@ -233,11 +231,11 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(first, tmp_path, baseli
         "shapes", [*critical, f"training.baseline={baseline}", "training.checkpoint_minutes=1e-9", "training.epochs=2"]
     )
     options = {"data": root, "init_from": preset}
-    training.train(recipe, tmp_path / "whole", reporter=Reporter(quiet=True), **options)
+    train(recipe, tmp_path / "whole", reporter=Reporter(quiet=True), **options)
     with pytest.raises(KeyboardInterrupt):
-        training.train(recipe, tmp_path / "stopped", reporter=Stopping(quiet=True), **options)
+        train(recipe, tmp_path / "stopped", reporter=Stopping(quiet=True), **options)
     assert read_progress(tmp_path / "stopped")["step"] == 1
-    training.train(recipe, tmp_path / "stopped", reporter=Reporter(quiet=True), **options)
+    train(recipe, tmp_path / "stopped", reporter=Reporter(quiet=True), **options)
     one, other = (
         [{name: value for name, value in row.items() if "seconds" not in name} for row in csv.DictReader(lines)]
         for lines in ((tmp_path / name / "metrics.csv").read_text().splitlines() for name in ("whole", "stopped"))

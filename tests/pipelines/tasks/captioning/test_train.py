@@ -22,6 +22,7 @@ from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.training import history as training_log
 from pipelines.training import loop
 from pipelines.training.checkpoint import read_progress
+from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 from tests.support_encoders import narrow_networks
 
@@ -77,7 +78,7 @@ def run(folder, data, *overrides, **options):
     """Trains, and returns what was said."""
     console = Console(record=True, width=300)
     reporter = Reporter(console)
-    training.train(tiny(*overrides), folder, data=data, reporter=reporter, **options)
+    train(tiny(*overrides), folder, data=data, reporter=reporter, **options)
     return console.export_text()
 
 

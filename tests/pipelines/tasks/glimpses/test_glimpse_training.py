@@ -16,7 +16,7 @@ from pipelines.cli.app import app
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, draw, draw_many
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
-from pipelines.tasks.glimpses.train import train
+from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 
 SMALL = [

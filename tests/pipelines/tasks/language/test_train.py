@@ -13,9 +13,10 @@ from pipelines.recipes.recipe import load_recipe, recipe_names
 from pipelines.tasks.language import train as language_training
 from pipelines.tasks.language.chunks import Documents
 from pipelines.tasks.language.corpora import Corpus
-from pipelines.tasks.language.train import train, validation_loss
+from pipelines.tasks.language.train import validation_loss
 from pipelines.training import loop
 from pipelines.training.checkpoint import read_progress
+from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 from tests.support_language import next_words, running_eagerly, tiny_model
 

@@ -14,8 +14,8 @@ from pipelines.cli.caption import caption_with_models
 from pipelines.data.datasets import shapes
 from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.recipes.recipe import load_recipe
-from pipelines.tasks.captioning.train import train
 from pipelines.training import loop
+from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 from tests.support_language import running_eagerly, tiny_model
 
