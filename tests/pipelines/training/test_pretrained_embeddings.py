@@ -9,6 +9,7 @@ from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from pipelines.data.datasets import shapes
 from pipelines.recipes.recipe import load_recipe
 from pipelines.training import loop
+from pipelines.training.experiment import train
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.utils.progress import Reporter
 from tests.support import arrays, numbers
