@@ -10,13 +10,18 @@ from typer.testing import CliRunner
 from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.decoders import DECODERS
+from captioner.encoders import ENCODERS, build_encoder
+from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.registry import Registry
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
 from pipelines.data.datasets import DATASETS, read_dataset
+from pipelines.recipes.recipe import load_recipe
 from tests.support import check_cell, check_decoder
+from tests.support_datasets import check_dataset
+from tests.support_encoders import check_encoder
 
 SMALL = EncoderSettings(name="vgg_small", image_size=16)
 
@@ -28,7 +33,7 @@ def package(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    tables = {id(registry): (registry, dict(registry._table)) for registry in (CELLS, DECODERS, DATASETS)}
+    tables = {id(registry): (registry, dict(registry._table)) for registry in (CELLS, DECODERS, ENCODERS, DATASETS)}
 
     def write(name, source):
         (folder / name).write_text(textwrap.dedent(source))
@@ -46,8 +51,8 @@ def listed(kind):
     return result.output
 
 
-def captions_of(decoder):
-    settings = CaptionerSettings(encoder=SMALL, decoder=decoder, search=SearchSettings(num_beams=2, max_words=3))
+def captions_of(decoder, encoder=SMALL):
+    settings = CaptionerSettings(encoder=encoder, decoder=decoder, search=SearchSettings(num_beams=2, max_words=3))
     captioner = ImageCaptioner(settings, Vocabulary(["a", "dog"]))
     return [caption.text for caption in captioner.caption(np.zeros((16, 16, 3), np.uint8), candidates=2)]
 
@@ -114,6 +119,48 @@ def keras_cell():
     return build_cell("gru", 7)
 
 
+def test_an_encoder(package):
+    package("stripes.py", '''
+        """An encoder for pictures of stripes."""
+
+        import keras
+
+        from captioner.encoders.base import Encoder, grid_head
+        from captioner.images.decode import ImageSpec
+
+
+        @keras.saving.register_keras_serializable("extra")
+        class StripeEncoder(Encoder):
+            """One convolution over stripes of the image, trained from scratch."""
+
+            def __init__(self, image_size=32, stripes=4, **kwargs):
+                self._config = {"image_size": image_size, "stripes": stripes}
+                height = image_size // stripes
+                convolution = keras.layers.Conv2D(8, (height, image_size), strides=(height, image_size))
+                head = grid_head((image_size, image_size, 3), [convolution])
+                super().__init__(ImageSpec(image_size, image_size, "tf"), None, head, (stripes, 1), **kwargs)
+
+            def get_config(self):
+                return {**super().get_config(), **self._config}
+    ''')  # fmt: skip
+    ENCODERS.register("stripes", "extra.stripes:StripeEncoder")
+    settings = EncoderSettings(name="stripes", image_size=16, options={"stripes": 2})
+    check_encoder(build_encoder(settings))
+    assert captions_of(DecoderSettings(units=8), settings)
+    with pytest.raises(UserError, match=r"The encoder stripes has no option `stripe`; it has stripes\. Did you mean"):
+        build_encoder(EncoderSettings(name="stripes", options={"stripe": 2}))
+    assert "stripes of the image" in listed("encoders")
+
+
+def test_a_recipe(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('description = "my own"\n[decoder]\nunits = 32\n', encoding="utf-8")
+    recipe = load_recipe(str(path))
+    assert (recipe.name, recipe.kind, recipe.decoder.units) == ("mine", "captioner", 32)
+    result = CliRunner().invoke(app, ["list", "settings", str(path)])
+    assert result.exit_code == 0 and "decoder.units" in result.output and "32" in result.output
+
+
 def test_a_data_set(package, tmp_path):
     package("pairs.py", '''
         """Lines of a file `pairs.txt`: the image, a semicolon, the caption."""
@@ -143,6 +190,7 @@ def test_a_data_set(package, tmp_path):
         Image.new("RGB", (8, 8), (name[0] == "a" and "red") or "blue").save(data / name)
     (data / "pairs.txt").write_text("a.png;a red picture\nb.png;a blue picture\nc.png;nothing\n")
     dataset = read_dataset(data)
+    check_dataset(dataset)
     assert dataset.name == "pairs" and len(dataset.split("train")) == 2 and "c.png" in str(dataset.problems[0])
     assert "image;caption" in listed("datasets") or "pairs.txt" in listed("datasets")
 
