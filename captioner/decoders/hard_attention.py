@@ -18,9 +18,9 @@ class HardAttentionDecoder(AttentiveDecoder):
 
         gradient = d log p(y | s) + r (log p(y | s) - b) d log p(s) + e d H(a)
 
-    with b a moving average of log p(y | s) that reduces the variance of the estimate and leaves its mean as it is, and H
-    the entropy of the weights. Half of the captions are trained with soft attention, as in the paper. Free running uses
-    the expected context, which is soft attention, too.
+    with b a moving average of log p(y | s) that reduces the variance of the estimate and leaves its mean as it is,
+    and H the entropy of the weights. Half of the captions are trained with soft attention, as in the paper. Free
+    running uses the expected context, which is soft attention, too.
 
     Args:
         vocabulary_size, embedding_size, cell, attention_size, query_word, coverage: see `AttentiveDecoder`.
