@@ -52,17 +52,9 @@ class CaptionExample:
 
     def rows(self) -> list[dict]:
         """One row a caption."""
-        image = str(self.image)
-        return [
-            {
-                "id": self.id,
-                "image": image,
-                "caption": caption,
-                "split": self.split,
-                "source_id": self.source_id,
-            }
-            for caption in self.captions
-        ]
+        first = {"id": self.id, "image": str(self.image)}
+        last = {"split": self.split, "source_id": self.source_id}
+        return [{**first, "caption": caption, **last} for caption in self.captions]
 
 
 @dataclass(frozen=True)
@@ -91,6 +83,15 @@ class QuestionExample:
         same = {"id": self.id, "image": str(self.image), "question": self.question}
         rest = {"split": self.split, "type": self.type, "source_id": self.source_id}
         return [{**same, "answer": answer, **rest} for answer in self.answers or (None,)]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something stands: the file, its line (None where lines say nothing, as in JSON), and the part, in words."""
+
+    path: Path
+    line: int | None = None
+    part: str = ""
 
 
 @dataclass(frozen=True)

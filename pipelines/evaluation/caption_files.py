@@ -15,7 +15,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.rows import lowered, with_lowered
-from pipelines.data.datasets.text import parse_json, read_json, read_lines, read_records, shown
+from pipelines.data.datasets.text import parse_json, read_json, read_lines, read_records, truncate
 from pipelines.utils.tables import read_parquet, unguarded
 
 _IMAGE = ("image", "image_id", "file_name", "filename", "id")
@@ -36,7 +36,7 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
             continue
         if image in predictions or len(captions) > 1:
             raise UserError(
-                f"{location}: the image {shown(image)} has several captions; one caption an image can be scored."
+                f"{location}: the image {truncate(image)} has several captions; one caption an image can be scored."
             )
         predictions[image] = captions[0]
     if not predictions:
@@ -114,7 +114,9 @@ def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
     if isinstance(content, dict):
         content = [{"image": image, "caption": caption} for image, caption in content.items()]
     if not isinstance(content, list):
-        raise UserError(f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {shown(repr(content))}.')
+        raise UserError(
+            f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {truncate(repr(content))}.'
+        )
     for number, record in enumerate(content, start=1):
         location = f"{path}, entry {number}"
         yield (location, *_record(location, record))
@@ -134,7 +136,7 @@ def _record(location: str, record) -> tuple[str, list[str]]:
         captions = captions if isinstance(captions, list) else [captions]
         if named and all(isinstance(caption, str) for caption in captions):
             return str(image), captions
-    raise UserError(f"{location}: expected an image and a caption, got {shown(repr(record))}.")
+    raise UserError(f"{location}: expected an image and a caption, got {truncate(repr(record))}.")
 
 
 def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:

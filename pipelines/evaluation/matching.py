@@ -11,7 +11,7 @@ COCO's files); and where one is a suffix of the other, folder by folder:
 from collections.abc import Mapping, Sequence
 
 from captioner.errors import UserError
-from pipelines.data.datasets.text import shown
+from pipelines.data.datasets.text import truncate
 
 MOST = 3  # images that are named where a name could mean several
 
@@ -35,20 +35,20 @@ def match(
     for image, caption in predictions.items():
         matches = names.matches(image)
         if len(matches) > 1:
-            listed = ", ".join(map(shown, matches[:MOST])) + (", ..." if len(matches) > MOST else "")
+            listed = ", ".join(map(truncate, matches[:MOST])) + (", ..." if len(matches) > MOST else "")
             raise UserError(
-                f"The image {shown(image)} has a caption, but its name could mean {len(matches)} images of the "
+                f"The image {truncate(image)} has a caption, but its name could mean {len(matches)} images of the "
                 f"references: {listed}. Name it as they do."
             )
         known = next((name for name in matches if name in references), None)
         if known is None:
             raise UserError(
-                f"The image {shown(image)} has a caption but no reference. Both files must name images "
-                f"alike; the references name them like {shown(names.like(image))}."
+                f"The image {truncate(image)} has a caption but no reference. Both files must name images "
+                f"alike; the references name them like {truncate(names.like(image))}."
             )
         if known in matched:
             raise UserError(
-                f"Two captions are for the image that the references call {shown(known)}; one was expected."
+                f"Two captions are for the image that the references call {truncate(known)}; one was expected."
             )
         matched[known] = caption
     return matched

@@ -1,9 +1,8 @@
-"""Caption rows -> examples: what all readers share. Finds the images, drops what leads nowhere and says so.
+"""Caption rows -> examples: what all readers share. Finds the images, leaves out what leads nowhere and says so.
 
-Questions are gathered in the same way, by `pipelines.data.question_datasets.builder`.
+Questions are collected in the same way, by `pipelines.data.question_datasets.builder`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,20 +10,20 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.finder import ImageFinder
 from pipelines.data.datasets.splits import SplitLists, hashed_splits
-from pipelines.data.datasets.text import NOT_TEXT, is_text, shown
-from pipelines.data.examples import CaptionExample, DataSet, Problem, canonical_split
+from pipelines.data.datasets.text import NOT_TEXT, is_text, truncate
+from pipelines.data.examples import CaptionExample, DataSet, Location, Problem, canonical_split
 
 
 @dataclass
-class GatheredImage:
+class ImageRows:
     """What is known of one image while rows come in; `rows` are its captions, or its questions."""
 
     name: str  # as the annotations write it
     source_id: str
     split: str | None
-    place: tuple[Path, int | None]  # the row that named it first
+    first: Location  # of the row that named it first
     rows: list = field(default_factory=list)
-    seen: dict[tuple, tuple[Path, int | None]] = field(default_factory=dict)  # caption and number -> place
+    seen: dict[tuple, Location] = field(default_factory=dict)  # caption and number -> its first row
 
 
 class DatasetBuilder:
@@ -45,97 +44,87 @@ class DatasetBuilder:
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.own_splits: set[str] = set()  # names that are neither train, dev nor test
-        self._found: dict[str, str | None] = {}  # name as written -> id
-        self._images: dict[str, GatheredImage] = {}  # id -> image
-        self._absent: dict[str, list[tuple[Path, int | None]]] = {}  # name -> the rows that name it
+        self._ids: dict[str, str | None] = {}  # name as written -> id
+        self._images: dict[str, ImageRows] = {}  # id -> image
+        self._absent: dict[str, list[Location]] = {}  # name -> the rows that name it
 
-    def problem(self, path: Path, line: int | None, text: str):
-        self.problems.append(Problem(path, line, text))
+    def problem(self, location: Location, text: str) -> None:
+        part = f"{location.part}: " if location.part else ""
+        self.problems.append(Problem(location.path, location.line, part + text))
 
     def find(self, name: str) -> str | None:
         """The id of the image that the annotations call `name`, or None."""
-        if name not in self._found:
-            self._found[name] = self.finder.find(name)
-        return self._found[name]
+        if name not in self._ids:
+            self._ids[name] = self.finder.find(name)
+        return self._ids[name]
 
     def add(
         self,
         name: str,
         caption: str,
-        path: Path,
-        line: int | None,
+        location: Location,
         *,
         number: object = None,
         split: str | None = None,
         source_id: str | None = None,
         keep_repeats: bool = False,
-        where: str = "",
-    ):
-        """One caption row.
+    ) -> None:
+        """One caption row. What is wrong with it becomes a problem; where it cannot be used, it is left out.
 
         Args:
             name: the image as the annotations name it.
             caption: its caption; line breaks and runs of blanks become one blank.
-            path, line: where it stands.
-            number: the data set's number of the caption. Two people may write the same words, so rows with
-                different numbers are different rows.
+            location: where it stands.
+            number: the data set's number of the caption. Two people may write the same words, so rows with different
+                numbers are different rows.
             split: of the image, where the row says so.
             source_id: the data set's own name of the image, by default `name`.
             keep_repeats: whether a row that says what an earlier row said is kept; it is reported anyway.
-            where: the place inside the line or file, in words, for messages.
         """
-        where = f"{where}: " if where else ""
         name = name.strip().replace("\\", "/")
         if not all(map(is_text, (name, caption, split or "", source_id or ""))):
-            return self.problem(path, line, f"{where}{shown(name)}: {NOT_TEXT}")
+            return self.problem(location, f"{truncate(name)}: {NOT_TEXT}")
         caption = " ".join(caption.split())
         if not name:
-            return self.problem(path, line, f"{where}no image is named; the row was left out")
+            return self.problem(location, "no image is named; the row was left out")
         if not caption:
-            text = f"{where}the caption of {shown(name)} is empty; the row was left out"
-            return self.problem(path, line, text)
-        image = self.image(name, path, line, split=split, source_id=source_id, where=where)
+            return self.problem(location, f"the caption of {truncate(name)} is empty; the row was left out")
+        image = self.image(name, location, split=split, source_id=source_id)
         if image is None:
             return None
-        same = (caption, number)
-        if same in image.seen:
+        key = (caption, number)
+        if key in image.seen:
             kept = "kept, as two people may write the same" if keep_repeats else "left out"
-            text = f"{where}repeats {_at(image.seen[same], path)} (same image, same caption); {kept}"
-            self.problem(path, line, text)
+            earlier = _relative_to(image.seen[key], location.path)
+            self.problem(location, f"repeats {earlier} (same image, same caption); {kept}")
             if not keep_repeats:
                 return None
-        image.seen.setdefault(same, (path, line))
+        image.seen.setdefault(key, location)
         return image.rows.append(caption)
 
     def image(
-        self,
-        name: str,
-        path: Path,
-        line: int | None,
-        *,
-        split: str | None = None,
-        source_id: str | None = None,
-        where: str = "",
-    ) -> GatheredImage | None:
+        self, name: str, location: Location, *, split: str | None = None, source_id: str | None = None
+    ) -> ImageRows | None:
         """The image that a row belongs to; None, and a problem, where there is none or it is in another split.
 
-        Arguments are those of `add`, but that `name` is clean and `where` ends with ": " if it is not empty.
+        Arguments are those of `add`, but that `name` is clean.
         """
         image_id = self.find(name)
         if image_id is None:
-            self._absent.setdefault(name, []).append((path, line))
+            self._absent.setdefault(name, []).append(location)
             return None
         image = self._images.get(image_id)
         if image is None:
-            image = GatheredImage(name, name if source_id is None else source_id, split, (path, line))
+            image = ImageRows(name, name if source_id is None else source_id, split, location)
             self._images[image_id] = image
         elif split is not None and split != image.split:
-            text = f"{where}{shown(name)} is in {split} here, but in {image.split} {_at(image.place, path)}"
-            self.problem(path, line, f"{text}; it stays in {image.split}, and this row was left out")
+            earlier = f"in {image.split} {_relative_to(image.first, location.path)}"
+            text = f"{truncate(name)} is in {split} here, but {earlier}; it stays in {image.split}"
+            self.problem(location, f"{text}, and this row was left out")
             return None
         return image
 
-    def use_lists(self, lists: SplitLists, name_of: Callable[[str], str] = lambda name: name):
+    def use_lists(self, lists: SplitLists, name_of: Callable[[str], str] = lambda name: name) -> None:
         """Gives every image the split that `lists` put it in; images in no list are left out and counted.
 
         Args:
@@ -144,24 +133,22 @@ class DatasetBuilder:
         """
         self.problems += lists.problems
         splits = {}
-        for listed, (split, path, line) in lists.rows.items():
-            name = name_of(listed)
-            image_id = self.find(name)
+        for listed, (split, location) in lists.rows.items():
+            image_id = self.find(name_of(listed))
             if image_id is None:
-                text = f"{shown(listed)} is listed in {split}, but there is no such image file"
-                self.problem(path, line, text)
+                self.problem(location, f"{truncate(listed)} is listed in {split}, but there is no such image file")
             elif image_id not in self._images:
-                self.problem(path, line, f"{shown(listed)} is listed in {split}, but it has no caption")
+                self.problem(location, f"{truncate(listed)} is listed in {split}, but it has no caption")
             else:
                 splits.setdefault(image_id, split)
-        unlisted = [image_id for image_id in self._images if image_id not in splits]
+        unlisted = len(self._images) - len(splits)
         if unlisted:
-            self.notes.append(f"{len(unlisted):,} captioned images are in no split list and are not used.")
-        self._images = {image_id: self._images[image_id] for image_id in self._images if image_id in splits}
+            self.notes.append(f"{unlisted:,} captioned images are in no split list and are not used.")
+        self._images = {image_id: image for image_id, image in self._images.items() if image_id in splits}
         for image_id, image in self._images.items():
             image.split = splits[image_id]
 
-    def use_hash(self, share: float):
+    def use_hash(self, share: float) -> None:
         """Splits the images by a hash of their names, see `hashed_splits`, and notes it."""
         splits = hashed_splits((image.name for image in self._images.values()), share)
         for image in self._images.values():
@@ -178,11 +165,12 @@ class DatasetBuilder:
             UserError: there is no example in it at all.
         """
         for name, rows in self._absent.items():
-            self.problem(*rows[0], f"there is no image {shown(name)}; {_left_out(rows, self.thing)}")
+            text = f"there is no image {truncate(name)}; {_left_out(rows, self.thing)}"
+            self.problem(Location(rows[0].path, rows[0].line), text)
         examples = tuple(self._examples())
         problems = sorted(self.problems, key=lambda problem: (str(problem.path), problem.line or 0))
         if not examples:
-            raise UserError(f"No image with a {self.thing} was found in {self.root}. {self._why(problems)}")
+            raise UserError(f"No image with a {self.thing} was found in {self.root}. {self._reason(problems)}")
         return DataSet(self.name, self.root, examples, tuple(problems), licence, tuple(self.notes))
 
     def _examples(self) -> Iterator:
@@ -190,24 +178,24 @@ class DatasetBuilder:
             split = canonical_split(image.split or "train")
             yield CaptionExample(image_id, self.root / image_id, tuple(image.rows), split, image.source_id)
 
-    def _why(self, problems: list[Problem]) -> str:
-        looked = f"Images were looked for in {self.finder.where() or 'no folder'}."
+    def _reason(self, problems: list[Problem]) -> str:
+        looked = f"Images were looked for in {self.finder.searched() or 'no folder'}."
         if not problems:
             return f"The annotation files name none. {looked}"
         count = "" if len(problems) == 1 else f" (the first of {len(problems):,} problems)"
         return f"{problems[0]}{count}. {looked}"
 
 
-def _at(place: tuple[Path, int | None], path: Path) -> str:
-    file = "" if place[0] == path else f" of {place[0].name}"
-    return (f"line {place[1]}" if place[1] is not None else "an earlier row") + file
+def _relative_to(location: Location, path: Path) -> str:
+    """An earlier row, as a message about a row of the file `path` names it."""
+    file = "" if location.path == path else f" of {location.path.name}"
+    return (f"line {location.line}" if location.line is not None else "an earlier row") + file
 
 
-def _left_out(rows: list[tuple[Path, int | None]], thing: str) -> str:
-    files = Counter(path for path, _ in rows)
+def _left_out(rows: list[Location], thing: str) -> str:
     captions = f"its {thing} was" if len(rows) == 1 else f"its {len(rows)} {thing}s were"
-    if len(rows) == 1 or len(files) > 1 or rows[0][1] is None:
+    if len(rows) == 1 or len({row.path for row in rows}) > 1 or rows[0].line is None:
         return f"{captions} left out"
-    lines = [str(line) for _, line in rows]
+    lines = [str(row.line) for row in rows]
     shortened = lines if len(lines) <= 10 else [*lines[:9], "...", lines[-1]]
     return f"{captions} left out (lines {', '.join(shortened)})"

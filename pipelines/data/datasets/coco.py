@@ -11,8 +11,8 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.text import read_json, shown
-from pipelines.data.examples import DataSet, canonical_split
+from pipelines.data.datasets.text import read_json, truncate
+from pipelines.data.examples import DataSet, Location, canonical_split
 
 EXPECTS = "annotations/captions_train2014.json and captions_val2014.json, or 2017; images in train2014/, val2014/"
 LICENCE = "COCO: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
@@ -34,12 +34,13 @@ def read(root: Path) -> DataSet:
     if not years:
         raise UserError(f"There is no captions_*.json in {root} or {root / 'annotations'}.")
     year = next((year for year in sorted(years, reverse=True) if _has_images(root, years[year], year)), max(years))
-    gathering = DatasetBuilder("coco", root, [*(f for s in years[year] for f in _folders(s, year)), "images", "."])
+    folders = [folder for split in years[year] for folder in _folders(split, year)]
+    builder = DatasetBuilder("coco", root, [*folders, "images", "."])
     if len(years) > 1:
-        gathering.notes.append(f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read.")
+        builder.notes.append(f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read.")
     for name, path in years[year].items():
-        _add(gathering, path, canonical_split(name))
-    return gathering.finish(LICENCE)
+        _add(builder, path, canonical_split(name))
+    return builder.finish(LICENCE)
 
 
 def _files(root: Path) -> dict[str, dict[str, Path]]:
@@ -61,7 +62,7 @@ def _has_images(root: Path, files: dict[str, Path], year: str) -> bool:
     return any((root / folder).is_dir() for split in files for folder in _folders(split, year))
 
 
-def _add(gathering: DatasetBuilder, path: Path, split: str):
+def _add(builder: DatasetBuilder, path: Path, split: str):
     content = read_json(path)
     images = content.get("images") if isinstance(content, dict) else None
     annotations = content.get("annotations") if isinstance(content, dict) else None
@@ -69,38 +70,29 @@ def _add(gathering: DatasetBuilder, path: Path, split: str):
         raise UserError(f"{path} is not a COCO caption file: it needs the lists `images` and `annotations`.")
     names = {}
     for index, image in enumerate(images):
+        location = Location(path, part=f"images[{index}]")
         name, image_id = (image.get("file_name"), image.get("id")) if isinstance(image, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(image_id, int | str):
-            text = f"images[{index}]: expected a file_name and an id, got {reprlib.repr(image)}"
-            gathering.problem(path, None, text)
+            builder.problem(location, f"expected a file_name and an id, got {reprlib.repr(image)}")
         elif image_id in names:
-            gathering.problem(path, None, f"images[{index}]: the id {shown(str(image_id))} is there already; left out")
+            builder.problem(location, f"the id {truncate(str(image_id))} is there already; left out")
         else:
             names[image_id] = name
     captioned = set()
     for index, row in enumerate(annotations):
-        where = f"annotations[{index}]"
+        location = Location(path, part=f"annotations[{index}]")
         image_id, caption = (row.get("image_id"), row.get("caption")) if isinstance(row, dict) else (None, None)
         if not isinstance(caption, str) or not isinstance(image_id, int | str):
-            text = f"{where}: expected an image_id and a caption, got {reprlib.repr(row)}; left out"
-            gathering.problem(path, None, text)
+            builder.problem(location, f"expected an image_id and a caption, got {reprlib.repr(row)}; left out")
         elif image_id not in names:
-            text = f"{where}: there is no image with the id {shown(str(image_id))} in `images`; left out"
-            gathering.problem(path, None, text)
+            text = f"there is no image with the id {truncate(str(image_id))} in `images`; left out"
+            builder.problem(location, text)
         else:
             captioned.add(image_id)
-            number, source = row.get("id"), str(image_id)
-            number = number if isinstance(number, int | str) else index
-            gathering.add(
-                names[image_id],
-                caption,
-                path,
-                None,
-                number=number,
-                split=split,
-                source_id=source,
-                where=where,
-            )
+            number = row["id"] if isinstance(row.get("id"), int | str) else index
+            source = str(image_id)
+            builder.add(names[image_id], caption, location, number=number, split=split, source_id=source)
     for image_id, name in names.items():
         if image_id not in captioned:
-            gathering.problem(path, None, f"the image {shown(name)} (id {shown(str(image_id))}) has no caption")
+            text = f"the image {truncate(name)} (id {truncate(str(image_id))}) has no caption"
+            builder.problem(Location(path), text)

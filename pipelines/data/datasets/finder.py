@@ -34,7 +34,7 @@ class ImageFinder:
                 return self._relative(posixpath.join(parent, found))
         return None
 
-    def where(self) -> str:
+    def searched(self) -> str:
         """The folders that were looked in, for messages."""
         return ", ".join("the folder itself" if folder == "." else f"{folder}/" for folder in self._folders)
 

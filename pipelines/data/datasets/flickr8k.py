@@ -11,9 +11,8 @@ published lists have).
 from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.flickr_files import add_token_file, first_file
-from pipelines.data.datasets.splits import SplitLists
-from pipelines.data.datasets.table import add_csv
+from pipelines.data.datasets.flickr_files import FlickrFiles
+from pipelines.data.datasets.table import add_table
 from pipelines.data.examples import DataSet
 
 EXPECTS = (
@@ -32,18 +31,21 @@ IMAGE_FOLDERS = (
     "Flickr_Data/Images",
     ".",
 )
-_TEXT_FOLDERS = (".", "Flickr8k_text", "Flickr8k_Text", "Flickr_Data/Flickr_TextData", "text", "annotations")
-_TOKENS = ("Flickr8k.token.txt",)
-_CSV = ("captions.txt", "captions.csv")
-_SHARE = 1 / 8
+_FILES = FlickrFiles(
+    folders=(".", "Flickr8k_text", "Flickr8k_Text", "Flickr_Data/Flickr_TextData", "text", "annotations"),
+    tokens="Flickr8k.token.txt",
+    tables=("captions.txt", "captions.csv"),
+    lists={split: (f"Flickr_8k.{split}Images.txt",) for split in ("train", "dev", "test")},
+    share=1 / 8,
+)
 
 
 def recognise(root: Path) -> bool:
     """Whether `root` holds Flickr8k. `captions.csv` alone could be any table, so it needs a split list
     beside it."""
-    if first_file(root, _TEXT_FOLDERS, _TOKENS) or first_file(root, _TEXT_FOLDERS, _CSV[:1]):
+    if _FILES.find(root, _FILES.tokens, "captions.txt"):
         return True
-    return bool(first_file(root, _TEXT_FOLDERS, _CSV[1:]) and _lists(root))
+    return bool(_FILES.find(root, "captions.csv") and _FILES.find_lists(root))
 
 
 def read(root: Path) -> DataSet:
@@ -52,22 +54,11 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: the captions cannot be read, or none of the images is there.
     """
-    gathering = DatasetBuilder("flickr8k", root, IMAGE_FOLDERS)
-    tokens = first_file(root, _TEXT_FOLDERS, _TOKENS)
-    if tokens:
-        add_token_file(gathering, tokens)
-    else:
-        path = first_file(root, _TEXT_FOLDERS, _CSV) or root / _CSV[0]
-        # The five captions of an image are of five people, and have no numbers here.
-        add_csv(gathering, path, keep_repeats=True)
-    lists = _lists(root)
-    if lists:
-        gathering.use_lists(SplitLists(lists))
-    else:
-        gathering.use_hash(_SHARE)
-    return gathering.finish(LICENCE)
+    builder = DatasetBuilder("flickr8k", root, IMAGE_FOLDERS)
+    _FILES.add_to(builder, _add_table)
+    return builder.finish(LICENCE)
 
 
-def _lists(root: Path) -> dict[str, Path]:
-    found = {s: first_file(root, _TEXT_FOLDERS, (f"Flickr_8k.{s}Images.txt",)) for s in ("train", "dev", "test")}
-    return {split: path for split, path in found.items() if path}
+def _add_table(builder: DatasetBuilder, path: Path) -> None:
+    # The five captions of an image are of five people, and have no numbers here.
+    add_table(builder, path, keep_repeats=True)

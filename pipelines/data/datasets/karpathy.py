@@ -11,8 +11,8 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets import flickr8k, flickr30k
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.text import read_json, shown
-from pipelines.data.examples import DataSet, canonical_split
+from pipelines.data.datasets.text import read_json_list, truncate
+from pipelines.data.examples import DataSet, Location, canonical_split
 
 EXPECTS = "one dataset_*.json; images in images/, or in the folders that the file names (train2014/, val2014/)"
 LICENCE = "see the data set that the images come from; the splits are Karpathy's"
@@ -34,51 +34,38 @@ def read(root: Path) -> DataSet:
     if len(files) != 1:
         names = ", ".join(path.name for path in files) or "none"
         raise UserError(f"{root} must hold one dataset_*.json, but it holds: {names}. Keep one in a folder.")
-    path = files[0]
-    content = read_json(path)
-    images = content.get("images") if isinstance(content, dict) else None
-    if not isinstance(images, list):
-        raise UserError(f"{path} is not a file of Karpathy's splits: it needs a list `images`.")
-    gathering = DatasetBuilder("karpathy", root, IMAGE_FOLDERS)
-    for index, image in enumerate(images):
-        _add(gathering, path, f"images[{index}]", image)
-    return gathering.finish(LICENCE)
+    builder = DatasetBuilder("karpathy", root, IMAGE_FOLDERS)
+    for index, image in enumerate(read_json_list(files[0], "images", "Karpathy's splits")):
+        _add(builder, Location(files[0], part=f"images[{index}]"), image)
+    return builder.finish(LICENCE)
 
 
 def _files(root: Path) -> list[Path]:
-    found = (path for path in root.glob("dataset_*.json") if path.is_file())
-    return sorted(path for path in found if not path.name.startswith("dataset_v7w"))  # Visual7W: questions
+    files = (path for path in root.glob("dataset_*.json") if path.is_file())
+    return sorted(path for path in files if not path.name.startswith("dataset_v7w"))  # Visual7W: questions
 
 
-def _add(gathering: DatasetBuilder, path: Path, where: str, image: object):
+def _add(builder: DatasetBuilder, location: Location, image: object):
     """Adds one entry of `images`: `filename`, `filepath` (a folder, COCO only), `split`, `sentences`."""
     image = image if isinstance(image, dict) else {}
     name, folder, split = image.get("filename"), image.get("filepath", ""), image.get("split")
     sentences = image.get("sentences", [])
     if not all(isinstance(text, str) for text in (name, folder, split)) or not isinstance(sentences, list):
-        text = f"{where}: expected filename, split and sentences, got {reprlib.repr(image)}; left out"
-        return gathering.problem(path, None, text)
+        text = f"expected filename, split and sentences, got {reprlib.repr(image)}; left out"
+        return builder.problem(location, text)
     if not sentences:
-        return gathering.problem(path, None, f"{where}: {shown(name)} has no caption")
+        return builder.problem(location, f"{truncate(name)} has no caption")
     source = image.get("cocoid", image.get("imgid"))
+    source = None if source is None else str(source)
     inside = f"{folder}/{name}" if folder else name
-    name = inside if gathering.find(inside) is not None or gathering.find(name) is None else name
+    name = inside if builder.find(inside) is not None or builder.find(name) is None else name
     split = "train" if split == "restval" else canonical_split(split)
     for number, sentence in enumerate(sentences):
         caption = sentence.get("raw") if isinstance(sentence, dict) else None
-        place = f"{where}.sentences[{number}]"
+        inner = Location(location.path, part=f"{location.part}.sentences[{number}]")
         if not isinstance(caption, str):
-            gathering.problem(path, None, f"{place}: expected a `raw` text, got {reprlib.repr(sentence)}; left out")
+            builder.problem(inner, f"expected a `raw` text, got {reprlib.repr(sentence)}; left out")
             continue
-        # The number is the place in this list, so that an entry that is there twice counts once.
-        gathering.add(
-            name,
-            caption,
-            path,
-            None,
-            number=number,
-            split=split,
-            where=place,
-            source_id=None if source is None else str(source),
-        )
+        # The number is the index in this list, so that an entry that is there twice counts once.
+        builder.add(name, caption, inner, number=number, split=split, source_id=source)
     return None

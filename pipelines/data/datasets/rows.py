@@ -1,18 +1,19 @@
 """The rows of plain tables (csv, tsv, jsonl), whatever they hold: captions or questions.
 
-What is wrong with a row becomes a problem of the gathering that the rows are for, and the others are read.
+What is wrong with a row becomes a problem of the builder that the rows are for, and the others are read.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_lines, read_records, shown
-from pipelines.data.examples import SPLITS, canonical_split
+from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_lines, read_records, truncate
+from pipelines.data.examples import SPLITS, DataSet, Location, canonical_split
 from pipelines.data.synthetic.scenes import NOVEL_SPLIT
 
 _KINDS = (".csv", ".tsv", ".jsonl")
+SHARE = 0.1  # of the images for dev, and as many for test, where nothing says the splits
 _DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": ",;\t"}
 
 
@@ -23,6 +24,24 @@ def find_tables(root: Path) -> list[Path]:
 
 def is_jsonl(path: Path) -> bool:
     return path.suffix.lower() == ".jsonl"
+
+
+def read_tables(builder: DatasetBuilder, tables: list[Path], stem: str, add_table: Callable) -> DataSet:
+    """The data set in one or several tables; where they say no splits, by a hash of the images' names.
+
+    Args:
+        builder: of the data set.
+        tables, stem: see `choose_tables`.
+        add_table: adds the rows of a table; called with builder, path and split, returns whether anything says the
+            splits.
+
+    Raises:
+        UserError: there is no table or several, a column is missing, or none of the images is there.
+    """
+    with_splits = [add_table(builder, path, split) for split, path in choose_tables(builder.root, tables, stem)]
+    if not any(with_splits):
+        builder.use_hash(SHARE)
+    return builder.finish()
 
 
 def choose_tables(root: Path, tables: list[Path], stem: str) -> list[tuple[str | None, Path]]:
@@ -65,7 +84,7 @@ def header_of(path: Path) -> list[str]:
     return lowered(header)
 
 
-def csv_rows(gathering: DatasetBuilder, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def csv_rows(builder: DatasetBuilder, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """`(line, column -> field)` of a delimited file with a header; columns are in lower case.
 
     Raises:
@@ -76,28 +95,28 @@ def csv_rows(gathering: DatasetBuilder, path: Path, needed: Sequence[str]) -> It
     columns = lowered(header)
     for name in needed:
         if name not in columns:
-            found = ", ".join(shown(column, 30) for column in columns[:10]) or "nothing that reads as a header"
+            listed = ", ".join(truncate(column, 30) for column in columns[:10]) or "nothing that reads as a header"
             raise UserError(
                 f"{path}:{header_line}: the column `{name}` is missing. The first row must name the columns, "
-                f"at least {_listed(needed)}; it has: {found}.{nearest(name, columns)}"
+                f"at least {_listed(needed)}; it has: {listed}.{nearest(name, columns)}"
             )
-    places = {name: columns.index(name) for name in columns}
+    positions = {name: columns.index(name) for name in columns}
     for line, fields in records:
         if isinstance(fields, str):
-            gathering.problem(path, line, f"{fields}; the row was left out")
+            builder.problem(Location(path, line), f"{fields}; the row was left out")
             continue
         while len(fields) > len(columns) and not fields[-1].strip():
             fields.pop()  # spreadsheets pad rows
         if len(fields) != len(columns):
             more = len(fields) > len(columns)
-            hint = f" (a {gathering.thing} with commas needs quotation marks)" if more else ""
+            hint = f" (a {builder.thing} with commas needs quotation marks)" if more else ""
             text = f"{len(fields)} fields where the header has {len(columns)}{hint}; the row was left out"
-            gathering.problem(path, line, text)
+            builder.problem(Location(path, line), text)
         else:
-            yield line, {name: fields[place] for name, place in places.items()}
+            yield line, {name: fields[position] for name, position in positions.items()}
 
 
-def json_rows(gathering: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
+def json_rows(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     """`(line, object)` of a file with one JSON object a line; keys are in lower case, as columns are.
 
     Raises:
@@ -107,12 +126,13 @@ def json_rows(gathering: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict
         try:
             row = parse_json(text, "this line")
         except UserError as error:
-            gathering.problem(path, line, f"{error} The row was left out")
+            builder.problem(Location(path, line), f"{error} The row was left out")
             continue
         if isinstance(row, dict):
             yield line, with_lowered(row)
         else:
-            gathering.problem(path, line, f"expected an object {{...}}, got {shown(text)}; the row was left out")
+            text = f"expected an object {{...}}, got {truncate(text)}; the row was left out"
+            builder.problem(Location(path, line), text)
 
 
 def lowered(names: Iterable[str]) -> list[str]:
@@ -128,25 +148,21 @@ def with_lowered(row: dict) -> dict:
     return columns
 
 
-def told_split(gathering: DatasetBuilder, image: str, split: object, path: Path, line: int) -> str | None:
+def named_split(builder: DatasetBuilder, image: str, split: object, location: Location) -> str | None:
     """The split that a row names; None, and a problem, where it names none.
 
-    A name that nobody knows is taken as it is, and told once: it may be meant, and may be a slip. One that is no text
-    is not: it would be written into the model's files, which are UTF-8, when the first epoch is done.
+    An unknown name is kept, with a problem the first time: it may be meant, and may be a slip. One that is no text is
+    not: it would be written into the model's files, which are UTF-8, when the first epoch is done.
     """
     if not isinstance(split, str) or not split.strip():
-        gathering.problem(path, line, f"{shown(image)} has no split; the row was left out")
-        return None
+        return builder.problem(location, f"{truncate(image)} has no split; the row was left out")
     if not is_text(split):
-        gathering.problem(path, line, f"{shown(image)}: {NOT_TEXT}")
-        return None
+        return builder.problem(location, f"{truncate(image)}: {NOT_TEXT}")
     split = canonical_split(split)
-    if split not in (*SPLITS, NOVEL_SPLIT) and split not in gathering.own_splits:
-        gathering.own_splits.add(split)
-        hint = nearest(split.lower(), SPLITS)
-        gathering.problem(
-            path, line, f"the split {shown(split)} is neither train, dev nor test; it was kept as one of its own.{hint}"
-        )
+    if split not in (*SPLITS, NOVEL_SPLIT) and split not in builder.own_splits:
+        builder.own_splits.add(split)
+        text = f"the split {truncate(split)} is neither train, dev nor test; it was kept as one of its own."
+        builder.problem(location, text + nearest(split.lower(), SPLITS))
     return split
 
 

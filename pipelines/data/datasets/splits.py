@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.data.datasets.text import is_text, read_lines, shown
-from pipelines.data.examples import DataSet, Problem
+from pipelines.data.datasets.text import is_text, read_lines, truncate
+from pipelines.data.examples import DataSet, Location, Problem
 
 
 def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
@@ -75,7 +75,7 @@ class SplitLists:
 
     def __init__(self, lists: dict[str, Path]):
         self.problems: list[Problem] = []
-        self.rows: dict[str, tuple[str, Path, int]] = {}  # image name -> its split, and where that is said
+        self.rows: dict[str, tuple[str, Location]] = {}  # image name -> its split, and the line that says so
         for split in sorted(lists, key=_evaluation_first):
             self._read(split, lists[split])
 
@@ -88,15 +88,15 @@ class SplitLists:
         for line, text in lines:
             name = text.strip()
             if not is_text(name):
-                self.problems.append(Problem(path, line, f"{shown(name)} is not UTF-8 text"))
+                self.problems.append(Problem(path, line, f"{truncate(name)} is not UTF-8 text"))
             elif name not in self.rows:
-                self.rows[name] = (split, path, line)
+                self.rows[name] = (split, Location(path, line))
             else:
-                there, other, first = self.rows[name]
-                again = f"repeats line {first}"
-                if there != split:
-                    again = f"is in {there} as well ({other.name}:{first}); it stays in {there} only"
-                self.problems.append(Problem(path, line, f"{shown(name)} {again}"))
+                kept, first = self.rows[name]
+                text = f"repeats line {first.line}"
+                if kept != split:
+                    text = f"is in {kept} as well ({first.path.name}:{first.line}); it stays in {kept} only"
+                self.problems.append(Problem(path, line, f"{truncate(name)} {text}"))
 
 
 def _evaluation_first(split: str) -> tuple[int, str]:

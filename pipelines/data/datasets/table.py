@@ -8,17 +8,17 @@ Without splits the images are split by a hash of their names: about 10 % each ar
 """
 
 import reprlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, told_split
-from pipelines.data.examples import DataSet
+from pipelines.data.datasets.rows import csv_rows, find_tables, is_jsonl, json_rows, named_split, read_tables
+from pipelines.data.examples import DataSet, Location
 
 EXPECTS = (
     "captions.csv, captions.tsv or captions.jsonl with image and caption (and split); images beside it or in images/"
 )
 IMAGE_FOLDERS = (".", "images", "Images")
-SHARE = 0.1  # of the images for dev, and as many for test, where nothing says the splits
 
 
 def recognise(root: Path) -> bool:
@@ -27,55 +27,35 @@ def recognise(root: Path) -> bool:
 
 
 def read(root: Path) -> DataSet:
-    """Reads the table in `root`.
-
-    Raises:
-        UserError: there is no table or several, a column is missing, or none of the images is there.
-    """
-    gathering = DatasetBuilder("table", root, IMAGE_FOLDERS)
-    files = choose_tables(root, find_tables(root), "captions")
-    told = [(add_jsonl if is_jsonl(path) else add_csv)(gathering, path, split) for split, path in files]
-    if not any(told):
-        gathering.use_hash(SHARE)
-    return gathering.finish()
+    """Reads the table in `root`; errors are those of `read_tables`."""
+    return read_tables(DatasetBuilder("table", root, IMAGE_FOLDERS), find_tables(root), "captions", add_table)
 
 
-def add_csv(gathering: DatasetBuilder, path: Path, split: str | None = None, keep_repeats: bool = False) -> bool:
-    """Adds the rows of a delimited file with a header; returns whether anything says the splits.
+def add_table(builder: DatasetBuilder, path: Path, split: str | None = None, keep_repeats: bool = False) -> bool:
+    """Adds the captions of a table; returns whether anything says the splits.
 
     Raises:
         UserError: the file cannot be read, or a column is missing.
     """
-    told = split is not None
-    for line, row in csv_rows(gathering, path, ("image", "caption")):
-        if "split" in row:
-            told = True
-            _add_with_split(gathering, row["image"], row["caption"], row["split"], path, line)
-        else:
-            gathering.add(row["image"], row["caption"], path, line, split=split, keep_repeats=keep_repeats)
-    return told
-
-
-def add_jsonl(gathering: DatasetBuilder, path: Path, split: str | None = None) -> bool:
-    """Adds the objects of a file with one JSON object a line; returns whether anything says the splits."""
-    rows = list(json_rows(gathering, path))
+    rows = list(_json(builder, path) if is_jsonl(path) else csv_rows(builder, path, ("image", "caption")))
     with_split = any("split" in row for _, row in rows)
     for line, row in rows:
-        captions = row.get("caption", row.get("captions"))
-        captions = captions if isinstance(captions, list) else [captions]
-        if not isinstance(row.get("image"), str) or not all(isinstance(caption, str) for caption in captions):
-            text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
-            gathering.problem(path, line, text)
+        location = Location(path, line)
+        of_row = named_split(builder, row["image"], row.get("split"), location) if with_split else split
+        if with_split and of_row is None:
             continue
-        for caption in captions:
-            if with_split:
-                _add_with_split(gathering, row["image"], caption, row.get("split"), path, line)
-            else:
-                gathering.add(row["image"], caption, path, line, split=split)
+        for caption in row["caption"] if isinstance(row["caption"], list) else [row["caption"]]:
+            builder.add(row["image"], caption, location, split=of_row, keep_repeats=keep_repeats)
     return split is not None or with_split
 
 
-def _add_with_split(gathering: DatasetBuilder, image: str, caption: str, split: object, path: Path, line: int):
-    split = told_split(gathering, image, split, path, line)
-    if split is not None:
-        gathering.add(image, caption, path, line, split=split)
+def _json(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
+    """The rows of a jsonl file; `caption` is a list."""
+    for line, row in json_rows(builder, path):
+        captions = row.get("caption", row.get("captions"))
+        captions = captions if isinstance(captions, list) else [captions]
+        if isinstance(row.get("image"), str) and all(isinstance(caption, str) for caption in captions):
+            yield line, {**row, "caption": captions}
+        else:
+            text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
+            builder.problem(Location(path, line), text)

@@ -61,11 +61,11 @@ def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | 
                 begin = start + reader.line_num
             return
         except csv.Error as error:
-            yield begin + 1, _why_not(error, lines=start + reader.line_num - begin)
+            yield begin + 1, _describe(error, lines=start + reader.line_num - begin)
             start = begin + 1
 
 
-def _why_not(error: csv.Error, lines: int) -> str:
+def _describe(error: csv.Error, lines: int) -> str:
     """What is wrong with a record of so many lines, in words."""
     if "limit" not in str(error):
         return "a quotation mark is not closed, or text follows a closed one"
@@ -85,14 +85,27 @@ def read_json(path: Path, hook: Callable[[dict], object] | None = None) -> objec
     return parse_json(read_text(path), str(path), hook)
 
 
-def parse_json(text: str, place: str, hook: Callable[[dict], object] | None = None) -> object:
-    """The value of `text`; `place` is named where it is not JSON."""
+def read_json_list(path: Path, name: str, source: str, hook: Callable[[dict], object] | None = None) -> list:
+    """The list called `name` in the object that a JSON file holds; `hook` as in `read_json`.
+
+    Raises:
+        UserError: it is not JSON, or there is no such list: then it is not a file of `source`.
+    """
+    content = read_json(path, hook)
+    rows = content.get(name) if isinstance(content, dict) else None
+    if not isinstance(rows, list):
+        raise UserError(f"{path} is not a file of {source}: it needs a list `{name}`.")
+    return rows
+
+
+def parse_json(text: str, location: str, hook: Callable[[dict], object] | None = None) -> object:
+    """The value of `text`; `location` is named where it is not JSON."""
     try:
         return json.loads(text, object_hook=hook)
     except json.JSONDecodeError as error:
-        raise UserError(f"{place} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
+        raise UserError(f"{location} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{place} is not JSON that can be read: {error}.") from error
+        raise UserError(f"{location} is not JSON that can be read: {error}.") from error
 
 
 def is_text(string: str) -> bool:
@@ -106,10 +119,10 @@ def is_text(string: str) -> bool:
     return True
 
 
-def shown(string: str, length: int = 60) -> str:
+def truncate(string: str, length: int = 60) -> str:
     """`string` in quotes as a message shows it: on one line, no control characters, not endless.
 
-    >>> shown("a\\nb")
+    >>> truncate("a\\nb")
     "'a\\\\nb'"
     """
     return repr(string if len(string) <= length else string[: length - 3] + "...")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.text.answers import plain
-from pipelines.data.datasets.table import SHARE
-from pipelines.data.datasets.text import read_lines, shown
-from pipelines.data.examples import DataSet, canonical_split
+from pipelines.data.datasets.rows import SHARE
+from pipelines.data.datasets.text import read_lines, truncate
+from pipelines.data.examples import DataSet, Location, canonical_split
 from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = "qa.894.raw.train.txt and the like, or *.format_triple; images in images/, nyu_depth_images/ or dataset/"
@@ -40,15 +40,15 @@ def read(root: Path) -> DataSet:
 
 def find_files(root: Path, classes: str) -> dict[str, Path]:
     """Split ("" if a file holds all) -> file; pairs before triples, which say the same."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     matches = [(path, _FILE.fullmatch(path.name)) for path in sorted(root.glob("qa.*")) if path.is_file()]
     for path, match in sorted(matches, key=lambda pair: bool(pair[1] and pair[1]["triples"])):
         if match and match["classes"] == classes:
             words = [word for word in match["rest"].split(".") if word not in ("", "reduced")]
-            found.setdefault(canonical_split(words[-1]) if words else "", path)
-    if len(found) > 1:
-        found.pop("", None)  # the splits in one file
-    return found
+            files.setdefault(canonical_split(words[-1]) if words else "", path)
+    if len(files) > 1:
+        files.pop("", None)  # the splits in one file
+    return files
 
 
 def read_files(root: Path, classes: str, name: str) -> DataSet:
@@ -60,35 +60,35 @@ def read_files(root: Path, classes: str, name: str) -> DataSet:
     files = find_files(root, classes)
     if not files:
         raise UserError(f"There is no qa.{classes}.raw.*.txt and no qa.{classes}.raw.*.format_triple in {root}.")
-    gathering = QuestionDatasetBuilder(name, root, IMAGE_FOLDERS)
+    builder = QuestionDatasetBuilder(name, root, IMAGE_FOLDERS)
     for split in sorted(files, key=lambda split: (split == "train", split)):
         triples = ".format_triple" in files[split].name
-        for line, asked, image in (_triples if triples else _pairs)(gathering, files[split]):
-            gathering.ask(_file(gathering, image), asked, files[split], line, split=split or None)
+        for line, asked, image in (_triples if triples else _pairs)(builder, files[split]):
+            builder.ask(_file(builder, image), asked, Location(files[split], line), split or None)
     if "" in files:
-        gathering.use_hash(SHARE)
-    return gathering.finish(LICENCE)
+        builder.use_hash(SHARE)
+    return builder.finish(LICENCE)
 
 
-def _pairs(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
+def _pairs(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
     """`(line, question, number of its image)`. Where a line is missing, the next question is found again."""
     waiting: tuple[int, str] | None = None
     for line, text in read_lines(path):
         if _MENTION.search(text) or text.rstrip().endswith("?"):
-            _unanswered(gathering, path, waiting)
+            _unanswered(builder, path, waiting)
             waiting = line, text
             continue
         asked, waiting = waiting, None
         if asked is None:
-            gathering.problem(path, line, f"{shown(text)} is an answer without its question; left out")
+            builder.problem(Location(path, line), f"{truncate(text)} is an answer without its question; left out")
         elif not _MENTION.search(asked[1]):
-            gathering.problem(path, asked[0], f"{shown(asked[1])} names no image; left out")
+            builder.problem(Location(path, asked[0]), f"{truncate(asked[1])} names no image; left out")
         else:
             yield asked[0], _asked(asked[1], text), _MENTION.findall(asked[1])[-1][0]
-    _unanswered(gathering, path, waiting)
+    _unanswered(builder, path, waiting)
 
 
-def _triples(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
+def _triples(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
     """As `_pairs`: the line with the image's name ends a triple, whatever came before it."""
     before: list[tuple[int, str]] = []
     for line, text in read_lines(path):
@@ -99,26 +99,26 @@ def _triples(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[in
         if len(before) == 2:
             yield before[0][0], _asked(before[0][1], before[1][1]), name[1]
         else:
-            text = f"{len(before)} lines before {shown(text)}, not a question and an answer; left out"
-            gathering.problem(path, line, text)
+            text = f"{len(before)} lines before {truncate(text)}, not a question and an answer; left out"
+            builder.problem(Location(path, line), text)
         before = []
     for line, text in before[:1]:
-        gathering.problem(path, line, f"{shown(text)} is followed by no name of an image; left out")
+        builder.problem(Location(path, line), f"{truncate(text)} is followed by no name of an image; left out")
 
 
-def _unanswered(gathering: QuestionDatasetBuilder, path: Path, waiting: tuple[int, str] | None):
+def _unanswered(builder: QuestionDatasetBuilder, path: Path, waiting: tuple[int, str] | None):
     if waiting is not None:
-        gathering.problem(path, waiting[0], f"{shown(waiting[1])} has no answer; left out")
+        builder.problem(Location(path, waiting[0]), f"{truncate(waiting[1])} has no answer; left out")
 
 
 def _asked(question: str, answer: str) -> Asked:
     return Asked(without_image(question), [plain(answer)], type=question_type(question))
 
 
-def _file(gathering: QuestionDatasetBuilder, number: str) -> str:
+def _file(builder: QuestionDatasetBuilder, number: str) -> str:
     """The name of an image's file: png as published, jpg in copies."""
     names = [f"image{number}{suffix}" for suffix in _SUFFIXES]
-    return next((name for name in names if gathering.find(name) is not None), names[0])
+    return next((name for name in names if builder.find(name) is not None), names[0])
 
 
 def without_image(question: str) -> str:
@@ -135,7 +135,7 @@ def without_image(question: str) -> str:
 
 
 def question_type(question: str) -> str:
-    """`number`, `colour` or `object`, told by the question alone (Ren et al., 2015, count these three).
+    """`number`, `colour` or `object`, by the question alone (Ren et al., 2015, count these three).
 
     >>> [question_type(q) for q in ("how many beds ?", "what color is it ?", "what is behind the sofa ?")]
     ['number', 'colour', 'object']

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json
-from pipelines.data.examples import DataSet, canonical_split
+from pipelines.data.examples import DataSet, Location, canonical_split
 from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = "train/questions.json and test/questions.json with images/ beside them, or the package easy-vqa"
@@ -29,10 +29,10 @@ def installed(root: Path | str) -> Path:
     """
     if str(root) not in NAMES or Path(root).exists():
         return Path(root)
-    found = importlib.util.find_spec("easy_vqa")
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec("easy_vqa")
+    if spec is None or not spec.submodule_search_locations:
         raise UserError(f"There is no folder {root}, and the package is not installed: pip install easy-vqa")
-    return Path(next(iter(found.submodule_search_locations))) / "data"
+    return Path(next(iter(spec.submodule_search_locations))) / "data"
 
 
 def recognise(root: Path) -> bool:
@@ -48,12 +48,12 @@ def read(root: Path) -> DataSet:
     folder = _folder(root)
     if folder is None:
         raise UserError(f"{root} is not easy-VQA: it needs {EXPECTS}.")
-    gathering = QuestionDatasetBuilder("easy-vqa", root, (".",))
+    builder = QuestionDatasetBuilder("easy-vqa", root, (".",))
     for split in _SPLITS:
         path = root / folder / split / "questions.json"
         if path.is_file():
-            _add(gathering, path, f"{folder}/{split}/images", canonical_split(split))
-    return gathering.finish(LICENCE)
+            _add(builder, path, f"{folder}/{split}/images", canonical_split(split))
+    return builder.finish(LICENCE)
 
 
 def _folder(root: Path) -> str | None:
@@ -63,22 +63,23 @@ def _folder(root: Path) -> str | None:
     return None
 
 
-def _add(gathering: QuestionDatasetBuilder, path: Path, images: str, split: str):
+def _add(builder: QuestionDatasetBuilder, path: Path, images: str, split: str):
     rows = read_json(path)
     if not isinstance(rows, list):
         raise UserError(f"{path} is not a file of easy-VQA: it needs a list of [question, answer, image].")
     for index, row in enumerate(rows):
+        location = Location(path, part=f"[{index}]")
         question, answer, image = row if isinstance(row, list) and len(row) == 3 else (None, None, None)
         if not isinstance(question, str) or not isinstance(answer, str) or type(image) is not int:
-            text = f"[{index}]: expected [question, answer, number of the image], got {reprlib.repr(row)}; left out"
-            gathering.problem(path, None, text)
+            text = f"expected [question, answer, number of the image], got {reprlib.repr(row)}; left out"
+            builder.problem(location, text)
             continue
         asked = Asked(question, [answer], type=question_type(question), source_id=f"{split}/{index}")
-        gathering.ask(f"{images}/{image}.png", asked, path, None, split=split, where=f"[{index}]")
+        builder.ask(f"{images}/{image}.png", asked, location, split)
 
 
 def question_type(question: str) -> str:
-    """`colour`, `shape` or `yes/no`, told by the question alone.
+    """`colour`, `shape` or `yes/no`, by the question alone.
 
     >>> [question_type(q) for q in ("what color is the shape?", "what is the red shape?", "is there a teal shape?")]
     ['colour', 'shape', 'yes/no']

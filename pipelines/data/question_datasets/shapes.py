@@ -1,4 +1,4 @@
-"""The questions of the drawn scenes: existence, attributes, counting, relations; guessing earns little."""
+"""The questions of the drawn scenes: existence, attributes, counting, relations; the majority baseline is low."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: the file cannot be read, or none of the pictures is there.
     """
-    gathering = QuestionDatasetBuilder("shapes", root, (".",))
-    add_table(gathering, root / "questions.jsonl", None)
-    gathering.notes.append("Pictures in the split 'novel' hold colour-shape pairs that the other splits never show.")
-    return gathering.finish(LICENCE)
+    builder = QuestionDatasetBuilder("shapes", root, (".",))
+    add_table(builder, root / "questions.jsonl")
+    builder.notes.append("Pictures in the split 'novel' hold colour-shape pairs that the other splits never show.")
+    return builder.finish(LICENCE)

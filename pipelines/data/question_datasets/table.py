@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.data.datasets.rows import (
-    choose_tables,
     csv_rows,
     find_tables,
     header_of,
     is_jsonl,
     json_rows,
-    told_split,
+    named_split,
+    read_tables,
 )
-from pipelines.data.datasets.table import IMAGE_FOLDERS, SHARE
-from pipelines.data.datasets.text import shown
-from pipelines.data.examples import DataSet
+from pipelines.data.datasets.table import IMAGE_FOLDERS
+from pipelines.data.datasets.text import truncate
+from pipelines.data.examples import DataSet, Location
 from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = (
@@ -39,31 +39,23 @@ def recognise(root: Path) -> bool:
 
 
 def read(root: Path) -> DataSet:
-    """Reads the table in `root`.
-
-    Raises:
-        UserError: there is no table or several, a column is missing, or none of the images is there.
-    """
-    gathering = QuestionDatasetBuilder("table", root, IMAGE_FOLDERS)
-    files = choose_tables(root, _tables(root) or find_tables(root), "questions")
-    told = [add_table(gathering, path, split) for split, path in files]
-    if not any(told):
-        gathering.use_hash(SHARE)
-    return gathering.finish()
+    """Reads the table in `root`; errors are those of `read_tables`."""
+    builder = QuestionDatasetBuilder("table", root, IMAGE_FOLDERS)
+    return read_tables(builder, _tables(root) or find_tables(root), "questions", add_table)
 
 
-def add_table(gathering: QuestionDatasetBuilder, path: Path, split: str | None = None) -> bool:
+def add_table(builder: QuestionDatasetBuilder, path: Path, split: str | None = None) -> bool:
     """Adds the questions of a table; returns whether anything says the splits.
 
     Raises:
         UserError: the file cannot be read, or a column is missing.
     """
-    rows = list(_json(gathering, path) if is_jsonl(path) else _delimited(gathering, path))
+    rows = list(_json(builder, path) if is_jsonl(path) else _delimited(builder, path))
     with_split = any("split" in row for _, row in rows)
     asked: dict[tuple[str, str, str | None], tuple[int, Asked]] = {}
     for line, row in rows:
         image = row["image"]
-        of_row = told_split(gathering, image, row.get("split"), path, line) if with_split else split
+        of_row = named_split(builder, image, row.get("split"), Location(path, line)) if with_split else split
         if with_split and of_row is None:
             continue
         key = image.strip(), " ".join(row["question"].split()), of_row
@@ -73,7 +65,7 @@ def add_table(gathering: QuestionDatasetBuilder, path: Path, split: str | None =
         rest = {name: _text(row.get(column)) for name, column in _REST.items()}
         asked[key] = line, Asked(row["question"], row["answers"], row["choices"], **rest)
     for (image, _, of_row), (line, question) in asked.items():
-        gathering.ask(image, question, path, line, split=of_row)
+        builder.ask(image, question, Location(path, line), of_row)
     return split is not None or with_split
 
 
@@ -81,25 +73,25 @@ def _tables(root: Path) -> list[Path]:
     return [path for path in find_tables(root) if {"image", "question"} <= set(header_of(path))]
 
 
-def _delimited(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
+def _delimited(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     answer = "answers" if "answers" in header_of(path) else "answer"
-    for line, row in csv_rows(gathering, path, ("image", "question", answer)):
+    for line, row in csv_rows(builder, path, ("image", "question", answer)):
         # The comma of a single answer belongs to it: "book, lamp" is a set that one person gave.
         answers = row[answer].split(_MARK) if answer == "answers" else [row[answer]]
         choices = row.get("choices", "").strip()
         yield line, {**row, "answers": answers, "choices": choices.split(_MARK) if choices else None}
 
 
-def _json(gathering: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
-    for line, row in json_rows(gathering, path):
+def _json(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
+    for line, row in json_rows(builder, path):
         answers, choices = _texts(row.get("answers", row.get("answer"))), _texts(row.get("choices"))
         if not isinstance(row.get("image"), str) or not isinstance(row.get("question"), str) or answers is None:
             text = f"expected image, question and answer, all text, got {reprlib.repr(row)}; the row was left out"
-            gathering.problem(path, line, text)
+            builder.problem(Location(path, line), text)
             continue
         if choices is None and row.get("choices") is not None:
-            text = f"the choices of {shown(row['question'])} are no list of texts; it is asked without"
-            gathering.problem(path, line, text)
+            text = f"the choices of {truncate(row['question'])} are no list of texts; it is asked without"
+            builder.problem(Location(path, line), text)
         yield line, {**row, "answers": answers, "choices": choices}
 
 
@@ -108,7 +100,7 @@ def _texts(value: object) -> list[str] | None:
     if isinstance(value, str):
         return [value]
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in values):
+    if not all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in values):
         return None
     return list(map(_text, values))
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.data.datasets.text import read_json, shown
-from pipelines.data.examples import DataSet, canonical_split
+from pipelines.data.datasets.text import read_json_list, truncate
+from pipelines.data.examples import DataSet, Location, canonical_split
 from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
 
 EXPECTS = "*_questions.json and *_annotations.json of VQA v1 or v2; images in train2014/, val2014/, test2015/"
@@ -52,15 +52,15 @@ def read(root: Path) -> DataSet:
         raise UserError(f"There is no *_questions.json of VQA in {root}, {root / 'questions'} or the like.")
     version = max(versions)
     subsets = versions[version]
-    gathering = QuestionDatasetBuilder("vqa", root, [*_image_folders(subsets), "images", "."])
+    builder = QuestionDatasetBuilder("vqa", root, [*_image_folders(subsets), "images", "."])
     if len(versions) > 1:
-        gathering.notes.append("Both versions are there; v2 was read.")
+        builder.notes.append("Both versions are there; v2 was read.")
     for key in sorted(subsets, key=lambda key: (_ORDER.index(_SUBSET.fullmatch(key)["split"]), key)):
         if "test-dev" in key and key.replace("test-dev", "test") in subsets:
-            gathering.notes.append(f"{key} is a part of {key.replace('test-dev', 'test')} and was not read.")
+            builder.notes.append(f"{key} is a part of {key.replace('test-dev', 'test')} and was not read.")
             continue
-        _Subset(gathering, key, subsets[key]).add()
-    return gathering.finish(LICENCE)
+        _Subset(builder, key, subsets[key]).add()
+    return builder.finish(LICENCE)
 
 
 def _find(root: Path) -> dict[str, dict[str, _Files]]:
@@ -88,11 +88,11 @@ def _image_folders(subsets: dict[str, _Files]) -> Iterator[str]:
 
 
 class _Subset:
-    """Reads the files of one subset into a gathering."""
+    """Reads the files of one subset into a builder."""
 
-    def __init__(self, gathering: QuestionDatasetBuilder, key: str, files: _Files):
+    def __init__(self, builder: QuestionDatasetBuilder, key: str, files: _Files):
         match = _SUBSET.fullmatch(key)
-        self.gathering, self.files = gathering, files
+        self.builder, self.files = builder, files
         self.split = canonical_split(match["split"])
         self.folder = match["split"].replace("test-dev", "test") + (match["year"] or "")
         self.source = match["source"] or "mscoco"
@@ -104,35 +104,34 @@ class _Subset:
         annotations = self._annotations()
         if annotations is None:
             text = f"The questions of {path.name} have no annotations beside them: their answers are not known."
-            self.gathering.notes.append(text)
+            self.builder.notes.append(text)
         asked = set()
-        for index, row in enumerate(_list(path, "questions")):
-            where = f"questions[{index}]"
+        for index, row in enumerate(read_json_list(path, "questions", "VQA")):
+            location = Location(path, part=f"questions[{index}]")
             question, image, number = _get(row, "question"), _get(row, "image_id"), _get(row, "question_id")
             if not isinstance(question, str) or not _is_id(image) or not _is_id(number):
-                text = f"expected question, image_id and question_id, got {reprlib.repr(row)}"
-                self.gathering.problem(path, None, f"{where}: {text}; left out")
+                text = f"expected question, image_id and question_id, got {reprlib.repr(row)}; left out"
+                self.builder.problem(location, text)
                 continue
             if number in asked:
-                text = f"{where}: the question_id {shown(str(number))} is there already; left out"
-                self.gathering.problem(path, None, text)
+                text = f"the question_id {truncate(str(number))} is there already; left out"
+                self.builder.problem(location, text)
                 continue
             asked.add(number)
             answered = {} if annotations is None else annotations.get(number, (0, None))[1]
             if answered is None:
-                text = f"{where}: the question {shown(str(number))} has no annotation; left out"
-                self.gathering.problem(path, None, text)
+                self.builder.problem(location, f"the question {truncate(str(number))} has no annotation; left out")
             elif _is_id(_get(answered, "image_id")) and answered["image_id"] != image:
-                text = f"{where}: its annotation is of another image, {shown(str(answered['image_id']))}; left out"
-                self.gathering.problem(path, None, text)
+                text = f"its annotation is of another image, {truncate(str(answered['image_id']))}; left out"
+                self.builder.problem(location, text)
             else:
-                self._ask(path, where, row, answered if annotations is not None else None, choices)
+                self._ask(location, row, answered if annotations is not None else None, choices)
         for number, (index, _) in (annotations or {}).items():
             if number not in asked:
-                text = f"annotations[{index}]: there is no question {shown(str(number))}; left out"
-                self.gathering.problem(self.files.annotations, None, text)
+                location = Location(self.files.annotations, part=f"annotations[{index}]")
+                self.builder.problem(location, f"there is no question {truncate(str(number))}; left out")
 
-    def _ask(self, path: Path, where: str, row: dict, answered: dict | None, choices: dict):
+    def _ask(self, location: Location, row: dict, answered: dict | None, choices: dict):
         number = row["question_id"]
         asked = Asked(
             row["question"],
@@ -142,7 +141,7 @@ class _Subset:
             answer_type=_text(answered, "answer_type"),
             source_id=str(number),
         )
-        self.gathering.ask(self._name(row["image_id"]), asked, path, None, split=self.split, where=where)
+        self.builder.ask(self._name(row["image_id"]), asked, location, self.split)
 
     def _name(self, image: int | str) -> str:
         """The file of an image: `COCO_train2014_000000000009.jpg`; newer copies leave the prefix out."""
@@ -150,22 +149,22 @@ class _Subset:
             prefix = "COCO" if self.source == "mscoco" else self.source
             number = f"{image:012}" if isinstance(image, int) else image
             names = [f"{prefix}_{self.folder}_{number}", number]
-            found = (f"{name}.{kind}" for name in names for kind in ("jpg", "png", "jpeg"))
-            known = next((name for name in found if self.gathering.find(name) is not None), f"{names[0]}.jpg")
-            self._names[image] = known
+            files = (f"{name}.{kind}" for name in names for kind in ("jpg", "png", "jpeg"))
+            existing = (file for file in files if self.builder.find(file) is not None)
+            self._names[image] = next(existing, f"{names[0]}.jpg")
         return self._names[image]
 
     def _choices(self) -> dict:
         """question_id -> its choices, from the file of multiple choices if there is one."""
         path = self.files.questions.get("MultipleChoice")
         choices = {}
-        for index, row in enumerate(_list(path, "questions") if path else ()):
-            number, found = _get(row, "question_id"), _get(row, "multiple_choices")
-            if _is_id(number) and _are_texts(found):
-                choices.setdefault(number, found)
+        for index, row in enumerate(read_json_list(path, "questions", "VQA") if path else ()):
+            number, texts = _get(row, "question_id"), _get(row, "multiple_choices")
+            if _is_id(number) and _are_texts(texts):
+                choices.setdefault(number, texts)
             else:
-                text = f"questions[{index}]: expected question_id and multiple_choices, got {reprlib.repr(row)}"
-                self.gathering.problem(path, None, f"{text}; asked without")
+                text = f"expected question_id and multiple_choices, got {reprlib.repr(row)}; asked without"
+                self.builder.problem(Location(path, part=f"questions[{index}]"), text)
         return choices
 
     def _annotations(self) -> dict | None:
@@ -173,26 +172,16 @@ class _Subset:
         path = self.files.annotations
         if path is None:
             return None
-        found = {}
-        for index, row in enumerate(_list(path, "annotations", _lighter)):
-            number = _get(row, "question_id")
+        annotations = {}
+        for index, row in enumerate(read_json_list(path, "annotations", "VQA", _lighter)):
+            location, number = Location(path, part=f"annotations[{index}]"), _get(row, "question_id")
             if not isinstance(row, dict) or not _is_id(number) or _answers(row) is None:
-                text = f"annotations[{index}]: expected question_id and answers, got {reprlib.repr(row)}; left out"
-                self.gathering.problem(path, None, text)
-            elif number in found:
-                text = f"annotations[{index}]: the question {shown(str(number))} is answered already; left out"
-                self.gathering.problem(path, None, text)
+                self.builder.problem(location, f"expected question_id and answers, got {reprlib.repr(row)}; left out")
+            elif number in annotations:
+                self.builder.problem(location, f"the question {truncate(str(number))} is answered already; left out")
             else:
-                found[number] = index, row
-        return found
-
-
-def _list(path: Path, name: str, hook=None) -> list:
-    content = read_json(path, hook)
-    rows = content.get(name) if isinstance(content, dict) else None
-    if not isinstance(rows, list):
-        raise UserError(f"{path} is not a file of VQA: it needs a list `{name}`.")
-    return rows
+                annotations[number] = index, row
+        return annotations
 
 
 def _lighter(row: dict) -> object:
@@ -202,11 +191,11 @@ def _lighter(row: dict) -> object:
 
 
 def _answers(annotation: dict) -> list[str] | None:
-    one = _get(annotation, "multiple_choice_answer")
-    given = annotation.get("answers", [one] if isinstance(one, str) else None)
-    if not isinstance(given, list):
+    agreed = _get(annotation, "multiple_choice_answer")
+    answers = annotation.get("answers", [agreed] if isinstance(agreed, str) else None)
+    if not isinstance(answers, list):
         return None
-    texts = [answer if isinstance(answer, str) else _get(answer, "answer") for answer in given]
+    texts = [answer if isinstance(answer, str) else _get(answer, "answer") for answer in answers]
     return texts if _are_texts(texts) else None
 
 
