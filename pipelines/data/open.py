@@ -46,9 +46,7 @@ def open_captions(data: Path | None, source: DataSource, log: Log) -> DataSet:
     """
     root = Path(_named(data, source))
     if source.layout in DRAWN and not data and not root.exists():
-        layout = DATASETS.get(source.layout)
-        log(f"Drawing the {source.layout} data set into {root}")
-        layout.draw(root, sizes=source.sizes or layout.SIZES)
+        _draw(root, source, log)
     return read_dataset(_existing(root), None if data else source.layout)
 
 
@@ -64,22 +62,26 @@ def open_questions(data: Path | None, source: DataSource, log: Log, development_
     """
     root = installed(_named(data, source))
     if source.layout == "shapes" and not data:
-        _draw_shapes(root, source, log)
+        if root.exists():
+            _renew_questions(root)
+        else:
+            _draw(root, source, log)
     dataset = read_questions(_existing(root), None if data else source.layout or None)
     return set_aside(dataset, development_share) if development_share else dataset
 
 
-def _draw_shapes(root: Path, source: DataSource, log: Log) -> None:
-    """Draws the shapes where they are missing; of those drawn by an earlier version the questions are written anew."""
-    from pipelines.data.datasets import shapes
+def _draw(root: Path, source: DataSource, log: Log) -> None:
+    log(f"Drawing the {source.layout} data set into {root}")
+    DATASETS.get(source.layout).draw(root, sizes=source.sizes or None)
 
-    if not root.exists():
-        log(f"Drawing the shapes data set into {root}")
-        shapes.draw(root, sizes=source.sizes or shapes.SIZES)
-        return
+
+def _renew_questions(root: Path) -> None:
+    """Writes the questions of shapes anew where an earlier version drew them; costs nothing where they are new."""
+    from pipelines.data.datasets.shapes import DRAWING
+
     drawn = drawn_with(root)
-    if isinstance(drawn, dict) and drawn.get("version") == shapes.WORLD_VERSION:
-        shapes.draw(root, drawn["seed"], drawn["sizes"], drawn["image_size"])
+    if isinstance(drawn, dict) and drawn.get("version") == DRAWING.version:
+        DRAWING.draw(root, drawn["seed"], drawn["sizes"], drawn["image_size"])
 
 
 def _named(data: Path | None, source: DataSource) -> Path | str:

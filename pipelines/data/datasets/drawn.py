@@ -2,52 +2,105 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from captioner.errors import UserError, nearest
 from pipelines.data.datasets.text import is_text, parse_json, read_lines
-from pipelines.data.examples import CaptionExample, Problem
+from pipelines.data.examples import CaptionExample, DataSet, Problem
 
 LICENCE = "drawn by this program; free to use without conditions (CC0)"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One kind of drawn data set, and what is alike in how all kinds are drawn.
+    """One kind of drawn data set, and what is alike in how all kinds are drawn and read.
 
     name: of the data set, as in "shapes have no split ...".
     counted, pictured: what a split is so many of, and what is so many pixels wide.
-    title: the first words of its README.txt, by which a folder of ours is known.
-    splits: in the order in which they are drawn.
-    suffix: of its pictures.
-    widest: pixels.
-    records: the file beside captions.jsonl that says what each picture shows.
+    title: the first words of its README.txt, by which a folder of ours is known. about: the rest of its first sentence.
+    version: to be raised when the same seed no longer gives the same pixels and captions.
+    sizes: split -> how many are drawn where nobody says, in the order in which they are drawn.
+    suffix: of its pictures. widest: pixels. records: the file beside captions.jsonl that says what each picture shows.
+    sample: from the seed and sizes, yields `(split, number, content)`; a content has a method `record`.
+    save: draws a content, so many pixels wide, into a file.
+    from_record: the content of a line of `records`; raises KeyError, TypeError or ValueError.
+    write_captions: of a content, with a random generator. stream: its name, from which the generator is seeded.
+    more_versions: as `version`, of files that `write_more` makes: of a drawing with older ones only these are written.
+    write_more: writes further files; called with the folder and the settings.
+    notes: sentences for whoever reads the data set. readme: lines for its README.txt.
     """
 
     name: str
     counted: str
     pictured: str
     title: str
-    splits: tuple[str, ...]
+    about: str
+    version: int
+    sizes: Mapping[str, int]
     suffix: str
     widest: int
     records: str
+    sample: Callable[[int, dict[str, int]], Iterable[tuple[str, int, Any]]]
+    save: Callable[[Any, int, Path], None]
+    from_record: Callable[[dict], Any]
+    write_captions: Callable[[Random, Any], Sequence[str]]
+    stream: str
+    more_versions: Mapping[str, int] = field(default_factory=dict)
+    write_more: Callable[[Path, dict], None] | None = None
+    notes: tuple[str, ...] = ()
+    readme: str = ""
 
-    def checked(self, sizes: Mapping[str, int], image_size: int) -> dict[str, int]:
-        """The sizes of those splits that are not empty, in order.
+    def draw(
+        self,
+        root: Path | str,
+        seed: int = 0,
+        sizes: Mapping[str, int] | None = None,
+        image_size: int = 64,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Draws the data set into the folder `root`. A folder that already holds just this is left as it is; where only
+        the files of `write_more` are of an older version, they alone are written anew.
+
+        Args:
+            root: a new or empty folder, or one drawn before, which is replaced where the settings differ.
+            seed: the same seed gives the same pixels and words everywhere.
+            sizes: pictures a split; `self.sizes` by default.
+            image_size: pixels each way.
+            progress: called with (pictures drawn, pictures in all).
 
         Raises:
-            UserError: a split is unknown, or a number out of range.
+            UserError: a split is unknown or a number out of range; `root` holds something else or cannot be written.
         """
+        root, sizes = Path(root), self._checked(self.sizes if sizes is None else sizes, image_size)
+        settings = {"version": self.version, "seed": seed, "sizes": sizes, "image_size": image_size}
+        settings |= self.more_versions
+        try:
+            drawn = drawn_with(root)
+            if drawn == settings:
+                return
+            is_new = not isinstance(drawn, dict) or {**drawn, **self.more_versions} != settings
+            if is_new:
+                self._make_room(root)
+            write_text(root / "README.txt", self._readme(settings))
+            if is_new:
+                self._write_pictures(root, settings, progress)
+            if self.write_more:
+                self.write_more(root, settings)
+            write_text(root / "drawn.json", json.dumps(settings) + "\n")
+        except OSError as error:
+            raise UserError(f"The {self.name} cannot be drawn into {root}: {error.strerror or error}.") from error
+
+    def _checked(self, sizes: Mapping[str, int], image_size: int) -> dict[str, int]:
+        """The sizes of those splits that are not empty, in order; errors are those of `draw`."""
         for split, size in sizes.items():
-            if split not in self.splits:
+            if split not in self.sizes:
                 raise UserError(
                     f"{self.name.capitalize()} have no split called {split!r}. Their splits are: "
-                    f"{', '.join(self.splits)}.{nearest(split, self.splits)}"
+                    f"{', '.join(self.sizes)}.{nearest(split, self.sizes)}"
                 )
             if not 0 <= size <= 99_999:
                 raise UserError(
@@ -57,14 +110,10 @@ class Drawing:
             raise UserError(
                 f"The {self.pictured} were to be {image_size} pixels wide; 32 to {self.widest} are possible."
             )
-        return {split: sizes[split] for split in self.splits if sizes.get(split)}
+        return {split: sizes[split] for split in self.sizes if sizes.get(split)}
 
-    def make_room(self, root: Path) -> None:
-        """Makes the folder, or removes what an earlier drawing left in it; never touches anything else.
-
-        Raises:
-            UserError: it holds something else.
-        """
+    def _make_room(self, root: Path) -> None:
+        """Makes the folder, or removes what an earlier drawing left in it; never touches anything else."""
         root.mkdir(parents=True, exist_ok=True)
         readme = root / "README.txt"
         ours = readme.is_file() and readme.read_bytes().startswith(self.title.encode("utf-8"))
@@ -72,61 +121,68 @@ class Drawing:
             raise UserError(f"{root} already holds something else. Give a new folder to draw the {self.name} into.")
         (root / "drawn.json").unlink(missing_ok=True)
         (root / "images").mkdir(exist_ok=True)
-        for split in self.splits:
+        for split in self.sizes:
             for picture in (root / "images").glob(f"{split}_[0-9]*{self.suffix}"):
                 picture.unlink()
 
-    def write(
-        self,
-        root: Path,
-        settings: Mapping[str, Any],
-        sampled: Iterable[tuple[str, int, Any]],
-        save: Callable[[Any, int, Path], None],
-        captions_of: Callable[[Random, Any], list[str]],
-        noise: str,
-        progress: Callable[[int, int], None] | None,
-    ) -> None:
-        """Draws every picture, and writes what it shows and what is said of it.
-
-        Args:
-            settings: what it is drawn with; `seed`, `sizes` and `image_size` among them.
-            sampled: `(split, number, what is to be drawn)`.
-            save: draws one, so many pixels wide, into a file.
-            captions_of: what is said of one.
-            noise: what the random numbers of captions are called after, beside the seed.
-            progress: called with (pictures drawn, pictures in all).
-        """
-        captions, shown = [], []
-        for drawn, (split, number, one) in enumerate(sampled, start=1):
-            place = {"image": f"images/{split}_{number:05d}{self.suffix}", "split": split}
-            save(one, settings["image_size"], root / place["image"])
-            said = captions_of(Random(f"{noise}/{settings['seed']}/{split}/{number}"), one)
-            captions.append({**place, "captions": said})
-            shown.append({**place, **one.record()})
+    def _write_pictures(self, root: Path, settings: dict, progress: Callable[[int, int], None] | None) -> None:
+        """Draws every picture, and writes its captions and what it shows."""
+        captions, contents = [], []
+        seed, total = settings["seed"], sum(settings["sizes"].values())
+        for drawn, (split, number, content) in enumerate(self.sample(seed, settings["sizes"]), start=1):
+            image = {"image": self.image_id(split, number), "split": split}
+            self.save(content, settings["image_size"], root / image["image"])
+            random = Random(f"{self.stream}/{seed}/{split}/{number}")
+            captions.append({**image, "captions": self.write_captions(random, content)})
+            contents.append({**image, **content.record()})
             if progress:
-                progress(drawn, sum(settings["sizes"].values()))
+                progress(drawn, total)
         write_records(root / "captions.jsonl", captions)
-        write_records(root / self.records, shown)
+        write_records(root / self.records, contents)
+
+    def image_id(self, split: str, number: int) -> str:
+        return f"images/{split}_{number:05d}{self.suffix}"
+
+    def _readme(self, settings: dict) -> str:
+        return (
+            f"{self.title}{self.about}.\n\n"
+            f"Drawn by captioner's `pipelines.data.datasets.{self.name}.draw` with {json.dumps(settings)}.\n"
+            f"The same settings give the same pixels and words everywhere.\n\n{self.readme}Licence: {LICENCE}.\n"
+        )
 
     def recognise(self, root: Path) -> bool:
         return all((root / name).is_file() for name in ("captions.jsonl", self.records))
 
-    def read_shown(self, root: Path, split: str | None, from_record: Callable[[dict], Any]) -> dict[str, Any]:
+    def read(self, root: Path) -> DataSet:
+        """The pictures with their captions; a line without use or without its picture is a `Problem`."""
+        path = Path(root) / "captions.jsonl"
+        examples, problems = [], []
+        for line, record, problem in records(path):
+            try:
+                if problem is None:
+                    examples.append(_example(path.parent, record))
+            except (KeyError, TypeError, ValueError) as error:
+                problem = describe(error)
+            if problem is not None:
+                problems.append(Problem(path, line, problem))
+        return DataSet(self.name, path.parent, tuple(examples), tuple(problems), LICENCE, self.notes)
+
+    def read_contents(self, root: Path, split: str | None = None) -> dict[str, Any]:
         """Image id -> what the picture shows; of one split, or of all.
 
         Raises:
             UserError: a line cannot be read: a score over the rest would be another score.
         """
-        path, shown = Path(root) / self.records, {}
+        path, contents = Path(root) / self.records, {}
         for line, record, problem in records(path):
             try:
                 if problem is None and split in (None, record["split"]):
-                    shown[record["image"]] = from_record(record)
+                    contents[record["image"]] = self.from_record(record)
             except (KeyError, TypeError, ValueError) as error:
-                problem = why(error)
+                problem = describe(error)
             if problem is not None:
                 raise UserError(f"{path}:{line}: {problem} Draw the data set again.")
-        return shown
+        return contents
 
 
 def drawn_with(root: Path) -> dict | None:
@@ -148,20 +204,6 @@ def write_text(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
-def read_captions(root: Path) -> tuple[list[CaptionExample], list[Problem]]:
-    """The examples of `captions.jsonl`; a line without use or without its picture is a `Problem`."""
-    examples, problems = [], []
-    for line, record, problem in records(root / "captions.jsonl"):
-        try:
-            if problem is None:
-                examples.append(_example(root, record))
-        except (KeyError, TypeError, ValueError) as error:
-            problem = why(error)
-        if problem is not None:
-            problems.append(Problem(root / "captions.jsonl", line, problem))
-    return examples, problems
-
-
 def records(path: Path) -> Iterator[tuple[int, dict, str | None]]:
     """`(line, record, what is wrong with it)` for every line that is not blank."""
     for line, text in read_lines(path):
@@ -173,7 +215,7 @@ def records(path: Path) -> Iterator[tuple[int, dict, str | None]]:
         yield ((line, record, None) if isinstance(record, dict) else (line, {}, "This line is not a JSON object."))
 
 
-def why(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """What is wrong with a record, from what reading it raised."""
     if isinstance(error, KeyError):
         return f"The key {error.args[0]!r} is missing."

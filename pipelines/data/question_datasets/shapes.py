@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pipelines.data.datasets.shapes import LICENCE
+from pipelines.data.datasets.drawn import LICENCE
+from pipelines.data.datasets.shapes import DRAWING
 from pipelines.data.examples import DataSet
 from pipelines.data.question_datasets.builder import QuestionDatasetBuilder
 from pipelines.data.question_datasets.table import add_table
@@ -22,5 +23,5 @@ def read(root: Path) -> DataSet:
     """
     builder = QuestionDatasetBuilder("shapes", root, (".",))
     add_table(builder, root / "questions.jsonl")
-    builder.notes.append("Pictures in the split 'novel' hold colour-shape pairs that the other splits never show.")
+    builder.notes += DRAWING.notes
     return builder.finish(LICENCE)

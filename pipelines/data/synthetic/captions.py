@@ -42,12 +42,7 @@ class Group:
 
 def write_captions(random: Random, scene: Scene, how_many: int = 5) -> tuple[str, ...]:
     """`how_many` different captions for one scene."""
-    captions: list[str] = []
-    while len(captions) < how_many:
-        caption = write_caption(random, scene)
-        if caption not in captions:
-            captions.append(caption)
-    return tuple(captions)
+    return words.different(how_many, lambda: write_caption(random, scene))
 
 
 def write_caption(random: Random, scene: Scene) -> str:
@@ -90,8 +85,7 @@ def _ordered(random: Random, groups: list[Group]) -> list[Group]:
 
 def _name(random: Random, group: Group) -> str:
     """A noun phrase: "a red circle", "an orange ring", "a pair of small blue stars"."""
-    told = [group.size, group.things[0].colour, group.noun[group.few - 1]]
-    description = " ".join(word for word in told if word)
+    description = " ".join(filter(None, (group.size, group.things[0].colour, group.noun[group.few - 1])))
     if len(group) > 1 or not group.article:
         return f"{words.choose(random, words.COUNTS[len(group)])} {description}"
     return f"{'an' if description[0] in 'aeiou' else 'a'} {description}"

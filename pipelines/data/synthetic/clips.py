@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from pipelines.data.synthetic.drawing import draw_scene
-from pipelines.data.synthetic.scenes import FRAME, SHAPES, Scene, Thing
-from pipelines.data.synthetic.words import COLOURS, NOUNS, choose
+from pipelines.data.synthetic.scenes import FRAME, SHAPES, Scene, Thing, sample_different
+from pipelines.data.synthetic.words import COLOURS, NOUNS, choose, different
 
 STEPS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 FEWEST, MOST = 6, 12  # frames of a clip
@@ -106,14 +106,7 @@ def _beside(random: Random, middle: int) -> int:
 
 def sample_clips(seed: int, sizes: Mapping[str, int]) -> Iterator[tuple[str, int, Clip]]:
     """Yields `(split, number, clip)`, all clips different, each with a random stream of its own."""
-    taken = set()
-    for split, size in sizes.items():
-        for number in range(size):
-            attempt = 0
-            while (clip := sample_clip(Random(f"clip/{seed}/{split}/{number}/{attempt}"))).content() in taken:
-                attempt += 1
-            taken.add(clip.content())
-            yield split, number, clip
+    return sample_different(f"clip/{seed}", sizes, lambda random, split: sample_clip(random))
 
 
 def draw_clip(clip: Clip, size: int = 64) -> np.ndarray:
@@ -141,14 +134,9 @@ def save_frames(frames: np.ndarray, path) -> None:
     )
 
 
-def write_captions(random: Random, clip: Clip, count: int = 3) -> list[str]:
+def write_captions(random: Random, clip: Clip, count: int = 3) -> tuple[str, ...]:
     """Different captions of a clip."""
-    captions: list[str] = []
-    while len(captions) < count:
-        caption = _caption(random, clip)
-        if caption not in captions:
-            captions.append(caption)
-    return captions
+    return different(count, lambda: _caption(random, clip))
 
 
 def _caption(random: Random, clip: Clip) -> str:
@@ -162,18 +150,18 @@ def _name(thing: Thing) -> str:
     return f"{'an' if thing.colour[0] in 'aeiou' else 'a'} {thing.colour} {NOUNS[thing.shape][0][0]}"
 
 
-def said_direction(caption: str) -> str | None:
-    """The direction that a caption tells, or None if it tells none, or several."""
-    told = {_WORDS[word] for word in re.findall(r"[a-z]+", caption.lower()) if word in _WORDS}
-    return told.pop() if len(told) == 1 else None
+def read_direction(caption: str) -> str | None:
+    """The direction that a caption names, or None if it names none, or several."""
+    directions = {_WORDS[word] for word in re.findall(r"[a-z]+", caption.lower()) if word in _WORDS}
+    return directions.pop() if len(directions) == 1 else None
 
 
-def said_moving(caption: str) -> tuple[str, str] | None:
+def read_moving(caption: str) -> tuple[str, str] | None:
     """`(colour, shape)` of what a caption says to move, or None."""
-    found = re.search(rf"\b({'|'.join(COLOURS)}) ([a-z]+) (?:{'|'.join(MOVES)})\b", caption.lower())
-    return (found[1], _NOUNS[found[2]]) if found and found[2] in _NOUNS else None
+    match = re.search(rf"\b({'|'.join(COLOURS)}) ([a-z]+) (?:{'|'.join(MOVES)})\b", caption.lower())
+    return (match[1], _NOUNS[match[2]]) if match and match[2] in _NOUNS else None
 
 
 def check_caption(caption: str, clip: Clip) -> tuple[bool, bool]:
-    """Whether it tells the direction rightly, and whether it names what moves by colour and shape."""
-    return said_direction(caption) == clip.direction, said_moving(caption) == clip.moving.pair
+    """Whether it names the right direction, and whether it names what moves by colour and shape."""
+    return read_direction(caption) == clip.direction, read_moving(caption) == clip.moving.pair

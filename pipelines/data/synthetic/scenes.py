@@ -6,8 +6,9 @@ whatever the hash seed. Places are on a frame of 64 x 64, whatever the size of t
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import Random
+from typing import Any
 
 from pipelines.data.synthetic.words import COLOURS, NOUNS
 
@@ -81,20 +82,24 @@ class Scene:
         return cls(things, tuple(record["background"]))
 
 
-def sample_scenes(seed: int, sizes: dict[str, int]) -> Iterator[tuple[str, int, Scene]]:
-    """Yields `(split, number, scene)`, all scenes different, within a split and across splits.
+def sample_scenes(seed: int, sizes: Mapping[str, int]) -> Iterator[tuple[str, int, Scene]]:
+    """Yields `(split, number, scene)`, all scenes different, within a split and across splits."""
+    return sample_different(
+        f"scene/{seed}", sizes, lambda random, split: sample_scene(random, novel=split == NOVEL_SPLIT)
+    )
 
-    Each scene has a random stream of its own, named by seed, split and number, so a larger training split
-    begins with the same scenes as a smaller one.
+
+def sample_different(stream: str, sizes: Mapping[str, int], sample: Callable[[Random, str], Any]) -> Iterator[tuple]:
+    """Yields `(split, number, sample(random, split))`; what the samples' `content()` says is never there twice.
+
+    Each has a random stream of its own, named by `stream`, split and number, so a larger training split begins with the
+    same scenes as a smaller one.
     """
     taken = set()
     for split, size in sizes.items():
         for number in range(size):
             attempt = 0
-            while True:
-                scene = sample_scene(Random(f"scene/{seed}/{split}/{number}/{attempt}"), novel=split == NOVEL_SPLIT)
-                if scene.content() not in taken:
-                    break
+            while (scene := sample(Random(f"{stream}/{split}/{number}/{attempt}"), split)).content() in taken:
                 attempt += 1
             taken.add(scene.content())
             yield split, number, scene

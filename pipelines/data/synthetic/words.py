@@ -4,6 +4,7 @@ parser reads with the same tables, so neither can know a phrase that the other d
 The first spelling of a meaning is the common one. No spelling has two meanings.
 """
 
+from collections.abc import Callable
 from random import Random
 
 # fmt: off
@@ -43,6 +44,14 @@ JOINED = ("together with", "as well as", "along with")  # one kind of "and"
 def choose(random: Random, spellings: tuple):
     """Three times in four the common spelling, else any of them."""
     return spellings[0] if random.randrange(4) else random.choice(spellings)
+
+
+def different(number: int, write: Callable[[], str]) -> tuple[str, ...]:
+    """So many texts from `write`, all different, in the order in which they came."""
+    texts: dict[str, None] = {}
+    while len(texts) < number:
+        texts[write()] = None
+    return tuple(texts)
 
 
 def few(number: int) -> int:

@@ -174,11 +174,11 @@ def _documents(text: str, settings: LanguageDataSettings) -> tuple[str, ...]:
 def _caption_corpus(root: Path | None, settings: LanguageDataSettings) -> Corpus:
     """Each caption is a document; the splits are those of the data set."""
     if root is None:
-        from pipelines.data.datasets import shapes
+        from pipelines.data.datasets.drawn import LICENCE
         from pipelines.data.synthetic.captions import write_captions
         from pipelines.data.synthetic.scenes import sample_scenes
 
-        name, licence, problems, captions = "the shapes captions", shapes.LICENCE, (), {"train": [], "dev": []}
+        name, licence, problems, captions = "the shapes captions", LICENCE, (), {"train": [], "dev": []}
         for split, number, scene in sample_scenes(0, SHAPES):
             captions[split] += write_captions(Random(f"captions/0/{split}/{number}"), scene)
     else:

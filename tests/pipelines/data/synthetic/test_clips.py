@@ -15,8 +15,8 @@ from pipelines.data.synthetic.clips import (
     STEPS,
     check_caption,
     draw_clip,
-    said_direction,
-    said_moving,
+    read_direction,
+    read_moving,
     sample_clip,
     save_frames,
     write_captions,
@@ -111,7 +111,7 @@ def test_the_middle_frame_tells_nothing():
     ],
 )
 def test_what_a_caption_says(caption, direction, moving):
-    assert said_direction(caption) == direction and said_moving(caption) == moving
+    assert read_direction(caption) == direction and read_moving(caption) == moving
 
 
 def test_truth_is_a_share():

@@ -19,7 +19,7 @@ from pipelines.data.synthetic.questions import write_questions
 from pipelines.data.synthetic.scenes import COLOURS, NOVEL_PAIRS, SHAPES, Scene, sample_scenes
 
 SIZES = {"train": 600, "dev": 80, "test": 80, "novel": 80}
-# Origin: the first drawing of world version 1 (seed 0). These may change only together with WORLD_VERSION.
+# Origin: the first drawing of world version 1 (seed 0). These may change only together with `DRAWING.version`.
 GOLDEN_PIXELS = {
     "train 0": "015f0fb3034d1b39",
     "train 1": "a6bc9b179c887766",
