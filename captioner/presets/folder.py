@@ -54,6 +54,14 @@ def is_preset(folder: Path) -> bool:
     return current_path(Path(folder), CONFIG).is_file()
 
 
+def kind_of_preset(folder: str | Path) -> str:
+    """The kind of model that a preset says it holds, unchecked; "captioner" where it does not say."""
+    try:
+        return str(json.loads(current_path(model_folder(folder), CONFIG).read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):  # a UserError is a ValueError
+        return "captioner"
+
+
 def write_preset(
     folder: Path,
     settings: Settings,

@@ -15,7 +15,7 @@ from pipelines.utils.console import log, printable, table
 
 
 @takes(limits=LIMITS)
-def ask(
+def ask(  # noqa: PLR0913 - one parameter an option
     image: Annotated[Path | None, typer.Argument(help="An image.")] = None,
     question: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotation marks.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of the run, or any preset.")] = None,

@@ -15,7 +15,7 @@ from pipelines.utils.console import log, printable
 
 
 @takes(search=SEARCH, sampling=SAMPLING, limits=LIMITS, language=LANGUAGE)
-def caption(
+def caption(  # noqa: PLR0913 - one parameter an option
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
     model: Annotated[
         list[Path], typer.Option(help="Folder of the run, or any preset; several with the same words write together.")

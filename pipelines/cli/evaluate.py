@@ -7,14 +7,13 @@ import typer
 
 from captioner.errors import UserError
 from pipelines.cli.command import SKIPPED
-from pipelines.cli.dispatch import kind_of_model
 from pipelines.cli.options import Cache, Data, Language, Weight, Weights, flag, language_of, takes
 from pipelines.cli.search_options import SEARCH
 from pipelines.utils.console import log, table
 
 
 @takes(search=SEARCH)
-def evaluate(
+def evaluate(  # noqa: PLR0913 - one parameter an option
     search,
     run: Annotated[Path | None, typer.Argument(help="Folder of the run, or any preset.")] = None,
     data: Data = None,
@@ -39,6 +38,7 @@ def evaluate(
     cache: Cache = None,
 ):
     """Caption a split, or answer its questions, and write scores and a report; or score a file of captions."""
+    from captioner.presets.folder import kind_of_preset
     from pipelines.tasks.captioning.evaluate import (
         ModelOptions,
         ReportOptions,
@@ -65,7 +65,7 @@ def evaluate(
             report=written,
         )  # fmt: skip
         return _print_scores(evaluation)
-    language, kind = language_of(language_model, language_weight), kind_of_model(run)
+    language, kind = language_of(language_model, language_weight), kind_of_preset(run)
     of_model = f"the model in {run}, which is of kind {kind}"
     _refuse({"tokenizer": tokenizer}, of_model)
     if kind == "visual_qa":

@@ -10,7 +10,7 @@ from pipelines.cli.options import Cache, Weights
 from pipelines.utils.console import load_keras
 
 
-def features(
+def features(  # noqa: PLR0913 - one parameter an option
     data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
     encoder: Annotated[str, typer.Option(help="See `captioner list encoders`.")] = "vgg16",
     kind: Annotated[str, typer.Option("--features", help="grid or fc7.")] = "grid",

@@ -10,7 +10,7 @@ from pipelines.cli.options import Cache, Data, Weights
 from pipelines.utils.console import log, table
 
 
-def rank(
+def rank(  # noqa: PLR0913 - one parameter an option
     run: Annotated[Path, typer.Argument(help="Folder of the run, or any model.")],
     data: Data = None,
     split: Annotated[str | None, typer.Option(help="The split to rank; test by default.")] = None,

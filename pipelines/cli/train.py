@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import Cache, Data, Weights
+from captioner.errors import UserError
+from pipelines.cli.options import Cache, Data, Weights, flag
 from pipelines.utils.console import load_keras
 
 
-def train(
+def train(  # noqa: PLR0913 - one parameter an option
     recipe: Annotated[str, typer.Argument(help="A recipe (see `captioner list recipes`) or a TOML file.")],
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
@@ -25,23 +26,27 @@ def train(
     cache: Cache = None,
 ):
     """Train a recipe. Stopped at any moment, the same command goes on."""
-    from pipelines.cli.dispatch import start_training
     from pipelines.recipes.recipe import load_recipe
 
     chosen = load_recipe(recipe, settings or [])
     run = out or Path("runs") / chosen.name
-    cache = cache or run.absolute().parent / "cache"
-    if dry_run:
-        load_keras()
-        from pipelines.tasks.captioning.dry_run import dry_run as estimate_cost
-
-        if chosen.kind != "captioner":
-            raise typer.BadParameter(f"it tells about captioners, not about a recipe of kind {chosen.kind!r}.")
-        estimate_cost(chosen, data=data, cache=cache, init_from=init_from, encoder_weights=encoder_weights)
-        return
-    load_keras()
     options = {
         "data": data, "init_from": init_from, "init_from_language": init_from_language,
-        "encoder_weights": encoder_weights,
+        "encoder_weights": encoder_weights, "cache": cache,
     }  # fmt: skip
-    start_training(chosen, run, cache=cache, **options)
+    options = {name: value for name, value in options.items() if value is not None}
+    for name in options:
+        if name not in ("cache", *chosen.train_options):
+            raise UserError(f"{flag(name)} means nothing to {chosen.name}, a recipe of kind {chosen.kind}.")
+    options["cache"] = cache or run.absolute().parent / "cache"
+    if dry_run and chosen.kind != "captioner":
+        raise typer.BadParameter(f"it tells about captioners, not about a recipe of kind {chosen.kind!r}.")
+    load_keras()
+    if dry_run:
+        from pipelines.tasks.captioning.dry_run import dry_run as estimate_cost
+
+        estimate_cost(chosen, **{name: value for name, value in options.items() if name != "init_from_language"})
+        return
+    from pipelines.training.experiment import train as train_recipe
+
+    train_recipe(chosen, run, **{name: value for name, value in options.items() if name in chosen.train_options})

@@ -392,7 +392,7 @@ def test_the_command_fills_the_folder_in_which_training_looks(encoder, photograp
     assert (asked[0][0].pool, asked[0][0].image_size) == (load_recipe("flickr8k-attention").encoder.pool, 64)
     monkeypatch.setattr(train_command, "load_keras", lambda: None)
     looked = []
-    monkeypatch.setattr("pipelines.cli.dispatch.start_training", lambda *_, cache, **__: looked.append(cache))
+    monkeypatch.setattr("pipelines.training.experiment.train", lambda *_, cache, **__: looked.append(cache))
     assert CliRunner().invoke(app, ["train", "shapes", "--out", "runs/mine"]).exit_code == 0
     assert FeatureExtraction(encoder, photographs[1:], looked[0]).plan.new == 0
 

@@ -14,7 +14,6 @@ from captioner.fusions import FUSIONS
 from captioner.models.vqa.visual_qa import VisualQA
 from captioner.question_encoders import QUESTION_ENCODERS
 from captioner.settings import VisualQASettings
-from pipelines.cli.dispatch import start_training
 from pipelines.data import open as opening
 from pipelines.data.datasets import shapes
 from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
@@ -25,6 +24,7 @@ from pipelines.tasks.vqa.build import encode_targets
 from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.training import loop
 from pipelines.training.checkpoint import FILE
+from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 from tests.support_encoders import narrow_networks
 
@@ -67,7 +67,7 @@ def data(tmp_path_factory):
 def run(folder, recipe, data, *overrides, **options):
     """Trains, and returns what was said."""
     console = Console(record=True, width=300)
-    start_training(load_recipe(recipe, [*TINY, *overrides]), folder, data=data, reporter=Reporter(console), **options)
+    train(load_recipe(recipe, [*TINY, *overrides]), folder, data=data, reporter=Reporter(console), **options)
     return console.export_text()
 
 
