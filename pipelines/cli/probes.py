@@ -59,7 +59,7 @@ def gradients(
     log(f"Every step is in {output / TABLE}, the picture is {output / PICTURE}")
 
 
-def tasks(
+def tasks(  # noqa: PLR0913 - one parameter an option
     cells: Cells = "",
     tasks: Annotated[str, typer.Option(help="adding, copy, count: names with commas between.")] = "adding,copy,count",
     units: Annotated[int, typer.Option(min=1, help="Of every cell.")] = 64,
