@@ -106,6 +106,24 @@ class Problem:
         return f"{self.path}: {self.text}" if self.line is None else f"{self.path}:{self.line}: {self.text}"
 
 
+class ProblemList:
+    """Collects what is wrong with rows while they are read; the base of whatever takes rows in.
+
+    Attributes:
+        thing: what a row holds, in messages.
+        own_splits: names of splits that are neither train, dev nor test, and were reported.
+    """
+
+    def __init__(self, thing: str):
+        self.thing = thing
+        self.problems: list[Problem] = []
+        self.own_splits: set[str] = set()
+
+    def problem(self, location: Location, text: str) -> None:
+        part = f"{location.part}: " if location.part else ""
+        self.problems.append(Problem(location.path, location.line, part + text))
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A folder that was read: its examples, what was wrong with it, and what a reader of the scores must

@@ -11,7 +11,7 @@ from captioner.errors import UserError
 from pipelines.data.datasets.finder import ImageFinder
 from pipelines.data.datasets.splits import SplitLists, hashed_splits
 from pipelines.data.datasets.text import NOT_TEXT, is_text, truncate
-from pipelines.data.examples import CaptionExample, DataSet, Location, Problem, canonical_split
+from pipelines.data.examples import CaptionExample, DataSet, Location, Problem, ProblemList, canonical_split
 
 
 @dataclass
@@ -26,31 +26,25 @@ class ImageRows:
     seen: dict[tuple, Location] = field(default_factory=dict)  # caption and number -> its first row
 
 
-class DatasetBuilder:
+class DatasetBuilder(ProblemList):
     """Takes the rows of a data set in and gives the `DataSet` out.
 
     Args:
         name: the layout's name.
         root: the data set's folder.
         folders: where its images may be, see `ImageFinder`.
+        thing: what a row holds, in messages.
     """
 
-    thing = "caption"  # what a row holds, in messages
-
-    def __init__(self, name: str, root: Path, folders: Sequence[str]):
+    def __init__(self, name: str, root: Path, folders: Sequence[str], thing: str = "caption"):
+        super().__init__(thing)
         self.name = name
         self.root = root
         self.finder = ImageFinder(root, folders)
-        self.problems: list[Problem] = []
         self.notes: list[str] = []
-        self.own_splits: set[str] = set()  # names that are neither train, dev nor test
         self._ids: dict[str, str | None] = {}  # name as written -> id
         self._images: dict[str, ImageRows] = {}  # id -> image
         self._absent: dict[str, list[Location]] = {}  # name -> the rows that name it
-
-    def problem(self, location: Location, text: str) -> None:
-        part = f"{location.part}: " if location.part else ""
-        self.problems.append(Problem(location.path, location.line, part + text))
 
     def find(self, name: str) -> str | None:
         """The id of the image that the annotations call `name`, or None."""

@@ -1,6 +1,6 @@
 """The rows of plain tables (csv, tsv, jsonl), whatever they hold: captions or questions.
 
-What is wrong with a row becomes a problem of the builder that the rows are for, and the others are read.
+What is wrong with a row goes into a `ProblemList`, and the others are read.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 from captioner.errors import UserError, nearest
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_lines, read_records, truncate
-from pipelines.data.examples import SPLITS, DataSet, Location, canonical_split
+from pipelines.data.examples import SPLITS, DataSet, Location, ProblemList, canonical_split
 from pipelines.data.synthetic.scenes import NOVEL_SPLIT
 
 _KINDS = (".csv", ".tsv", ".jsonl")
@@ -84,7 +84,7 @@ def header_of(path: Path) -> list[str]:
     return lowered(header)
 
 
-def csv_rows(builder: DatasetBuilder, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def csv_rows(problems: ProblemList, path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """`(line, column -> field)` of a delimited file with a header; columns are in lower case.
 
     Raises:
@@ -103,20 +103,20 @@ def csv_rows(builder: DatasetBuilder, path: Path, needed: Sequence[str]) -> Iter
     positions = {name: columns.index(name) for name in columns}
     for line, fields in records:
         if isinstance(fields, str):
-            builder.problem(Location(path, line), f"{fields}; the row was left out")
+            problems.problem(Location(path, line), f"{fields}; the row was left out")
             continue
         while len(fields) > len(columns) and not fields[-1].strip():
             fields.pop()  # spreadsheets pad rows
         if len(fields) != len(columns):
             more = len(fields) > len(columns)
-            hint = f" (a {builder.thing} with commas needs quotation marks)" if more else ""
+            hint = f" (a {problems.thing} with commas needs quotation marks)" if more else ""
             text = f"{len(fields)} fields where the header has {len(columns)}{hint}; the row was left out"
-            builder.problem(Location(path, line), text)
+            problems.problem(Location(path, line), text)
         else:
             yield line, {name: fields[position] for name, position in positions.items()}
 
 
-def json_rows(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
+def json_rows(problems: ProblemList, path: Path) -> Iterator[tuple[int, dict]]:
     """`(line, object)` of a file with one JSON object a line; keys are in lower case, as columns are.
 
     Raises:
@@ -126,13 +126,13 @@ def json_rows(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]
         try:
             row = parse_json(text, "this line")
         except UserError as error:
-            builder.problem(Location(path, line), f"{error} The row was left out")
+            problems.problem(Location(path, line), f"{error} The row was left out")
             continue
         if isinstance(row, dict):
             yield line, with_lowered(row)
         else:
             text = f"expected an object {{...}}, got {truncate(text)}; the row was left out"
-            builder.problem(Location(path, line), text)
+            problems.problem(Location(path, line), text)
 
 
 def lowered(names: Iterable[str]) -> list[str]:
@@ -148,21 +148,21 @@ def with_lowered(row: dict) -> dict:
     return columns
 
 
-def named_split(builder: DatasetBuilder, image: str, split: object, location: Location) -> str | None:
+def named_split(problems: ProblemList, image: str, split: object, location: Location) -> str | None:
     """The split that a row names; None, and a problem, where it names none.
 
     An unknown name is kept, with a problem the first time: it may be meant, and may be a slip. One that is no text is
     not: it would be written into the model's files, which are UTF-8, when the first epoch is done.
     """
     if not isinstance(split, str) or not split.strip():
-        return builder.problem(location, f"{truncate(image)} has no split; the row was left out")
+        return problems.problem(location, f"{truncate(image)} has no split; the row was left out")
     if not is_text(split):
-        return builder.problem(location, f"{truncate(image)}: {NOT_TEXT}")
+        return problems.problem(location, f"{truncate(image)}: {NOT_TEXT}")
     split = canonical_split(split)
-    if split not in (*SPLITS, NOVEL_SPLIT) and split not in builder.own_splits:
-        builder.own_splits.add(split)
+    if split not in (*SPLITS, NOVEL_SPLIT) and split not in problems.own_splits:
+        problems.own_splits.add(split)
         text = f"the split {truncate(split)} is neither train, dev nor test; it was kept as one of its own."
-        builder.problem(location, text + nearest(split.lower(), SPLITS))
+        problems.problem(location, text + nearest(split.lower(), SPLITS))
     return split
 
 

@@ -37,10 +37,8 @@ class Asked:
 class QuestionDatasetBuilder(DatasetBuilder):
     """Takes the questions of a data set in and gives the `DataSet` out, in the order of the files."""
 
-    thing = "question"
-
     def __init__(self, name: str, root: Path, folders: Sequence[str]):
-        super().__init__(name, root, folders)
+        super().__init__(name, root, folders, "question")
         self._asked: list[tuple[str, ImageRows, int, Asked]] = []  # image's id, image, number there
         self._clean: dict[str, str] = {}  # ten people answer half a million questions with few different words
 

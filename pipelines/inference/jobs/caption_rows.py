@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.finder import ImageFinder
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.table import IMAGE_FOLDERS
-from pipelines.data.datasets.text import NOT_TEXT, is_text, shown
-from pipelines.data.examples import Problem
+from pipelines.data.datasets.text import NOT_TEXT, is_text, truncate
+from pipelines.data.examples import Location, Problem, ProblemList
 from pipelines.utils.tables import unguarded
 
 ENDINGS = (".csv", ".tsv", ".jsonl")
@@ -89,34 +88,34 @@ def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]
     root = images or path.parent
     if images is not None and not images.is_dir():
         raise UserError(f"{images} is no folder. Give the one that the names of images in {path} begin in.")
-    builder = DatasetBuilder("table", root, IMAGE_FOLDERS)  # takes the problems of rows
+    problems = ProblemList("caption")
     finder = ImageFinder(root, IMAGE_FOLDERS)
     rows: list[Row] = []
-    for line, image, caption in _pairs(builder, path):
+    for line, image, caption in _pairs(problems, path):
         if not (is_text(image) and is_text(caption)):
-            builder.problem(path, line, NOT_TEXT)
+            problems.problem(Location(path, line), NOT_TEXT)
             continue
         name = image.strip().replace("\\", "/")
         relative = finder.find(name) if name else None
         file = None if relative is None else Path(os.path.join(root, relative))
         rows.append(Row(len(rows) + 1, f"{path}:{line}", name, file, " ".join(caption.split())))
-    return rows, builder.problems
+    return rows, problems.problems
 
 
-def _pairs(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, str, str]]:
+def _pairs(problems: ProblemList, path: Path) -> Iterator[tuple[int, str, str]]:
     """`(line, image, caption)`."""
     if not is_jsonl(path):
-        for line, row in csv_rows(builder, path, ("image", "caption")):
+        for line, row in csv_rows(problems, path, ("image", "caption")):
             yield line, unguarded(row["image"]), unguarded(row["caption"])
         return
-    for line, row in json_rows(builder, path):
+    for line, row in json_rows(problems, path):
         captions = row.get("caption", row.get("captions"))
         captions = captions if isinstance(captions, list) else [captions]
         if isinstance(row.get("image"), str) and captions and all(isinstance(text, str) for text in captions):
             yield from ((line, row["image"], text) for text in captions)
         else:
             text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
-            builder.problem(path, line, text)
+            problems.problem(Location(path, line), text)
 
 
 def row_problem(row: Row) -> str:
@@ -124,5 +123,5 @@ def row_problem(row: Row) -> str:
     if not row.image:
         return "no image is named"
     if row.path is None:
-        return f"there is no image {shown(row.image)}"
+        return f"there is no image {truncate(row.image)}"
     return "" if row.caption else "the caption is empty"

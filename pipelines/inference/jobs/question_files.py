@@ -14,7 +14,8 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.text.answers import answer_key
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
-from pipelines.data.datasets.text import is_text, shown
+from pipelines.data.datasets.text import is_text, truncate
+from pipelines.data.examples import Location, ProblemList
 from pipelines.data.question_datasets.builder import FEWEST_CHOICES
 
 _KINDS = (".csv", ".tsv", ".jsonl")
@@ -93,7 +94,7 @@ def choices_problem(choices: Sequence[str]) -> str:
         if not key:
             return "one of the choices is empty"
         if key in seen:
-            return f"the choices repeat {shown(choice)}"
+            return f"the choices repeat {truncate(choice)}"
         seen.add(key)
     if len(choices) < FEWEST_CHOICES:
         return f"there must be at least {FEWEST_CHOICES} choices, and here is {len(choices)}"
@@ -129,15 +130,15 @@ def read_questions_file(path: Path) -> tuple[list[Question], int]:
     return questions, len(rows) - len(questions)
 
 
-class _Faults:
-    """Stands for the `DatasetBuilder` of the row readers: collects the problems of rows."""
-
-    thing = "question"
+class _Faults(ProblemList):
+    """The problems of rows, by line."""
 
     def __init__(self):
+        super().__init__("question")
         self.rows: list[tuple[int, str]] = []
 
-    def problem(self, path: Path, line: int, text: str) -> None:
+    def problem(self, location: Location, text: str) -> None:
+        line = location.line
         self.rows.append((line, f"line {line}: {text.removesuffix(_LEFT_OUT).removesuffix(' The row was left out')}"))
 
 
@@ -167,9 +168,9 @@ def _json(faults: _Faults, path: Path, finder: _Finder) -> Iterator[tuple[int, Q
         image, question, choices, id = (row.get(name) for name in ("image", "question", "choices", "id"))
         choices = [] if choices is None else choices
         if not isinstance(image, str) or not isinstance(question, str):
-            faults.problem(path, line, f"expected image and question, both text, got {reprlib.repr(row)}")
+            faults.problem(Location(path, line), f"expected image and question, both text, got {reprlib.repr(row)}")
         elif not isinstance(choices, list) or not all(map(_is_word, choices)):
-            faults.problem(path, line, f"the choices should be a list of texts, got {reprlib.repr(choices)}")
+            faults.problem(Location(path, line), f"the choices should be a list of texts, got {reprlib.repr(choices)}")
         else:
             id = str(id) if _is_word(id) else ""
             yield line, _question(image, question, list(map(str, choices)), id, line, finder)

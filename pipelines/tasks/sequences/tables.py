@@ -11,15 +11,15 @@ and test.
 """
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.text.tokenizers import get_tokenizer
-from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, told_split
+from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, named_split
 from pipelines.data.datasets.splits import hashed_splits
-from pipelines.data.datasets.text import is_text, shown
-from pipelines.data.examples import SPLITS, Problem, canonical_split
+from pipelines.data.datasets.text import is_text, truncate
+from pipelines.data.examples import SPLITS, Location, Problem, ProblemList, canonical_split
 from pipelines.tasks.sequences.examples import SequenceExample
 
 COLUMNS = {
@@ -36,21 +36,15 @@ _SHARE = 0.1
 class _Row:
     example: SequenceExample
     split: str | None
-    path: Path
-    line: int
+    location: Location
 
 
-@dataclass
-class _Rows:
-    """Takes the rows of the tables in, as `pipelines.data.datasets.rows` wants it."""
+class _Rows(ProblemList):
+    """Takes the rows of the tables in."""
 
-    thing: str = "text"
-    problems: list[Problem] = field(default_factory=list)
-    own_splits: set[str] = field(default_factory=set)
-    rows: list[_Row] = field(default_factory=list)
-
-    def problem(self, path: Path, line: int | None, text: str):
-        self.problems.append(Problem(path, line, text))
+    def __init__(self):
+        super().__init__("text")
+        self.rows: list[_Row] = []
 
 
 def read_examples(path: Path, task: str, tokenizer: str) -> tuple[dict[str, list[SequenceExample]], list[Problem]]:
@@ -93,52 +87,52 @@ def _add(rows: _Rows, path: Path, task: str, tokenizer: str, split: str | None) 
     read = list(json_rows(rows, path) if is_jsonl(path) else csv_rows(rows, path, columns))
     with_split = any("split" in row for _, row in read)
     for line, row in read:
+        location = Location(path, line)
         source, target = (row.get(name) for name in columns)
         if task == "tag" and isinstance(target, list):
             target = " ".join(map(str, target))
         if not isinstance(source, str) or not isinstance(target, str):
-            rows.problem(path, line, f"expected {columns[0]} and {columns[1]}, both text; the row was left out")
+            rows.problem(location, f"expected {columns[0]} and {columns[1]}, both text; the row was left out")
             continue
         if not is_text(source + target):
-            rows.problem(path, line, "the row is not UTF-8 text; it was left out")
+            rows.problem(location, "the row is not UTF-8 text; it was left out")
             continue
-        told = split
+        of_row = split
         if with_split:
-            told = told_split(rows, source, row.get("split"), path, line)
-            if told is None:
+            of_row = named_split(rows, source, row.get("split"), location)
+            if of_row is None:
                 continue
-            if told not in SPLITS:
-                rows.problem(
-                    path, line, f"the split {shown(told)} is neither train, dev nor test; the row was left out"
-                )
+            if of_row not in SPLITS:
+                text = f"the split {truncate(of_row)} is neither train, dev nor test; the row was left out"
+                rows.problem(location, text)
                 continue
-        example = _example(rows, path, line, task, tokenizer, source, target)
+        example = _example(rows, location, task, tokenizer, source, target)
         if example:
-            rows.rows.append(_Row(example, told and canonical_split(told), path, line))
+            rows.rows.append(_Row(example, of_row and canonical_split(of_row), location))
 
 
-def _example(rows: _Rows, path, line, task, tokenizer, source, target) -> SequenceExample | None:
+def _example(rows: _Rows, location, task, tokenizer, source, target) -> SequenceExample | None:
     """The example of a row, or None and a problem."""
     source = " ".join(source.split())
     words = source.split() if task == "describe" else get_tokenizer(tokenizer).tokenize(source)
     if not words:
-        rows.problem(path, line, f"{shown(source)} holds no words; the row was left out")
+        rows.problem(location, f"{truncate(source)} holds no words; the row was left out")
         return None
     if task == "classify":
         label = " ".join(target.split())
         if not label:
-            rows.problem(path, line, f"{shown(source)} has no label; the row was left out")
+            rows.problem(location, f"{truncate(source)} has no label; the row was left out")
             return None
         return SequenceExample(source, (label,))
     if task == "tag":
         tags = tuple(target.split())
         if len(tags) != len(words):
-            text = f"{len(tags)} tags for {len(words)} words ({shown(' '.join(words))}); the row was left out"
-            rows.problem(path, line, text)
+            text = f"{len(tags)} tags for {len(words)} words ({truncate(' '.join(words))}); the row was left out"
+            rows.problem(location, text)
             return None
         return SequenceExample(source, tags)
     if not get_tokenizer(tokenizer).tokenize(target):
-        rows.problem(path, line, f"{shown(target)} holds no words; the row was left out")
+        rows.problem(location, f"{truncate(target)} holds no words; the row was left out")
         return None
     return SequenceExample(source, " ".join(target.split()))
 
@@ -161,7 +155,7 @@ def _placed(rows: _Rows) -> list[_Row]:
         if first.split == row.split:
             kept.append(row)
         else:
-            where = f"{first.path.name}:{first.line}"
-            text = f"{shown(row.example.source)} is in {first.split} as well ({where}); it stays in {first.split} only"
-            rows.problem(row.path, row.line, text)
+            line = f"{first.location.path.name}:{first.location.line}"
+            text = f"is in {first.split} as well ({line}); it stays in {first.split} only"
+            rows.problem(row.location, f"{truncate(row.example.source)} {text}")
     return kept
