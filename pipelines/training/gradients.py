@@ -106,10 +106,10 @@ class _TappedCell(RecurrentCell):
         size = self.cell.state_sizes()[0]
         _, new = self.cell.advance(projected[..., :-size], states)
         new = [new[0] + projected[..., -size:], *new[1:]]
-        return self.shown(new), new
+        return self.output_from_state(new), new
 
-    def shown(self, states):
-        return ops.concatenate([self.cell.shown(states), *states], axis=-1)
+    def output_from_state(self, states):
+        return ops.concatenate([self.cell.output_from_state(states), *states], axis=-1)
 
 
 def gradient_penalty(layer: WatchedLayer, pulls: tf.Tensor) -> tf.Tensor:
