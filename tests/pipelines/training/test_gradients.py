@@ -110,9 +110,9 @@ def test_vanilla_networks_vanish_and_explode_and_an_open_lstm_does_neither(curve
     first = {curve.cell: curve for curve in curves if curve.layers == 1 and curve.state == 1}
     assert list(first) == ["rnn, σ = 0.5", "rnn, σ = 1", "rnn, σ = 1.5", "lstm", "lstm, gates open"]
     vanishing, exploding = first["rnn, σ = 0.5"], first["rnn, σ = 1.5"]
-    assert vanishing.gradients[0] < 0.5**29 and 0.45 < vanishing.a_step() <= 0.5
-    assert exploding.gradients[0] > 10 and exploding.a_step() > 1.05
-    assert 0.95 < first["lstm, gates open"].a_step() < 1.06
+    assert vanishing.gradients[0] < 0.5**29 and 0.45 < vanishing.factor_per_step() <= 0.5
+    assert exploding.gradients[0] > 10 and exploding.factor_per_step() > 1.05
+    assert 0.95 < first["lstm, gates open"].factor_per_step() < 1.06
     assert first["lstm"].gradients[0] > 1e4 * vanishing.gradients[0]
     for curve in first.values():
         assert curve.gradients[-1] == pytest.approx(1, rel=1e-5), "curves could not be compared"

@@ -1,8 +1,8 @@
-"""`captioner language inspect`: which cells follow something readable, and a page that shows them at work.
+"""`captioner language inspect`: cells that follow something readable, and a page that shows them at work.
 
-Single cells of a language model may follow quotation marks, the depth of brackets or the place in a line (Karpathy,
+Single cells of a language model may follow quotation marks, the depth of brackets or the position in a line (Karpathy,
 Johnson & Li 2016, section 4.2). Among a thousand cells one will correlate with anything by chance, so cells are chosen
-on the first half of a text and judged on the second, and a network that has learned nothing stands beside.
+on the first half of a text and tested on the second, beside those of an untrained network.
 """
 
 import math
@@ -23,17 +23,14 @@ from pipelines.utils.console import log, table
 
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
 ROWS = 16
+MIN_WORDS = 100  # below it correlations mean nothing
 SOURCES = 12  # at least as many files are read where no text is given: one author's habits would tell little
 BEST = 5  # cells that the page lists for each signal
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One unit of one layer, both counted from 1, as in `2:137`.
-
-    Raises:
-        UserError: see `parse`.
-    """
+    """One unit of one layer, both counted from 1, as in `2:137`."""
 
     layer: int
     unit: int
@@ -43,12 +40,16 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str, model: LanguageModel) -> "Cell":
+        """The cell of a text such as `2:137`.
+
+        Raises:
+            UserError: the model has no such cell.
+        """
         layers = model.network.cell.layer_cells()
         layer, _, unit = text.partition(":")
-        if layer.isdecimal() and unit.isdecimal() and 1 <= int(layer) <= len(layers):
-            units = layers[int(layer) - 1].output_size
-            if 1 <= int(unit) <= units:
-                return cls(int(layer), int(unit))
+        exists = layer.isdecimal() and unit.isdecimal() and 1 <= int(layer) <= len(layers)
+        if exists and 1 <= int(unit) <= layers[int(layer) - 1].output_size:
+            return cls(int(layer), int(unit))
         raise UserError(
             f"There is no cell {text!r}. Write LAYER:UNIT, both from 1; this model has {len(layers)} layers of "
             f"{layers[0].output_size} units."
@@ -57,20 +58,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Follower:
-    """A cell that follows a signal.
-
-    found: correlation on the half of the text where it was looked for.
-    held: on the other half.
-    """
+    """A cell that follows a signal, with Pearson's r on the half where it was chosen and on the other half."""
 
     cell: Cell
-    found: float
-    held: float
+    selection_r: float
+    test_r: float
 
 
 @dataclass(frozen=True)
 class Activity:
-    """What all cells did while a text was read.
+    """The memory of all cells while a text was read.
 
     words: N of them, as they are to be shown.
     values: float16 `(N, cells)`, between -1 and 1.
@@ -87,70 +84,80 @@ class Activity:
 
     @property
     def half(self) -> int:
-        """The words before it are those that cells are chosen by, the others judge them."""
+        """Cells are chosen on the words before it and tested on the others."""
         return self.border or len(self.words) // 2
 
     def column(self, cell: Cell) -> np.ndarray:
         return self.values[:, self.cells.index(cell)].astype("float32")
 
 
-def observe(model: LanguageModel, texts: Iterable[str], most: int | None = None, each: int | None = None) -> Activity:
-    """Reads texts, each from its beginning, and notes what every cell remembers after each character.
+def record_activity(
+    model: LanguageModel, texts: Iterable[str], limit: int | None = None, per_text: int | None = None
+) -> Activity:
+    """Reads texts, each from its beginning, and records the memory of every cell after each character.
 
     That is the state that holds the cell's memory, and its tanh where it is a sum, as the c of an LSTM.
 
     Args:
-        model: what reads.
-        texts: what is read.
-        most: characters or words after which it stops, though signals come from whole texts: a source that was cut in
-            the middle of a string is no Python any more.
-        each: the same for each of the texts.
+        model: reads the texts.
+        texts: any number of them.
+        limit: characters or words after which reading stops, though signals come from whole texts: a source that was
+            cut in the middle of a string is no Python any more.
+        per_text: the same limit for each of the texts.
 
     Raises:
-        UserError: there is too little text to tell anything.
+        UserError: there is too little text.
     """
-    tokenizer, vocabulary = get_tokenizer(model.vocabulary.tokenizer), model.vocabulary
-    characters, room = tokenizer.name == "characters", most or math.inf
-    words, found = [], []
-    for text in texts:
-        if room <= 0:
-            break
-        read = tokenizer.tokenize(text)
-        end = int(min(room, each or room, len(read)))
-        of_text = signals_of(text) if characters else position(len(read))
-        words.append(read[:end])
-        found.append({name: values[:end] for name, values in of_text.items()})
-        room -= end
-    total = sum(map(len, words))
-    if total < 100:
-        raise UserError(f"The text has {total} characters or words; 100 is the least to find anything in.")
-    ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(each)], "int32") for each in words]
-    parts = [part for one in ids for part in parts_of(one, max(-(-total // ROWS), 2 * WARM_UP), WARM_UP)]
-    columns, cells, sums = _memories(model)
-    # Nothing is to be predicted; the words to come may be any.
-    read = model.read([(part.ids, part.ids) for part in parts], ROWS, columns)["activations"]
-    values = np.concatenate([inside[part.before + 1 :] for inside, part in zip(read, parts, strict=True)])
-    after = "" if characters else " "
-    shown = [tokenizer.detokenize([word]) + after for each in words for word in each]
-    shared = [name for name in found[0] if all(name in each for each in found)]
-    signals = {name: np.concatenate([each[name] for each in found]) for name in shared}
-    ends = np.cumsum([len(each) for each in words])
-    border = int(min(ends, key=lambda end: abs(end - total / 2))) if len(words) > 1 else None
-    values[:, sums] = np.tanh(values[:, sums])
+    documents = _documents(model, texts, limit, per_text)
+    lengths = [len(words) for words, _ in documents]
+    total = sum(lengths)
+    if total < MIN_WORDS:
+        raise UserError(f"The text has {total} characters or words; {MIN_WORDS} is the least to find anything in.")
+    values, cells = _memories(model, [words for words, _ in documents], total)
+    tokenizer = get_tokenizer(model.vocabulary.tokenizer)
+    after = "" if tokenizer.name == "characters" else " "
+    shown = [tokenizer.detokenize([word]) + after for words, _ in documents for word in words]
+    names = [name for name in documents[0][1] if all(name in signals for _, signals in documents)]
+    signals = {name: np.concatenate([signals[name] for _, signals in documents]) for name in names}
+    borders = map(int, np.cumsum(lengths))
+    border = min(borders, key=lambda end: abs(end - total / 2)) if len(documents) > 1 else None
     return Activity(shown, values, cells, signals, border)
 
 
-def _memories(model: LanguageModel) -> tuple[np.ndarray, list[Cell], np.ndarray]:
-    """Which columns of all states side by side are looked at, whose they are, and which of them are sums."""
-    columns, cells, sums, at = [], [], [], 0
+def _documents(model, texts, limit, per_text) -> list[tuple[list[str], dict[str, np.ndarray]]]:
+    """The words and the signals of each text, up to the limits of `record_activity`."""
+    tokenizer = get_tokenizer(model.vocabulary.tokenizer)
+    documents, room = [], limit or math.inf
+    for text in texts:
+        if room <= 0:
+            break
+        words = tokenizer.tokenize(text)
+        signals = signals_of(text) if tokenizer.name == "characters" else position(len(words))
+        end = int(min(room, per_text or room, len(words)))
+        documents.append((words[:end], {name: values[:end] for name, values in signals.items()}))
+        room -= end
+    return documents
+
+
+def _memories(model: LanguageModel, documents: list[list[str]], total: int) -> tuple[np.ndarray, list[Cell]]:
+    """The memory of every cell after each word, float16 `(total, cells)`, and the cell of each column."""
+    columns, cells, sums, first = [], [], [], 0
     for number, layer in enumerate(model.network.cell.layer_cells(), start=1):
         sizes = layer.state_sizes()
-        begin, size = at + sum(sizes[: layer.memory_state]), sizes[layer.memory_state]
+        begin, size = first + sum(sizes[: layer.memory_state]), sizes[layer.memory_state]
         columns += range(begin, begin + size)
         cells += [Cell(number, unit) for unit in range(1, size + 1)]
         sums += [layer.memory_is_sum] * size
-        at += sum(sizes)
-    return np.array(columns), cells, np.array(sums)
+        first += sum(sizes)
+    vocabulary, length = model.vocabulary, max(-(-total // ROWS), 2 * WARM_UP)
+    ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(words)], "int32") for words in documents]
+    parts = [part for row in ids for part in parts_of(row, length, WARM_UP)]
+    # Nothing is to be predicted; the words to come may be any.
+    activations = model.read([(part.ids, part.ids) for part in parts], ROWS, np.array(columns))["activations"]
+    values = np.concatenate([rows[part.before + 1 :] for rows, part in zip(activations, parts, strict=True)])
+    sums = np.array(sums)
+    values[:, sums] = np.tanh(values[:, sums])
+    return values, cells
 
 
 def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follower]]:
@@ -158,23 +165,16 @@ def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follo
 
     A signal that does not change in both halves is left out.
     """
-
-    def halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return values[: activity.half], values[activity.half :]
-
-    names = [name for name, values in activity.signals.items() if all(np.ptp(half) > 0 for half in halves(values))]
-    wanted = (
-        np.stack([activity.signals[name] for name in names], axis=1) if names else np.zeros((len(activity.words), 0))
-    )
-    found, held = (
-        correlations(values, signals) for values, signals in zip(halves(activity.values), halves(wanted), strict=True)
-    )
+    halves = slice(None, activity.half), slice(activity.half, None)
+    names = [name for name, values in activity.signals.items() if all(np.ptp(values[half]) > 0 for half in halves)]
+    if not names:
+        return {}
+    signals = np.stack([activity.signals[name] for name in names], axis=1)
+    selection, test = (correlations(activity.values[half], signals[half]) for half in halves)
     followers = {}
-    for column, name in enumerate(names):
-        ranked = np.argsort(-np.abs(found[:, column]), kind="stable")[:best]
-        followers[name] = [
-            Follower(activity.cells[index], float(found[index, column]), float(held[index, column])) for index in ranked
-        ]
+    for name, r, other_r in zip(names, selection.T, test.T, strict=True):
+        ranked = np.argsort(-np.abs(r), kind="stable")[:best]
+        followers[name] = [Follower(activity.cells[n], float(r[n]), float(other_r[n])) for n in ranked]
     return followers
 
 
@@ -198,17 +198,17 @@ def untrained(model: LanguageModel, seed: int = 0) -> LanguageModel:
 
 
 def inspect_run(
-    run: Path, texts: Sequence[str], file: Path | None, output: Path, cell: str | None = None, most: int = 60_000
+    run: Path, texts: Sequence[str], file: Path | None, output: Path, cell: str | None = None, limit: int = 60_000
 ) -> dict[str, list[Follower]]:
     """Finds the cells that follow something, prints them, and writes the page.
 
     Args:
         run: folder of the model.
-        texts: what to read; or else
+        texts: to read; or else
         file: a text file; without either, sources of the standard library are read.
         output: the page.
         cell: show this one alone.
-        most: characters of all texts together.
+        limit: characters of all texts together.
 
     Raises:
         UserError: a model, text or page that cannot be read or written, or no such cell.
@@ -216,39 +216,36 @@ def inspect_run(
     from pipelines.tasks.language.analysis.cell_page import write_page
 
     model = LanguageModel.from_preset(run)
-    wanted = None if cell is None else Cell.parse(cell, model)
-    each = None
+    shown = None if cell is None else Cell.parse(cell, model)
+    per_text = None
     if file:
         texts = [read_text(file)]
     elif not texts:
-        each = most // SOURCES
-        texts = _some(most, each, map(read_text, reversed(library_files())))
+        texts, per_text, room = [], limit // SOURCES, limit
+        for path in reversed(library_files()):
+            if room <= 0:
+                break
+            texts.append(read_text(path))
+            room -= min(per_text, len(texts[-1]))
     log("Reading the text with the model, then with one that has learned nothing", error=True)
-    activity = observe(model, texts, most, each)
+    activity = record_activity(model, texts, limit, per_text)
     followers = find_followers(activity)
-    by_chance = find_followers(observe(untrained(model), texts, most, each), best=1)
-    print_followers(followers, by_chance)
-    title = f"{Path(run).name}: what its cells remember"
-    write_page(output, title, activity, followers, by_chance, wanted)
+    baseline = find_followers(record_activity(untrained(model), texts, limit, per_text), best=1)
+    print_followers(followers, baseline)
+    write_page(output, f"{Path(run).name}: what its cells remember", activity, followers, baseline, shown)
     log(f"The page is {output}", error=True)
     return followers
 
 
-def print_followers(followers: dict[str, list[Follower]], by_chance: dict[str, list[Follower]]) -> None:
-    """Prints the best cell for each signal, the surest signal first."""
+def ranked_signals(followers: dict[str, list[Follower]]) -> list[tuple[str, list[Follower]]]:
+    """Signals and their cells, the signal with the largest |r| on the second half first."""
+    return sorted(followers.items(), key=lambda item: -abs(item[1][0].test_r))
+
+
+def print_followers(followers: dict[str, list[Follower]], baseline: dict[str, list[Follower]]) -> None:
+    """Prints the best cell for each signal, the surest signal first; `baseline` are those of an untrained network."""
     rows = [
-        [name, str(best[0].cell), f"{best[0].found:+.3f}", f"{best[0].held:+.3f}", f"{by_chance[name][0].held:+.3f}"]
-        for name, best in sorted(followers.items(), key=lambda item: -abs(item[1][0].held))
+        [name, str(best.cell), *(f"{r:+.3f}" for r in (best.selection_r, best.test_r, baseline[name][0].test_r))]
+        for name, (best, *_) in ranked_signals(followers)
     ]
     table(["signal", "best cell", "r found", "r on other half", "untrained"], rows)
-
-
-def _some(most: int, each: int, texts: Iterable[str]) -> list[str]:
-    """As many texts as have `most` characters together, at most `each` of one."""
-    taken, room = [], most
-    for text in texts:
-        if room <= 0:
-            break
-        taken.append(text)
-        room -= min(each, len(text))
-    return taken

@@ -1,77 +1,69 @@
-"""The page of `captioner language inspect`: a text coloured by what single cells remember. Needs nothing else."""
+"""The page of `captioner language inspect`: a text coloured by the memory of single cells. It needs no other file."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import jinja2
 import numpy as np
 
+from pipelines.evaluation.reports.html_page import render_fragment
+from pipelines.tasks.language.analysis.cell_inspection import ranked_signals
 from pipelines.utils.atomic_files import atomic_write
 
-TEMPLATES = Path(__file__).parents[3] / "evaluation" / "reports" / "templates"
 SHOWN = 4000  # characters or words of the text
 LEVELS = 10  # shades on each side of zero
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Characters in a row that look alike.
-
-    level: -LEVELS to LEVELS, the shade.
-    marked: whether the signal is on.
-    """
+class Stretch(NamedTuple):
+    """Characters in a row that look alike: `level` is the shade, -LEVELS to LEVELS; `marked` where the signal is on."""
 
     text: str
     level: int
     marked: bool
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """One cell over the text."""
 
     title: str
-    told: str
+    note: str
     stretches: list[Stretch]
 
 
-def write_page(output: Path, title, activity, followers, by_chance, cell=None) -> None:
+def write_page(output: Path, title, activity, followers, baseline, cell=None) -> None:
     """Writes the page: a section a signal with the cell that follows it best, or one for `cell`.
 
-    The text shown is of the second half, where cells were judged.
+    The text shown is of the second half, where cells were tested.
 
     Raises:
         UserError: it cannot be written.
     """
-    ranked = sorted(followers.items(), key=lambda item: -abs(item[1][0].held))
+    ranked = ranked_signals(followers)
     if cell is not None:
         sections = [_section(f"Cell {cell}", "What it remembers after each character.", activity, cell, None)]
     else:
-        sections = [_section(name, _told(best), activity, best[0].cell, name) for name, best in ranked]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.get_template("cells.html").render(
-        title=title, sections=sections, ranked=ranked, by_chance=by_chance, levels=LEVELS,
+        sections = [_section(name, _note(*best), activity, best[0].cell, name) for name, best in ranked]
+    page = render_fragment(
+        "cells.html", title=title, sections=sections, ranked=ranked, baseline=baseline, levels=LEVELS,
         words=len(activity.words), shown=min(SHOWN, len(activity.words) - activity.half),
     )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(output, page)
 
 
-def _told(best) -> str:
-    others = ", ".join(f"{follower.cell} ({follower.held:+.3f})" for follower in best[1:])
-    after = f" The next, with r on the same half: {others}." if others else ""
-    return f"Cell {best[0].cell}, r = {best[0].held:+.3f} on the half that is shown.{after}"
+def _note(best, *others) -> str:
+    listed = ", ".join(f"{follower.cell} ({follower.test_r:+.3f})" for follower in others)
+    after = f" The next, with r on the same half: {listed}." if others else ""
+    return f"Cell {best.cell}, r = {best.test_r:+.3f} on the half that is shown.{after}"
 
 
-def _section(title, told, activity, cell, signal) -> Section:
+def _section(title, note, activity, cell, signal) -> Section:
     shown = slice(activity.half, activity.half + SHOWN)
     values = activity.column(cell)[shown]
-    marked = activity.signals[signal][shown] if signal else np.zeros(len(values))
-    on_or_off = signal is not None and set(np.unique(activity.signals[signal])) <= {0.0, 1.0}
-    return Section(title, told, list(stretches(activity.words[shown], values, marked if on_or_off else 0 * marked)))
+    marked = np.zeros(len(values))
+    if signal and set(np.unique(activity.signals[signal])) <= {0.0, 1.0}:
+        marked = activity.signals[signal][shown]
+    return Section(title, note, list(stretches(activity.words[shown], values, marked)))
 
 
 def stretches(letters, values, marked) -> Iterator[Stretch]:

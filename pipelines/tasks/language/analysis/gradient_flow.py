@@ -1,7 +1,5 @@
 """`captioner language gradients`: |dL/dh(t)| against t, for each cell and depth, as a table and a picture."""
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +8,13 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import pandas as pd
 
 from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.errors import UserError
 from pipelines.training.gradients import state_gradients
-from pipelines.utils.atomic_files import as_user_error, atomic_write
+from pipelines.utils.atomic_files import as_user_error, atomic_path, atomic_write
 
 TABLE, PICTURE = "gradients.csv", "gradients.png"
 COLUMNS = ("cell", "layers", "layer", "state", "t", "gradient")
@@ -23,7 +22,7 @@ COLUMNS = ("cell", "layers", "layer", "state", "t", "gradient")
 
 @dataclass(frozen=True)
 class Measurement:
-    """What is measured: networks as they are before they learn, and a loss at their last step.
+    """Networks as they are before they learn, with a loss at their last step.
 
     cells: names of `CELLS`.
     layers: depths.
@@ -55,40 +54,41 @@ class Curve(NamedTuple):
     state: int
     gradients: np.ndarray
 
-    def a_step(self) -> float:
+    def factor_per_step(self) -> float:
         """What the gradient is multiplied by on its way back through one step, on the geometric mean."""
         first, last = self.gradients[0], self.gradients[-1]
         return float((first / last) ** (1 / (len(self.gradients) - 1))) if last > 0 else math.nan
 
 
-def measure_gradients(what: Measurement, advance=lambda done, total, what: None) -> list[Curve]:
+def measure_gradients(measurement: Measurement, advance=lambda done, total, name: None) -> list[Curve]:
     """Measures every cell at every depth.
 
     The loss is the product of the last step's output with a random direction of length 1, so that the gradient at the
     output of the last step has length 1, and curves of different cells can be compared.
 
     Args:
-        what: sizes and names.
+        measurement: sizes and names.
         advance: called with how many networks are done, of how many, and which is next.
 
     Raises:
         UserError: an unknown cell, or fewer than two steps.
     """
-    if what.length < 2:
-        raise UserError(f"A gradient flows over two steps or more; the length is {what.length}.")
-    networks = [network for name in what.cells for network in _networks(name, what)]
-    random = np.random.default_rng(what.seed)
-    inputs = random.normal(0, what.inputs, (what.rows, what.length, what.units)).astype("float32")
-    direction = random.normal(size=(what.rows, what.units)).astype("float32")
+    if measurement.length < 2:
+        raise UserError(f"A gradient flows over two steps or more; the length is {measurement.length}.")
+    networks = [network for name in measurement.cells for network in _networks(name, measurement)]
+    random = np.random.default_rng(measurement.seed)
+    rows, units = measurement.rows, measurement.units
+    inputs = random.normal(0, measurement.inputs, (rows, measurement.length, units)).astype("float32")
+    direction = random.normal(size=(rows, units)).astype("float32")
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     curves, done = [], 0
-    for layers in what.layers:
+    for layers in measurement.layers:
         for label, name, options in networks:
-            advance(done, len(networks) * len(what.layers), f"{label}, {layers} layers")
+            advance(done, len(networks) * len(measurement.layers), f"{label}, {layers} layers")
             done += 1
-            keras.utils.set_random_seed(what.seed)
-            cell = build_cell(name, what.units, layers, options=options)
-            cell.build((None, what.units))
+            keras.utils.set_random_seed(measurement.seed)
+            cell = build_cell(name, units, layers, options=options)
+            cell.build((None, units))
             for layer, states in enumerate(state_gradients(cell, inputs, direction), start=1):
                 for state, gradients in enumerate(states, start=1):
                     lengths = np.linalg.norm(gradients.astype("float64"), axis=-1).mean(axis=1)
@@ -96,7 +96,7 @@ def measure_gradients(what: Measurement, advance=lambda done, total, what: None)
     return curves
 
 
-def _networks(name: str, what: Measurement) -> list[tuple[str, str, dict]]:
+def _networks(name: str, measurement: Measurement) -> list[tuple[str, str, dict]]:
     """The networks that stand for a cell: label, name and options.
 
     An LSTM stands there twice: as it is, keeping 0.73 of its memory a step at first, and with forget gates that begin
@@ -104,9 +104,9 @@ def _networks(name: str, what: Measurement) -> list[tuple[str, str, dict]]:
     """
     CELLS.path(name)
     if name == "rnn":
-        return [(f"rnn, σ = {value:g}", name, {"recurrent_gain": value}) for value in what.singular_values]
+        return [(f"rnn, σ = {value:g}", name, {"recurrent_gain": value}) for value in measurement.singular_values]
     if name == "lstm":
-        return [(name, name, {}), ("lstm, gates open", name, {"forget_bias": math.log(what.length - 1)})]
+        return [(name, name, {}), ("lstm, gates open", name, {"forget_bias": math.log(measurement.length - 1)})]
     return [(name, name, {})]
 
 
@@ -115,16 +115,12 @@ def head_and_rows(curves: list[Curve]) -> tuple[list[str], list[list[str]]]:
     steps = len(curves[0].gradients)
     shown = sorted({1, *(round(steps * share) for share in (0.25, 0.5, 0.75, 1.0))} - {0})
     head = ["cell", "layer", *(f"t = {t}" for t in shown), "a step"]
-    return head, [
-        [
-            curve.cell,
-            f"{curve.layer}/{curve.layers}",
-            *(f"{curve.gradients[t - 1]:.0e}" for t in shown),
-            f"{curve.a_step():.3f}",
-        ]
-        for curve in curves
-        if curve.state == 1
-    ]
+    rows = []
+    for curve in curves:
+        if curve.state == 1:
+            lengths = [f"{curve.gradients[t - 1]:.0e}" for t in shown]
+            rows.append([curve.cell, f"{curve.layer}/{curve.layers}", *lengths, f"{curve.factor_per_step():.3f}"])
+    return head, rows
 
 
 def write_flow(curves: list[Curve], folder: Path) -> None:
@@ -134,16 +130,12 @@ def write_flow(curves: list[Curve], folder: Path) -> None:
     """
     with as_user_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for curve in curves:
-        for t, gradient in enumerate(curve.gradients, start=1):
-            table.writerow([*curve[:4], t, f"{gradient:.6g}"])
-    atomic_write(folder / TABLE, text.getvalue())
-    picture = io.BytesIO()
-    draw_flow(curves).savefig(picture, dpi=130, format="png")
-    atomic_write(folder / PICTURE, picture.getvalue())
+    rows = [
+        (*curve[:4], t, f"{gradient:.6g}") for curve in curves for t, gradient in enumerate(curve.gradients, start=1)
+    ]
+    atomic_write(folder / TABLE, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+    with atomic_path(folder / PICTURE) as temporary:
+        draw_flow(curves).savefig(temporary, dpi=130, format="png")
 
 
 # Families by colour: vanilla networks, LSTMs, and those with one state and gates.
@@ -191,7 +183,7 @@ def _colours(names: list[str]) -> dict[str, tuple]:
     for name in names:
         families.setdefault(next(shades for start, shades in _FAMILIES if name.startswith(start)), []).append(name)
     return {
-        name: (colormaps[shades](0.4 + 0.55 * place / max(len(members) - 1, 1)), ("-", "--", ":")[place % 3])
+        name: (colormaps[shades](0.4 + 0.55 * index / max(len(members) - 1, 1)), ("-", "--", ":")[index % 3])
         for shades, members in families.items()
-        for place, name in enumerate(members)
+        for index, name in enumerate(members)
     }

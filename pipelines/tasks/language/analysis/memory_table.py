@@ -1,15 +1,15 @@
-"""`captioner language tasks`: what each cell can remember, as one table that grows cell by cell."""
+"""`captioner language tasks`: the outcomes of all cells on the memory tasks, as one table that grows cell by cell."""
 
 import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+import pandas as pd
 import tensorflow as tf
 
 from captioner.errors import UserError, nearest
-from pipelines.tasks.language.analysis.memory_tasks import MOST, TASKS, WAIT, Budget, Outcome, learn
+from pipelines.tasks.language.analysis.memory_tasks import MAX_COUNT, TASKS, WAIT, Budget, Outcome, learn
 from pipelines.utils.atomic_files import as_user_error, atomic_write
 from pipelines.utils.progress import Reporter
 
@@ -17,7 +17,7 @@ COLUMNS = (*(field.name for field in fields(Outcome)), "settings")
 HEADS = {
     "adding": "adding two of 50 numbers: squared error",
     "copy": f"a letter after {WAIT} blanks: accuracy",
-    "count": f"counting up to {MOST} ones: accuracy",
+    "count": f"counting up to {MAX_COUNT} ones: accuracy",
 }
 
 
@@ -43,12 +43,12 @@ def run_tasks(
             raise UserError(f"There is no task called {task!r}. Available: {', '.join(TASKS)}.{nearest(task, TASKS)}")
     tf.get_logger().setLevel("ERROR")  # each network is compiled once, which TensorFlow warns of when there are many
     known = read_outcomes(output, budget) if output else {}
-    wanted = [(task, cell) for cell in cells for task in tasks]
-    for number, (task, cell) in enumerate(wanted, start=1):
+    pairs = [(task, cell) for cell in cells for task in tasks]
+    for number, (task, cell) in enumerate(pairs, start=1):
         if (task, cell) in known:
             reporter.log(f"{cell}, {task}: {in_words(known[task, cell])}, known from before")
             continue
-        with reporter.progress(f"{number}/{len(wanted)} {cell}, {task}") as advance:
+        with reporter.progress(f"{number}/{len(pairs)} {cell}, {task}") as advance:
 
             def on_score(step, score, advance=advance):
                 advance(step, budget.steps, f"score {score:.4f}")
@@ -59,7 +59,7 @@ def run_tasks(
             write_outcomes(output, known, budget)
     if output:
         write_outcomes(output, known, budget)
-    return [known[pair] for pair in wanted]
+    return [known[pair] for pair in pairs]
 
 
 def in_words(outcome: Outcome) -> str:
@@ -69,29 +69,24 @@ def in_words(outcome: Outcome) -> str:
     >>> in_words(Outcome("copy", "output_rnn", 0.125, False, 4000, 2000, 30.0))
     'not in 4,000 steps (0.125)'
     """
-    digits = 4 if not TASKS[outcome.task].classes else 3
-    verdict = "solved" if outcome.solved else "not"
-    return f"{verdict} in {outcome.steps:,} steps ({outcome.score:.{digits}f})"
+    digits = 3 if TASKS[outcome.task].classes else 4
+    return f"{'solved' if outcome.solved else 'not'} in {outcome.steps:,} steps ({outcome.score:.{digits}f})"
 
 
 def head_and_rows(outcomes: Sequence[Outcome]) -> tuple[list[str], list[list[str]]]:
     """One row a cell, one column a task."""
     tasks = [task for task in TASKS if any(outcome.task == task for outcome in outcomes)]
-    found = {(outcome.cell, outcome.task): in_words(outcome) for outcome in outcomes}
+    texts = {(outcome.cell, outcome.task): in_words(outcome) for outcome in outcomes}
     cells = dict.fromkeys(outcome.cell for outcome in outcomes)
-    return ["cell", *(HEADS[task] for task in tasks)], [
-        [cell, *(found.get((cell, task), "") for task in tasks)] for cell in cells
-    ]
+    rows = [[cell, *(texts.get((cell, task), "") for task in tasks)] for cell in cells]
+    return ["cell", *(HEADS[task] for task in tasks)], rows
 
 
 def notes(budget: Budget) -> list[str]:
     """What a reader of the table has to know."""
     penalty = f" The gradient penalty has a strength of {budget.gradient_penalty:g}." if budget.gradient_penalty else ""
-    rates = (
-        f"{budget.learning_rate:g}"
-        if budget.learning_rate
-        else ", ".join(f"{task.name} {task.learning_rate:g}" for task in TASKS.values())
-    )
+    own_rates = ", ".join(f"{task.name} {task.learning_rate:g}" for task in TASKS.values())
+    rates = f"{budget.learning_rate:g}" if budget.learning_rate else own_rates
     adding, copy, count = (TASKS[name] for name in ("adding", "copy", "count"))
     return [
         f"Solved is a squared error below {adding.solved:g} (always answering 1: {adding.chance:.3f}), or an accuracy "
@@ -112,33 +107,29 @@ def write_outcomes(path: Path, known: dict[tuple[str, str], Outcome], budget: Bu
     """Writes the .csv, and the table if `path` is a .md."""
     with as_user_error(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    for outcome in known.values():
-        row = {**asdict(outcome), "score": f"{outcome.score:.6g}", "seconds": f"{outcome.seconds:.1f}"}
-        table.writerow({**row, "settings": budget.settings()})
-    atomic_write(path.with_suffix(".csv"), text.getvalue())
+    rounded = [
+        {**asdict(outcome), "score": f"{outcome.score:.6g}", "seconds": f"{outcome.seconds:.1f}"}
+        for outcome in known.values()
+    ]
+    frame = pd.DataFrame(rounded, columns=COLUMNS).assign(settings=budget.settings())
+    atomic_write(path.with_suffix(".csv"), frame.to_csv(index=False, lineterminator="\n"))
     if path.suffix == ".md":
         head, rows = head_and_rows(list(known.values()))
-        lines = [head, ["---"] * len(head), *rows]
-        page = ["| " + " | ".join(line) + " |" for line in lines]
-        atomic_write(
-            path, "\n".join([*page, "", *("\n" + note for note in notes(budget))]).replace("\n\n\n", "\n\n") + "\n"
-        )
+        lines = [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)]
+        atomic_write(path, "\n\n".join(["\n".join(lines), *notes(budget)]) + "\n")
 
 
 def read_outcomes(path: Path, budget: Budget) -> dict[tuple[str, str], Outcome]:
-    """What an earlier run with the same settings has found.
+    """The outcomes of an earlier run with the same settings.
 
     Raises:
         UserError: the file is no .md or .csv, a line of it is damaged, or its results have other settings.
     """
     if path.suffix not in (".md", ".csv"):
         raise UserError(f"{path}: the table is written as .md or .csv; give a name that ends so.")
-    path, found = path.with_suffix(".csv"), {}
+    path, outcomes = path.with_suffix(".csv"), {}
     if not path.is_file():
-        return found
+        return outcomes
     with as_user_error(path), open(path, encoding="utf-8", errors="replace", newline="") as file:
         table = csv.DictReader(file)
         for row in table:
@@ -158,5 +149,5 @@ def read_outcomes(path: Path, budget: Budget) -> dict[tuple[str, str], Outcome]:
                     f"{path} holds results with other settings ({settings}) than wanted here ({budget.settings()}). "
                     "Give another --output, or delete the file."
                 )
-            found[outcome.task, outcome.cell] = outcome
-    return found
+            outcomes[outcome.task, outcome.cell] = outcome
+    return outcomes

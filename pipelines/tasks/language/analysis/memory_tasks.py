@@ -1,4 +1,4 @@
-"""Three small tasks that tell whether a recurrent cell can remember: adding, copying and counting."""
+"""Three small tasks that test the memory of a recurrent cell: adding, copying and counting."""
 
 import time
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from captioner.cells.build import build_cell
 from captioner.layers.recurrent import Recurrent
 from pipelines.training.gradients import penalised_gradients
 
-LETTERS, WAIT, MOST = 8, 20, 20
-LOOKED_AT, TESTED = 500, 2000  # sequences
+LETTERS, WAIT, MAX_COUNT = 8, 20, 20
+COUNTS = MAX_COUNT + 1  # from 0
+DEV_SEQUENCES, TEST_SEQUENCES = 500, 2000
 
 
 class Sequences(NamedTuple):
@@ -29,31 +30,31 @@ class Sequences(NamedTuple):
 class Task:
     """A task.
 
-    draw: `draw(random, rows)` gives new `Sequences`.
+    sample: `sample(random, rows)` returns new `Sequences`.
     outputs: numbers, or classes (one-hot), at each step.
     classes: whether outputs are classes; the score is then the accuracy at the last step, else the squared error.
-    chance: the score of always giving the same best answer.
+    chance: the score of the best constant answer.
     solved: the score from which on it counts as solved.
-    enough: the score on development data at which training stops; a little better than `solved`.
+    stop_score: the score on development data at which training stops; a little better than `solved`.
     learning_rate: one at which vanilla cells learn as well as gated ones.
     """
 
     name: str
-    draw: Callable[[np.random.Generator, int], Sequences]
+    sample: Callable[[np.random.Generator, int], Sequences]
     outputs: int
     classes: bool
     chance: float
     solved: float
-    enough: float
+    stop_score: float
     learning_rate: float
 
-    def is_solved(self, score: float, bar: float | None = None) -> bool:
-        bar = self.solved if bar is None else bar
-        return score >= bar if self.classes else score < bar
+    def reaches(self, score: float, threshold: float) -> bool:
+        """Whether a score is at least as good as a threshold: accuracies from it up, errors below it."""
+        return score >= threshold if self.classes else score < threshold
 
 
-def draw_adding(random: np.random.Generator, rows: int, length: int = 50) -> Sequences:
-    """Numbers between 0 and 1, two of them marked, one in each half; wanted is the sum of the two.
+def sample_adding(random: np.random.Generator, rows: int, length: int = 50) -> Sequences:
+    """Numbers between 0 and 1, two of them marked, one in each half; the target is their sum.
 
     Always answering 1 has a squared error of 1/6 = 0.167. Hochreiter & Schmidhuber 1997, experiment 4, in the form of
     Le, Jaitly & Hinton 2015, section 4.1.
@@ -67,42 +68,42 @@ def draw_adding(random: np.random.Generator, rows: int, length: int = 50) -> Seq
     return Sequences(inputs.astype("float32"), targets.astype("float32"))
 
 
-def draw_copy(random: np.random.Generator, rows: int, wait: int = WAIT) -> Sequences:
-    """A letter, `wait` blanks, then a sign to say the letter. Wanted is a blank at every step but the last."""
+def sample_copy(random: np.random.Generator, rows: int, wait: int = WAIT) -> Sequences:
+    """A letter, `wait` blanks, then a sign that asks for it. The target is a blank at every step but the last."""
     letters = random.integers(0, LETTERS, rows)
     blank, sign = LETTERS, LETTERS + 1
-    seen, said = np.full((rows, wait + 2), blank), np.full((rows, wait + 2), blank)
-    seen[:, 0], seen[:, -1], said[:, -1] = letters, sign, letters
-    return Sequences(np.eye(LETTERS + 2, dtype="float32")[seen], np.eye(LETTERS + 1, dtype="float32")[said])
+    inputs, targets = np.full((rows, wait + 2), blank), np.full((rows, wait + 2), blank)
+    inputs[:, 0], inputs[:, -1], targets[:, -1] = letters, sign, letters
+    return Sequences(np.eye(LETTERS + 2, dtype="float32")[inputs], np.eye(LETTERS + 1, dtype="float32")[targets])
 
 
-def draw_count(random: np.random.Generator, rows: int, most: int = MOST) -> Sequences:
-    """A stream of zeros and ones; wanted at every step is how many ones there were so far.
+def sample_count(random: np.random.Generator, rows: int, max_count: int = MAX_COUNT) -> Sequences:
+    """A stream of zeros and ones; the target at every step is the number of ones so far.
 
-    Each stream has its own share of ones, so that all counts from 0 to `most` are equally likely at the end.
+    Each stream has its own share of ones, so that all counts from 0 to `max_count` are equally likely at the end.
     """
-    ones = random.uniform(size=(rows, most)) < random.uniform(size=(rows, 1))
+    ones = random.uniform(size=(rows, max_count)) < random.uniform(size=(rows, 1))
     inputs = np.eye(2, dtype="float32")[ones.astype(int)]
-    return Sequences(inputs, np.eye(most + 1, dtype="float32")[np.cumsum(ones, axis=1)])
+    return Sequences(inputs, np.eye(max_count + 1, dtype="float32")[np.cumsum(ones, axis=1)])
 
 
 TASKS = {
     task.name: task
     for task in (
-        Task("adding", draw_adding, 1, False, chance=1 / 6, solved=0.01, enough=0.008, learning_rate=3e-3),
-        Task("copy", draw_copy, LETTERS + 1, True, chance=1 / LETTERS, solved=0.99, enough=0.995, learning_rate=1e-3),
-        Task("count", draw_count, MOST + 1, True, chance=1 / (MOST + 1), solved=0.99, enough=0.995, learning_rate=3e-3),
+        Task("adding", sample_adding, 1, False, 1 / 6, solved=0.01, stop_score=0.008, learning_rate=3e-3),
+        Task("copy", sample_copy, LETTERS + 1, True, 1 / LETTERS, solved=0.99, stop_score=0.995, learning_rate=1e-3),
+        Task("count", sample_count, COUNTS, True, 1 / COUNTS, solved=0.99, stop_score=0.995, learning_rate=3e-3),
     )
 }
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every cell is given.
+    """The sizes and the training of every cell.
 
     learning_rate: of Adam; None for the task's own.
     gradient_penalty: strength of the regulariser of `pipelines.training.gradients.gradient_penalty`.
-    check_every: steps between two looks at the development data.
+    check_every: steps between two evaluations on the development data.
     """
 
     units: int = 64
@@ -115,13 +116,13 @@ class Budget:
     check_every: int = 100
 
     def settings(self) -> str:
-        """All of it in one line; results with other settings are not the same experiment."""
+        """All fields in one line; results with other settings are another experiment."""
         return " ".join(f"{name}={value}" for name, value in asdict(self).items())
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell did: the score on test data, after how many steps, in how many seconds."""
+    """The score of a cell on test data, and the steps and seconds of its training."""
 
     task: str
     cell: str
@@ -134,10 +135,10 @@ class Outcome:
 
 @keras.saving.register_keras_serializable("captioner")
 class TaskNetwork(keras.Model):
-    """A cell over a sequence, and a dense layer that reads it.
+    """A cell over a sequence, and a dense layer on top.
 
-    `output_rnn` has no dense layer: its memory is what it says, so what it says must be the answer itself. Its hidden
-    layer has the units that other cells have.
+    `output_rnn` has no dense layer: its state is its output, so its output must be the answer itself. Its hidden layer
+    has the units that other cells have.
 
     Args:
         cell: name of a cell.
@@ -147,16 +148,18 @@ class TaskNetwork(keras.Model):
 
     def __init__(self, cell: str, units: int, outputs: int, **kwargs):
         super().__init__(**kwargs)
-        self.says_its_memory = cell == "output_rnn"
-        if self.says_its_memory:
+        self.state_is_output = cell == "output_rnn"
+        if self.state_is_output:
             self.recurrent = Recurrent(build_cell(cell, outputs, options={"hidden_units": units}))
             self.read = None
         else:
             self.recurrent, self.read = Recurrent(build_cell(cell, units)), keras.layers.Dense(outputs, name="read")
 
     def call(self, inputs, steps=None, loop=None):
-        """Inputs `(B, T, features)` to what is said at the last `steps` steps, `(B, steps, outputs)`; at all of them
-        if not given; see `Recurrent` for `loop`."""
+        """Inputs `(B, T, features)` to outputs `(B, steps, outputs)` of the last `steps` steps; of all if it is None.
+
+        See `Recurrent` for `loop`.
+        """
         outputs, _ = self.recurrent(inputs, loop=loop)
         outputs = outputs if steps is None else outputs[:, -steps:]
         return outputs if self.read is None else self.read(outputs)
@@ -165,27 +168,28 @@ class TaskNetwork(keras.Model):
 def loss_of(network: TaskNetwork, task: Task, inputs, targets, loop=None):
     """Cross-entropy of classes, squared error of numbers; the mean over rows and the steps that have targets.
 
-    What `output_rnn` says is fed back to it, so it has to be the target and not its logits: squared error. Where there
-    is a target at each step it learns with teacher forcing, all steps at once.
+    The outputs of `output_rnn` are fed back to it, so they have to be the targets and not their logits: squared error.
+    Where there is a target at each step it learns with teacher forcing, all steps at once.
     """
     steps = targets.shape[1]
-    if network.says_its_memory and steps == inputs.shape[1]:
-        said = network.recurrent.cell.parallel(inputs, targets)
+    if network.state_is_output and steps == inputs.shape[1]:
+        outputs = network.recurrent.cell.parallel(inputs, targets)
     else:
-        said = network(inputs, steps=steps, loop=loop)
-    if task.classes and not network.says_its_memory:
-        return ops.mean(keras.losses.categorical_crossentropy(targets, said, from_logits=True))
-    return ops.mean(ops.sum(ops.square(said - targets), axis=-1))
+        outputs = network(inputs, steps=steps, loop=loop)
+    if task.classes and not network.state_is_output:
+        return ops.mean(keras.losses.categorical_crossentropy(targets, outputs, from_logits=True))
+    return ops.mean(ops.sum(ops.square(outputs - targets), axis=-1))
 
 
 def score_of(network: TaskNetwork, task: Task, sequences: Sequences) -> float:
-    """Accuracy or squared error at the last step, running free: no network is told what it should have said."""
-    parts = np.split(sequences.inputs, range(LOOKED_AT, len(sequences.inputs), LOOKED_AT))  # compiled for one size
-    said = np.concatenate([np.asarray(network.predict_on_batch(part))[:, -1] for part in parts])
-    wanted = sequences.targets[:, -1]
+    """Accuracy or squared error at the last step, running free, without teacher forcing."""
+    sizes = range(DEV_SEQUENCES, len(sequences.inputs), DEV_SEQUENCES)  # the network is compiled for one size
+    parts = np.split(sequences.inputs, sizes)
+    outputs = np.concatenate([np.asarray(network.predict_on_batch(part))[:, -1] for part in parts])
+    targets = sequences.targets[:, -1]
     if task.classes:
-        return float((said.argmax(axis=-1) == wanted.argmax(axis=-1)).mean())
-    return float(np.square(said - wanted).mean())
+        return float((outputs.argmax(axis=-1) == targets.argmax(axis=-1)).mean())
+    return float(np.square(outputs - targets).mean())
 
 
 def learn(
@@ -200,29 +204,29 @@ def learn(
         xla: compile the step with XLA.
 
     Returns:
-        how it did, and the trained network.
+        the outcome, and the trained network.
     """
     started = time.monotonic()
     keras.utils.set_random_seed(budget.seed)
     training, development, test = (np.random.default_rng([budget.seed, part]) for part in range(3))
     network = TaskNetwork(cell, budget.units, task.outputs)
-    held_out = task.draw(development, LOOKED_AT)
+    held_out = task.sample(development, DEV_SEQUENCES)
     network(held_out.inputs[:1])
     network.compile(jit_compile=xla)
     step = _training_step(network, task, budget, xla)
     done, solved = 0, False
     while done < budget.steps and not solved:
-        loss = step(*task.draw(training, budget.batch))
+        loss = step(*task.sample(training, budget.batch))
         done += 1
         if done % budget.check_every == 0 or done == budget.steps:
             score = score_of(network, task, held_out)
             on_score(done, score)
-            solved = task.is_solved(score, task.enough)
+            solved = task.reaches(score, task.stop_score)
             if not np.isfinite(float(loss)):
                 break
-    score = score_of(network, task, task.draw(test, TESTED))
-    seconds = time.monotonic() - started
-    return Outcome(task.name, cell, score, task.is_solved(score), done, network.count_params(), seconds), network
+    score = score_of(network, task, task.sample(test, TEST_SEQUENCES))
+    solved, seconds = task.reaches(score, task.solved), time.monotonic() - started
+    return Outcome(task.name, cell, score, solved, done, network.count_params(), seconds), network
 
 
 def _training_step(network: TaskNetwork, task: Task, budget: Budget, xla: bool) -> Callable:

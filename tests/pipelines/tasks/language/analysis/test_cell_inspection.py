@@ -14,7 +14,7 @@ from pipelines.tasks.language.analysis.cell_inspection import (
     correlations,
     find_followers,
     inspect_run,
-    observe,
+    record_activity,
 )
 from pipelines.tasks.language.analysis.cell_page import SHOWN, stretches, write_page
 from tests.support_language import running_eagerly, tiny_model
@@ -42,9 +42,9 @@ def test_correlation_is_pearson_s():
     assert (found[5] == 0).all(), "a cell that never moves follows nothing"
 
 
-def made(values, **given):
+def activity_of(values, **signals):
     cells = [Cell(1, unit + 1) for unit in range(values.shape[1])]
-    return Activity(["x"] * len(values), values.astype("float16"), cells, given)
+    return Activity(["x"] * len(values), values.astype("float16"), cells, signals)
 
 
 def test_cells_are_found_on_the_first_half_and_judged_on_the_second():
@@ -54,28 +54,28 @@ def test_cells_are_found_on_the_first_half_and_judged_on_the_second():
     values = random.normal(0, 0.1, (400, 5))
     values[:, 3] += 0.5 * quotes  # the real one
     values[:200, 1] = quotes[:200]  # perfect at first, and nothing later
-    ranked = find_followers(made(values, quotes=quotes, nothing=np.ones(400)))
+    ranked = find_followers(activity_of(values, quotes=quotes, nothing=np.ones(400)))
     assert list(ranked) == ["quotes"], "a signal that never changes can be followed by no cell"
     chance, real = ranked["quotes"][:2]
-    assert str(chance.cell) == "1:2" and chance.found == pytest.approx(1, abs=1e-3) and abs(chance.held) < 0.2
-    assert str(real.cell) == "1:4" and real.found > 0.8 and real.held > 0.8
+    assert str(chance.cell) == "1:2" and chance.selection_r == pytest.approx(1, abs=1e-3) and abs(chance.test_r) < 0.2
+    assert str(real.cell) == "1:4" and real.selection_r > 0.8 and real.test_r > 0.8
 
 
-def test_what_is_observed_is_the_memory_after_each_character():
-    """Of an LSTM tanh(c) of every layer; the place in a document, not in the batch, decides what came before."""
+def test_the_recorded_activity_is_the_memory_after_each_character():
+    """Of an LSTM tanh(c) of every layer; the position in a document, not in the batch, decides what came before."""
     model = tiny_model(LETTERS, cell="lstm", layers=2)
     texts = [TEXT, TEXT[:200]]
-    activity = observe(model, texts)
+    activity = record_activity(model, texts)
     assert "".join(activity.words) == "".join(texts)
     assert [str(cell) for cell in activity.cells] == [f"{layer}:{unit}" for layer in (1, 2) for unit in (1, 2, 3, 4)]
     states = model.network.start(1)
     ids = [1, *model.vocabulary.encode_words([letter if letter != "\n" else "\\n" for letter in TEXT[:50]])]
-    for place, word in enumerate(ids):
+    for position, word in enumerate(ids):
         _, states = model.network.step(np.array([word]), states)
-        if place:
+        if position:
             wanted = np.tanh(np.concatenate([states[1], states[3]], axis=-1))[0]
-            np.testing.assert_allclose(activity.values[place - 1], wanted, atol=2e-3)
-            np.testing.assert_allclose(activity.values[len(TEXT) + place - 1], wanted, atol=2e-3)
+            np.testing.assert_allclose(activity.values[position - 1], wanted, atol=2e-3)
+            np.testing.assert_allclose(activity.values[len(TEXT) + position - 1], wanted, atol=2e-3)
     assert activity.signals[signals.QUOTES].sum() == 2 * 2 * (8 + 6), "two strings of two characters a repetition"
 
 
@@ -93,7 +93,7 @@ def test_what_is_shown_is_the_cell_s_memory_and_never_squashed_twice(network, sh
     """Sums are squashed; a state that is an activation already would never reach full colour. The second state of a
     window waits for the next input: nobody remembers it."""
     model = tiny_model(LETTERS, **network)
-    activity = observe(model, [TEXT[:150]])
+    activity = record_activity(model, [TEXT[:150]])
     states = model.network.start(1)
     for word in [1, *model.vocabulary.encode_words([letter.replace("\n", "\\n") for letter in TEXT[:40]])]:
         _, states = model.network.step(np.array([word]), states)
@@ -103,22 +103,22 @@ def test_what_is_shown_is_the_cell_s_memory_and_never_squashed_twice(network, sh
 def test_of_several_files_some_choose_and_others_judge():
     """In one file both halves are by the same author: what holds there may hold nowhere else."""
     model = tiny_model(LETTERS, cell="gru", layers=1)
-    activity = observe(model, [TEXT, TEXT[:90], TEXT[:60]], most=200, each=120)
+    activity = record_activity(model, [TEXT, TEXT[:90], TEXT[:60]], limit=200, per_text=120)
     assert "".join(activity.words) == TEXT[:120] + TEXT[:80]
     assert activity.half == 120
-    assert observe(model, [TEXT], most=200).half == 100
+    assert record_activity(model, [TEXT], limit=200).half == 100
     quotes = np.repeat([0.0, 1, 0, 1], [60, 60, 40, 40])
     values = np.stack([quotes, np.where(np.arange(200) < 120, quotes, 0.3)], axis=1)
-    ranked = find_followers(dataclasses.replace(made(values, quotes=quotes), border=120))
-    assert {str(each.cell): round(each.held, 2) for each in ranked["quotes"]} == {"1:1": 1.0, "1:2": 0.0}
+    ranked = find_followers(dataclasses.replace(activity_of(values, quotes=quotes), border=120))
+    assert {str(each.cell): round(each.test_r, 2) for each in ranked["quotes"]} == {"1:1": 1.0, "1:2": 0.0}
 
 
-def test_models_of_words_have_places_too():
+def test_models_of_words_have_positions_too():
     model = tiny_model(["a", "red", "cat"], tokenizer="ptb", cell="lstm", layers=1)
-    activity = observe(model, ["a red cat " * 20] * 3)
+    activity = record_activity(model, ["a red cat " * 20] * 3)
     assert list(activity.signals) == [signals.POSITION] and len(activity.words) == 180
     with pytest.raises(UserError, match="has 3 characters or words; 100 is the least"):
-        observe(model, ["a red cat"])
+        record_activity(model, ["a red cat"])
 
 
 class Page(HTMLParser):
@@ -167,11 +167,11 @@ def test_the_command_ranks_and_draws(tmp_path, capsys):
     model.save_to_preset(tmp_path / "run")
     file = tmp_path / "code.py"
     file.write_text(TEXT)
-    found = inspect_run(tmp_path / "run", [], file, tmp_path / "cells.html")
-    said = capsys.readouterr().out
-    assert {signals.QUOTES, signals.COMMENT, signals.DEPTH, signals.COLUMN} <= set(found)
-    assert "untrained" in said and "inside a comment" in said
-    assert all(abs(best[0].found) >= abs(best[-1].found) for best in found.values())
+    followers = inspect_run(tmp_path / "run", [], file, tmp_path / "cells.html")
+    output = capsys.readouterr().out
+    assert {signals.QUOTES, signals.COMMENT, signals.DEPTH, signals.COLUMN} <= set(followers)
+    assert "untrained" in output and "inside a comment" in output
+    assert all(abs(best[0].selection_r) >= abs(best[-1].selection_r) for best in followers.values())
     inspect_run(tmp_path / "run", [TEXT], None, tmp_path / "one.html", cell="1:3")
     text = (tmp_path / "one.html").read_text()
     assert "Cell 1:3" in text and text.count("<pre>") == 1

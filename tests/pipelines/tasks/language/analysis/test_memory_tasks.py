@@ -16,11 +16,11 @@ from pipelines.tasks.language.analysis.memory_tasks import (
     Sequences,
     Task,
     TaskNetwork,
-    draw_adding,
-    draw_copy,
-    draw_count,
     learn,
     loss_of,
+    sample_adding,
+    sample_copy,
+    sample_count,
     score_of,
 )
 from pipelines.utils.progress import Reporter
@@ -30,25 +30,25 @@ from tests.support import randomise
 
 
 def test_adding_marks_one_number_in_each_half_and_wants_their_sum():
-    inputs, targets = draw_adding(np.random.default_rng(0), 200, length=10)
+    inputs, targets = sample_adding(np.random.default_rng(0), 200, length=10)
     numbers, marks = inputs[..., 0], inputs[..., 1]
     assert set(np.unique(marks)) == {0, 1} and numbers.min() >= 0 and numbers.max() < 1
     assert np.all(marks[:, :5].sum(axis=1) == 1) and np.all(marks[:, 5:].sum(axis=1) == 1)
-    assert np.all(marks.sum(axis=0) > 0), "a place that is never marked need not be remembered"
+    assert np.all(marks.sum(axis=0) > 0), "a position that is never marked need not be remembered"
     np.testing.assert_allclose(targets[:, 0, 0], (numbers * marks).sum(axis=1), rtol=1e-6)
 
 
 def test_copying_shows_the_letter_once_and_wants_it_once():
-    inputs, targets = draw_copy(np.random.default_rng(0), 100, wait=3)
+    inputs, targets = sample_copy(np.random.default_rng(0), 100, wait=3)
     assert inputs.shape == (100, 5, LETTERS + 2) and targets.shape == (100, 5, LETTERS + 1)
-    seen, said = inputs.argmax(axis=-1), targets.argmax(axis=-1)
-    assert set(seen[:, 0]) == set(range(LETTERS)), "a letter never comes"
-    assert np.all(seen[:, 1:4] == LETTERS) and np.all(seen[:, 4] == LETTERS + 1)
-    assert np.all(said[:, :4] == LETTERS) and np.all(said[:, 4] == seen[:, 0])
+    letters, answers = inputs.argmax(axis=-1), targets.argmax(axis=-1)
+    assert set(letters[:, 0]) == set(range(LETTERS)), "a letter never comes"
+    assert np.all(letters[:, 1:4] == LETTERS) and np.all(letters[:, 4] == LETTERS + 1)
+    assert np.all(answers[:, :4] == LETTERS) and np.all(answers[:, 4] == letters[:, 0])
 
 
 def test_counting_wants_the_count_at_every_step():
-    inputs, targets = draw_count(np.random.default_rng(0), 500, most=6)
+    inputs, targets = sample_count(np.random.default_rng(0), 500, max_count=6)
     ones = inputs[..., 1]
     np.testing.assert_array_equal(targets.argmax(axis=-1), np.cumsum(ones, axis=1))
     at_the_end = np.bincount(targets[:, -1].argmax(axis=-1), minlength=7) / 500
@@ -58,25 +58,25 @@ def test_counting_wants_the_count_at_every_step():
 @pytest.mark.parametrize("name", TASKS)
 def test_the_stated_chance_is_that_of_the_best_constant_answer(name):
     task = TASKS[name]
-    wanted = task.draw(np.random.default_rng(0), 20_000).targets[:, -1]
+    wanted = task.sample(np.random.default_rng(0), 20_000).targets[:, -1]
     if task.classes:
         assert wanted.mean(axis=0).max() == pytest.approx(task.chance, abs=0.01)
     else:
         assert np.var(wanted) == pytest.approx(task.chance, abs=0.005)
-    assert task.is_solved(task.enough) and not task.is_solved(task.chance)
+    assert task.reaches(task.stop_score, task.solved) and not task.reaches(task.chance, task.solved)
 
 
 # --- How it is learned
 
 
 def short(name="copy", wait=2):
-    return Task(name, lambda random, rows: draw_copy(random, rows, wait), LETTERS + 1, True, 1 / 8, 0.99, 0.995, 1e-2)
+    return Task(name, lambda random, rows: sample_copy(random, rows, wait), LETTERS + 1, True, 1 / 8, 0.99, 0.995, 1e-2)
 
 
 def test_output_rnn_cannot_know_the_letter_when_it_said_blanks():
     """What the table says: with blanks fed back, what it says at the end is the same whatever it saw."""
     network = TaskNetwork("output_rnn", 5, LETTERS + 1)
-    inputs, targets = draw_copy(np.random.default_rng(0), 16, wait=2)
+    inputs, targets = sample_copy(np.random.default_rng(0), 16, wait=2)
     network(inputs)
     randomise(network)
     said = np.asarray(network.recurrent.cell.parallel(inputs, targets))
@@ -88,7 +88,7 @@ def test_output_rnn_cannot_know_the_letter_when_it_said_blanks():
 
 def test_output_rnn_feeds_back_its_own_outputs_where_only_the_end_has_a_target():
     network, task = TaskNetwork("output_rnn", 5, 1), TASKS["adding"]
-    inputs, targets = draw_adding(np.random.default_rng(0), 4, length=6)
+    inputs, targets = sample_adding(np.random.default_rng(0), 4, length=6)
     network(inputs)
     randomise(network)
     states = network.recurrent.cell.get_initial_state(batch_size=4)
@@ -106,7 +106,7 @@ def test_every_cell_sees_the_same_sequences_and_stops_when_it_is_done():
         drawn = seen.setdefault(name, [])
 
         def draw(random, rows, drawn=drawn):
-            drawn.append(draw_copy(random, rows, 2))
+            drawn.append(sample_copy(random, rows, 2))
             return drawn[-1]
 
         task = Task("copy", draw, LETTERS + 1, True, 1 / 8, 0.99, 0.995, 1e-2)
@@ -131,11 +131,11 @@ def trained(monkeypatch):
     """Which pairs were trained; a stop after some of them can be asked for."""
     pairs: list[tuple[str, str]] = []
 
-    def pretend(task, cell, budget, tell, xla):
+    def pretend(task, cell, budget, on_score, xla):
         if len(pairs) == pairs_before_stop[0]:
             raise KeyboardInterrupt
         pairs.append((cell, task.name))
-        tell(100, 0.5)
+        on_score(100, 0.5)
         return Outcome(task.name, cell, 0.12345, cell == "lstm", 100, 77, 1.5), None
 
     pairs_before_stop = [99]
@@ -181,7 +181,7 @@ def test_cells_may_be_added_to_a_table(trained, tmp_path):
     assert len(head) == 3 and [row[0] for row in rows] == ["lstm", "gru"]
 
 
-def test_bad_files_and_names_are_told(trained, tmp_path):
+def test_bad_files_and_names_are_refused(trained, tmp_path):
     with pytest.raises(UserError, match=r"no task called 'ading'.*Did you mean `adding`"):
         run(tmp_path / "table.md", tasks=("ading",))
     with pytest.raises(UserError, match="ends so"):
