@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     load_keras()
     from pipelines.data.datasets import shapes
     from pipelines.recipes.recipe import load_recipe
-    from pipelines.tasks.captioning.dry_run import Noise, self_critical_step
+    from pipelines.tasks.captioning.dry_run import Noise
     from pipelines.tasks.captioning.train import CaptioningExperiment
 
     changes = ["encoder.weights=none", "text.minimum_count=1", *(TOY if options.toy else [])]
@@ -51,11 +51,11 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
 
     batches.reward = clocked
     steps = (batch for epoch in itertools.count() for batch in batches.epoch(epoch))
-    self_critical_step(network, next(steps))
+    network.train_on_batch(*next(steps))
     spent.clear()
     started = time.perf_counter()
     for batch in itertools.islice(steps, options.steps):
-        self_critical_step(network, batch)
+        network.train_on_batch(*batch)
     step, rewarding = 1000 * (time.perf_counter() - started) / options.steps, 1000 * sum(spent) / options.steps
     print(f"{', '.join(recipe.training.reward)}, {recipe.training.images_per_batch} images, {options.steps} steps")
     print(f"step    {step:10.1f} ms\nreward  {rewarding:10.1f} ms, {rewarding / step:.2%} of it")

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -38,8 +37,11 @@ def ask(  # noqa: PLR0913 - one parameter an option
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
-    from pipelines.inference.jobs.answering import AskOptions
-    from pipelines.inference.jobs.question_files import choices_problem, question_problem
+    from pipelines.cli.run import describe, run_with_progress
+    from pipelines.inference.jobs.answering import AskJob, AskOptions
+    from pipelines.inference.jobs.question_files import asked, choices_problem, question_problem, read_questions_file
+    from pipelines.inference.models import load_visual_qa, visual_qa_identity
+    from pipelines.utils.progress import JobProgress
 
     if model is None:
         raise typer.BadParameter("say which model answers.", param_hint="--model")
@@ -52,101 +54,37 @@ def ask(  # noqa: PLR0913 - one parameter an option
     for problem in (*map(question_problem, question or ()), choices_problem(choices or ())):
         if problem:
             raise typer.BadParameter(f"{problem}.")
-    options = AskOptions(top, batch_size, attention=attention, limits=limits)
+    identity = visual_qa_identity(model)  # an error in the preset is reported before anything is written or loaded
+    made_with = {"model": identity, "file of questions": os.path.realpath(questions or image)}
     if questions is None:
-        summary = ask_about_image(image, question, model, choices or (), options, encoder_weights)
+        rows = [asked(str(image), str(image), text, choices or ()) for text in question]
+        show = partial(_print_table, alone=len(rows) == 1)
     else:
-        summary = ask_file(questions, model, output, options, encoder_weights)
-    return SKIPPED if summary.faults else 0
-
-
-def ask_about_image(
-    image: Path,
-    questions: Sequence[str],
-    model: Path,
-    choices: Sequence[str],
-    options,
-    encoder_weights: Path | None = None,
-):
-    """Answers questions about one image, which is encoded once, and prints the answers.
-
-    Args:
-        image: its file.
-        questions: one or more, none empty.
-        model: the preset.
-        choices: what to choose from; none: anything may be the answer.
-        options: an `AskOptions`.
-
-    Raises:
-        UserError: the model cannot be used.
-    """
-    from pipelines.cli.run import run_with_progress
-    from pipelines.inference.jobs.answering import AskJob
-    from pipelines.inference.jobs.question_files import asked
-    from pipelines.inference.models import load_visual_qa, visual_qa_identity
-    from pipelines.utils.progress import JobProgress
-
-    visual_qa_identity(model)  # an error in the preset is reported before anything is loaded
-    asked_questions = [asked(os.fspath(image), os.fspath(image), question, choices) for question in questions]
-    job = AskJob(asked_questions, partial(load_visual_qa, model, encoder_weights), options)
-    progress = JobProgress("Questions", "questions", asked_questions)
-    return run_with_progress(job, None, progress, _table_printer(alone=len(asked_questions) == 1))
-
-
-def ask_file(
-    path: Path,
-    model: Path,
-    output: Path | None,
-    options,
-    encoder_weights: Path | None = None,
-):
-    """Answers the questions of a file; reports progress and what was skipped on standard error.
-
-    Args:
-        path: see `pipelines.inference.jobs.question_files`.
-        model: the preset.
-        output: a file, or None to print the answers, one a line.
-        options: an `AskOptions`.
-
-    Raises:
-        UserError: as of `read_questions_file` and `run_job`.
-    """
-    from pipelines.cli.run import describe, run_with_progress
-    from pipelines.inference.jobs.answering import AskJob
-    from pipelines.inference.jobs.question_files import read_questions_file
-    from pipelines.inference.models import load_visual_qa, visual_qa_identity
-    from pipelines.utils.progress import JobProgress
-
-    identity = visual_qa_identity(model)  # before anything is written or loaded
-    questions, repeated = read_questions_file(path)
-    if repeated:
-        log(f"{repeated:,} rows of {path} repeat a question: it is answered once", error=True)
-    made_with = {"model": identity, "file of questions": os.path.realpath(path)}
-    job = AskJob(questions, partial(load_visual_qa, model, encoder_weights), options, made_with)
-    progress = JobProgress("Questions", "questions", questions)
-    summary = run_with_progress(job, output, progress, _print_line if output is None else lambda record: None)
+        rows, repeated = read_questions_file(questions)
+        show = _print_line if output is None else lambda record: None
+        if repeated:
+            log(f"{repeated:,} rows of {questions} repeat a question: it is answered once", error=True)
+    options = AskOptions(top, batch_size, attention=attention, limits=limits)
+    job = AskJob(rows, partial(load_visual_qa, model, encoder_weights), options, made_with)
+    summary = run_with_progress(job, output, JobProgress("Questions", "questions", rows), show)
     if output is not None:
         marked = (summary.unknown, 'without a word that the model knows ("warning")')
         log(f"{describe(summary, ('question', 'answered'), 'images', marked, 'asked')}: {output}", error=True)
-    return summary
+    return SKIPPED if summary.faults else 0
 
 
-def _table_printer(alone: bool) -> Callable[[dict], None]:
-    """Prints a table of answers a question, under the question where there are several."""
-
-    def show(record: dict) -> None:
-        if "error" in record:
-            log(f"{printable(record['image'])}: {record['error']}", error=True)
-            return
-        if not alone:
-            log(printable(record["question"]))
-        if "warning" in record:
-            log(f"Warning: {record['warning']}.", error=True)
-        answers = record.get("answers") or [record]
-        table(["answer", "probability"], [[each["answer"], f"{each['probability']:.4f}"] for each in answers])
-        sys.stdout.flush()
-
-    return show
+def _print_table(record: dict, alone: bool) -> None:
+    """Prints a question, unless it is the only one, and a table of its answers."""
+    if "error" in record:
+        log(f"{printable(record['image'])}: {record['error']}", error=True)
+        return
+    if not alone:
+        log(printable(record["question"]))
+    if "warning" in record:
+        log(f"Warning: {record['warning']}.", error=True)
+    answers = record.get("answers") or [record]
+    table(["answer", "probability"], [[each["answer"], f"{each['probability']:.4f}"] for each in answers])
+    sys.stdout.flush()
 
 
 def _print_line(record: dict) -> None:

@@ -1,7 +1,7 @@
 """`captioner caption`: from folders and a model's folder to captions on the terminal or in a file."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ import typer
 from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import LANGUAGE, LIMITS, Weights, takes
 from pipelines.cli.search_options import SAMPLING, SEARCH, sampling_of
-from pipelines.utils.console import log, printable
+from pipelines.utils.console import log, log_errors, printable
 
 
 @takes(search=SEARCH, sampling=SAMPLING, limits=LIMITS, language=LANGUAGE)
@@ -98,36 +98,27 @@ def caption_with_models(
     identity = models_identity(checked_presets(models, options), language)
     job = CaptionJob(paths, partial(load_captioner, models, encoder_weights, language), options, identity)
     progress = JobProgress("Captions", "images", image_sources(paths, options))
-    show = _printer(alone=len(paths) == 1 and not paths[0].is_dir()) if output is None else lambda record: None
+    alone = len(paths) == 1 and not paths[0].is_dir()
+    show = partial(_print_captions, alone=alone) if output is None else lambda record: None
     summary = run_with_progress(job, output, progress, show)
     if output is not None:
         marked = (summary.unsure, 'unsure ("unsure": true)')
         log(f"{describe(summary, ('image', 'captioned'), 'files', marked, 'read')}: {output}", error=True)
-    _log_left_alone(summary.left_alone)
+    reason = "was not written: another file is there, or its name is too long"
+    log_errors([f"{path} {reason}" for path in summary.left_alone], most=5)
     return summary
 
 
-def _printer(alone: bool) -> Callable[[dict], None]:
-    """Prints captions: that of a single image alone, those of several with their images' names."""
-
-    def show(record: dict) -> None:
-        name = printable(record["image"])
-        if "error" in record:
-            log(f"{name}: {record['error']}", error=True)
-            return
-        captions = record.get("candidates") or [record]
-        unsure = "  (unsure)" if record.get("unsure") else ""
-        for caption in captions:
-            score = f"{caption['score']:8.2f}  " if len(captions) > 1 else ""
-            text = f"{score}{printable(caption['caption'])}{unsure}"
-            log(text if alone else f"{name}\t{text}")
-        sys.stdout.flush()
-
-    return show
-
-
-def _log_left_alone(paths: Sequence[Path], most: int = 5) -> None:
-    for path in paths[:most]:
-        log(f"{printable(str(path))} was not written: another file is there, or its name is too long", error=True)
-    if len(paths) > most:
-        log(f"... and {len(paths) - most:,} more", error=True)
+def _print_captions(record: dict, alone: bool) -> None:
+    """Prints the captions of an image: behind its name, unless it is the only one."""
+    name = printable(record["image"])
+    if "error" in record:
+        log(f"{name}: {record['error']}", error=True)
+        return
+    captions = record.get("candidates") or [record]
+    unsure = "  (unsure)" if record.get("unsure") else ""
+    for caption in captions:
+        score = f"{caption['score']:8.2f}  " if len(captions) > 1 else ""
+        text = f"{score}{printable(caption['caption'])}{unsure}"
+        log(text if alone else f"{name}\t{text}")
+    sys.stdout.flush()

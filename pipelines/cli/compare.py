@@ -1,6 +1,5 @@
 """`captioner compare`: several evaluations side by side, then pair by pair with the first."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,25 +13,16 @@ def compare(
     form: Annotated[str, typer.Option("--format", help="table, or markdown to paste into a document.")] = "table",
 ):
     """Show the scores of several evaluations side by side, and whether they differ by more than chance."""
-    if form not in ("table", "markdown"):
-        raise typer.BadParameter("there are two: table and markdown.", param_hint="--format")
-    print_comparison(runs, as_markdown=form == "markdown")
-
-
-def print_comparison(paths: Sequence[Path], as_markdown: bool = False) -> None:
-    """Prints tables, and on standard error what is wrong with the comparison.
-
-    Raises:
-        UserError: a path holds no evaluation.
-    """
     from pipelines.evaluation.compare import read_evaluations
     from pipelines.evaluation.reports.comparison import compare_evaluations
     from pipelines.evaluation.reports.markdown import markdown_table
 
-    for block in compare_evaluations(read_evaluations(paths)):
+    if form not in ("table", "markdown"):
+        raise typer.BadParameter("there are two: table and markdown.", param_hint="--format")
+    for block in compare_evaluations(read_evaluations(runs)):
         if not block.head:
             log(block.text, error=block.warning)
-        elif as_markdown:
+        elif form == "markdown":
             lines = markdown_table(block.head, block.rows, "l" + "r" * (len(block.head) - 1))
             log("\n".join(["", *lines]))
         else:

@@ -74,15 +74,15 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def language_of(model: Path | None, weight: float | None) -> tuple[Path, float] | None:
+def language_of(language_model: Path | None, language_weight: float | None) -> tuple[Path, float] | None:
     """A language model and its weight, or None.
 
     Raises:
         typer.BadParameter: a weight without a model.
     """
-    if model is None and weight is not None:
+    if language_model is None and language_weight is not None:
         raise typer.BadParameter("it goes with --language-model.", param_hint="--language-weight")
-    return None if model is None else (model, 0.3 if weight is None else weight)
+    return None if language_model is None else (language_model, 0.3 if language_weight is None else language_weight)
 
 
 def _limits(max_pixels: int, max_bytes: int):
@@ -91,10 +91,7 @@ def _limits(max_pixels: int, max_bytes: int):
     return ImageLimits(max_bytes, max_pixels)
 
 
-LANGUAGE = OptionGroup(
-    {"language_model": Language, "language_weight": Weight},
-    lambda language_model, language_weight: language_of(language_model, language_weight),
-)
+LANGUAGE = OptionGroup({"language_model": Language, "language_weight": Weight}, language_of)
 LIMITS = OptionGroup(
     {
         "max_pixels": Annotated[int, typer.Option(min=1, help="Images of more are refused.")],

@@ -9,9 +9,9 @@ import typer
 
 from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import Weights
-from pipelines.utils.console import log, printable, table
+from pipelines.utils.console import log, log_errors, table
 
-SHOWN = 50  # characters of a caption in the table
+MOST_LETTERS = 50  # of a caption in the table
 MOST = 10  # problems that are listed
 
 
@@ -60,11 +60,7 @@ def score(
     load = partial(load_captioner, [model], encoder_weights)
     job = ScoreJob(rows, load, model=identity, each_word=words, batch_size=batch_size)
     summary = run_with_progress(job, output, JobProgress("Captions", "captions", rows), collect)
-    for fault in faults[:MOST]:
-        log(printable(fault), error=True)
-    if len(faults) > MOST:
-        more = f'; the lines with "error" in {output} tell them all' if output else ""
-        log(f"... and {len(faults) - MOST:,} more{more}", error=True)
+    log_errors(faults, MOST, f'; the lines with "error" in {output} tell them all' if output else "")
     if output is None:
         (_print_words if words else _print_scores)(scored, alone=bool(texts))
         log(str(summary))
@@ -104,4 +100,4 @@ def _print_words(records: list[dict], alone: bool) -> None:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 3] + "..."

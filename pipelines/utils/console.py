@@ -51,6 +51,14 @@ def log(text: str, error: bool = False) -> None:
     typer.echo(printable(text, keep="\n\t"), err=error)
 
 
+def log_errors(texts: Sequence[str], most: int, more: str = "") -> None:
+    """Prints the first `most` texts to standard error, a line each, and how many there are besides; `more` follows."""
+    for text in texts[:most]:
+        log(printable(text), error=True)
+    if len(texts) > most:
+        log(f"... and {len(texts) - most:,} more{more}", error=True)
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = False) -> None:
     """Prints a table; with `numbers` all columns but the first are, which stand to the right and are never broken."""
     from rich.box import SIMPLE_HEAD

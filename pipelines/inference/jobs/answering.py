@@ -1,6 +1,7 @@
 """The job of answering questions about images: one record a question."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,6 @@ from captioner.errors import UserError
 from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.models.base.batching import pad_batch
-from pipelines.evaluation.results import AttentionMaps
 from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
 from pipelines.inference.jobs.file_fingerprints import MISSING
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
@@ -129,7 +129,7 @@ class AskJob(Job):
             pixels = pixel_batch([contents[path].pixels for path in readable], model.encoder.spec)
             features = pad_batch(model.encode(pixels, options.batch_size), options.batch_size)
             image_rows = {path: row for row, path in enumerate(readable)}
-            found = model.answer_features(
+            candidates = model.answer_features(
                 features,
                 [batch[index].question for index in askable],
                 images=[image_rows[batch[index].path] for index in askable],
@@ -137,10 +137,11 @@ class AskJob(Job):
                 choices=[batch[index].choices or None for index in askable],
                 batch_size=options.questions,
             )
-            answers = dict(zip(askable, found, strict=True))
+            answers = dict(zip(askable, candidates, strict=True))
             if options.attention is not None:
                 answered = [(batch[index], answers[index]) for index in missing if answers.get(index)]
-                self._draw(answered, contents, features, image_rows)
+                if answered:
+                    self._draw(answered, contents, features, image_rows)
         return [self._outcome(batch[index], answers.get(index), contents) for index in missing]
 
     def _outcome(self, question: Question, answers: list | None, contents: dict[str, DecodedImage]) -> dict:
@@ -158,29 +159,21 @@ class AskJob(Job):
 
     def _draw(self, answered: list, contents, features: np.ndarray, image_rows: dict[str, int]) -> None:
         """Saves the maps of `(question, answers)`."""
-        maps = self._attention_maps(answered, contents, features, image_rows)
-        for (question, answers), look in zip(answered, maps, strict=True):
-            path = question_picture(question, self.options.attention)
-            title = (question.question, f"{answers[0].text}  ({answers[0].probability:.2f})")
-            save_attention(path, contents[question.path].pixels, look.labels, look.weights, look.grid, title)
-
-    def _attention_maps(
-        self, answered: list, contents, features: np.ndarray, image_rows: dict[str, int]
-    ) -> list[AttentionMaps]:
         if attends(self.model):
             questions = [question.question for question, _ in answered]
-            images = [image_rows[question.path] for question, _ in answered]
-            return maps_by_attention(self.model, features, questions, images) if questions else []
-        maps: dict[int, AttentionMaps] = {}
-        for path in image_rows:
-            numbers = [n for n, (question, _) in enumerate(answered) if question.path == path]
-            if numbers:
-                questions, answers = zip(*(answered[n] for n in numbers), strict=True)
-                choices = [question.choices or None for question in questions]
-                texts = [question.question for question in questions]
-                of_image = maps_by_occlusion(self.model, contents[path].pixels, texts, answers, choices)
-                maps.update(zip(numbers, of_image, strict=True))
-        return [maps[n] for n in range(len(answered))]
+            maps = maps_by_attention(self.model, features, questions, [image_rows[item.path] for item, _ in answered])
+        else:
+            maps = []
+            for path, pairs in itertools.groupby(answered, key=lambda pair: pair[0].path):  # an image is occluded once
+                items, answers = zip(*pairs, strict=True)
+                choices = [item.choices or None for item in items]
+                texts = [item.question for item in items]
+                maps += maps_by_occlusion(self.model, contents[path].pixels, texts, answers, choices)
+        for (question, answers), explained in zip(answered, maps, strict=True):
+            path = question_picture(question, self.options.attention)
+            title = (question.question, f"{answers[0].text}  ({answers[0].probability:.2f})")
+            pixels = contents[question.path].pixels
+            save_attention(path, pixels, explained.labels, explained.weights, explained.grid, title)
 
 
 def _paths(questions: Sequence[Question]) -> list[str]:
@@ -190,13 +183,12 @@ def _paths(questions: Sequence[Question]) -> list[str]:
 
 def _checked_words(question: Question, model) -> Question:
     """The question, with a problem if the model can read no word of it."""
-    if question.problem:
-        return question
     try:
-        model.question_words(question.question)
+        if not question.problem:
+            model.question_words(question.question)
+        return question
     except UserError:
         return replace(question, problem="the question is empty")
-    return question
 
 
 def question_picture(question: Question, folder: Path) -> Path:

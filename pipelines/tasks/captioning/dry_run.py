@@ -103,26 +103,13 @@ def dry_run(
 
 def _seconds_a_step(experiment: CaptioningExperiment) -> float:
     """What a step takes, with all that belongs to it."""
-    network, batches = experiment.network, experiment.batches
-    own_captions = experiment.recipe.training.objective == "self_critical"
-    step = self_critical_step if own_captions else _cross_entropy_step
-    steps = (batch for epoch in itertools.count() for batch in batches.epoch(epoch))  # an epoch may be a single step
-    step(network, next(steps))  # compiles
+    step, epoch = experiment.network.train_on_batch, experiment.batches.epoch
+    batches = (batch for number in itertools.count() for batch in epoch(number))  # an epoch may be a single step
+    step(*next(batches))  # compiles
     started = time.perf_counter()
-    for batch in itertools.islice(steps, MEASURED_STEPS):
-        step(network, batch)
+    for batch in itertools.islice(batches, MEASURED_STEPS):
+        step(*batch)
     return (time.perf_counter() - started) / MEASURED_STEPS
-
-
-def _cross_entropy_step(network, batch) -> None:
-    inputs, targets = batch
-    network.train_on_batch(inputs, targets)
-
-
-def self_critical_step(network, batch) -> None:
-    """A training step on what `SelfCriticalBatches` gives."""
-    inputs, targets, advantages = batch
-    network.train_on_batch(inputs, targets, sample_weight=advantages)
 
 
 class Noise:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from captioner.errors import UserError
-from pipelines.cli.compare import print_comparison
+from pipelines.cli.compare import compare
 from pipelines.evaluation.compare import compare_pair, comparison, read_evaluations
 from pipelines.evaluation.reports.comparison import overview
 
@@ -59,7 +59,7 @@ def test_damage_is_a_sentence_that_names_the_file(tmp_path, text):
     """A number where an interval belongs would end in a traceback, in the middle of a table."""
     whole = write(tmp_path / "whole", json.dumps(WHOLE))
     with pytest.raises(UserError, match=r"damaged/metrics\.json is not"):
-        print_comparison([whole, write(tmp_path / "damaged", text)])
+        compare([whole, write(tmp_path / "damaged", text)])
 
 
 def test_answers_that_were_scored_before_are_compared_with_new_ones(tmp_path):
@@ -76,5 +76,5 @@ def test_answers_that_were_scored_before_are_compared_with_new_ones(tmp_path):
 
 def test_a_name_that_is_no_text_is_written_out(tmp_path, capsys):
     """Half of an emoji, as cutting leaves it, cannot be printed: the whole comparison would be lost to it."""
-    print_comparison([write(tmp_path / name, json.dumps({**WHOLE, "title": f"{name} \ud83d"})) for name in "ab"])
+    compare([write(tmp_path / name, json.dumps({**WHOLE, "title": f"{name} \ud83d"})) for name in "ab"])
     assert "a \\ud83d" in capsys.readouterr().out

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.evaluation.results import DECISIVE, INDECISIVE
-from pipelines.inference.explanations import maps_by_attention, maps_by_occlusion
-from pipelines.inference.occlusion import occluded, occlusion_maps
+from pipelines.inference.explanations import maps_by_attention, maps_by_occlusion, occluded, occlusion_maps
 from tests.pipelines.inference.stub_visual_qa import StubVisualQA
 
 
