@@ -1,6 +1,5 @@
 """Progress of long work: bars on a terminal, or a line now and then in a log."""
 
-import functools
 import sys
 import threading
 import time
@@ -47,7 +46,8 @@ class Reporter:
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable]:
         """A bar, or lines, for work whose length becomes known on the way: `advance(done, total)`."""
-        yield from self._bar(title, 0, 0)
+        with self._bar(title, 0, 0) as advance:
+            yield advance
 
     @contextmanager
     def images(self, title: str) -> Iterator[Callable]:
@@ -58,9 +58,10 @@ class Reporter:
     @contextmanager
     def epoch(self, number: int, epochs: int, steps: int, done: int) -> Iterator[Callable]:
         """A bar, or lines, for the steps of an epoch: `advance(step, loss)`."""
-        for advance in self._bar(f"Epoch {number}/{epochs}", steps, done, (epochs - number) * steps):
-            yield functools.partial(_advance_step, advance, steps)
+        with self._bar(f"Epoch {number}/{epochs}", steps, done, (epochs - number) * steps) as advance:
+            yield lambda step, loss: advance(step, steps, f"loss {loss:.3f}")
 
+    @contextmanager
     def _bar(self, title: str, total: int, done: int, to_come: int = 0) -> Iterator[Callable]:
         left = _TimeLeft(to_come)
         if self.quiet:
@@ -196,10 +197,6 @@ class _TimeLeft:
 
 def _shown(text: str) -> str:
     return escape(printable(text, keep="\n\t"))
-
-
-def _advance_step(advance: Callable, steps: int, step: int, loss: float) -> None:
-    advance(step, steps, f"loss {loss:.3f}")
 
 
 def format_duration(seconds: float) -> str:

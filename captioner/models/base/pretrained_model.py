@@ -200,8 +200,5 @@ class PretrainedImageModel(PretrainedModel):
         return {**super()._metadata_facts(), "encoder": self.encoder.identity()}
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """The features of pixels `(N, H, W, 3)`, N at most `batch_size`: what the frozen backbone puts out.
-
-        An encoder without a frozen backbone is trained as a whole: the pixels are returned as they are.
-        """
+        """The frozen backbone's features of pixels, see `encode_with`."""
         return encode_with(self.encoder, pixels, batch_size)

@@ -15,12 +15,22 @@ from captioner.decoding.sample import SampleOptions, sample
 from captioner.models.base.decode_step import PAD, SPECIAL, log_probabilities_of, step_of
 
 
-class CaptionNetwork(keras.Model):
-    """Teacher forcing: the logits of each next word of given captions.
+class DecoderNetwork(keras.Model):
+    """An image encoder and a decoder; subclasses say how they are put to work.
 
     Args:
         image_encoder: layer. `image` to memory `(B, P, D)`.
         decoder: any decoder.
+    """
+
+    def __init__(self, image_encoder, decoder, **kwargs):
+        super().__init__(**kwargs)
+        self.image_encoder = image_encoder
+        self.decoder = decoder
+
+
+class CaptionNetwork(DecoderNetwork):
+    """Teacher forcing: the logits of each next word of given captions.
 
     Call arguments:
         inputs: `{"image": (B, ...), "words": int (B, C, T)}`.
@@ -28,11 +38,6 @@ class CaptionNetwork(keras.Model):
     Returns:
         logits `(B, C, T, V)`.
     """
-
-    def __init__(self, image_encoder, decoder, **kwargs):
-        super().__init__(**kwargs)
-        self.image_encoder = image_encoder
-        self.decoder = decoder
 
     def call(self, inputs, training=False):
         images, captions, length = inputs["words"].shape
@@ -42,11 +47,11 @@ class CaptionNetwork(keras.Model):
         return ops.reshape(logits, (images, captions, length, logits.shape[-1]))
 
 
-class CaptionSearcher(keras.Model):
+class CaptionSearcher(DecoderNetwork):
     """Free running: the best captions of each image, by beam search (greedy where `num_beams` is 1).
 
     Args:
-        image_encoder, decoder: as in `CaptionNetwork`.
+        image_encoder, decoder: as in `DecoderNetwork`.
         options: see `beam_search`.
         fusion: `ShallowFusion` with a language model, or None.
 
@@ -58,9 +63,7 @@ class CaptionSearcher(keras.Model):
     """
 
     def __init__(self, image_encoder, decoder, options: BeamOptions, fusion=None, **kwargs):
-        super().__init__(**kwargs)
-        self.image_encoder = image_encoder
-        self.decoder = decoder
+        super().__init__(image_encoder, decoder, **kwargs)
         self.options = options
         self.fusion = fusion
 
@@ -78,7 +81,7 @@ class CaptionSearcher(keras.Model):
         return beam_search(step, state, image.shape[0], SPECIAL, self.options)._asdict()
 
 
-class CaptionReader(keras.Model):
+class CaptionReader(DecoderNetwork):
     """Reads given captions: how likely each word was, and where the decoder looked before writing it.
 
     Call arguments:
@@ -88,11 +91,6 @@ class CaptionReader(keras.Model):
         dictionary `log_probabilities` `(B, C, T)` of words 1..T, 0 where there is padding, and the decoder's extras,
         `(B, C, T, ...)`.
     """
-
-    def __init__(self, image_encoder, decoder, **kwargs):
-        super().__init__(**kwargs)
-        self.image_encoder = image_encoder
-        self.decoder = decoder
 
     def call(self, inputs):
         images, captions, length = inputs["words"].shape
@@ -104,11 +102,11 @@ class CaptionReader(keras.Model):
         return {name: ops.reshape(values, (images, captions, *values.shape[1:])) for name, values in read.items()}
 
 
-class CaptionSampler(keras.Model):
+class CaptionSampler(DecoderNetwork):
     """Free running: captions sampled from the decoder's distribution.
 
     Args:
-        image_encoder, decoder: as in `CaptionNetwork`.
+        image_encoder, decoder: as in `DecoderNetwork`.
         options: see `sample`.
         greedy: bool. Write the greedy caption of each image as well, as the last of its captions: one loop serves both.
         fusion: `ShallowFusion` with a language model, or None.
@@ -123,9 +121,7 @@ class CaptionSampler(keras.Model):
     """
 
     def __init__(self, image_encoder, decoder, options=SampleOptions(), greedy=False, fusion=None, **kwargs):  # noqa: B008 - frozen
-        super().__init__(**kwargs)
-        self.image_encoder = image_encoder
-        self.decoder = decoder
+        super().__init__(image_encoder, decoder, **kwargs)
         self.options = options
         self.greedy = greedy
         self.fusion = fusion

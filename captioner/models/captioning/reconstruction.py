@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 from keras import ops
 
+from captioner.models.captioning.networks import DecoderNetwork
 from captioner.models.captioning.scoring import encode_padded, padded_length
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 
-class ReconstructionReader(keras.Model):
+class ReconstructionReader(DecoderNetwork):
     """Images as the decoder sees them, and as it reconstructs them from captions alone.
 
     Args:
-        image_encoder: layer. `image` to memory `(B, P, D)`.
+        image_encoder: as in `DecoderNetwork`.
         decoder: one with `reconstruct_image`, such as `RecurrentVisualDecoder`.
 
     Call arguments:
@@ -24,11 +24,6 @@ class ReconstructionReader(keras.Model):
     Returns:
         dictionary `seen (B, D)` and `reconstructed (B, C, T, D)`, after each word.
     """
-
-    def __init__(self, image_encoder, decoder, **kwargs):
-        super().__init__(**kwargs)
-        self.image_encoder = image_encoder
-        self.decoder = decoder
 
     def call(self, inputs):
         images, captions, length = inputs["words"].shape
@@ -59,19 +54,19 @@ def images_and_captions(
         `(N, D)` and `(M, D)`, the M captions in the order of their images.
     """
     tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
-    words = [[tokenize(text) for text in given] for given in captions]
+    words = [[tokenize(text) for text in of_image] for of_image in captions]
     width = max(map(len, words))
-    length = padded_length(max(len(each) for given in words for each in given))
+    length = padded_length(max(len(caption) for of_image in words for caption in of_image))
     ids = np.full((len(words), width, length), Vocabulary.pad_id, "int32")
-    for image, given in enumerate(words):
-        ids[image, : len(given)] = [encode_padded(captioner.vocabulary, each, length) for each in given]
+    for image, of_image in enumerate(words):
+        ids[image, : len(of_image)] = [encode_padded(captioner.vocabulary, caption, length) for caption in of_image]
     seen, reconstructed = [], []
     batch_size = min(batch_size, len(words))
     for start in range(0, len(words), batch_size):
         chunk = np.asarray(features[start : start + batch_size], "float32")
         read = captioner.read(chunk, ids[start : start + batch_size], batch_size, ReconstructionReader)
         seen.append(read["seen"])
-        for values, given in zip(read["reconstructed"], words[start : start + batch_size], strict=True):
+        for values, of_image in zip(read["reconstructed"], words[start : start + batch_size], strict=True):
             # Where the last word has been read; the start word is at 0.
-            reconstructed += [values[row, len(each)] for row, each in enumerate(given)]
+            reconstructed += [values[row, len(caption)] for row, caption in enumerate(of_image)]
     return np.concatenate(seen), np.array(reconstructed)

@@ -1,6 +1,6 @@
 """Visual question answering: a picture and questions in, answers with probabilities out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,14 +158,11 @@ class VisualQA(PretrainedImageModel):
         for offered in choices or ():
             if offered is not None:
                 check_choices(offered)
-        ids = encode_questions(questions, self.vocabulary, self.settings.text)
-        memory, images = self._image_features(features), self._images_of(features, questions, images)
         decode = choose if self.answers else write
         answers: list[list[Answer]] = []
-        for start in range(0, len(questions), batch_size):
-            chunk = slice(start, start + batch_size)
-            inputs = self._inputs(memory, images[chunk], ids[chunk], batch_size)
-            answers += decode(self, inputs, list(choices[chunk]) if choices else [None] * len(ids[chunk]), top)
+        for rows, inputs in self._batches(features, questions, images, batch_size):
+            offered = list(choices[rows]) if choices else [None] * (rows.stop - rows.start)
+            answers += decode(self, inputs, offered, top)
         return answers
 
     def attention_maps(
@@ -187,14 +184,25 @@ class VisualQA(PretrainedImageModel):
         """
         if self.attention_axis is None:
             return None
-        ids = encode_questions(questions, self.vocabulary, self.settings.text)
-        memory, images = self._image_features(features), self._images_of(features, questions, images)
         maps = []
-        for start in range(0, len(questions), batch_size):
-            chunk = slice(start, start + batch_size)
-            inputs = self._inputs(memory, images[chunk], ids[chunk], batch_size)
-            maps.append(self.run(AttentionReader, inputs, batch_size, jit_compile=False)[: len(ids[chunk])])
+        for rows, inputs in self._batches(features, questions, images, batch_size):
+            outputs = self.run(AttentionReader, inputs, batch_size, jit_compile=False)
+            maps.append(outputs[: rows.stop - rows.start])
         return np.concatenate(maps)
+
+    def _batches(self, features, questions, images, batch_size) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+        """The slice of the questions in each batch, and the inputs of a network, padded to the whole batch."""
+        if images is None and len(features) != len(questions):
+            raise ValueError(f"{len(questions)} questions about {len(features)} images: say which with `images`.")
+        images = np.arange(len(questions)) if images is None else np.asarray(images, int)
+        ids = encode_questions(questions, self.vocabulary, self.settings.text)
+        memory = self._image_features(features)
+        for start in range(0, len(questions), batch_size):
+            rows = slice(start, min(start + batch_size, len(questions)))
+            inputs = {"questions": pad_batch(ids[rows], batch_size)}
+            if memory is not None:
+                inputs["memory"] = pad_batch(memory[images[rows]], batch_size)
+            yield rows, inputs
 
     def _image_features(self, features: np.ndarray) -> np.ndarray | None:
         """What the network sees of images, `(N, P, D)`, each encoded once; None if it never sees them."""
@@ -204,14 +212,3 @@ class VisualQA(PretrainedImageModel):
             return np.zeros((0, 1, 1), "float32")
         batch_size = IMAGES_AT_ONCE if len(features) > 1 else 1  # two shapes to compile for, whatever comes
         return self.run(ImageEncoder, np.asarray(features, "float32"), batch_size, jit_compile=False)
-
-    def _images_of(self, features, questions, images) -> np.ndarray:
-        if images is None and len(features) != len(questions):
-            raise ValueError(f"{len(questions)} questions about {len(features)} images: say which with `images`.")
-        return np.arange(len(questions)) if images is None else np.asarray(images, int)
-
-    def _inputs(self, memory, images, ids, batch_size) -> dict[str, np.ndarray]:
-        inputs = {"questions": pad_batch(ids, batch_size)}
-        if memory is not None:
-            inputs["memory"] = pad_batch(memory[images], batch_size)
-        return inputs

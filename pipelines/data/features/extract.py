@@ -7,6 +7,7 @@ What is stored is found again by the content of an image, so renamed and copied 
 again, and a changed one is. A run that was killed loses at most one shard; the same command goes on.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -150,8 +151,8 @@ class FeatureExtraction:
         problems: list[Problem] = []
         missing = [index for index, digest in enumerate(self._digests) if digest not in self._cache]
         writer = _Writer(self.encoder, self._cache, self._files, batch_size)
-        read = _Reader(self.encoder.spec, limits, self._cache, self.augmentation)
-        results = parallel_map(read, (Path(self.images[index]) for index in missing), 3 * batch_size)
+        paths = (Path(self.images[index]) for index in missing)
+        results = parallel_map(lambda path: self._read(path, limits), paths, 3 * batch_size)
         started = time.monotonic()
         try:
             for position, (index, result) in enumerate(zip(missing, results, strict=True), start=1):
@@ -172,6 +173,21 @@ class FeatureExtraction:
             results.close()
         progress(len(missing), len(missing), writer.encoded / (time.monotonic() - started))
         return problems
+
+    def _read(self, path: Path, limits: ImageLimits) -> "_Image | Problem":
+        """What the threads do: a file to the hash of its content and, if they are needed, its pixels."""
+        status = None
+        with contextlib.suppress(OSError):  # `read_bytes` says it in words
+            status = os.stat(path)
+        try:
+            data = read_bytes(path, limits)
+            digest = hashlib.sha256(data).hexdigest()
+            if digest in self._cache:
+                return _Image(path, status, digest, None)
+            pixels = load_pixels(data, self.encoder.spec, limits, str(path))
+            return _Image(path, status, digest, augment(pixels, self.augmentation))
+        except ImageError as error:
+            return Problem(path, None, error.reason)
 
     def _make_plan(self) -> FeaturePlan:
         cache, digests = self._cache, self._digests
@@ -203,32 +219,6 @@ class _Image:
     status: os.stat_result | None  # from before it was read: a file that changes meanwhile is not taken for known
     digest: str
     pixels: np.ndarray | None  # None: the cache has its features already
-
-
-class _Reader:
-    """What the threads do: a path to its content's hash and, if they are needed, its pixels."""
-
-    def __init__(self, spec, limits: ImageLimits, cache: FeatureCache, augmentation: str):
-        self._spec, self._limits, self._cache, self._augmentation = spec, limits, cache, augmentation
-
-    def __call__(self, path: Path) -> "_Image | Problem":
-        status = _status(path)
-        try:
-            data = read_bytes(path, self._limits)
-            digest = hashlib.sha256(data).hexdigest()
-            if digest in self._cache:
-                return _Image(path, status, digest, None)
-            pixels = augment(load_pixels(data, self._spec, self._limits, str(path)), self._augmentation)
-            return _Image(path, status, digest, pixels)
-        except ImageError as error:
-            return Problem(path, None, error.reason)
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return os.stat(path)
-    except OSError:
-        return None  # `read_bytes` says it in words
 
 
 class _Writer:

@@ -44,18 +44,12 @@ class PixelSource:
         self.augmentation = augmentation
         self.spec = encoder.spec
         self.images = list(images)
-        self.readable = np.ones(len(self.images), bool)
-        self.problems: list[Problem] = []
         self._pool = ThreadPoolExecutor(threads)
-        self._check()
+        checked = list(self._pool.map(self._problem, self.images))
+        self.readable = np.array([problem is None for problem in checked], bool)
+        self.problems = [problem for problem in checked if problem]
 
-    def _check(self):
-        for index, problem in enumerate(self._pool.map(self._fault, self.images)):
-            if problem:
-                self.readable[index] = False
-                self.problems.append(problem)
-
-    def _fault(self, path: Path) -> Problem | None:
+    def _problem(self, path: Path) -> Problem | None:
         try:
             load_pixels(path, self.spec)
         except ImageError as error:

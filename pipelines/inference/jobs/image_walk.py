@@ -48,10 +48,7 @@ def find_images(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ())
     if not any(os.path.lexists(path) for path in distinct):
         missing = " or ".join(distinct[:3]) or "(no path was given)"
         raise UserError(f"There is no file or folder {missing}. Give images, or folders with images.")
-    left_out = {os.path.realpath(path) for path in exclude}
-    walked = [os.path.realpath(path) for path in distinct if os.path.isdir(path)]
-    alone = len(distinct) == 1
-    return _find(distinct, walked, left_out, alone)
+    return _find(distinct, exclude, alone=len(distinct) == 1)
 
 
 def find_clips(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) -> Iterator[ImageFile]:
@@ -68,8 +65,7 @@ def find_clips(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) 
     """
     find_images(paths, exclude)  # raises
     distinct = distinct_paths(paths)
-    walked = [os.path.realpath(path) for path in distinct if os.path.isdir(path)]
-    return _clips(_find(distinct, walked, {os.path.realpath(path) for path in exclude}, False), set(distinct))
+    return _clips(_find(distinct, exclude, alone=False), set(distinct))
 
 
 def _clips(images: Iterator[ImageFile], distinct: set[str]) -> Iterator[ImageFile]:
@@ -85,7 +81,9 @@ def _clips(images: Iterator[ImageFile], distinct: set[str]) -> Iterator[ImageFil
             yield ImageFile(os.path.dirname(image.name) or image.name, folder)
 
 
-def _find(distinct: list[str], walked: list[str], left_out: set[str], alone: bool) -> Iterator[ImageFile]:
+def _find(distinct: list[str], exclude: Sequence[str | Path], alone: bool) -> Iterator[ImageFile]:
+    left_out = {os.path.realpath(path) for path in exclude}
+    walked = [os.path.realpath(path) for path in distinct if os.path.isdir(path)]
     for path in distinct:
         if os.path.isdir(path):
             yield from _walk(path, "" if alone else _as_name(path), walked, left_out)
