@@ -7,25 +7,22 @@ import numpy as np
 from captioner.text.answers import answer_key
 from pipelines.evaluation.reports.figures import data_uri, small_pictures, thumbnail
 from pipelines.evaluation.reports.html_page import render_fragment
-from pipelines.evaluation.reports.sections import Html, Section
-from pipelines.evaluation.results import AnsweredQuestion
+from pipelines.evaluation.reports.sections import Html
+from pipelines.evaluation.results import AnsweredQuestion, Evaluation
 
 ROWS = 10_000  # predictions.csv has them all
 THUMBNAILS = 400  # images; a picture may have many questions
 CARDS = 4
 
 
-class AnswerCards(Section):
+def answer_cards(evaluation: Evaluation) -> Html | None:
     """Some questions with their pictures and the likeliest answers."""
-
-    def html(self, evaluation):
-        if not evaluation.of_answers:
-            return None
-        groups = [
-            (title, [_card(question) for question in chosen])
-            for title, chosen in chosen_questions(evaluation.predictions)
-        ]
-        return Html(render_fragment("answer_cards.html", groups=groups))
+    if not evaluation.of_answers:
+        return None
+    groups = [
+        (title, [_card(question) for question in chosen]) for title, chosen in chosen_questions(evaluation.predictions)
+    ]
+    return Html(render_fragment("answer_cards.html", groups=groups))
 
 
 def chosen_questions(
@@ -67,36 +64,32 @@ def _card(question: AnsweredQuestion) -> dict:
     }
 
 
-class Confusion(Section):
+def confusion(evaluation: Evaluation) -> Html | None:
     """Which answers are taken for which; counts with the share of their row, for shading."""
-
-    def html(self, evaluation):
-        if "confusion" not in evaluation.breakdown:
-            return None
-        answers, table_counts = (evaluation.breakdown["confusion"][name] for name in ("answers", "counts"))
-        rows = []
-        for number, (name, counts) in enumerate(zip(answers, table_counts, strict=True)):
-            total = max(sum(counts), 1)
-            cells = [(count, f"{count / total:.2f}", column == number) for column, count in enumerate(counts)]
-            rows.append({"name": name, "cells": cells})
-        return Html(render_fragment("confusion.html", confusion={"answers": answers, "rows": rows}))
+    if "confusion" not in evaluation.breakdown:
+        return None
+    answers, table_counts = (evaluation.breakdown["confusion"][name] for name in ("answers", "counts"))
+    rows = []
+    for number, (name, counts) in enumerate(zip(answers, table_counts, strict=True)):
+        total = max(sum(counts), 1)
+        cells = [(count, f"{count / total:.2f}", column == number) for column, count in enumerate(counts)]
+        rows.append({"name": name, "cells": cells})
+    return Html(render_fragment("confusion.html", confusion={"answers": answers, "rows": rows}))
 
 
-class AnswerTable(Section):
+def answer_table(evaluation: Evaluation) -> Html | None:
     """All answers, in a table that can be filtered and sorted."""
-
-    def html(self, evaluation):
-        if not evaluation.of_answers:
-            return None
-        questions = evaluation.predictions[:ROWS]
-        paths = dict.fromkeys(question.path for question in questions)
-        numbers = {path: number for number, path in enumerate(list(paths)[:THUMBNAILS])}
-        # Image, question, number of its picture or -1, answers and probabilities, people's answer, whether right, type.
-        rows = [
-            [question.image, question.question, numbers.get(question.path, -1),
-             [[text, round(probability, 3)] for text, probability in question.candidates],
-             question.agreed, int(question.right), question.type or question.answer_type]
-            for question in questions
-        ]  # fmt: skip
-        html = render_fragment("answer_table.html", evaluation=evaluation, shown=len(rows))
-        return Html(html, ("answer_table.js",), {"rows": rows, "pictures": list(small_pictures(numbers))})
+    if not evaluation.of_answers:
+        return None
+    questions = evaluation.predictions[:ROWS]
+    paths = dict.fromkeys(question.path for question in questions)
+    numbers = {path: number for number, path in enumerate(list(paths)[:THUMBNAILS])}
+    # Image, question, number of its picture or -1, answers and probabilities, people's answer, whether right, type.
+    rows = [
+        [question.image, question.question, numbers.get(question.path, -1),
+         [[text, round(probability, 3)] for text, probability in question.candidates],
+         question.agreed, int(question.right), question.type or question.answer_type]
+        for question in questions
+    ]  # fmt: skip
+    html = render_fragment("answer_table.html", evaluation=evaluation, shown=len(rows))
+    return Html(html, ("answer_table.js",), {"rows": rows, "pictures": list(small_pictures(numbers))})

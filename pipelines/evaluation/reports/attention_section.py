@@ -4,24 +4,22 @@ from collections.abc import Iterator
 
 from pipelines.evaluation.reports.figures import attention_overlay, data_uri, thumbnail
 from pipelines.evaluation.reports.html_page import render_fragment
-from pipelines.evaluation.reports.sections import Html, Section
-from pipelines.evaluation.results import AttentionMaps
+from pipelines.evaluation.reports.sections import Html
+from pipelines.evaluation.results import AttentionMaps, Evaluation
 
 
-class Attention(Section):
+def attention(evaluation: Evaluation) -> Html | None:
     """The image of some predictions, once for each attention map."""
-
-    def html(self, evaluation):
-        by_id = {prediction.id: prediction for prediction in evaluation.predictions}
-        items = []
-        for id, maps in evaluation.attention.items():
-            picture = thumbnail(by_id[id].path, 160) if by_id[id].path else None
-            if picture is not None:
-                items.append({"prediction": by_id[id], "tiles": list(_tiles(picture, maps))})
-        if not items:
-            return None
-        by_occlusion = any(maps.by_occlusion for maps in evaluation.attention.values())
-        return Html(render_fragment("attention.html", evaluation=evaluation, items=items, by_occlusion=by_occlusion))
+    by_id = {prediction.id: prediction for prediction in evaluation.predictions}
+    items = []
+    for id, maps in evaluation.attention.items():
+        picture = thumbnail(by_id[id].path, 160) if by_id[id].path else None
+        if picture is not None:
+            items.append({"prediction": by_id[id], "tiles": list(_tiles(picture, maps))})
+    if not items:
+        return None
+    by_occlusion = any(maps.by_occlusion for maps in evaluation.attention.values())
+    return Html(render_fragment("attention.html", evaluation=evaluation, items=items, by_occlusion=by_occlusion))
 
 
 def _tiles(picture, maps: AttentionMaps) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 import captioner
-from pipelines.evaluation.reports.sections import report_sections
+from pipelines.evaluation.reports.sections import HTML_SECTIONS, functions
 from pipelines.evaluation.results import Evaluation
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def render_report(evaluation: Evaluation) -> str:
     """The page of an evaluation as text."""
-    parts = [part for section in report_sections() if (part := section.html(evaluation)) is not None]
+    parts = [part for section in functions(HTML_SECTIONS) if (part := section(evaluation)) is not None]
     scripts = [script for part in parts for script in part.scripts]
     data = {name: value for part in parts for name, value in part.data.items()}
     sections = [part.text for part in parts]

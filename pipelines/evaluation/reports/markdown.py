@@ -1,10 +1,10 @@
-"""An evaluation as Markdown, to paste into a document: scores, how they were come by, some captions. No pictures."""
+"""An evaluation as Markdown, to paste into a document: scores, how they were computed, some captions. No pictures."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 import captioner
-from pipelines.evaluation.reports.sections import report_sections
+from pipelines.evaluation.reports.sections import MARKDOWN_SECTIONS, functions
 from pipelines.evaluation.results import Evaluation
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~^$])")
@@ -16,8 +16,8 @@ def render_markdown(evaluation: Evaluation) -> str:
     lines = [f"# {as_text(evaluation.title)}", ""]
     for note in evaluation.notes:
         lines += [f"> {as_text(note)}", ""]
-    for section in report_sections():
-        lines += section.markdown(evaluation)
+    for section in functions(MARKDOWN_SECTIONS):
+        lines += section(evaluation)
     return "\n".join([*lines, f"Written by captioner {captioner.__version__}.", ""])
 
 

@@ -10,7 +10,7 @@ from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import training_curves
 from pipelines.evaluation.reports.html_page import render_fragment
 from pipelines.evaluation.reports.markdown import markdown_table
-from pipelines.evaluation.reports.sections import Html, Section
+from pipelines.evaluation.reports.sections import Html
 from pipelines.evaluation.results import Evaluation
 
 MOST_HEADLINES = 6
@@ -41,32 +41,30 @@ def score_lines(evaluation: Evaluation, at_least: Prominence = Prominence.DETAIL
     return lines
 
 
-class Headlines(Section):
+def headlines(evaluation: Evaluation) -> Html:
     """The most prominent scores, as tiles."""
-
-    def html(self, evaluation):
-        at_least = Prominence.PLAIN if evaluation.of_answers else Prominence.HEADLINE
-        return Html(render_fragment("tiles.html", headlines=score_lines(evaluation, at_least)[:MOST_HEADLINES]))
+    at_least = Prominence.PLAIN if evaluation.of_answers else Prominence.HEADLINE
+    return Html(render_fragment("tiles.html", headlines=score_lines(evaluation, at_least)[:MOST_HEADLINES]))
 
 
-class Scores(Section):
+def scores(evaluation: Evaluation) -> Html:
     """All scores, and those of groups of questions."""
-
-    def html(self, evaluation):
-        return Html(
-            render_fragment(
-                "scores.html",
-                lines=score_lines(evaluation),
-                columns=list(scores_of(evaluation.scores)),
-                breakdown=evaluation.breakdown,
-                baselines=_baselines(evaluation),
-            )
+    return Html(
+        render_fragment(
+            "scores.html",
+            lines=score_lines(evaluation),
+            columns=list(scores_of(evaluation.scores)),
+            breakdown=evaluation.breakdown,
+            baselines=_baselines(evaluation),
         )
+    )
 
-    def markdown(self, evaluation):
-        rows = [[line.label, line.value, line.interval] for line in score_lines(evaluation)]
-        table = markdown_table(["Score", "Value", "95 % interval"], rows, "lrr")
-        return ["## Scores", "", "Multiplied by 100, as papers print them.", "", *table]
+
+def scores_markdown(evaluation: Evaluation) -> list[str]:
+    """As `scores`, in Markdown."""
+    rows = [[line.label, line.value, line.interval] for line in score_lines(evaluation)]
+    table = markdown_table(["Score", "Value", "95 % interval"], rows, "lrr")
+    return ["## Scores", "", "Multiplied by 100, as papers print them.", "", *table]
 
 
 def _baselines(evaluation: Evaluation) -> list[tuple[str, Mapping[str, float]]]:
@@ -78,28 +76,26 @@ def _baselines(evaluation: Evaluation) -> list[tuple[str, Mapping[str, float]]]:
     return rows if len(rows) > 1 else []
 
 
-class Training(Section):
+def training(evaluation: Evaluation) -> Html | None:
     """Losses and scores of the run by epoch."""
-
-    def html(self, evaluation):
-        title = f"{'Development answers' if evaluation.of_answers else 'Decoded dev captions'}, x 100"
-        curves = training_curves(evaluation.history, title) if evaluation.history else []
-        return Html(render_fragment("training.html", curves=map(Markup, curves))) if curves else None
+    title = f"{'Development answers' if evaluation.of_answers else 'Decoded dev captions'}, x 100"
+    curves = training_curves(evaluation.history, title) if evaluation.history else []
+    return Html(render_fragment("training.html", curves=map(Markup, curves))) if curves else None
 
 
-class Facts(Section):
+def facts(evaluation: Evaluation) -> Html:
     """How the scores were computed, and what the model was trained on and how."""
+    evaluated, trained = printed_facts(evaluation.evaluated), printed_facts(evaluation.trained)
+    return Html(render_fragment("facts.html", evaluation=evaluation, facts=evaluated, trained=trained))
 
-    def html(self, evaluation):
-        evaluated, trained = printed_facts(evaluation.evaluated), printed_facts(evaluation.trained)
-        return Html(render_fragment("facts.html", evaluation=evaluation, facts=evaluated, trained=trained))
 
-    def markdown(self, evaluation):
-        evaluated, trained = printed_facts(evaluation.evaluated), printed_facts(evaluation.trained)
-        lines = ["## How this was measured", "", *markdown_table(["", ""], evaluated, "ll")]
-        if trained:
-            lines += ["## What the model was trained on and how", "", *markdown_table(["", ""], trained, "ll")]
-        return lines
+def facts_markdown(evaluation: Evaluation) -> list[str]:
+    """As `facts`, in Markdown."""
+    evaluated, trained = printed_facts(evaluation.evaluated), printed_facts(evaluation.trained)
+    lines = ["## How this was measured", "", *markdown_table(["", ""], evaluated, "ll")]
+    if trained:
+        lines += ["## What the model was trained on and how", "", *markdown_table(["", ""], trained, "ll")]
+    return lines
 
 
 def printed_facts(facts: Mapping[str, object]) -> list[tuple[str, object]]:

@@ -1,11 +1,11 @@
-"""The sections of a report. Adding one is one function and one line in the registry."""
+"""The sections of a report. Adding one is a function of an `Evaluation`, and one line in the registries below."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
 from captioner.registry import Registry
-from pipelines.evaluation.results import Evaluation
 
 
 @dataclass(frozen=True)
@@ -22,38 +22,36 @@ class Html:
     data: dict[str, object] = field(default_factory=dict)
 
 
-class Section:
-    """A part of a report. A subclass writes one of these, or both."""
-
-    def html(self, evaluation: Evaluation) -> Html | None:
-        """The section in HTML, or None where it has nothing to show."""
-        return None
-
-    def markdown(self, evaluation: Evaluation) -> list[str]:
-        """The lines of the section in Markdown, none where it has nothing to show."""
-        return []
-
-
-# In the order of the report.
-SECTIONS = Registry(
-    "section of a report",
+# In the order of the report. A function returns the section as `Html`, or None where it has nothing to show.
+HTML_SECTIONS = Registry(
+    "section of an HTML report",
     {
-        "headlines": "pipelines.evaluation.reports.score_sections:Headlines",
-        "caption_cards": "pipelines.evaluation.reports.caption_sections:CaptionCards",
-        "answer_cards": "pipelines.evaluation.reports.answer_sections:AnswerCards",
-        "attention": "pipelines.evaluation.reports.attention_section:Attention",
-        "scores": "pipelines.evaluation.reports.score_sections:Scores",
-        "lengths": "pipelines.evaluation.reports.caption_sections:Lengths",
-        "errors": "pipelines.evaluation.reports.caption_sections:Errors",
-        "captions": "pipelines.evaluation.reports.caption_sections:CaptionList",
-        "confusion": "pipelines.evaluation.reports.answer_sections:Confusion",
-        "training": "pipelines.evaluation.reports.score_sections:Training",
-        "caption_table": "pipelines.evaluation.reports.caption_sections:CaptionTable",
-        "answer_table": "pipelines.evaluation.reports.answer_sections:AnswerTable",
-        "facts": "pipelines.evaluation.reports.score_sections:Facts",
+        "headlines": "pipelines.evaluation.reports.score_sections:headlines",
+        "caption_cards": "pipelines.evaluation.reports.caption_sections:caption_cards",
+        "answer_cards": "pipelines.evaluation.reports.answer_sections:answer_cards",
+        "attention": "pipelines.evaluation.reports.attention_section:attention",
+        "scores": "pipelines.evaluation.reports.score_sections:scores",
+        "lengths": "pipelines.evaluation.reports.caption_sections:lengths",
+        "errors": "pipelines.evaluation.reports.caption_sections:errors",
+        "confusion": "pipelines.evaluation.reports.answer_sections:confusion",
+        "training": "pipelines.evaluation.reports.score_sections:training",
+        "caption_table": "pipelines.evaluation.reports.caption_sections:caption_table",
+        "answer_table": "pipelines.evaluation.reports.answer_sections:answer_table",
+        "facts": "pipelines.evaluation.reports.score_sections:facts",
+    },
+)
+
+# The same for Markdown; a function returns lines, none where it has nothing to show.
+MARKDOWN_SECTIONS = Registry(
+    "section of a Markdown report",
+    {
+        "scores": "pipelines.evaluation.reports.score_sections:scores_markdown",
+        "errors": "pipelines.evaluation.reports.caption_sections:errors_markdown",
+        "captions": "pipelines.evaluation.reports.caption_sections:captions_markdown",
+        "facts": "pipelines.evaluation.reports.score_sections:facts_markdown",
     },
 )
 
 
-def report_sections() -> list[Section]:
-    return [SECTIONS.get(name)() for name in SECTIONS.names()]
+def functions(registry: Registry) -> list[Callable]:
+    return [registry.get(name) for name in registry.names()]

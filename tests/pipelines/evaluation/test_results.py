@@ -7,28 +7,26 @@ from pipelines.evaluation.bootstrap import Difference
 from pipelines.evaluation.compare import Comparison
 from pipelines.evaluation.reports.html_page import render_report
 from pipelines.evaluation.reports.markdown import render_markdown
-from pipelines.evaluation.reports.sections import SECTIONS
+from pipelines.evaluation.reports.sections import HTML_SECTIONS, MARKDOWN_SECTIONS
 from pipelines.evaluation.results import AnsweredQuestion, Evaluation, Prediction
 
-SECTION = '''
+SECTION = """
 from markupsafe import Markup
 
-from pipelines.evaluation.reports.sections import Html, Section
+from pipelines.evaluation.reports.sections import Html
 
 
-class Longest(Section):
-    """The longest prediction."""
+def longest(evaluation):
+    return Html(Markup("<section><h2>Longest</h2>{}</section>").format(_longest(evaluation)))
 
-    def html(self, evaluation):
-        return Html(Markup("<section><h2>Longest</h2>{}</section>").format(self.longest(evaluation)))
 
-    def markdown(self, evaluation):
-        return ["## Longest", "", self.longest(evaluation), ""]
+def longest_markdown(evaluation):
+    return ["## Longest", "", _longest(evaluation), ""]
 
-    @staticmethod
-    def longest(evaluation):
-        return max((getattr(one, "caption", one.id) for one in evaluation.predictions), key=len)
-'''
+
+def _longest(evaluation):
+    return max((getattr(one, "caption", one.id) for one in evaluation.predictions), key=len)
+"""
 
 
 def captions():
@@ -71,8 +69,9 @@ def test_a_section_is_one_file_and_one_line(tmp_path, monkeypatch):
     """And it is in reports of captions and of answers, as a page and as Markdown."""
     (tmp_path / "longest_section.py").write_text(SECTION)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(SECTIONS, "_table", dict(SECTIONS._table))  # forgotten after the test
-    SECTIONS.register("longest", "longest_section:Longest")
+    for registry, name in ((HTML_SECTIONS, "longest"), (MARKDOWN_SECTIONS, "longest_markdown")):
+        monkeypatch.setattr(registry, "_table", dict(registry._table))  # forgotten after the test
+        registry.register("longest", f"longest_section:{name}")
     assert "<h2>Longest</h2>a cat sleeps &amp; purrs" in render_report(captions())
     assert "## Longest\n\na cat sleeps & purrs" in render_markdown(captions())
     assert "<h2>Longest</h2>a.jpg#0" in render_report(answers(tmp_path))
