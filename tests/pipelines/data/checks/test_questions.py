@@ -38,9 +38,9 @@ def test_counts_ceilings_and_guesses_by_hand(folder):
     train, test = report.splits["train"], report.splits["test"]
     assert (train.images, train.questions, train.answered, train.answers) == (2, 15, 15, 13)
     assert report.answer_list_size == 13
-    assert train.ceilings == pytest.approx({10: 12 / 15, 13: 1}) and train.guessed == pytest.approx((2 + 2) / 15)
+    assert train.ceilings == pytest.approx({10: 12 / 15, 13: 1}) and train.majority == pytest.approx((2 + 2) / 15)
     assert (test.images, test.questions, test.answers) == (1, 3, 3)
-    assert test.ceilings == pytest.approx({10: 1 / 3, 13: 2 / 3}) and test.guessed == pytest.approx(1 / 3)
+    assert test.ceilings == pytest.approx({10: 1 / 3, 13: 2 / 3}) and test.majority == pytest.approx(1 / 3)
     assert test.unknown_rate == pytest.approx(1 / 8) and test.lengths[0] == 2 and test.lengths[3] == 3
     assert report.types == {"what": 15, "how many": 3} and not report.choices
 
