@@ -3,14 +3,12 @@
     p_n    = sum of clipped n-gram matches / sum of n-grams of the predictions
     BLEU-n = exp(min(0, 1 - r / c)) * (p_1 * ... * p_n) ** (1 / n)
 
-c is the number of words of all predictions, r that of the references: for each caption the reference whose
-length is closest (of two equally close, the shorter). A match is clipped at the count in the reference that
-has it most often.
+c is the number of words of all predictions, r that of the references: for each caption the reference whose length is
+closest (of two equally close, the shorter). A match is clipped at the count in the reference that has it most often.
 
 Sources: [Papineni et al., 2002](https://aclanthology.org/P02-1040/); the constants of the COCO caption scorer
-(https://github.com/tylin/coco-caption, `bleu_scorer.py`), which avoid a division by zero and leave a tiny
-score where nothing matches. `nltk.corpus_bleu` counts at least one n-gram in a caption shorter than n, and so
-differs a little.
+(https://github.com/tylin/coco-caption, `bleu_scorer.py`), which avoid a division by zero and leave a tiny score where
+nothing matches. `nltk.corpus_bleu` counts at least one n-gram in a caption shorter than n, and so differs a little.
 """
 
 import numpy as np

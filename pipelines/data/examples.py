@@ -40,8 +40,7 @@ def canonical_split(name: str) -> str:
 class CaptionExample:
     """An image and what people wrote about it.
 
-    `id` is the image's path below the data set's folder, with "/"; `source_id` is the data set's own name
-    for it.
+    `id` is the image's path below the data set's folder, with "/"; `source_id` is the data set's own name for it.
     """
 
     id: str
@@ -126,8 +125,7 @@ class ProblemList:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A folder that was read: its examples, what was wrong with it, and what a reader of the scores must
-    know.
+    """A folder that was read: its examples, what was wrong with it, and what a reader of the scores must know.
 
     Args:
         name: the layout's name in `DATASETS`.

@@ -59,9 +59,8 @@ def paired_differences(
 ) -> dict[str, Difference]:
     """The differences of all scores that two sets of rows of a metric give.
 
-    The same items are sampled from both sets, so that what makes an item hard or easy cancels out. The p-value is
-    twice the share of samples in which the difference has the other sign, counted with the observed one (so it is never
-    0).
+    The same items are sampled from both sets, so that what makes an item hard or easy cancels out. The p-value is twice
+    the share of samples in which the difference has the other sign, counted with the observed one (so it is never 0).
 
     Args:
         metric: what made the rows.

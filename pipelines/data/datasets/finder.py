@@ -12,8 +12,7 @@ class ImageFinder:
 
     Args:
         root: the data set's folder.
-        folders: where images may be, relative to `root`, the likeliest first; those that do not exist are
-            ignored.
+        folders: where images may be, relative to `root`, the likeliest first; those that do not exist are ignored.
     """
 
     def __init__(self, root: Path, folders: Sequence[str]):

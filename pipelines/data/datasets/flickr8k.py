@@ -1,11 +1,10 @@
 """Flickr8k: about 8,000 photographs with five captions each (Hodosh, Young and Hockenmaier, 2013).
 
-Captions come from `Flickr8k.token.txt` (`image.jpg#0<tab>caption`) or from a CSV `captions.txt` or
-`captions.csv` with the columns `image,caption`. Splits come from `Flickr_8k.trainImages.txt`,
-`Flickr_8k.devImages.txt` and `Flickr_8k.testImages.txt`; any of them may be missing, and images that no
-list names are not used. Without any list the images are split by a hash of their names
-(`pipelines.data.datasets.splits.hashed_splits`, one eighth each for dev and test, which is about as many as the
-published lists have).
+Captions come from `Flickr8k.token.txt` (`image.jpg#0<tab>caption`) or from a CSV `captions.txt` or `captions.csv` with
+the columns `image,caption`. Splits come from `Flickr_8k.trainImages.txt`, `Flickr_8k.devImages.txt` and
+`Flickr_8k.testImages.txt`; any of them may be missing, and images that no list names are not used. Without any list the
+images are split by a hash of their names (`pipelines.data.datasets.splits.hashed_splits`, one eighth each for dev and
+test, which is about as many as the published lists have).
 """
 
 from pathlib import Path
@@ -41,8 +40,7 @@ _FILES = FlickrFiles(
 
 
 def recognise(root: Path) -> bool:
-    """Whether `root` holds Flickr8k. `captions.csv` alone could be any table, so it needs a split list
-    beside it."""
+    """Whether `root` holds Flickr8k. `captions.csv` alone could be any table, so it needs a split list beside it."""
     if _FILES.find(root, _FILES.tokens, "captions.txt"):
         return True
     return bool(_FILES.find(root, "captions.csv") and _FILES.find_lists(root))

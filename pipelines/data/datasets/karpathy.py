@@ -1,8 +1,7 @@
 """Karpathy's splits of COCO, Flickr8k and Flickr30k: `dataset_*.json` (Karpathy and Fei-Fei, 2015).
 
-One file names images, captions and splits; most published COCO scores are on its test split. `restval` (the
-images of COCO's validation set that are in neither dev nor test) joins train, as is usual. Captions are the
-`raw` sentences.
+One file names images, captions and splits; most published COCO scores are on its test split. `restval` (the images of
+COCO's validation set that are in neither dev nor test) joins train, as is usual. Captions are the `raw` sentences.
 """
 
 import reprlib

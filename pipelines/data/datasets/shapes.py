@@ -7,9 +7,8 @@
     README.txt                   what this is
     drawn.json                   the settings it was drawn with; written last
 
-Splits: train, dev, test, and novel, whose scenes each hold one colour-shape pair that the others never show.
-The world itself is in `pipelines/data/synthetic/`; the questions are read by
-`pipelines.data.question_datasets.shapes`.
+Splits: train, dev, test, and novel, whose scenes each hold one colour-shape pair that the others never show. The world
+itself is in `pipelines/data/synthetic/`; the questions are read by `pipelines.data.question_datasets.shapes`.
 """
 
 from pathlib import Path

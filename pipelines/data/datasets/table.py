@@ -1,10 +1,9 @@
 """Your own captions: a plain table with the columns `image` and `caption`, and `split` if you like.
 
-The table is `captions.csv`, `captions.tsv` or `captions.jsonl`, or the only file of these kinds in the
-folder, or one file a split (`train.csv`, `val.csv`, `test.csv`). `image` is a path relative to the folder
-or to its `images/`; an image with several captions has several rows (or, in jsonl, a list of captions).
-Without splits the images are split by a hash of their names: about 10 % each are dev and test
-(`pipelines.data.datasets.splits.hashed_splits`).
+The table is `captions.csv`, `captions.tsv` or `captions.jsonl`, or the only file of these kinds in the folder, or one
+file a split (`train.csv`, `val.csv`, `test.csv`). `image` is a path relative to the folder or to its `images/`; an
+image with several captions has several rows (or, in jsonl, a list of captions). Without splits the images are split by
+a hash of their names: about 10 % each are dev and test (`pipelines.data.datasets.splits.hashed_splits`).
 """
 
 import reprlib

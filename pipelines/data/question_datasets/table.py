@@ -1,10 +1,9 @@
 """Your own questions: a plain table with the columns `image`, `question` and `answer` (or `answers`).
 
-The table is `questions.csv`, `questions.tsv` or `questions.jsonl`, or the only file of these kinds with such columns
-in the folder, or one file a split. Further columns, if you like: `choices`, `split`, `type`, `answer_type`, `id`.
-Several answers and choices are lists in jsonl, and separated by "|" in the others. Rows with the same image and
-question are what several people answered. Without splits the images are split by a hash of their names, as
-captions are.
+The table is `questions.csv`, `questions.tsv` or `questions.jsonl`, or the only file of these kinds with such columns in
+the folder, or one file a split. Further columns, if you like: `choices`, `split`, `type`, `answer_type`, `id`. Several
+answers and choices are lists in jsonl, and separated by "|" in the others. Rows with the same image and question are
+what several people answered. Without splits the images are split by a hash of their names, as captions are.
 """
 
 import reprlib

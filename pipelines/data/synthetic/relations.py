@@ -58,8 +58,7 @@ def between_holds(middle: Thing, first: Thing, second: Thing, clear: bool = Fals
 
 
 def place_holds(place: str, thing: Thing, clear: bool = False) -> bool:
-    """Whether `thing` is in that part of the picture: outer third to be clear, outer half less a bit to be
-    true.
+    """Whether `thing` is in that part of the picture: outer third to be clear, outer half less a bit to be true.
 
     The middle is the middle third in both directions (to be clear: the middle fifth).
     """
