@@ -13,8 +13,6 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.metrics.ngrams import References, Words
 
-Answers = Sequence[str]
-
 
 class Prominence(enum.IntEnum):
     """Where a score is shown; each place shows what is more prominent as well."""
@@ -137,23 +135,28 @@ class Metric:
         return -scores[name] if score.higher_is_better is False else scores[name]
 
 
-class AnswerMetric(Metric):
-    """A metric of answers: each column of its rows is a score of one question between 0 and 1.
+class ItemMetric(Metric):
+    """A metric whose rows are made one by one, such as those of answers; each column is a score between 0 and 1.
 
     A subclass sets `scores` and writes `statistics`.
     """
 
-    def statistics(self, prediction: str, answers: Answers) -> np.ndarray:
-        """The row `(F,)` of one answer against what people answered, which is one answer at least."""
+    def statistics(self, prediction, references: Sequence):
+        """The row `(F,)` of a caption against the references of its image, or of an answer against people's answers.
+
+        Args:
+            prediction: the words of a caption, or an answer as text.
+            references: one at least, of the same kind.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define `statistics`.")
 
-    def rows(self, predictions: Sequence[str], references: Sequence[Answers], images=None) -> np.ndarray:
-        """Rows `(N, F)`, float64, of an answer to each of N questions."""
-        rows = [self.statistics(*pair) for pair in zip(predictions, references, strict=True)]
+    def rows(self, predictions, references, images=None):
+        numbers = image_numbers(predictions, references, images).tolist()
+        rows = [self.statistics(*pair) for pair in zip(predictions, map(references.__getitem__, numbers), strict=True)]
         return np.array(rows, dtype=np.float64).reshape(-1, len(self.scores))
 
 
-def image_numbers(predictions: Sequence, references: References, images=None) -> np.ndarray:
+def image_numbers(predictions: Sequence, references: Sequence, images=None) -> np.ndarray:
     """`images` as an array `(N,)`, checked against what there is.
 
     Raises:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from captioner.metrics.base import AnswerMetric, Prominence, Score
+from captioner.metrics.base import ItemMetric, Prominence, Score
 from captioner.text.answers import agreed, answer_key
 
 
-class ExactMatch(AnswerMetric):
+class ExactMatch(ItemMetric):
     """Whether the answer is the one that most people gave, in one spelling and as a set. A row is `[1 or 0]`.
 
     It is the accuracy of DAQUAR (`{book, lamp} = {lamp, book}`), of easy-VQA, and of Visual7W, where the prediction

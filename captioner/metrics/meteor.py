@@ -16,11 +16,11 @@ import functools
 
 import numpy as np
 
-from captioner.metrics.base import Metric, MetricUnavailable, Score, image_numbers
+from captioner.metrics.base import ItemMetric, MetricUnavailable, Score
 from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
 
 
-class MeteorWordNet(Metric):
+class MeteorWordNet(ItemMetric):
     """METEOR of nltk with WordNet; not METEOR 1.5, which needs Java. A row is `[METEOR]`.
 
     Args:
@@ -39,24 +39,17 @@ class MeteorWordNet(Metric):
             raise MetricUnavailable("METEOR with WordNet", WORDNET_MISSING)
         self._wordnet, self._stemmer = _Synonyms(wordnet), _Stems()
 
-    def rows(self, predictions, references, images=None):
+    def statistics(self, prediction, references):
         from nltk.translate.meteor_score import meteor_score
 
-        images = image_numbers(predictions, references, images).tolist()
-        values = [
-            meteor_score(
-                [list(words) for words in references.words[image]],
-                list(prediction),
-                preprocess=_as_it_is,
-                stemmer=self._stemmer,
-                wordnet=self._wordnet,
-            )
-            for prediction, image in zip(predictions, images, strict=True)
-        ]
-        return np.array(values, dtype=np.float64).reshape(-1, 1)
+        value = meteor_score(
+            list(map(list, references)), list(prediction), preprocess=_unchanged, stemmer=self._stemmer,
+            wordnet=self._wordnet,
+        )  # fmt: skip
+        return np.array([value])
 
 
-def _as_it_is(word: str) -> str:
+def _unchanged(word: str) -> str:
     return word  # tokenizers have lower-cased already what is to be
 
 

@@ -130,6 +130,9 @@ class References:
     def __len__(self) -> int:
         return len(self.words)
 
+    def __getitem__(self, image: int) -> Sequence[Words]:
+        return self.words[image]
+
     def count(self, predictions: Sequence[Words]) -> NgramCounts:
         """The n-grams of predictions, numbered as those of the references."""
         return count_ngrams(predictions, Numbering(self.numbering))

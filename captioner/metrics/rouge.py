@@ -12,13 +12,13 @@ Sources: [Lin, 2004](https://aclanthology.org/W04-1013/); the COCO caption score
 
 import numpy as np
 
-from captioner.metrics.base import Metric, Prominence, Score, image_numbers
+from captioner.metrics.base import ItemMetric, Prominence, Score
 from captioner.metrics.ngrams import Words
 
 _BETA = 1.2  # the COCO scorer's weight of recall
 
 
-class RougeL(Metric):
+class RougeL(ItemMetric):
     """Mean F-measure of the longest common subsequence. A row is `[F]`.
 
     >>> float(RougeL().statistics(["a", "dog", "runs"], [["a", "big", "dog", "runs", "fast"]])[0].round(4))
@@ -27,11 +27,8 @@ class RougeL(Metric):
 
     scores = (Score("rouge_l", "ROUGE-L", "R-L", "R-L: ROUGE-L", Prominence.MAIN, per_item=True),)
 
-    def rows(self, predictions, references, images=None):
-        images = image_numbers(predictions, references, images).tolist()
-        pairs = zip(predictions, images, strict=True)
-        values = [_f_measure(prediction, references.words[image]) for prediction, image in pairs]
-        return np.array(values, dtype=np.float64).reshape(-1, 1)
+    def statistics(self, prediction, references):
+        return np.array([_f_measure(prediction, references)])
 
 
 def _f_measure(prediction: Words, references) -> float:

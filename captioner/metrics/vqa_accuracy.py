@@ -17,7 +17,7 @@ import re
 
 import numpy as np
 
-from captioner.metrics.base import AnswerMetric, MetricUnavailable, Prominence, Score
+from captioner.metrics.base import ItemMetric, MetricUnavailable, Prominence, Score
 
 PEOPLE = 3  # as many make an answer wholly right
 FEWEST_ANSWERS = PEOPLE + 1  # with less, no answer can be: one is left out
@@ -51,7 +51,7 @@ _CONTRACTIONS = {wrong: word for word in _CONTRACTED for wrong in _without_one_a
 _CONTRACTIONS["somebody'd"] = "somebodyd"  # the wrong way round, but official
 
 
-class VqaAccuracy(AnswerMetric):
+class VqaAccuracy(ItemMetric):
     """The VQA accuracy; it needs several answers a question, ten by the book. A row is `[accuracy]`.
 
     >>> VqaAccuracy().statistics("Two.", ["2"] * 3 + ["3"] * 7).round(4).tolist()     # (3 * 2/3 + 7 * 1) / 10

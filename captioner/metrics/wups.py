@@ -18,7 +18,7 @@ and Palmer, 1994.
 
 import numpy as np
 
-from captioner.metrics.base import AnswerMetric, MetricUnavailable, Score
+from captioner.metrics.base import ItemMetric, MetricUnavailable, Score
 from captioner.text.answers import agreed, items
 from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
 
@@ -26,7 +26,7 @@ THRESHOLDS = (0.9, 0.0)
 _DISTANT = 0.1  # what is left of a similarity below the threshold
 
 
-class Wups(AnswerMetric):
+class Wups(ItemMetric):
     """WUPS at the thresholds 0.9 and 0.0. A row is `[WUPS@0.9, WUPS@0.0]`.
 
     Args:

@@ -26,39 +26,18 @@ class AnswerEvaluation:
 
     Attributes:
         summary: plain data, see `evaluate_answers`.
-        rows: for each question id, image, question, prediction, answer (the agreed one), its types and its scores.
-        metric_rows: metric -> its rows `(questions, F)`.
+        questions: those that were scored, with the scores of each.
+        rows: metric -> its rows `(questions, F)`.
     """
 
     summary: dict
-    rows: list[dict]
-    metric_rows: dict[str, np.ndarray]
+    questions: tuple[AnsweredQuestion, ...]
+    rows: dict[str, np.ndarray]
 
     @property
     def breakdown(self) -> dict:
         """The summary without scores, intervals and notes."""
         return {name: value for name, value in self.summary.items() if name not in ("scores", "intervals", "notes")}
-
-    def questions(
-        self, examples: Sequence[QuestionExample], candidates: Mapping[str, Sequence[tuple[str, float]]]
-    ) -> tuple[AnsweredQuestion, ...]:
-        """The questions that were scored, with all their candidates.
-
-        Args:
-            examples: those of the evaluation.
-            candidates: id of a question -> `(answer, probability)`, best first.
-        """
-        by_id = {example.id: example for example in examples}
-        names = [name for name in self.summary["scores"] if name in self.rows[0]]
-        return tuple(
-            AnsweredQuestion(
-                id=row["id"], image=row["id"].rsplit("#", 1)[0], path=by_id[row["id"]].image,
-                question=row["question"], references=by_id[row["id"]].answers, agreed=row["answer"],
-                candidates=tuple(candidates[row["id"]]), scores={name: row[name] for name in names}, type=row["type"],
-                answer_type=row["answer_type"],
-            )
-            for row in self.rows
-        )  # fmt: skip
 
 
 def evaluate_answers(
@@ -67,6 +46,7 @@ def evaluate_answers(
     answer_list: AnswerList | None = None,
     baselines: Mapping[str, Mapping[str, str]] | None = None,
     labels: int = _LABELS,
+    candidates: Mapping[str, Sequence[tuple[str, float]]] | None = None,
 ) -> AnswerEvaluation:
     """Scores one answer a question.
 
@@ -90,6 +70,7 @@ def evaluate_answers(
         answer_list: what the model chooses from, if it does.
         baselines: name -> id of a question -> answer, to be scored on the same questions.
         labels: how many answers the confusion table names.
+        candidates: id of a question -> `(answer, probability)`, best first; by default the prediction alone.
 
     Raises:
         UserError: there is nothing to score.
@@ -104,13 +85,29 @@ def evaluate_answers(
     metrics, notes = available_metrics(ANSWER_METRICS, ANSWER_METRICS.names(), answers)
     predicted = [predictions[question.id] for question in scored]
     true = [agreed(people) for people in answers]
-    rows = {name: metric.rows(predicted, answers) for name, metric in metrics.items()}
+    rows = _rows(metrics, predicted, answers)
+    per_item = [(score, v) for name, metric in metrics.items() for score, v in metric.per_item(rows[name]).items()]
+    answered = tuple(
+        AnsweredQuestion(
+            id=question.id,
+            image=question.id.rsplit("#", 1)[0],
+            path=question.image,
+            question=question.question,
+            references=question.answers,
+            agreed=answer,
+            candidates=tuple(candidates[question.id] if candidates else [(prediction, 1.0)]),
+            scores={score: float(values[number]) for score, values in per_item},
+            type=question.type,
+            answer_type=question.answer_type or answer_type(answer),
+        )
+        for number, (question, prediction, answer) in enumerate(zip(scored, predicted, true, strict=True))
+    )
     left_out = len(questions) - len(scored)
     if left_out:
         notes.append(f"{left_out:,} questions were left out: they have no prediction, or no answer that is known.")
 
     def scores(numbers: np.ndarray | slice) -> dict[str, float]:
-        return {n: v for name, metric in metrics.items() for n, v in metric.combine(rows[name][numbers]).items()}
+        return _combined(metrics, {name: values[numbers] for name, values in rows.items()})
 
     summary = {
         "questions": len(scored),
@@ -122,7 +119,7 @@ def evaluate_answers(
             for score, interval in intervals(metric, rows[name]).items()
         },
         "by_question_type": _by([question.type for question in scored], scores),
-        "by_answer_type": _by([_answer_type(*pair) for pair in zip(scored, true, strict=True)], scores),
+        "by_answer_type": _by([question.answer_type for question in answered], scores),
         "confusion": confusion(true, predicted, labels),
     }
     single = np.flatnonzero([one_word(answer) for answer in true])
@@ -133,15 +130,19 @@ def evaluate_answers(
         summary["ceiling"] = ceiling(answer_list, scored)
     if baselines:
         summary["baselines"] = {
-            name: _scores_of(metrics, [baseline[question.id] for question in scored], answers)
+            name: _combined(metrics, _rows(metrics, [baseline[question.id] for question in scored], answers))
             for name, baseline in baselines.items()
         }
     summary["notes"] = notes
-    return AnswerEvaluation(summary, _rows(scored, predicted, true, metrics, rows), rows)
+    return AnswerEvaluation(summary, answered, rows)
 
 
-def _scores_of(metrics: dict[str, Metric], predicted: Sequence[str], answers: Sequence) -> dict[str, float]:
-    return {n: v for metric in metrics.values() for n, v in metric.combine(metric.rows(predicted, answers)).items()}
+def _rows(metrics: dict[str, Metric], predicted: Sequence[str], answers: Sequence) -> dict[str, np.ndarray]:
+    return {name: metric.rows(predicted, answers) for name, metric in metrics.items()}
+
+
+def _combined(metrics: dict[str, Metric], rows: dict[str, np.ndarray]) -> dict[str, float]:
+    return {score: value for name, metric in metrics.items() for score, value in metric.combine(rows[name]).items()}
 
 
 def _by(names: Sequence[str], scores: Callable[[np.ndarray], dict[str, float]]) -> dict[str, dict]:
@@ -153,10 +154,6 @@ def _by(names: Sequence[str], scores: Callable[[np.ndarray], dict[str, float]]) 
     return {
         name: {"questions": count, **scores(np.flatnonzero(column == name))} for name, count in groups.most_common()
     }
-
-
-def _answer_type(question: QuestionExample, answer: str) -> str:
-    return question.answer_type or answer_type(answer)
 
 
 def confusion(true: Sequence[str], predicted: Sequence[str], labels: int = _LABELS) -> dict:
@@ -200,15 +197,3 @@ def ceiling(answer_list: AnswerList, questions: Iterable[QuestionExample]) -> di
         ]
         reachable["vqa_accuracy"] = float(np.mean(best))
     return reachable
-
-
-def _rows(questions, predicted, true, metrics, rows) -> list[dict]:
-    columns = {}
-    for name, metric in metrics.items():
-        columns |= {score: values.tolist() for score, values in metric.per_item(rows[name]).items()}
-    return [
-        {"id": question.id, "image": str(question.image), "question": question.question, "prediction": prediction,
-         "answer": answer, "type": question.type, "answer_type": _answer_type(question, answer),
-         **{score: values[number] for score, values in columns.items()}}
-        for number, (question, prediction, answer) in enumerate(zip(questions, predicted, true, strict=True))
-    ]  # fmt: skip

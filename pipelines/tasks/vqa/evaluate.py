@@ -82,9 +82,10 @@ def evaluate_run(
     if has_hidden_answers(examples):
         _submit(examples, texts, report, dataset.name, reporter)
         return Evaluation(title, {}, {}, (), evaluated | left_out)
-    scored = evaluate_answers(examples, texts, model.answers, baseline_answers(dataset, examples))
     candidates = {id: [(answer.text, float(answer.probability)) for answer in listed] for id, listed in answers.items()}
-    predictions = scored.questions(examples, candidates)
+    baselines = baseline_answers(dataset, examples)
+    scored = evaluate_answers(examples, texts, model.answers, baselines, candidates=candidates)
+    predictions = scored.questions
     attention = attention_of(model, questions, answers, [question.id for question in predictions])
     evaluation = Evaluation(
         title=title,
@@ -107,7 +108,7 @@ def evaluate_run(
         notes=tuple(scored.summary["notes"]),
         attention=attention,
         history=run / "metrics.csv",
-        rows=scored.metric_rows,
+        rows=scored.rows,
         breakdown=scored.breakdown,
     )
     publish(evaluation, report, format, reporter)

@@ -156,12 +156,14 @@ def test_everything_is_plain_data_and_every_question_has_a_row():
     """If this fails, metrics.json cannot be written, or a report cannot show a question."""
     evaluation = evaluate_answers(QUESTIONS, PREDICTIONS, AnswerList(["dog"]), {"guess": PREDICTIONS})
     assert json.loads(json.dumps(evaluation.summary)) == evaluation.summary
-    assert json.loads(json.dumps(evaluation.rows)) == evaluation.rows
-    assert evaluation.rows[1] == pytest.approx({
-        "id": "a.jpg#1", "image": "a.jpg", "question": "What?", "prediction": "dog", "answer": "cat", "type": "object",
-        "answer_type": "other", "exact_match": 0.0, "wups_0.9": 2 / 30, "wups_0.0": 2 / 3,
-    })  # fmt: skip
-    assert len(evaluation.rows) == 5
+    rows = json.loads(json.dumps([question.row() for question in evaluation.questions]))
+    assert rows[1] == {
+        "id": "a.jpg#1", "image": "a.jpg", "question": "What?", "prediction": "dog", "probability": 1.0,
+        "answer": "cat", "type": "object", "answer_type": "other",
+        "exact_match": 0.0, "wups_0.9": 0.066667, "wups_0.0": 0.666667,
+        "answers": [{"answer": "dog", "probability": 1.0}], "people": ["cat"],
+    }  # fmt: skip
+    assert len(rows) == 5
 
 
 def test_multiple_choice_by_kind_of_question():
