@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence
 
+from captioner.errors import UserError
 from captioner.images.decode import (
     DEFAULT_LIMITS,
     IMAGE_EXTENSIONS,
@@ -123,6 +124,17 @@ def decode_clip(source, spec: ClipSpec, limits: ImageLimits = DEFAULT_LIMITS, na
     if isinstance(source, bytes) and source.startswith(b"GIF"):
         return _from_gif(source, spec, limits, name or "clip")
     return _decoded([source], spec, limits, name)
+
+
+def read_clip(source, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> np.ndarray:
+    """All frames of a clip, stretched to `size` pixels each way: uint8 `(T, size, size, 3)`; see `decode_clip`.
+
+    Raises:
+        UserError: there is no such file or folder, or see `decode_clip`.
+    """
+    if isinstance(source, str | os.PathLike) and not os.path.exists(source):
+        raise UserError(f"There is no file or folder {source}. Give a folder of numbered images, or an animated GIF.")
+    return decode_clip(source, ClipSpec(size, size, "raw", MAX_FRAMES), limits)
 
 
 def folder_frames(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""`captioner sequence`: use a network over sequences, and see what sharing weights over time buys."""
+"""`captioner sequence`: use a network over sequences, and compare shared weights with weights for each position."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ def predict(
     num_beams: Annotated[int | None, typer.Option("--num-beams", min=1, help="Where a sentence is written.")] = None,
     scores: Annotated[bool, typer.Option("--scores", help="Also the mean log-probability, first.")] = False,
 ):
-    """Print what a model makes of each text: a label, a tag for each word, a translation, a sentence."""
+    """Print the prediction for each text: a label, a tag for each word, a translation, a sentence."""
     load_keras()
     from captioner.models.sequences.model import SequenceModel
 
@@ -39,9 +39,9 @@ def sharing(
 ):
     """Learn from short sentences, test on longer ones: weights shared over time, or one set for each position."""
     load_keras()
-    from pipelines.tasks.sequences.sharing import compare_sharing, table_of
+    from pipelines.tasks.sequences.sharing import compare_sharing, head_and_rows
 
     comparison = compare_sharing(cell, units, most_words, captions, epochs, seed, log)
     learned = f"{comparison.captions:,} captions of at most {most_words} words"
     log(f"Words tagged rightly (x 100) after learning from {learned}:")
-    table(*table_of(comparison))
+    table(*head_and_rows(comparison))

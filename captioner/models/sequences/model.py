@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError, nearest
+from captioner.images.clips import read_clip
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.sequences.build import build_sequence_network
-from captioner.models.sequences.clips import read_clip
 from captioner.models.sequences.settings import SequenceSettings
 from captioner.models.sequences.writers import SequenceSearcher
 from captioner.text.tokenizers import get_tokenizer

@@ -1,5 +1,6 @@
-"""Sequences and what is to be said about them."""
+"""Sequences with their labels or sentences."""
 
+import itertools
 from dataclasses import dataclass
 from random import Random
 
@@ -11,7 +12,7 @@ from pipelines.data.examples import SPLITS
 
 @dataclass(frozen=True)
 class SequenceExample:
-    """A sequence and what a network is to make of it.
+    """A sequence and its target.
 
     source: a text, or frames uint8 `(T, H, W, 3)`.
     target: a text, or labels: one for the whole, or one for each word or frame.
@@ -54,12 +55,8 @@ def generate(task: str, seed: int, sizes: dict[str, int]) -> dict[str, list[Sequ
     for split in reversed(SPLITS):
         splits[split] = []
         for number in range(sizes[split]):
-            attempt = 0
-            while True:
-                example = make(Random(f"sequence/{task}/{seed}/{split}/{number}/{attempt}"))
-                if example.key not in taken:
-                    break
-                attempt += 1
+            names = (f"sequence/{task}/{seed}/{split}/{number}/{attempt}" for attempt in itertools.count())
+            example = next(example for example in map(make, map(Random, names)) if example.key not in taken)
             taken.add(example.key)
             splits[split].append(example)
     return {split: splits[split] for split in SPLITS}

@@ -1,4 +1,4 @@
-"""Facts about one or two things, and a sentence that tells them.
+"""Facts about one or two things, and a sentence that states them.
 
     count=2 size=small colour=red shape=heart relation=left count2=1 colour2=blue shape2=ring
     two small red hearts are to the left of a blue ring
@@ -15,7 +15,7 @@ from pipelines.tasks.sequences.examples import SequenceExample
 
 
 def make(random: Random) -> SequenceExample:
-    """Facts, as a text, and one of the sentences that tell them."""
+    """Facts, as a text, and one of the sentences that state them."""
     first = _mention(random)
     if random.randrange(4) == 0:
         return SequenceExample(facts_of(first), _there(random, first))
@@ -37,10 +37,10 @@ def facts_of(first: Mention, relation: str | None = None, second: Mention | None
     return " ".join(facts)
 
 
-def facts_told(sentence: str) -> str | None:
+def read_facts(sentence: str) -> str | None:
     """The facts that a sentence states, in the form of `facts_of`; None if it states none, or what these cannot hold.
 
-    >>> facts_told("left of a ring there is a red star")
+    >>> read_facts("left of a ring there is a red star")
     'count=1 colour=red shape=star relation=left count2=1 shape2=ring'
     """
     statements = parse(sentence)
@@ -75,7 +75,7 @@ def _there(random: Random, first: Mention) -> str:
 
 
 def _sentence(random: Random, first: Mention, relation: str | None, second: Mention) -> str:
-    one, other, few = _name(random, first), _name(random, second), words.few(first.count)
+    name, other, few = _name(random, first), _name(random, second), words.few(first.count)
     if relation is None:
         return f"{_there(random, first)} and {other}"
     where = words.choose(random, words.RELATION_WORDS[relation])
@@ -83,5 +83,5 @@ def _sentence(random: Random, first: Mention, relation: str | None, second: Ment
     if form == 0:
         return f"{_there(random, first)} {where} {other}"
     if form == 1:
-        return f"{where} {other} {words.THERE[few][0]} {one}"
-    return f"{one} {words.choose(random, words.VERBS[few])} {where} {other}"
+        return f"{where} {other} {words.THERE[few][0]} {name}"
+    return f"{name} {words.choose(random, words.VERBS[few])} {where} {other}"

@@ -1,4 +1,4 @@
-"""How good predictions about sequences are."""
+"""Scores of predictions about sequences."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from captioner.metrics.score import score_captions
 from captioner.models.sequences.model import IN_STEP, Prediction
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.tasks.sequences.examples import SequenceExample
-from pipelines.tasks.sequences.facts import facts_told
+from pipelines.tasks.sequences.facts import read_facts
 
 # The score that chooses the best epoch.
-CHOOSES = {"tag": "accuracy", "classify": "accuracy", "frames": "accuracy", "translate": "bleu_4"}
+SELECT_BY = {"tag": "accuracy", "classify": "accuracy", "frames": "accuracy", "translate": "bleu_4"}
 
 
 def score(
@@ -23,7 +23,7 @@ def score(
     - tag, frames: `accuracy` of labels, over all words or frames; `exact_match`, sequences without a fault.
     - classify: `accuracy`.
     - translate: `exact_match`, `bleu_1` to `bleu_4` (words as the tokenizer counts them).
-    - describe: `faithfulness`, the sentences that tell exactly the facts, read by a grammar, if the facts are those of
+    - describe: `faithfulness`, the sentences that state exactly the facts, read by a grammar, if the facts are those of
       pipelines/tasks/sequences/facts.py; else as translate.
     """
     pairs = list(zip(examples, predictions, strict=True))
@@ -32,8 +32,8 @@ def score(
         rows = metric.rows([prediction.labels for _, prediction in pairs], [example.target for example, _ in pairs])
         exact = {"exact_match": float(np.mean(rows[:, 0] == rows[:, 1]))} if task in IN_STEP else {}
         return metric.combine(rows) | exact
-    if task == "describe" and tells_facts(examples):
-        right = sum(facts_told(prediction.text) == example.source for example, prediction in pairs)
+    if task == "describe" and states_facts(examples):
+        right = sum(read_facts(prediction.text) == example.source for example, prediction in pairs)
         return {"faithfulness": right / len(pairs)}
     words = get_tokenizer(tokenizer).tokenize
     report = score_captions(
@@ -46,11 +46,11 @@ def score(
     return {"exact_match": exact, **{f"bleu_{n}": report.scores[f"bleu_{n}"] for n in (1, 2, 3, 4)}}
 
 
-def chooses(task: str, examples: Sequence[SequenceExample]) -> str:
+def selection_metric(task: str, examples: Sequence[SequenceExample]) -> str:
     """The name of the score that chooses the best epoch."""
-    return CHOOSES.get(task) or ("faithfulness" if tells_facts(examples) else "bleu_4")
+    return SELECT_BY.get(task) or ("faithfulness" if states_facts(examples) else "bleu_4")
 
 
-def tells_facts(examples: Sequence[SequenceExample]) -> bool:
+def states_facts(examples: Sequence[SequenceExample]) -> bool:
     """Whether the sentences of `describe` are such that their facts can be read from them."""
-    return all(facts_told(example.target) == example.source for example in examples)
+    return all(read_facts(example.target) == example.source for example in examples)

@@ -1,9 +1,9 @@
-"""The experiment: what sharing weights over time buys.
+"""An experiment: weights shared over time against a set of weights for each position.
 
 The same task (a tag for each word of a caption, read from left to right), the same cell, and two networks: one uses its
 weights at every position, the other has a set of its own for each position. Both learn from captions of few words. They
-are tested on other captions of as many words, where the last positions are those that training showed least, and on
-longer ones, for whose last words the second has no weights: it uses those of its last position.
+are tested on other captions of as many words, whose last positions are the rarest in training, and on longer ones, for
+whose last words the second has no weights: it uses those of its last position.
 """
 
 from collections.abc import Callable
@@ -20,33 +20,30 @@ from pipelines.tasks.sequences.examples import SequenceExample, generate
 from pipelines.tasks.sequences.tags import TAGS
 
 NAMES = ("shared", "untied")  # weights: one set for all positions, or one set for each
-
-
 TEST = 1500  # captions of any length to test on
 
 
 @dataclass(frozen=True)
 class Part:
-    """Words that are looked at together.
+    """Words that are measured together.
 
     longer: whether they are of captions longer than those of training.
     first, last: their positions, counted from 1.
-    shown: words at these positions in the training captions.
-    asked: words in the test.
+    train_words, test_words: the number of words at these positions.
     accuracy: share tagged rightly, by network.
     """
 
     longer: bool
     first: int
     last: int
-    shown: int
-    asked: int
+    train_words: int
+    test_words: int
     accuracy: dict[str, float]
 
 
 @dataclass(frozen=True)
-class Sharing:
-    """What the experiment found. `parameters`: of each network."""
+class SharingResults:
+    """The results of the experiment. `parameters`: of each network."""
 
     captions: int
     most_words: int
@@ -62,7 +59,7 @@ def compare_sharing(
     epochs: int = 40,
     seed: int = 0,
     log: Callable[[str], None] = lambda text: None,
-) -> Sharing:
+) -> SharingResults:
     """Trains both networks on captions of at most `most_words` words and tests them on captions of any length.
 
     Args:
@@ -71,7 +68,7 @@ def compare_sharing(
         captions: training captions.
         epochs: times that each training caption is seen.
         seed: of the captions, the first weights and the order.
-        log: where progress is told.
+        log: receives lines about progress.
     """
     splits = generate("tag", seed, {"train": 3 * captions, "dev": 0, "test": TEST})
     learned = [example for example in splits["train"] if len(example.target) <= most_words][:captions]
@@ -93,28 +90,28 @@ def compare_sharing(
         log(f"{name}: {parameters[name]:,} parameters, training loss {loss:.3f}")
         right[name] = np.asarray(network(test_words)).argmax(axis=-1) == test_tags
     longer = np.array([len(example.target) > most_words for example in splits["test"]])
-    parts = [
-        _part(*place, tags=tags, test_tags=test_tags, longer=longer, right=right)
-        for place in _places(most_words, longest)
-    ]
-    return Sharing(len(learned), most_words, parameters, [part for part in parts if part.asked])
+    ranges = _ranges(most_words, longest)
+    parts = [_part(*part, tags=tags, test_tags=test_tags, longer=longer, right=right) for part in ranges]
+    return SharingResults(len(learned), most_words, parameters, [part for part in parts if part.test_words])
 
 
-def _places(most_words: int, longest: int) -> list[tuple[bool, int, int]]:
-    """`(longer captions, first, last position)` of the parts: of short captions the beginning, the middle and the end,
-    of longer ones what training knows and what it does not."""
+def _ranges(most_words: int, longest: int) -> list[tuple[bool, int, int]]:
+    """`(longer captions, first, last position)` of each part.
+
+    These are the beginning, the middle and the end of short captions; of longer ones, positions that training has and
+    those that it has not.
+    """
     middle, end = most_words // 2, most_words - 1
     short = [(False, 1, middle), (False, middle + 1, end - 1), (False, end, most_words)]
     return [*short, (True, 1, most_words), (True, most_words + 1, longest)]
 
 
 def _part(longer_ones: bool, first: int, last: int, *, tags, test_tags, longer, right) -> Part:
-    rows, places = longer == longer_ones, slice(first - 1, last)
-    asked = test_tags[rows, places] != NONE
-    accuracy = {
-        name: float(hits[rows, places][asked].mean()) if asked.any() else float("nan") for name, hits in right.items()
-    }
-    return Part(longer_ones, first, last, int((tags[:, places] != NONE).sum()), int(asked.sum()), accuracy)
+    rows, positions = longer == longer_ones, slice(first - 1, last)
+    real = test_tags[rows, positions] != NONE
+    hits = {name: values[rows, positions][real] for name, values in right.items()}
+    accuracy = {name: float(values.mean()) if real.any() else float("nan") for name, values in hits.items()}
+    return Part(longer_ones, first, last, int((tags[:, positions] != NONE).sum()), int(real.sum()), accuracy)
 
 
 def _arrays(examples: list[SequenceExample], vocabulary: Vocabulary, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,16 +125,16 @@ def _arrays(examples: list[SequenceExample], vocabulary: Vocabulary, length: int
     return words, tags
 
 
-def table_of(found: Sharing) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of the table that people see."""
+def head_and_rows(results: SharingResults) -> tuple[list[str], list[list[str]]]:
+    """The table for people."""
     rows = [
         [
-            f"over {found.most_words} words" if part.longer else f"up to {found.most_words} words",
+            f"over {results.most_words} words" if part.longer else f"up to {results.most_words} words",
             f"{part.first} to {part.last}",
-            f"{part.shown:,}",
+            f"{part.train_words:,}",
             *(f"{100 * part.accuracy[name]:.1f}" for name in NAMES),
         ]
-        for part in found.parts
+        for part in results.parts
     ]
     head = ["captions of", "words", "seen in training", *NAMES]
-    return head, [*rows, ["parameters", "", "", *(f"{found.parameters[name]:,}" for name in NAMES)]]
+    return head, [*rows, ["parameters", "", "", *(f"{results.parameters[name]:,}" for name in NAMES)]]

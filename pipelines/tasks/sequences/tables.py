@@ -11,6 +11,7 @@ and test.
 """
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,14 +40,6 @@ class _Row:
     location: Location
 
 
-class _Rows(ProblemList):
-    """Takes the rows of the tables in."""
-
-    def __init__(self):
-        super().__init__("text")
-        self.rows: list[_Row] = []
-
-
 def read_examples(path: Path, task: str, tokenizer: str) -> tuple[dict[str, list[SequenceExample]], list[Problem]]:
     """The examples of a table, split, and what is wrong with single rows.
 
@@ -57,18 +50,17 @@ def read_examples(path: Path, task: str, tokenizer: str) -> tuple[dict[str, list
     """
     if task not in COLUMNS:
         raise UserError(f"Examples of {task!r} cannot be read from a table; leave --data out, or use Python.")
-    rows = _Rows()
+    problems, rows = ProblemList("text"), []
     for split, table in _tables(path):
-        _add(rows, table, task, tokenizer, split)
-    placed = _placed(rows)
+        rows += _rows(problems, table, split, task, tokenizer)
     splits: dict[str, list[SequenceExample]] = {split: [] for split in SPLITS}
-    for row in placed:
+    for row in _assign_splits(problems, rows):
         splits[row.split].append(row.example)
     for split in ("train", "dev"):
         if not splits[split]:
-            first = f" The first problem: {rows.problems[0]}." if rows.problems else ""
+            first = f" The first problem: {problems.problems[0]}." if problems.problems else ""
             raise UserError(f"{path} leaves no rows for {split}, without which nothing can be learned.{first}")
-    return splits, rows.problems
+    return splits, problems.problems
 
 
 def _tables(path: Path) -> list[tuple[str | None, Path]]:
@@ -81,81 +73,68 @@ def _tables(path: Path) -> list[tuple[str | None, Path]]:
     return [(None, path)]
 
 
-def _add(rows: _Rows, path: Path, task: str, tokenizer: str, split: str | None) -> None:
-    """Adds the rows of one table."""
-    columns = COLUMNS[task]
-    read = list(json_rows(rows, path) if is_jsonl(path) else csv_rows(rows, path, columns))
+def _rows(problems: ProblemList, path: Path, split: str | None, task: str, tokenizer: str) -> Iterator[_Row]:
+    """The rows of one table; a column `split` takes precedence over the split that the table's name stands for."""
+    read = list(json_rows(problems, path) if is_jsonl(path) else csv_rows(problems, path, COLUMNS[task]))
     with_split = any("split" in row for _, row in read)
     for line, row in read:
-        location = Location(path, line)
-        source, target = (row.get(name) for name in columns)
-        if task == "tag" and isinstance(target, list):
-            target = " ".join(map(str, target))
-        if not isinstance(source, str) or not isinstance(target, str):
-            rows.problem(location, f"expected {columns[0]} and {columns[1]}, both text; the row was left out")
+        location, of_row = Location(path, line), split
+        example = _example(problems, location, row, task, get_tokenizer(tokenizer).tokenize)
+        if example is None:
             continue
-        if not is_text(source + target):
-            rows.problem(location, "the row is not UTF-8 text; it was left out")
-            continue
-        of_row = split
         if with_split:
-            of_row = named_split(rows, source, row.get("split"), location)
+            of_row = named_split(problems, example.source, row.get("split"), location)
             if of_row is None:
                 continue
             if of_row not in SPLITS:
                 text = f"the split {truncate(of_row)} is neither train, dev nor test; the row was left out"
-                rows.problem(location, text)
+                problems.problem(location, text)
                 continue
-        example = _example(rows, location, task, tokenizer, source, target)
-        if example:
-            rows.rows.append(_Row(example, of_row and canonical_split(of_row), location))
+        yield _Row(example, of_row and canonical_split(of_row), location)
 
 
-def _example(rows: _Rows, location, task, tokenizer, source, target) -> SequenceExample | None:
+def _example(problems, location, row: dict, task: str, tokenize: Callable) -> SequenceExample | None:
     """The example of a row, or None and a problem."""
-    source = " ".join(source.split())
-    words = source.split() if task == "describe" else get_tokenizer(tokenizer).tokenize(source)
+    columns = COLUMNS[task]
+    source, target = (row.get(name) for name in columns)
+    if task == "tag" and isinstance(target, list):
+        target = " ".join(map(str, target))
+    if not isinstance(source, str) or not isinstance(target, str):
+        return problems.problem(location, f"expected {columns[0]} and {columns[1]}, both text; the row was left out")
+    if not is_text(source + target):
+        return problems.problem(location, "the row is not UTF-8 text; it was left out")
+    source, target = " ".join(source.split()), " ".join(target.split())
+    words, tags, fault = source.split() if task == "describe" else tokenize(source), tuple(target.split()), ""
     if not words:
-        rows.problem(location, f"{truncate(source)} holds no words; the row was left out")
-        return None
-    if task == "classify":
-        label = " ".join(target.split())
-        if not label:
-            rows.problem(location, f"{truncate(source)} has no label; the row was left out")
-            return None
-        return SequenceExample(source, (label,))
-    if task == "tag":
-        tags = tuple(target.split())
-        if len(tags) != len(words):
-            text = f"{len(tags)} tags for {len(words)} words ({truncate(' '.join(words))}); the row was left out"
-            rows.problem(location, text)
-            return None
-        return SequenceExample(source, tags)
-    if not get_tokenizer(tokenizer).tokenize(target):
-        rows.problem(location, f"{truncate(target)} holds no words; the row was left out")
-        return None
-    return SequenceExample(source, " ".join(target.split()))
+        fault = f"{truncate(source)} holds no words"
+    elif task == "classify" and not target:
+        fault = f"{truncate(source)} has no label"
+    elif task == "tag" and len(tags) != len(words):
+        fault = f"{len(tags)} tags for {len(words)} words ({truncate(' '.join(words))})"
+    elif task in ("translate", "describe") and not tokenize(target):
+        fault = f"{truncate(target)} holds no words"
+    if fault:
+        return problems.problem(location, f"{fault}; the row was left out")
+    return SequenceExample(source, {"tag": tags, "classify": (target,)}.get(task, target))
 
 
-def _placed(rows: _Rows) -> list[_Row]:
+def _assign_splits(problems: ProblemList, rows: list[_Row]) -> list[_Row]:
     """The rows with their splits, none of whose texts is in two splits."""
-    if not any(row.split for row in rows.rows):
-        splits = hashed_splits((row.example.source for row in rows.rows), _SHARE)
-        return [dataclasses.replace(row, split=splits[row.example.source]) for row in rows.rows]
+    if not any(row.split for row in rows):
+        splits = hashed_splits((row.example.source for row in rows), _SHARE)
+        return [dataclasses.replace(row, split=splits[row.example.source]) for row in rows]
     # Where some tables name a split and others do not, those that do not are for training.
-    named = [dataclasses.replace(row, split=row.split or "train") for row in rows.rows]
-    home: dict[str, _Row] = {}
-    for split in reversed(SPLITS):
-        for row in named:
-            if row.split == split:
-                home.setdefault(row.example.source, row)
+    rows = [dataclasses.replace(row, split=row.split or "train") for row in rows]
+    owners: dict[str, _Row] = {}  # of each text, the row that decides its split
+    for row in sorted(rows, key=lambda row: -SPLITS.index(row.split)):
+        owners.setdefault(row.example.source, row)
     kept = []
-    for row in named:
-        first = home[row.example.source]
-        if first.split == row.split:
+    for row in rows:
+        owner = owners[row.example.source]
+        if owner.split == row.split:
             kept.append(row)
         else:
-            line = f"{first.location.path.name}:{first.location.line}"
-            text = f"is in {first.split} as well ({line}); it stays in {first.split} only"
-            rows.problem(row.location, f"{truncate(row.example.source)} {text}")
+            line = f"{owner.location.path.name}:{owner.location.line}"
+            text = f"is in {owner.split} as well ({line}); it stays in {owner.split} only"
+            problems.problem(row.location, f"{truncate(row.example.source)} {text}")
     return kept

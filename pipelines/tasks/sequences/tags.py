@@ -12,7 +12,7 @@ from random import Random
 
 from pipelines.data.synthetic import words
 from pipelines.data.synthetic.parsing import parse
-from pipelines.tasks.sequences.captions import draw_caption
+from pipelines.tasks.sequences.captions import sample_caption
 from pipelines.tasks.sequences.examples import SequenceExample
 
 TAGS = ("count", "size", "colour", "thing", "landmark", "relation", "place", "other")
@@ -20,7 +20,7 @@ TAGS = ("count", "size", "colour", "thing", "landmark", "relation", "place", "ot
 
 def make(random: Random) -> SequenceExample:
     """A caption of a random scene and its tags."""
-    caption = draw_caption(random)
+    caption = sample_caption(random)
     return SequenceExample(caption, tags_of(caption))
 
 

@@ -18,7 +18,7 @@ from pipelines.tasks.sequences.baselines import NAMES, train_without_recurrence
 from pipelines.tasks.sequences.batches import NONE, SequenceBatches, encode_examples
 from pipelines.tasks.sequences.examples import SequenceExample, generate
 from pipelines.tasks.sequences.moving import SIZE, save_clip
-from pipelines.tasks.sequences.scores import chooses, score
+from pipelines.tasks.sequences.scores import score, selection_metric
 from pipelines.tasks.sequences.settings import SequenceRecipe
 from pipelines.tasks.sequences.tables import read_examples
 from pipelines.training.experiment import Experiment
@@ -131,7 +131,7 @@ class SequenceExperiment(Experiment):
         loss = MaskedCrossEntropy(pad_id=self.ignored)
         self.network = compile_network(self.model.network, training, loss, self.batches.steps)
         self.dev = encode_examples(self.model, splits["dev"])
-        self.chooses = chooses(self.recipe.task, splits["dev"])
+        self.selection_metric = selection_metric(self.recipe.task, splits["dev"])
 
     def prepare_batches(self) -> None:
         sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in self.data.splits.items())
@@ -168,7 +168,7 @@ class SequenceExperiment(Experiment):
         if self.writes:
             for number in (epoch * 2 % len(dev), (epoch * 2 + 1) % len(dev)):
                 self.reporter.log(f"    {dev[number].source}  ->  {predictions[number].text}")
-        return EvalResult(scores, self.chooses, scores[self.chooses])
+        return EvalResult(scores, self.selection_metric, scores[self.selection_metric])
 
     def _loss(self, logits: np.ndarray, targets: np.ndarray) -> float:
         """Mean cross-entropy in nats, as the training loss counts it."""

@@ -20,7 +20,7 @@ translation.
 from random import Random
 
 from pipelines.data.synthetic.parsing import Mention, Statements, parse
-from pipelines.tasks.sequences.captions import draw_caption
+from pipelines.tasks.sequences.captions import sample_caption
 from pipelines.tasks.sequences.examples import SequenceExample
 
 # fmt: off
@@ -47,7 +47,7 @@ MOST_WORDS = 16  # of a caption and of its translation
 def make(random: Random) -> SequenceExample:
     """A caption of a random scene and its translation."""
     while True:
-        caption = draw_caption(random)
+        caption = sample_caption(random)
         translated = translate(caption)
         if max(len(caption.split()), len(translated.split())) <= MOST_WORDS:
             return SequenceExample(caption, translated)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
+from captioner.images.clips import read_clip
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.models.sequences.clips import read_clip
 from captioner.models.sequences.model import SequenceModel
 from captioner.models.sequences.settings import ReaderSettings, SequenceSettings
 from captioner.presets.folder import write_preset

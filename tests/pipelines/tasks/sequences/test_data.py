@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner.models.sequences.clips import read_clip
+from captioner.images.clips import read_clip
 from pipelines.data.synthetic import captions, words
 from pipelines.data.synthetic.parsing import Mention, parse
 from pipelines.data.synthetic.scenes import sample_scene
@@ -316,7 +316,7 @@ def test_a_clip_is_saved_as_a_gif(tmp_path):
 
 def test_sentences_tell_their_facts_and_no_others():
     for example in generate("describe", 0, {"train": 300, "dev": 0, "test": 0})["train"]:
-        assert facts.facts_told(example.target) == example.source
+        assert facts.read_facts(example.target) == example.source
 
 
 @pytest.mark.parametrize(
@@ -335,4 +335,4 @@ def test_sentences_tell_their_facts_and_no_others():
     ],
 )
 def test_facts_read_from_sentences(sentence, told):
-    assert facts.facts_told(sentence) == told
+    assert facts.read_facts(sentence) == told

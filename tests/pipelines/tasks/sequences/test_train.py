@@ -20,7 +20,7 @@ from pipelines.recipes.recipe import load_recipe, recipe_names
 from pipelines.tasks.sequences import train as training
 from pipelines.tasks.sequences.batches import NONE, SequenceBatches, encode_examples
 from pipelines.tasks.sequences.examples import SequenceExample, generate
-from pipelines.tasks.sequences.scores import chooses, score
+from pipelines.tasks.sequences.scores import score, selection_metric
 from pipelines.training import loop
 from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
@@ -282,7 +282,7 @@ def test_scores_by_hand():
     assert scores["exact_match"] == 0.5 and scores["bleu_1"] == pytest.approx(7 / 8)
     facts = [SequenceExample("count=1 colour=red shape=star", "a red star")] * 2
     assert score("describe", facts, [Made("there is a red star"), Made("a red ring")]) == {"faithfulness": 0.5}
-    assert chooses("describe", facts) == "faithfulness" and chooses("describe", pairs) == "bleu_4"
+    assert selection_metric("describe", facts) == "faithfulness" and selection_metric("describe", pairs) == "bleu_4"
 
 
 def test_the_development_loss_is_the_training_loss_on_other_examples():
