@@ -44,11 +44,13 @@ def sample(
     length: Annotated[int, typer.Option(min=1, help="Characters or words to write.")] = 500,
     prompt: Annotated[str, typer.Option(help="How the text begins.")] = "",
     temperature: Annotated[float, typer.Option(help="Below 1: safer; 1: as learned; 0: always the likeliest.")] = 0.8,
-    top_k: Annotated[int, typer.Option(help="Draw from the likeliest words only; 0: from all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Draw from the fewest words with this probability; 1: from all.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Sample from the likeliest words only; 0: from all.")] = 0,
+    top_p: Annotated[
+        float, typer.Option(help="Sample from the fewest words of this probability; 1: from all.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 0,
 ):
-    """Let a model write; the text appears as it is drawn."""
+    """Let a model write; the text appears as it is sampled."""
     load_keras()
     from pipelines.tasks.language.sample import stream_sample
 
@@ -64,7 +66,7 @@ def score(
         Path | None, typer.Option("--output", "-o", help="scores.jsonl or .csv, with each word's share; else a table.")
     ] = None,
 ):
-    """Tell how likely texts are: log-probability and perplexity."""
+    """Score texts: log-probability and perplexity."""
     if not text and file is None:
         raise typer.BadParameter('give texts with --text "...", or a file with --file.')
     load_keras()

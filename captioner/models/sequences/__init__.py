@@ -1,4 +1,4 @@
-"""The shapes of use of a recurrent network: what goes in, what comes out, and in which step.
+"""Recurrent networks by their inputs and outputs: a vector or a sequence in, a label or a sequence out.
 
     OneToOne             a vector  -> a label               a plain dense layer: nothing recurs
     OneToMany            a vector  -> a sentence            a description of a scene, a caption

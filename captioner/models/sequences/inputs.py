@@ -1,4 +1,4 @@
-"""What is read, as vectors: words and frames.
+"""Words and frames as vectors.
 
 Letters: B rows, T steps, F size of a vector.
 """
@@ -41,24 +41,23 @@ class WordInputs(keras.layers.Layer):
     def call(self, inputs, training=False):
         mask = ops.not_equal(inputs, Vocabulary.pad_id)
         if training and self.word_dropout_rate:
-            drawn = keras.random.uniform(ops.shape(inputs), seed=self.noise)
-            dropped = ops.logical_and(mask, drawn < self.word_dropout_rate)
+            uniform = keras.random.uniform(ops.shape(inputs), seed=self.noise)
+            dropped = ops.logical_and(mask, uniform < self.word_dropout_rate)
             inputs = ops.where(dropped, ops.cast(Vocabulary.unknown_id, inputs.dtype), inputs)
         return self.embedding(inputs), mask
 
     def get_config(self):
-        own = {"vocabulary_size": self.vocabulary_size, "embedding_size": self.embedding_size}
-        return {**super().get_config(), **own, "word_dropout": self.word_dropout_rate}
+        sizes = {"vocabulary_size": self.vocabulary_size, "embedding_size": self.embedding_size}
+        return {**super().get_config(), **sizes, "word_dropout": self.word_dropout_rate}
 
 
 @keras.saving.register_keras_serializable("captioner")
 class FrameInputs(keras.layers.Layer):
-    """Frames to vectors, each by itself; frames of zeros are masked.
+    """Frames to vectors, each by itself; black frames are padding and masked.
 
         vector = relu(W flat(relu(conv(relu(conv(frame / 255))))) + b)
 
-    with two convolutions of 3 x 3 and stride 2, of 8 and 16 channels. A frame that is black throughout counts as
-    padding.
+    with two convolutions of 3 x 3 and stride 2, of 8 and 16 channels.
 
     Args:
         embedding_size: int, F.
@@ -93,11 +92,11 @@ class FrameInputs(keras.layers.Layer):
         frames = ops.cast(inputs, self.compute_dtype) / 255.0
         mask = ops.any(frames > 0, axis=(2, 3, 4))
         steps = frames.shape[1]
-        seen = ops.reshape(frames, (-1, *frames.shape[2:]))
+        features = ops.reshape(frames, (-1, *frames.shape[2:]))
         for convolution in self.convolutions:
-            seen = convolution(seen)
-        seen = self.dense(ops.reshape(seen, (ops.shape(seen)[0], self.dense.kernel.shape[0])))
-        return ops.reshape(seen, (-1, steps, self.embedding_size)), mask
+            features = convolution(features)
+        features = self.dense(ops.reshape(features, (ops.shape(features)[0], self.dense.kernel.shape[0])))
+        return ops.reshape(features, (-1, steps, self.embedding_size)), mask
 
     def get_config(self):
         return {**super().get_config(), "embedding_size": self.embedding_size}

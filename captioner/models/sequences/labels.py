@@ -1,7 +1,8 @@
 """Networks that label: a vector, a whole sequence, or each of its steps.
 
-All give logits; `captioner.training.losses.MaskedCrossEntropy` or any of Keras' losses takes them. `inputs` is a layer
-that makes vectors and a mask of what is given (see inputs.py); without one, vectors `(B, T, F)` are expected.
+All return logits; `captioner.training.losses.MaskedCrossEntropy` or any of Keras' losses takes them. The argument
+`inputs` is a layer that makes vectors and a mask of its inputs (see inputs.py); without it, the networks are called
+with vectors `(B, T, F)`.
 """
 
 import keras
@@ -31,17 +32,14 @@ class OneToOne(_Labeller):
 
         logits = W_o tanh(W x + b) + b_o
 
-    That is a plain hidden layer. It is here as what the others are compared with: over words and with `pool` it is a
-    bag of words, without `pool` it labels each word or frame without knowing its neighbours.
+    The others are compared with it: over words and with `pool` it is a bag of words, without `pool` it labels each word
+    or frame without its neighbours.
 
     Args:
         outputs: int, L. Labels.
         units: int. Size of the hidden layer.
         pool: bool. Take the mean over the real steps first.
-        inputs, dropout: see the module.
-
-    Call arguments:
-        inputs: `(B, T, F)`, or what the layer `inputs` takes.
+        inputs, dropout: see the module and `ManyToOne`.
 
     Returns:
         logits `(B, L)` with `pool`, else `(B, T, L)`.
@@ -73,9 +71,6 @@ class ManyToOne(_Labeller):
         dropout: float. Share of values dropped from what is read, between layers and before the labels.
         reader: `cell`, `units`, `layers`, `bidirectional`, `connection` and `cell_options` of the `SequenceReader`.
 
-    Call arguments:
-        inputs: `(B, T, F)`, or what the layer `inputs` takes.
-
     Returns:
         logits `(B, L)`.
     """
@@ -96,11 +91,7 @@ class ManyToManyInStep(ManyToOne):
         h_t      = cell(x_t, h_{t-1})
         logits_t = W_o h_t + b_o                in both directions: of [forward h_t; backward h_t]
 
-    Args:
-        as `ManyToOne`.
-
-    Call arguments:
-        inputs: `(B, T, F)`, or what the layer `inputs` takes.
+    Args: as `ManyToOne`.
 
     Returns:
         logits `(B, T, L)`; those of padding mean nothing.

@@ -27,7 +27,7 @@ class SequenceSettings(Settings):
     """Everything that is needed to build a network over sequences again, except its words and weights."""
 
     kind: Literal["sequence"] = "sequence"
-    task: Task = Field(description="what is made of a sequence")
+    task: Task = Field(description="what is predicted from a sequence")
     labels: tuple[str, ...] = Field((), description="of tag, classify and frames, as the network's outputs")
     facts: tuple[str, ...] = Field((), description="of describe, in the order of its input's numbers")
     frame_size: int = Field(24, ge=8, description="of frames: pixels each way")

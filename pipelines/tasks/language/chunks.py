@@ -1,9 +1,9 @@
 """Documents to batches: streams that go on where the batch before ended, or one document a row.
 
-    document        a b c d                 read       <start> a b c d
-                                            to come    a b c d <end>
+    document        a b c d                 words      <start> a b c d
+                                            targets    a b c d <end>
 
-Where a text has no end of its own (it was cut in two), `<end>` is neither read nor to come.
+Where a text has no end of its own (it was cut in two), `<end>` is neither a word nor a target.
 """
 
 from collections.abc import Sequence
@@ -42,9 +42,9 @@ class Documents:
         self.unknown = sum(int(np.count_nonzero(ids == vocabulary.unknown_id)) for ids in self.ids)
 
     def joined(self, order=None) -> tuple[np.ndarray, np.ndarray]:
-        """All documents behind one another: `(read, to come)`, each `(N,)`. Where `<start>` is read, one begins."""
+        """All documents behind one another: `(words, targets)`, each `(N,)`; each document begins with `<start>`."""
         ids = self.ids if order is None else [self.ids[index] for index in order]
-        return np.concatenate([one[:-1] for one in ids]), np.concatenate([one[1:] for one in ids])
+        return np.concatenate([document[:-1] for document in ids]), np.concatenate([document[1:] for document in ids])
 
 
 class StreamBatches:
@@ -52,7 +52,7 @@ class StreamBatches:
 
     All documents behind one another are cut into B parts of equal length. A batch is the next T words of each part, so
     that the state which row b ended with is the one that row b goes on with. Each epoch puts the documents into another
-    order and cuts at other places. What does not fill a batch at the end of an epoch is left out.
+    order and cuts at other positions. What does not fill a batch at the end of an epoch is left out.
 
     Args:
         documents: what is read.
@@ -76,22 +76,22 @@ class StreamBatches:
             )
 
     def streams(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`(read, to come, reset)` of an epoch, each `(B, steps * T)`."""
+        """`(words, targets, reset)` of an epoch, each `(B, steps * T)`."""
         random = np.random.default_rng([self.seed, epoch])
-        read, coming = self.documents.joined(random.permutation(len(self.documents.ids)))
-        begin = int(random.integers(len(read)))
-        size = self.rows * self.chunk * self.steps
-        read, coming = (np.roll(values, -begin)[:size].reshape(self.rows, -1) for values in (read, coming))
+        joined = self.documents.joined(random.permutation(len(self.documents.ids)))
+        begin, size = int(random.integers(len(joined[0]))), self.rows * self.chunk * self.steps
+        words, targets = (np.roll(values, -begin)[:size].reshape(self.rows, -1) for values in joined)
         # Where the first and the last document meet nothing has to be done: a document begins with the start word.
-        reset = read == self.start_id
-        reset[:, 0] = True  # the state that the last epoch left belongs to another place
-        return read, coming, reset
+        reset = words == self.start_id
+        reset[:, 0] = True  # the state that the last epoch left belongs to another position
+        return words, targets, reset
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """`({"words": (B, T), "reset": (B, T)}, targets (B, T))` from step `skip` on."""
-        parts = [_by_steps(values, self.chunk)[skip:] for values in self.streams(epoch)]
-        dataset = tf.data.Dataset.from_tensor_slices(tuple(parts))
-        return dataset.map(lambda read, coming, reset: ({"words": read, "reset": reset}, coming)).prefetch(2)
+        words, targets, reset = (  # (B, steps * T) to (steps, B, T)
+            values.reshape(self.rows, -1, self.chunk).swapaxes(0, 1)[skip:] for values in self.streams(epoch)
+        )
+        return tf.data.Dataset.from_tensor_slices(({"words": words, "reset": reset}, targets)).prefetch(2)
 
 
 class DocumentBatches:
@@ -121,14 +121,9 @@ class DocumentBatches:
         """As in `StreamBatches`."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.ids))[: self.steps * self.rows]
         ids = self.ids[order].reshape(self.steps, self.rows, self.chunk + 1)[skip:]
-        dataset = tf.data.Dataset.from_tensor_slices((ids[:, :, :-1], ids[:, :, 1:]))
-        reset = np.zeros((self.rows, self.chunk), bool)
-        return dataset.map(lambda read, coming: ({"words": read, "reset": reset}, coming)).prefetch(2)
-
-
-def _by_steps(values: np.ndarray, chunk: int) -> np.ndarray:
-    """`(B, steps * T)` to `(steps, B, T)`."""
-    return values.reshape(len(values), -1, chunk).swapaxes(0, 1)
+        words, targets = ids[:, :, :-1], ids[:, :, 1:]
+        inputs = {"words": words, "reset": np.zeros(words.shape, bool)}
+        return tf.data.Dataset.from_tensor_slices((inputs, targets)).prefetch(2)
 
 
 class Part(NamedTuple):
@@ -147,8 +142,5 @@ def parts_of(ids: np.ndarray, length: int, warm_up: int) -> list[Part]:
 
     Each but the first begins `warm_up` words before its own, so that it has a state that knows what came before.
     """
-    parts = []
-    for begin in range(0, len(ids) - 1, length):
-        first = max(begin - warm_up, 0)
-        parts.append(Part(ids[first : begin + length + 1], begin - first))
-    return parts
+    starts = [(begin, max(begin - warm_up, 0)) for begin in range(0, len(ids) - 1, length)]
+    return [Part(ids[first : begin + length + 1], begin - first) for begin, first in starts]

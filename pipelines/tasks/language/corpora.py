@@ -24,18 +24,22 @@ LIBRARY_FOLDERS = (
     "logging", "multiprocessing", "re", "sqlite3", "tomllib", "unittest", "urllib", "wsgiref", "xml/dom", "xml/etree",
     "xml/sax", "zoneinfo",
 )  # fmt: skip
-SHAPES = {"train": 4000, "dev": 500}  # scenes, as `captioner train shapes` draws them
+SHAPES = {"train": 4000, "dev": 500}  # scenes, as `captioner train shapes` has them
+
+
+# Documents to learn from, documents for validation, and whether they end where their text does.
+Split = tuple[tuple[str, ...], tuple[str, ...], bool]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents to learn from, and others to see what was learned.
+    """Documents to learn from, and others for validation.
 
-    name: what it is, for people.
+    name: for people.
     train, dev: documents.
-    ends: whether documents end where their text does. A text that was cut in two, one part for each split, has no end.
+    ends: whether documents end where their text does. A text that was cut in two, a part for each split, has no end.
     licence: of the texts, where it is known.
-    problems: files that were left out, and why.
+    problems: files that were left out, with the reason.
     """
 
     name: str
@@ -63,16 +67,15 @@ def open_corpus(settings: LanguageDataSettings, data: Path | None = None) -> Cor
     directory = data or settings.directory
     path = Path(directory) if directory else None
     if settings.source == "captions" and (path is None or path.is_dir()):
-        return _caption_corpus(path, settings)
+        return _caption_corpus(path)
     if path is None:
-        files = library_files()
-        return _split_files([(file.name, read_text(file)) for file in files], "the standard library", settings,
-                            "Python Software Foundation License")  # fmt: skip
+        name, texts = "the standard library", list(map(read_text, library_files()))
+        return Corpus(name, *_split_files(texts, name, settings), "Python Software Foundation License")
     if not path.exists():
         raise UserError(f"{path} does not exist. Give a text file, or a folder of text files, with --data.")
     if path.is_dir():
         return _folder_corpus(path, settings)
-    return _split_text(read_text(path), path.name, settings)
+    return Corpus(path.name, *_split_text(read_text(path), path.name, settings))
 
 
 def read_text(path: Path) -> str:
@@ -115,15 +118,16 @@ def _mixed(values: Sequence, key: Callable) -> list:
 
 
 def _folder_corpus(root: Path, settings: LanguageDataSettings) -> Corpus:
-    read, problems = [], []
+    texts, problems = [], []
     for path in _mixed(list(_files_below(root)), key=lambda path: path.relative_to(root).as_posix()):
         try:
-            read.append((path.name, read_text(path)))
+            texts.append(read_text(path))
         except UserError as error:
             problems.append(str(error))
-    if not read:
+    if not texts:
         raise UserError(f"{root} holds no text file" + (f": {problems[0]}" if problems else "."))
-    return _split_files(read, root.name or str(root), settings, problems=problems)
+    name = root.name or str(root)
+    return Corpus(name, *_split_files(texts, name, settings), problems=tuple(problems))
 
 
 def _files_below(root: Path) -> Iterator[Path]:
@@ -132,37 +136,34 @@ def _files_below(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
-def _split_files(files: list, name: str, settings: LanguageDataSettings, licence="not known", problems=()) -> Corpus:
+def _split_files(files: list[str], name: str, settings: LanguageDataSettings) -> Split:
     """Whole files for each split; a single file is cut in two."""
-    if len(files) == 1:
-        return _split_text(files[0][1], name, settings, licence, problems)
     texts, room = [], settings.max_characters or np.inf
-    for _, text in files:
+    for text in files:
         if len(text) <= room:
             texts.append(text)
             room -= len(text)
     if len(texts) < 2:
-        return _split_text((texts or [files[0][1]])[0], name, settings, licence, problems)
+        return _split_text((texts or files)[0], name, settings)
     total, dev = sum(map(len, texts)), []
     while len(texts) > 1 and sum(map(len, dev)) < settings.validation * total:
         dev.append(texts.pop())
-    split = [tuple(line for text in part for line in _documents(text, settings)) for part in (texts, reversed(dev))]
-    return Corpus(name, *split, True, licence, tuple(problems))
+    train, dev = (
+        tuple(document for text in part for document in _documents(text, settings)) for part in (texts, reversed(dev))
+    )
+    return train, dev, True
 
 
-def _split_text(text: str, name: str, settings: LanguageDataSettings, licence="not known", problems=()) -> Corpus:
-    """The first part of a text to learn from, the last one to see what was learned."""
-    text = text[: settings.max_characters]
-    if settings.documents == "line":
-        lines = _documents(text, settings)
-        cut = round((1 - settings.validation) * len(lines))
-        if not 0 < cut < len(lines):
-            raise UserError(f"{name} has {len(lines):,} lines: too few to keep some of them for validation.")
-        return Corpus(name, lines[:cut], lines[cut:], True, licence, tuple(problems))
-    cut = int((1 - settings.validation) * len(text) + 1e-6)
-    if not 0 < cut < len(text):
-        raise UserError(f"{name} has {len(text):,} characters: too few to keep some of them for validation.")
-    return Corpus(name, (text[:cut],), (text[cut:],), False, licence, tuple(problems))
+def _split_text(text: str, name: str, settings: LanguageDataSettings) -> Split:
+    """The first part of a text to learn from, the last one to validate with."""
+    text, by_line = text[: settings.max_characters], settings.documents == "line"
+    whole = _documents(text, settings) if by_line else text
+    share = (1 - settings.validation) * len(whole)
+    cut = round(share) if by_line else int(share + 1e-6)
+    if not 0 < cut < len(whole):
+        unit = "lines" if by_line else "characters"
+        raise UserError(f"{name} has {len(whole):,} {unit}: too few to keep some of them for validation.")
+    return (whole[:cut], whole[cut:], True) if by_line else ((text[:cut],), (text[cut:],), False)
 
 
 def _documents(text: str, settings: LanguageDataSettings) -> tuple[str, ...]:
@@ -171,7 +172,7 @@ def _documents(text: str, settings: LanguageDataSettings) -> tuple[str, ...]:
     return tuple(line for line in text.split("\n") if line.strip())
 
 
-def _caption_corpus(root: Path | None, settings: LanguageDataSettings) -> Corpus:
+def _caption_corpus(root: Path | None) -> Corpus:
     """Each caption is a document; the splits are those of the data set."""
     if root is None:
         from pipelines.data.datasets.drawn import LICENCE
@@ -188,11 +189,9 @@ def _caption_corpus(root: Path | None, settings: LanguageDataSettings) -> Corpus
         name, licence, problems = f"the captions of {dataset.name}", dataset.licence, dataset.problems
         captions = {
             split: [caption for example in dataset.split(split) for caption in example.captions]
-            for split in ("train", "dev")
-            if split in dataset.splits()
+            for split in {"train", "dev"} & set(dataset.splits())
         }
-    train, dev = captions.get("train", []), captions.get("dev", [])
-    if not train or not dev:
-        missing = "training" if not train else "development"
-        raise UserError(f"{name} have no {missing} split, which a language model needs.")
-    return Corpus(name, tuple(train), tuple(dev), True, licence, tuple(problems))
+    for split, adjective in (("train", "training"), ("dev", "development")):
+        if not captions.get(split):
+            raise UserError(f"{name} have no {adjective} split, which a language model needs.")
+    return Corpus(name, tuple(captions["train"]), tuple(captions["dev"]), True, licence, tuple(problems))

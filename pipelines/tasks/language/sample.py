@@ -1,4 +1,4 @@
-"""`captioner language sample`: a text that appears as it is drawn."""
+"""`captioner language sample`: a text that appears as it is sampled."""
 
 from pathlib import Path
 from typing import TextIO

@@ -26,9 +26,8 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
         raise UserError(f"{output} would have to end in .jsonl or .csv.")
     texts = [*texts, *(line for line in (read_text(file).split("\n") if file else []) if line.strip())]
     model = LanguageModel.from_preset(run)
-    scored = []
-    for start in range(0, len(texts), AT_ONCE):
-        scored += model.score(texts[start : start + AT_ONCE])
+    starts = range(0, len(texts), AT_ONCE)
+    scored = [score for start in starts for score in model.score(texts[start : start + AT_ONCE])]
     if output is None:
         print_scores(model, scored)
     elif output.suffix.lower() == ".csv":
@@ -42,16 +41,11 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
 
 def print_scores(model: LanguageModel, scored: Sequence[ScoredText]) -> None:
     unit = "characters" if model.vocabulary.tokenizer == "characters" else "words"
-    rows = [
-        [
-            text.text if len(text.text) <= SHOWN else text.text[: SHOWN - 3] + "...",
-            f"{text.log_probability:.2f}",
-            f"{text.perplexity:.2f}",
-            str(len(text.words)),
-            str(text.unknown) if text.unknown else "",
-        ]
-        for text in scored
-    ]
+    rows = []
+    for score in scored:
+        text = score.text if len(score.text) <= SHOWN else score.text[: SHOWN - 3] + "..."
+        numbers = f"{score.log_probability:.2f}", f"{score.perplexity:.2f}", str(len(score.words))
+        rows.append([text, *numbers, str(score.unknown or "")])
     table(["text", "log p (nats)", "perplexity", unit, "unknown"], rows)
 
 

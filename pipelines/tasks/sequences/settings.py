@@ -39,7 +39,7 @@ class SequenceRecipe(AnyRecipe):
     train_options: ClassVar[tuple[str, ...]] = ("data",)
 
     kind: Literal["sequence"] = "sequence"
-    task: Task = Field(description="what is made of a sequence")
+    task: Task = Field(description="what is predicted from a sequence")
     data: SequenceDataSettings = SequenceDataSettings()
     text: TextSettings = TextSettings(tokenizer="unicode", minimum_count=1)
     reader: ReaderSettings = ReaderSettings()
