@@ -178,7 +178,7 @@ def test_a_data_set(package, tmp_path):
             builder = DatasetBuilder("pairs", root, ("",))
             for number, line in enumerate((root / "pairs.txt").read_text().splitlines(), start=1):
                 image, _, caption = line.partition(";")
-                builder.add(image, caption, root / "pairs.txt", number, split="train")
+                builder.add(image, caption, Location(root / "pairs.txt", number), split="train")
             return builder.finish("none")
     ''')  # fmt: skip
     DATASETS.register("pairs", "extra.pairs")

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from captioner.metrics.base import Metric, Prominence, Score
-from pipelines.data.datasets.clips import read_clips
-from pipelines.data.datasets.shapes import read_scenes
+from pipelines.data.datasets import clips, shapes
+from pipelines.data.datasets.drawn import Drawing
 from pipelines.data.examples import DataSet
-from pipelines.data.synthetic import clips
-from pipelines.data.synthetic.clips import Clip
+from pipelines.data.synthetic.clips import check_caption as check_clip_caption
 from pipelines.data.synthetic.faithfulness import ENOUGH_COVERAGE, KINDS, check_caption, names_novel_objects
 from pipelines.data.synthetic.scenes import Scene
 
@@ -23,40 +22,27 @@ _check = functools.lru_cache(maxsize=1 << 14)(check_caption)  # two metrics look
 
 
 class DataMetric(Metric):
-    """A metric of the captions of one data set.
+    """A metric of the captions of one drawn data set.
 
-    A subclass sets `scores` and `dataset`, and writes `contents` and `rows`. Rows are made of captions as texts and, in
-    place of references, of what each image shows.
+    A subclass sets `scores` and `drawing`, and writes `rows`, made of captions as texts and, in place of references, of
+    what each image shows.
 
     Attributes:
-        dataset: name of the data set.
+        drawing: the kind of data set.
         split: the only split that it is for; empty for all.
     """
 
-    dataset: str
+    drawing: Drawing
     split: str = ""
 
     @classmethod
     def applies(cls, dataset: DataSet, split: str) -> bool:
-        return cls.dataset == dataset.name and cls.split in ("", split)
-
-    @staticmethod
-    def contents(dataset: DataSet) -> Mapping[str, object]:
-        """Id of an image -> what it shows."""
-        raise NotImplementedError("A metric of a data set reads what its images show.")
+        return cls.drawing.name == dataset.name and cls.split in ("", split)
 
     @classmethod
     def notes(cls, scores: Mapping[str, float]) -> list[str]:
         """Sentences that a reader of these scores must know."""
         return []
-
-
-def _scenes(dataset: DataSet) -> Mapping[str, Scene]:
-    return read_scenes(dataset.root)
-
-
-def _clips(dataset: DataSet) -> Mapping[str, Clip]:
-    return read_clips(dataset.root)
 
 
 class Truth(DataMetric):
@@ -65,8 +51,7 @@ class Truth(DataMetric):
     See `pipelines.data.synthetic.faithfulness`.
     """
 
-    dataset = "shapes"
-    contents = staticmethod(_scenes)
+    drawing = shapes.DRAWING
     scores = (
         Score("faithfulness", "Faithfulness", "faithful", prominence=Prominence.MAIN),
         Score("coverage", "Coverage", prominence=Prominence.HEADLINE),
@@ -114,8 +99,7 @@ class Truth(DataMetric):
 class TruthByKind(DataMetric):
     """The share of true statements of each kind. A row is `[true of each kind ..., statements of each kind ...]`."""
 
-    dataset = "shapes"
-    contents = staticmethod(_scenes)
+    drawing = shapes.DRAWING
     scores = tuple(
         Score(f"faithfulness_{kind}", label, prominence=_DETAIL)
         for kind, label in zip(
@@ -144,8 +128,7 @@ class TruthByKind(DataMetric):
 class NovelObject(DataMetric):
     """Whether the thing that training never shows is named, its colour and shape in one phrase. A row is `[1 or 0]`."""
 
-    dataset, split = "shapes", "novel"
-    contents = staticmethod(_scenes)
+    drawing, split = shapes.DRAWING, "novel"
     scores = (Score("novel_object_right", "Unseen object right", prominence=Prominence.HEADLINE),)
 
     def rows(self, predictions, references, images=None):
@@ -153,10 +136,9 @@ class NovelObject(DataMetric):
 
 
 class ClipTruth(DataMetric):
-    """Whether a caption of a clip tells the direction rightly, and names what moves. A row is `[1 or 0, 1 or 0]`."""
+    """Whether a caption of a clip names the right direction, and what moves. A row is `[1 or 0, 1 or 0]`."""
 
-    dataset = "clips"
-    contents = staticmethod(_clips)
+    drawing = clips.DRAWING
     scores = (
         Score("direction_right", "Direction right", "direct.", "direct.: the direction of what moves is right",
               Prominence.MAIN),
@@ -165,7 +147,7 @@ class ClipTruth(DataMetric):
     )  # fmt: skip
 
     def rows(self, predictions, references, images=None):
-        return _rows(clips.check_caption, predictions, references)
+        return _rows(check_clip_caption, predictions, references)
 
 
 def _rows(check: Callable, captions: Sequence[str], contents: Sequence) -> np.ndarray:

@@ -77,18 +77,16 @@ def data_metrics(dataset: DataSet, split: str, captions: Mapping[str, str]) -> d
     Raises:
         UserError: there is a caption for an image that the data set says nothing of.
     """
-    results, read = {}, {}
-    for name, metric in metric_classes([DATA_METRICS]).items():
-        if metric.applies(dataset, split):
-            if metric.contents not in read:
-                read[metric.contents] = metric.contents(dataset)
-            contents = read[metric.contents]
-            for image in captions:
-                if image not in contents:
-                    raise UserError(f"There is a caption for {image!r}, but it is not known what the image shows.")
-            rows = metric().rows(list(captions.values()), [contents[image] for image in captions])
-            results[name] = metric(), rows
-    return results
+    metrics = metric_classes([DATA_METRICS]).items()
+    metrics = {name: metric() for name, metric in metrics if metric.applies(dataset, split)}
+    if not metrics:
+        return {}
+    contents = next(iter(metrics.values())).drawing.read_contents(dataset.root)  # all are of this data set
+    for image in captions:
+        if image not in contents:
+            raise UserError(f"There is a caption for {image!r}, but it is not known what the image shows.")
+    shown = [contents[image] for image in captions]
+    return {name: (metric, metric.rows(list(captions.values()), shown)) for name, metric in metrics.items()}
 
 
 def references_of(examples) -> dict[str, tuple[str, ...]]:

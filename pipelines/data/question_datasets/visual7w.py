@@ -17,7 +17,6 @@ from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuild
 EXPECTS = "dataset_v7w_telling.json; images (v7w_*.jpg) in images/"
 LICENCE = "Visual7W: images of Visual Genome and COCO, under the licences of their owners on Flickr"
 IMAGE_FOLDERS = ("images", "visual7w_images", ".")
-TYPES = ("what", "where", "when", "who", "why", "how")
 _FILES = ("dataset_v7w_telling.json", "dataset_v7w_telling/dataset_v7w_telling.json")
 
 
