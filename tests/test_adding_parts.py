@@ -166,6 +166,7 @@ def test_a_data_set(package, tmp_path):
         """Lines of a file `pairs.txt`: the image, a semicolon, the caption."""
 
         from pipelines.data.datasets.builder import DatasetBuilder
+        from pipelines.data.examples import Location
 
         EXPECTS = "a file pairs.txt with a line `image;caption` a caption"
 
