@@ -122,19 +122,19 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     chooses = ANSWERS in metadata["checksums"]
     for name in (*CHECKED, ANSWERS) if chooses else CHECKED:
         try:
-            found = checksum(current_path(folder, name))
+            actual = checksum(current_path(folder, name))
         except OSError:
             raise UserError(f"{folder / name} is missing; the model cannot be used without it.") from None
-        if found != metadata["checksums"].get(name):
+        if actual != metadata["checksums"].get(name):
             raise UserError(
                 f"{folder / name} is damaged or belongs to another model: its checksum is not the one in {METADATA}. "
                 "Copy the whole folder again, or train again."
             )
     config = _read_json(folder / CONFIG, current_path(folder, CONFIG))
-    found = config.pop("format", None)
-    if found != FORMAT:
-        advice = "Train it again: settings and weights have other names since." if found == 1 else "Update captioner."
-        raise UserError(f"{folder / CONFIG} has format {found!r}; this version reads format {FORMAT}. {advice}")
+    version = config.pop("format", None)
+    if version != FORMAT:
+        advice = "Train it again: settings and weights have other names since." if version == 1 else "Update captioner."
+        raise UserError(f"{folder / CONFIG} has format {version!r}; this version reads format {FORMAT}. {advice}")
     kind = config.get("kind")
     if kind not in kinds:
         needed = " or ".join(map(repr, kinds))

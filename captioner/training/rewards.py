@@ -44,7 +44,7 @@ class CaptionReward:
         self.weights = {name: weight for name, weight in weights.items() if weight}
         if not self.weights:
             raise UserError("training.reward gives every metric the weight 0: there would be nothing to learn from.")
-        self._references = References([[[*words, END] for words in given] for given in references])
+        self._references = References([[[*words, END] for words in captions] for captions in references])
         self._metrics = {name: choices[name].for_corpus(self._references) for name in self.weights}
 
     def __call__(self, captions: Sequence[Words], ended: Sequence[bool], images: Sequence[int]) -> np.ndarray:

@@ -18,9 +18,9 @@ def soft_targets(answers: Sequence[Sequence[str]], answer_list: AnswerList) -> n
     Where fewer than three people were asked, the share of them who gave it.
     """
     targets = np.zeros((len(answers), len(answer_list)), "float32")
-    for row, given in zip(targets, answers, strict=True):
-        enough = min(ENOUGH, len(given))
-        for key, count in Counter(map(answer_key, given)).items():
+    for row, of_question in zip(targets, answers, strict=True):
+        enough = min(ENOUGH, len(of_question))
+        for key, count in Counter(map(answer_key, of_question)).items():
             number = answer_list.encode(key)
             if number is not None:
                 row[number] = min(1.0, count / enough)

@@ -39,7 +39,12 @@ def ask(  # noqa: PLR0913 - one parameter an option
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
     from pipelines.cli.run import describe, run_with_progress
     from pipelines.inference.jobs.answering import AskJob, AskOptions
-    from pipelines.inference.jobs.question_files import asked, choices_problem, question_problem, read_questions_file
+    from pipelines.inference.jobs.question_files import (
+        choices_problem,
+        make_question,
+        question_problem,
+        read_questions_file,
+    )
     from pipelines.inference.models import load_visual_qa, visual_qa_identity
     from pipelines.utils.progress import JobProgress
 
@@ -57,7 +62,7 @@ def ask(  # noqa: PLR0913 - one parameter an option
     identity = visual_qa_identity(model)  # an error in the preset is reported before anything is written or loaded
     made_with = {"model": identity, "file of questions": os.path.realpath(questions or image)}
     if questions is None:
-        rows = [asked(str(image), str(image), text, choices or ()) for text in question]
+        rows = [make_question(str(image), str(image), text, choices or ()) for text in question]
         show = partial(_print_table, alone=len(rows) == 1)
     else:
         rows, repeated = read_questions_file(questions)

@@ -36,7 +36,7 @@ def score(
 ):
     """Score captions by their likelihood: log-probability and perplexity. Stopped, the same command goes on."""
     from pipelines.cli.run import run_with_progress
-    from pipelines.inference.jobs.caption_rows import given_rows, read_rows
+    from pipelines.inference.jobs.caption_rows import read_rows, rows_of_image
     from pipelines.inference.jobs.output_files import checked_output
     from pipelines.inference.jobs.scoring import FORMATS, ScoreJob
     from pipelines.inference.models import checked_presets, load_captioner, models_identity
@@ -46,7 +46,7 @@ def score(
     if split and (texts or not Path(first).is_dir()):
         raise typer.BadParameter("it is for a data set's folder.", param_hint="--split")
     output = None if output is None else checked_output(output, FORMATS)
-    rows, problems = (given_rows(Path(first), texts), []) if texts else read_rows(Path(first), split, images)
+    rows, problems = (rows_of_image(Path(first), texts), []) if texts else read_rows(Path(first), split, images)
     identity = models_identity(checked_presets([model]))
     scored, faults = [], list(map(str, problems))
 

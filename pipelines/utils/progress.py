@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
 from pipelines.utils.console import printable
 
@@ -31,10 +31,10 @@ class Reporter:
 
     def log(self, text: str) -> None:
         if not self.quiet:
-            self.console.print(_shown(text), soft_wrap=True)
+            self.console.print(_escaped(text), soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        self.console.print(f"[yellow]Warning:[/yellow] {_shown(text)}", soft_wrap=True)
+        self.console.print(f"[yellow]Warning:[/yellow] {_escaped(text)}", soft_wrap=True)
 
     def problems(self, problems, most: int = 5, rest: str = "more; `captioner check DATA` lists them all.") -> None:
         """The first few of the data's problems, and how many more there are."""
@@ -67,13 +67,7 @@ class Reporter:
         if self.quiet:
             yield lambda *_: None
         elif self.console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[left]}"),
-            )
-            with Progress(*columns, console=self.console, transient=True) as bar:
+            with _bar_with(TextColumn("{task.fields[left]}"), self.console) as bar:
                 task = bar.add_task(title, total=total or None, completed=done, left="")
                 yield lambda at, of, note="": bar.update(
                     task, completed=at, total=of, description=f"{title}  {note}".rstrip(), left=left(at, of)
@@ -121,13 +115,7 @@ class JobProgress:
     def __enter__(self) -> "JobProgress":
         threading.Thread(target=self._count, daemon=True, name="counting").start()
         if self._console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(elapsed_when_finished=True),
-            )
-            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar = _bar_with(TimeRemainingColumn(elapsed_when_finished=True), self._console)
             self._task = self._bar.add_task(self.title, total=None)
             self._bar.start()
         return self
@@ -195,7 +183,13 @@ class _TimeLeft:
         return f"{format_duration(each * (of - at))} left{in_all}"
 
 
-def _shown(text: str) -> str:
+def _bar_with(column: ProgressColumn, console: Console) -> Progress:
+    """A bar with a title, a count and one more column."""
+    title, count = TextColumn("{task.description}"), MofNCompleteColumn()
+    return Progress(title, BarColumn(), count, column, console=console, transient=True)
+
+
+def _escaped(text: str) -> str:
     return escape(printable(text, keep="\n\t"))
 
 

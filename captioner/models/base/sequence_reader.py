@@ -66,8 +66,8 @@ class SequenceReader(keras.layers.Layer):
         self.output_size = 2 * units if bidirectional else units
         self.dropout = Dropout(dropout, name="dropout")
         if not bidirectional:
-            made = build_cell(cell, units, layers, dropout, connection, cell_options)
-            self.levels = [Recurrent(made, name="level_1")]
+            stack = build_cell(cell, units, layers, dropout, connection, cell_options)
+            self.levels = [Recurrent(stack, name="level_1")]
             return
         if connection not in ("none", "residual"):
             raise UserError(
@@ -96,8 +96,8 @@ class SequenceReader(keras.layers.Layer):
         outputs, states = self.levels[0](inputs, mask=mask, training=training)
         states = list(states)
         for level in self.levels[1:]:
-            made, more = level(self.dropout(outputs, training=training), mask=mask, training=training)
-            outputs = outputs + made if self.connection == "residual" else made
+            above, more = level(self.dropout(outputs, training=training), mask=mask, training=training)
+            outputs = outputs + above if self.connection == "residual" else above
             states += more
         # Under a mask the output of a step that is left out is that of the step before it.
         final = outputs[:, -1]

@@ -92,8 +92,8 @@ class EnsembleImageEncoder(keras.layers.Layer):
     def call(self, image):
         outputs = [image]
         if len(self.shapes) > 1:
-            ends = np.cumsum([np.prod(shape, dtype=int) for shape in self.shapes])
-            parts = ops.split(image, ends[:-1].tolist(), axis=1)
+            boundaries = np.cumsum([np.prod(shape, dtype=int) for shape in self.shapes])
+            parts = ops.split(image, boundaries[:-1].tolist(), axis=1)
             outputs = [ops.reshape(part, (-1, *shape)) for part, shape in zip(parts, self.shapes, strict=True)]
         return [head(outputs[source]) for head, source in zip(self.heads, self.sources, strict=True)]
 

@@ -25,7 +25,7 @@ class Caption:
     text: the sentence.
     words: its words, as the tokenizer counts them.
     score: mean log-probability a word, the end word included, in nats; 0 would be certainty.
-    attention: `(words, P)`, where the decoder looked before each word, if it looks and if that was asked for.
+    attention: `(words, P)`, the weights before each word, if the decoder has attention and they were requested.
     """
 
     text: str
@@ -49,11 +49,11 @@ def write_captions(
     captions = []
     for start in range(0, len(features), batch_size):
         batch = np.asarray(features[start : start + batch_size], "float32")
-        found = write(pad_batch(batch, batch_size), slice(start, start + batch_size))
-        found = {name: values[: len(batch), :candidates] for name, values in found.items()}
-        looked = _attention(captioner, batch, found["words"], batch_size) if attention else None
+        outputs = write(pad_batch(batch, batch_size), slice(start, start + batch_size))
+        outputs = {name: values[: len(batch), :candidates] for name, values in outputs.items()}
+        maps = _attention(captioner, batch, outputs["words"], batch_size) if attention else None
         for row in range(len(batch)):
-            captions.append(_captions_of(captioner.vocabulary, found, row, None if looked is None else looked[row]))
+            captions.append(_captions_of(captioner.vocabulary, outputs, row, None if maps is None else maps[row]))
             if not captions[-1]:
                 raise UserError(
                     f"There is no caption of {config.min_words} to {config.max_words} words that keeps to all that "
@@ -97,20 +97,20 @@ def _attention(captioner, features, words, batch_size):
     return captioner.read(features, np.concatenate([edge, words, edge], axis=2), batch_size).get("attention")
 
 
-def _captions_of(vocabulary: Vocabulary, found, row: int, looked) -> list[Caption]:
+def _captions_of(vocabulary: Vocabulary, outputs, row: int, maps) -> list[Caption]:
     captions = []
-    for index in range(found["words"].shape[1]):
-        length, total = int(found["lengths"][row, index]), float(found["log_probabilities"][row, index])
+    for index in range(outputs["words"].shape[1]):
+        length, total = int(outputs["lengths"][row, index]), float(outputs["log_probabilities"][row, index])
         if total < IMPOSSIBLE / 2:
             continue  # there are fewer captions than beams
-        ended = bool(found["ended"][row, index]) if "ended" in found else True
-        words = vocabulary.decode(found["words"][row, index, :length])
+        ended = bool(outputs["ended"][row, index]) if "ended" in outputs else True
+        words = vocabulary.decode(outputs["words"][row, index, :length])
         captions.append(
             Caption(
                 text=get_tokenizer(vocabulary.tokenizer).detokenize(words),
                 words=tuple(words),
                 score=total / (length + ended),
-                attention=None if looked is None else looked[index, :length],
+                attention=None if maps is None else maps[index, :length],
             )
         )
     return captions

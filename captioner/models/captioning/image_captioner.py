@@ -13,7 +13,7 @@ from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.captioning.generation import Caption, write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
 from captioner.models.captioning.sampling import keys_of
-from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given
+from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_captions
 from captioner.models.captioning.shallow_fusion import ShallowFusion, ids_by_name
 from captioner.settings import CaptionerSettings, GenerationConfig, SearchSettings, validate
 from captioner.text.vocabulary import Vocabulary
@@ -192,7 +192,7 @@ class ImageCaptioner(PretrainedImageModel):
             batch = sources[start : start + batch_size]
             pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
             features = self.encode(pixels, batch_size)
-            scored += score_given(self, features, texts[start : start + batch_size], batch_size, width)
+            scored += score_captions(self, features, texts[start : start + batch_size], batch_size, width)
         return scored if several else scored[0]
 
     def score_features(self, features: np.ndarray, captions: Sequence[Sequence[str]], batch_size: int = 16):
@@ -205,7 +205,7 @@ class ImageCaptioner(PretrainedImageModel):
         Returns:
             for each image a list of arrays, one a caption.
         """
-        scored = score_given(self, features, captions, batch_size)
+        scored = score_captions(self, features, captions, batch_size)
         return [[caption.log_probabilities for caption in row] for row in scored]
 
     def read(self, features: np.ndarray, words: np.ndarray, batch_size: int, kind=CaptionReader):

@@ -53,7 +53,7 @@ def too_long(words: Sequence[str]) -> str:
     return f"it has {len(words):,} words; at most {LONGEST} can be scored"
 
 
-def score_given(
+def score_captions(
     captioner, features: np.ndarray, captions: Sequence[Sequence[str]], batch_size: int = 16, width: int | None = None
 ) -> list[list[ScoredCaption]]:
     """Scores captions of images, by teacher forcing.
@@ -69,11 +69,11 @@ def score_given(
         UserError: a caption is too long.
     """
     tokenize = get_tokenizer(captioner.vocabulary.tokenizer).tokenize
-    words = [[tuple(tokenize(text)) for text in given] for given in captions]
-    read = read_words(captioner, features, words, batch_size, width)
+    words = [[tuple(tokenize(text)) for text in of_image] for of_image in captions]
+    values = read_words(captioner, features, words, batch_size, width)
     return [
-        [_scored(captioner.vocabulary, *one) for one in zip(given, said, values, strict=True)]
-        for given, said, values in zip(captions, words, read, strict=True)
+        [_scored(captioner.vocabulary, *caption) for caption in zip(*of_image, strict=True)]
+        for of_image in zip(captions, words, values, strict=True)
     ]
 
 
@@ -90,30 +90,31 @@ def read_words(
     batch_size: int = 16,
     width: int | None = None,
 ) -> list[list[np.ndarray]]:
-    """Log-probabilities `(words + 1,)` of captions that are words already; arguments as in `score_given`.
+    """Log-probabilities `(words + 1,)` of captions that are words already; arguments as in `score_captions`.
 
     Captions are read in pages of `width` an image, so that images with one caption and with a hundred share a network.
     """
-    width = width or min(SIDE_BY_SIDE, max((len(given) for given in words), default=1)) or 1
+    width = width or min(SIDE_BY_SIDE, max((len(of_image) for of_image in words), default=1)) or 1
     pages = [
-        (image, range(start, min(start + width, len(given))))
-        for image, given in enumerate(words)
-        for start in range(0, len(given), width)
+        (image, range(start, min(start + width, len(of_image))))
+        for image, of_image in enumerate(words)
+        for start in range(0, len(of_image), width)
     ]
     if not pages:
         return [[] for _ in words]
-    ids = np.full((len(pages), width, padded_length(max(len(each) for given in words for each in given))), PAD, "int32")
+    length = padded_length(max(len(caption) for of_image in words for caption in of_image))
+    ids = np.full((len(pages), width, length), PAD, "int32")
     for page, (image, chosen) in enumerate(pages):
         for row, number in enumerate(chosen):
-            ids[page, row] = encode_padded(captioner.vocabulary, words[image][number], ids.shape[-1])
-    found: list[list[np.ndarray]] = [[] for _ in words]
+            ids[page, row] = encode_padded(captioner.vocabulary, words[image][number], length)
+    scores: list[list[np.ndarray]] = [[] for _ in words]
     for start in range(0, len(pages), batch_size):
         batch = pages[start : start + batch_size]
-        seen = np.asarray(features[[image for image, _ in batch]], "float32")
-        read = captioner.read(seen, ids[start : start + batch_size], batch_size)["log_probabilities"]
+        inputs = np.asarray(features[[image for image, _ in batch]], "float32")
+        read = captioner.read(inputs, ids[start : start + batch_size], batch_size)["log_probabilities"]
         for values, (image, chosen) in zip(read, batch, strict=True):
-            found[image] += [values[row, : len(words[image][number]) + 1] for row, number in enumerate(chosen)]
-    return found
+            scores[image] += [values[row, : len(words[image][number]) + 1] for row, number in enumerate(chosen)]
+    return scores
 
 
 def likelihoods(
@@ -133,7 +134,7 @@ def likelihoods(
         captioner: an `ImageCaptioner`.
         features: `(N, ...)`.
         captions: M texts.
-        progress: told pairs done, and all pairs.
+        progress: called with the pairs done, and all pairs.
 
     Returns:
         `(N, M)` sums over words and end, and `(M,)` how many those are.
@@ -152,11 +153,11 @@ def likelihoods(
         ids = np.full((captions_at_once, length), PAD, "int32")
         ids[: len(chosen)] = [encode_padded(captioner.vocabulary, words[number], length) for number in chosen]
         for start in range(0, len(features), images_at_once):
-            seen = np.asarray(features[start : start + images_at_once], "float32")
-            for_each = np.broadcast_to(ids, (len(seen), *ids.shape))
-            read = captioner.read(seen, for_each, images_at_once)["log_probabilities"]
-            sums[start : start + len(seen), chosen] = np.sum(read[:, : len(chosen)], axis=-1, dtype="float64")
-            done += len(seen) * len(chosen)
+            inputs = np.asarray(features[start : start + images_at_once], "float32")
+            for_each = np.broadcast_to(ids, (len(inputs), *ids.shape))
+            read = captioner.read(inputs, for_each, images_at_once)["log_probabilities"]
+            sums[start : start + len(inputs), chosen] = np.sum(read[:, : len(chosen)], axis=-1, dtype="float64")
+            done += len(inputs) * len(chosen)
             progress(done, sums.size)
     return sums, np.array([len(each) + 1 for each in words])
 

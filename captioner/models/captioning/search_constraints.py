@@ -58,7 +58,7 @@ def constraints_of(search: SearchSettings, vocabulary: Vocabulary) -> Constraint
 
 def _phrases(texts, vocabulary: Vocabulary) -> dict[Phrase, str]:
     """Ids of each phrase, and how it is called in messages."""
-    found = {}
+    phrases = {}
     for text in texts:
         words = get_tokenizer(vocabulary.tokenizer).tokenize(text)
         if not words:
@@ -71,8 +71,8 @@ def _phrases(texts, vocabulary: Vocabulary) -> dict[Phrase, str]:
                     f"The model does not know the word {word!r} and never writes it; it knows {len(known):,} words."
                     f"{nearest(word, known)}"
                 )
-        found[tuple(ids)] = repr(text)
-    return found
+        phrases[tuple(ids)] = repr(text)
+    return phrases
 
 
 def _holds(phrase: Phrase, part: Phrase) -> bool:

@@ -33,7 +33,7 @@ def build_visual_qa(settings: VisualQASettings, vocabulary_size: int, classes: i
         )
     fusion = build_fusion(settings.fusion, encoder.grid)
     questions = build_question_encoder(settings.question, vocabulary_size) if fusion.uses_question else None
-    looks = fusion.uses_memory or (questions is not None and questions.uses_memory)
+    uses_image = fusion.uses_memory or (questions is not None and questions.uses_memory)
     if settings.answer.name == "classes":
         answer = settings.answer
         head = ClassHead(classes, hidden=answer.hidden, activation=answer.activation, dropout=answer.dropout)
@@ -41,7 +41,7 @@ def build_visual_qa(settings: VisualQASettings, vocabulary_size: int, classes: i
         if settings.text.maximum_size is not None:
             raise UserError("text.maximum_size would leave words of answers out; it goes with answer.name = classes.")
         head = WordHead(settings.fusion.size, build_decoder(settings.answer.decoder, vocabulary_size))
-    return VisualQANetwork(encoder.head if looks else None, questions, fusion, head, name="visual_qa")
+    return VisualQANetwork(encoder.head if uses_image else None, questions, fusion, head, name="visual_qa")
 
 
 def build_question_encoder(settings: QuestionSettings, vocabulary_size: int) -> QuestionEncoder:

@@ -51,7 +51,7 @@ def choose(model, inputs, choices: Choices, top: int) -> list[list[Answer]]:
 
 
 def write(model, inputs, choices: Choices, top: int) -> list[list[Answer]]:
-    """Answers found by beam search; where there are choices, these by their likelihood a word.
+    """Answers outputs by beam search; where there are choices, these by their likelihood a word.
 
     Args:
         model: a `VisualQA` that writes.
@@ -72,9 +72,9 @@ def write(model, inputs, choices: Choices, top: int) -> list[list[Answer]]:
 def _search(model, inputs, top) -> list[list[Answer]]:
     search = model.settings.answer.search
     options = (max(search.num_beams, top), search.max_words, search.length_penalty)
-    found = model.run(AnswerSearcher, inputs, len(inputs["questions"]), options)
+    outputs = model.run(AnswerSearcher, inputs, len(inputs["questions"]), options)
     answers = []
-    for words, lengths, totals in zip(found["words"], found["lengths"], found["log_probabilities"], strict=True):
+    for words, lengths, totals in zip(outputs["words"], outputs["lengths"], outputs["log_probabilities"], strict=True):
         of_text: dict[str, Answer] = {}  # two sequences of words may spell the same
         for ids, length, total in zip(words, lengths, totals, strict=True):
             text = join_answer(model.vocabulary.decode(ids[:length]))

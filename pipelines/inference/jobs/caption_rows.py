@@ -62,7 +62,7 @@ def read_rows(captions: Path, split: str | None = None, images: Path | None = No
     return rows, problems
 
 
-def given_rows(image: Path, captions: Sequence[str]) -> list[Row]:
+def rows_of_image(image: Path, captions: Sequence[str]) -> list[Row]:
     """Captions of one image, as the command line names them."""
     return [Row(number, "", str(image), image, text) for number, text in enumerate(captions, start=1)]
 
@@ -81,7 +81,7 @@ def _of_dataset(folder: Path, split: str | None) -> list[Row]:
     dataset = read_dataset(folder)
     examples = dataset.split(split) if split else dataset.examples
     pairs = ((example, text) for example in examples for text in example.captions)
-    return [Row(number, one.id, one.id, one.image, text) for number, (one, text) in enumerate(pairs, start=1)]
+    return [Row(number, each.id, each.id, each.image, text) for number, (each, text) in enumerate(pairs, start=1)]
 
 
 def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]]:

@@ -93,7 +93,8 @@ class CaptionJob(Job):
         self.batch_size = len(list(itertools.islice(self._images(), options.batch_size)))  # one image needs no batch
         if not self.batch_size:
             raise UserError(
-                "There is no image in what was given. Images are known by their names' endings and their content."
+                "There is no image in these files and folders. Images are recognised by the endings of their names and "
+                "by their content."
             )
         self.read_ahead = 3 * self.batch_size
         unsure = ["unsure"] if options.min_score is not None else []
@@ -128,7 +129,9 @@ class CaptionJob(Job):
                 "--set encoder.frames=8, or leave --frames out: of an animated GIF it then sees the first frame."
             )
         if self.options.attention is not None and self.captioner.encoder.grid is None:
-            raise UserError("This model sees an image as a whole, not place by place: there is no attention to draw.")
+            raise UserError(
+                "This model encodes an image as one vector, without positions: there is no attention to draw."
+            )
 
     def read(self, source: ImageFile) -> DecodedImage:
         return read_image(source.path, self.captioner.encoder.spec, self.options.limits, source.problem)
@@ -212,9 +215,7 @@ class CaptionJob(Job):
 
     def _draw_attention(self, name: str, pixels, caption) -> None:
         if caption.attention is None:
-            raise UserError(
-                "This model's decoder does not attend to places of the image: there is no attention to draw."
-            )
+            raise UserError("This model's decoder has no attention: there are no maps to draw.")
         path = picture_path(name, self.options.attention)
         save_attention(path, pixels, caption.words, caption.attention, self.captioner.encoder.grid)
 

@@ -34,16 +34,12 @@ def file_fingerprints(path: str, limits: ImageLimits) -> tuple[int, int] | None:
         status = os.stat(path)
         content = struct.pack("<qq", status.st_size, status.st_mtime_ns)
         if stat.S_ISDIR(status.st_mode):  # a clip, whose frames may change without the folder
-            content += b"".join(sorted(_frame(entry) for entry in os.scandir(path) if entry.is_file()))
+            frames = [(os.fsencode(entry.name), entry.stat()) for entry in os.scandir(path) if entry.is_file()]
+            content += b"".join(sorted(n + struct.pack("<qq", s.st_size, s.st_mtime_ns) for n, s in frames))
     except (OSError, ValueError):
         return None
     more = struct.pack("<qqq", status.st_ctime_ns, limits.max_bytes, limits.max_pixels)
     return _hash(b"c" + content), _hash(b"e" + content + more)
-
-
-def _frame(entry: os.DirEntry) -> bytes:
-    status = entry.stat()
-    return os.fsencode(entry.name) + struct.pack("<qq", status.st_size, status.st_mtime_ns)
 
 
 MISSING = 1  # the fingerprint of a file that was not there

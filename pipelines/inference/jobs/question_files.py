@@ -4,10 +4,11 @@ Optional columns: `choices` (a list in jsonl, separated by "|" in the others) an
 for beside the file and in images/ beside it. Other columns are ignored, so the table of a data set can be used.
 """
 
+import functools
 import json
 import os
 import reprlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from pipelines.data.question_datasets.builder import FEWEST_CHOICES
 _KINDS = (".csv", ".tsv", ".jsonl")
 _FOLDERS = ("", "images")
 _LEFT_OUT = "; the row was left out"
+
+FindImage = Callable[[str], str]  # the name of an image -> its path
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,12 @@ def question_key(record: dict) -> str:
     return json.dumps([record.get(name) for name in ("id", "image", "question", "choices", "line")])
 
 
-def asked(image: str, path: str, question: str, choices: Sequence[str] = (), id: str = "") -> Question:
+def make_question(image: str, path: str, question: str, choices: Sequence[str] = (), id: str = "") -> Question:
     """A question, with its problem if it has one.
 
-    >>> asked("a.jpg", "a.jpg", " what   colour ?").question
+    >>> make_question("a.jpg", "a.jpg", " what   colour ?").question
     'what colour ?'
-    >>> asked("a.jpg", "a.jpg", "what ?", ["red"]).problem
+    >>> make_question("a.jpg", "a.jpg", "what ?", ["red"]).problem
     'there must be at least 2 choices, and here is 1'
     """
     if not all(map(is_text, (question, id, *choices))):
@@ -117,10 +120,12 @@ def read_questions_file(path: Path) -> tuple[list[Question], int]:
         raise UserError(f"{path}: a file that ends in {', '.join(_KINDS[:-1])} or {_KINDS[-1]} was expected.")
     if not path.is_file():
         raise UserError(f"There is no file {path}.")
-    faults = _Faults()
-    finder = _Finder(path.parent)
-    rows = list(_json(faults, path, finder) if is_jsonl(path) else _delimited(faults, path, finder))
-    rows += [(line, Question("", "", "", line=line, problem=text)) for line, text in faults.rows]
+    faults = ProblemList("question")
+    find_image = functools.cache(functools.partial(_image_path, path.parent))
+    rows = list((_json if is_jsonl(path) else _delimited)(faults, path, find_image))
+    for fault in faults.problems:
+        text = fault.text.removesuffix(_LEFT_OUT).removesuffix(" The row was left out")
+        rows.append((fault.line, Question("", "", "", line=fault.line, problem=f"line {fault.line}: {text}")))
     if not rows:
         raise UserError(f"{path} holds no questions.")
     of_image: dict[str, dict[str, Question]] = {}
@@ -130,40 +135,20 @@ def read_questions_file(path: Path) -> tuple[list[Question], int]:
     return questions, len(rows) - len(questions)
 
 
-class _Faults(ProblemList):
-    """The problems of rows, by line."""
-
-    def __init__(self):
-        super().__init__("question")
-        self.rows: list[tuple[int, str]] = []
-
-    def problem(self, location: Location, text: str) -> None:
-        line = location.line
-        self.rows.append((line, f"line {line}: {text.removesuffix(_LEFT_OUT).removesuffix(' The row was left out')}"))
+def _image_path(root: Path, name: str) -> str:
+    """Where the image of a table is, or would be looked for first."""
+    paths = [os.path.join(root, folder, name) for folder in _FOLDERS]
+    return next((path for path in paths if os.path.isfile(path)), paths[0])
 
 
-class _Finder:
-    """Where the images of a table are."""
-
-    def __init__(self, root: Path):
-        self._root = root
-        self._found: dict[str, str] = {}
-
-    def __call__(self, name: str) -> str:
-        if name not in self._found:
-            paths = [os.path.join(self._root, folder, name) for folder in _FOLDERS]
-            self._found[name] = next((path for path in paths if os.path.isfile(path)), paths[0])
-        return self._found[name]
-
-
-def _delimited(faults: _Faults, path: Path, finder: _Finder) -> Iterator[tuple[int, Question]]:
+def _delimited(faults: ProblemList, path: Path, find_image: FindImage) -> Iterator[tuple[int, Question]]:
     for line, row in csv_rows(faults, path, ("image", "question")):
         listed = row.get("choices", "")
         choices = listed.split("|") if listed.strip() else []
-        yield line, _question(row["image"], row["question"], choices, row.get("id", ""), line, finder)
+        yield line, _question(row["image"], row["question"], choices, row.get("id", ""), line, find_image)
 
 
-def _json(faults: _Faults, path: Path, finder: _Finder) -> Iterator[tuple[int, Question]]:
+def _json(faults: ProblemList, path: Path, find_image: FindImage) -> Iterator[tuple[int, Question]]:
     for line, row in json_rows(faults, path):
         image, question, choices, id = (row.get(name) for name in ("image", "question", "choices", "id"))
         choices = [] if choices is None else choices
@@ -173,16 +158,16 @@ def _json(faults: _Faults, path: Path, finder: _Finder) -> Iterator[tuple[int, Q
             faults.problem(Location(path, line), f"the choices should be a list of texts, got {reprlib.repr(choices)}")
         else:
             id = str(id) if _is_word(id) else ""
-            yield line, _question(image, question, list(map(str, choices)), id, line, finder)
+            yield line, _question(image, question, list(map(str, choices)), id, line, find_image)
 
 
 def _is_word(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _question(image: str, question: str, choices: list[str], id: str, line: int, finder: _Finder) -> Question:
+def _question(image: str, question: str, choices: list[str], id: str, line: int, find_image: FindImage) -> Question:
     image = image.strip(" \t\r\n")  # other blanks may be meant
-    row = asked(image, finder(image), question, choices, id.strip())
+    row = make_question(image, find_image(image), question, choices, id.strip())
     return row if row.image else replace(row, path="", line=line)
 
 

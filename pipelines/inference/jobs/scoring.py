@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.images.clips import pixel_batch
-from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_given, too_long
+from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_captions, too_long
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.inference.jobs.caption_rows import Row, digest, row_problem
 from pipelines.inference.jobs.images import DecodedImage, read_image
@@ -127,7 +127,7 @@ class ScoreJob(Job):
             pixels = pixel_batch([contents[path].pixels for path in chunk], self.captioner.encoder.spec)
             features = self.captioner.encode(pixels, self.batch_size)
             captions = [[row.caption for row in of_image[path]] for path in chunk]
-            scored = score_given(self.captioner, features, captions, self.batch_size, self.width)
+            scored = score_captions(self.captioner, features, captions, self.batch_size, self.width)
             for path, scores in zip(chunk, scored, strict=True):
                 outcomes.update(
                     (row.number, self._outcome(score)) for row, score in zip(of_image[path], scores, strict=True)

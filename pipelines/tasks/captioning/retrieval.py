@@ -87,10 +87,10 @@ class Ranking:
     left_out: int = 0
 
     def as_json(self) -> dict:
-        def scores(ranked: Recall, guessed: Recall) -> dict[str, float]:
+        def scores(ranked: Recall, by_chance: Recall) -> dict[str, float]:
             shares = {f"recall_{depth}": share for depth, share in ranked.at.items()}
-            over = {f"recall_{depth}_over_chance": share / guessed.at[depth] for depth, share in ranked.at.items()}
-            return {**shares, "median_rank": ranked.median_rank, **({} if ranked is guessed else over)}
+            over = {f"recall_{depth}_over_chance": share / by_chance.at[depth] for depth, share in ranked.at.items()}
+            return {**shares, "median_rank": ranked.median_rank, **({} if ranked is by_chance else over)}
 
         return {
             **self.facts,
@@ -193,8 +193,8 @@ def rank_run(
     if RECONSTRUCTION in methods:
         by_reconstruction = rank_by_reconstruction(captioner, features, pool)
         results = {what: results[what] | by_reconstruction[what] for what in results}
-    guessed = {TO_CAPTION: chance(pool.right), TO_IMAGE: chance(pool.right.T)}
-    return Ranking(facts, guessed, results, facts["images left out"])
+    by_chance = {TO_CAPTION: chance(pool.right), TO_IMAGE: chance(pool.right.T)}
+    return Ranking(facts, by_chance, results, facts["images left out"])
 
 
 def methods_of(captioner, by: Sequence[str] = ()) -> tuple[str, ...]:

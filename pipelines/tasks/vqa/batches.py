@@ -18,7 +18,7 @@ class QuestionTargets:
     """What N questions are to be answered.
 
     values: `(N,)` classes, `(N, K)` shares of each class, or `(N, A)` word ids with start and end.
-    known: bool `(N,)`, questions with a target; others are not asked.
+    known: bool `(N,)`, questions with a target; others are left out.
     ignored: the target that has no loss.
     written: whether targets are words; the network then reads them up to the last but one.
     """
@@ -33,13 +33,13 @@ class QuestionBatches:
     """The training batches of a data set.
 
     A batch holds `images_per_batch` images with `questions_per_image` questions each: an image is encoded once for all
-    its questions. An image with more questions gives others each epoch; one with fewer is asked its own again, and the
+    its questions. An image with more questions gives others each epoch; one with fewer repeats its own, and the
     last batch of an epoch is filled up with other images of the epoch, so that all have one shape. What fills up has no
     target, so it weighs nothing in the loss. Batch normalisation counts it all the same, in the statistics of images
     and in those of what questions find in them; that is why it is of the same kind as what is learned from.
 
     Args:
-        asked: the images and which questions belong to them.
+        questions: the images and which questions belong to them.
         words: question ids `(N, T)`.
         targets: what is to be answered.
         images_per_batch, questions_per_image: B and Q.
@@ -48,20 +48,20 @@ class QuestionBatches:
 
     def __init__(
         self,
-        asked: QuestionsByImage,
+        questions: QuestionsByImage,
         words: np.ndarray,
         targets: QuestionTargets,
         images_per_batch: int,
         questions_per_image: int,
         seed: int,
     ):
-        self.source, self.written, self.seed = asked.source, targets.written, seed
+        self.source, self.written, self.seed = questions.source, targets.written, seed
         self.images_per_batch, self.questions_per_image = images_per_batch, questions_per_image
         self.words = words
         # One row more, which counts nothing: the target of what fills up.
         self.targets = np.concatenate([targets.values, np.full_like(targets.values[:1], targets.ignored)])
         self.filler = len(words)
-        self.questions = [np.array([n for n in numbers if targets.known[n]], int) for numbers in asked.questions]
+        self.questions = [np.array([n for n in numbers if targets.known[n]], int) for numbers in questions.questions]
         self.indices = np.flatnonzero(
             [readable and len(own) > 0 for readable, own in zip(self.source.readable, self.questions, strict=True)]
         )
@@ -82,16 +82,16 @@ class QuestionBatches:
             mask True   -> [7, 8, 7, 8], [7, 8, filler, filler]
             mask False  -> [7, 8, 7, 8], [filler, filler, filler, filler]
         """
-        asked = np.empty((len(images), self.questions_per_image), int)
-        answered = np.full_like(asked, self.filler)
+        question_rows = np.empty((len(images), self.questions_per_image), int)
+        target_rows = np.full_like(question_rows, self.filler)
         for row, (image, real) in enumerate(zip(images, mask, strict=True)):
             own = self.questions[image]
             if len(own) > self.questions_per_image:
                 own = np.random.default_rng([self.seed, epoch, image]).permutation(own)[: self.questions_per_image]
-            asked[row] = np.resize(own, self.questions_per_image)
+            question_rows[row] = np.resize(own, self.questions_per_image)
             if real:
-                answered[row, : len(own)] = own
-        return asked, answered
+                target_rows[row, : len(own)] = own
+        return question_rows, target_rows
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches of an epoch from step `skip` on: `(inputs, targets)` of `VisualQANetwork`."""
@@ -105,8 +105,8 @@ class QuestionBatches:
         types = (sample.dtype, self.words.dtype, self.targets.dtype)
 
         def read(step):
-            asked, answered = self.rows(images[step], mask[step], epoch)
-            return self.source.read(images[step].tolist()), self.words[asked], self.targets[answered]
+            question_rows, target_rows = self.rows(images[step], mask[step], epoch)
+            return self.source.read(images[step].tolist()), self.words[question_rows], self.targets[target_rows]
 
         def load(step):
             image, words, targets = tensors = tf.numpy_function(read, [step], types, stateful=False)

@@ -66,13 +66,13 @@ def _by_member(example: QuestionExample) -> Iterator[QuestionExample]:
         yield replace(example, answers=(member,))
 
 
-def make_batches(recipe: VisualQARecipe, model: VisualQA, asked: QuestionsByImage) -> QuestionBatches:
+def make_batches(recipe: VisualQARecipe, model: VisualQA, questions: QuestionsByImage) -> QuestionBatches:
     """The training batches of questions whose images are open."""
-    training, examples = recipe.training, asked.examples
+    training, examples = recipe.training, questions.examples
     words = encode_questions([example.question for example in examples], model.vocabulary, model.settings.text)
     targets = encode_targets(training.targets, model, examples)
     return QuestionBatches(
-        asked, words, targets, training.images_per_batch, training.questions_per_image, training.seed
+        questions, words, targets, training.images_per_batch, training.questions_per_image, training.seed
     )
 
 

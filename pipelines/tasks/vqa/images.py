@@ -14,7 +14,7 @@ from pipelines.data.features.sources import Source, open_source
 
 @dataclass
 class QuestionsByImage:
-    """The images of a split, and what is asked about each.
+    """The images of a split, and the questions about each.
 
     images: each once, in the order of the questions.
     questions: for each image the numbers of its questions in `examples`.
@@ -28,21 +28,21 @@ class QuestionsByImage:
 
     @classmethod
     def of(cls, examples: Sequence[QuestionExample]) -> "QuestionsByImage":
-        asked: dict[Path, list[int]] = {}
+        by_image: dict[Path, list[int]] = {}
         for number, example in enumerate(examples):
-            asked.setdefault(example.image, []).append(number)
-        return cls(tuple(examples), list(asked), list(asked.values()))
+            by_image.setdefault(example.image, []).append(number)
+        return cls(tuple(examples), list(by_image), list(by_image.values()))
 
-    def open(self, encoder: Encoder, cache: Path, looks: bool, progress: Progress | None = None, log=None):
+    def open(self, encoder: Encoder, cache: Path, uses_image: bool, progress: Progress | None = None, log=None):
         """Opens the source; features are computed where they are missing.
 
         Args:
-            looks: whether the network sees images at all; if not, none is read.
+            uses_image: whether the network sees images at all; if not, none is read.
 
         Returns:
             what was wrong with images that cannot be read, as problems.
         """
-        if not looks:
+        if not uses_image:
             self.source = NoImages(len(self.images))
             return []
         self.source, problems = open_source(encoder, self.images, cache, progress, log)
@@ -50,7 +50,7 @@ class QuestionsByImage:
 
 
 class NoImages:
-    """A source for networks that never look: one number an image."""
+    """A source for networks that never see the image: one number an image."""
 
     def __init__(self, count: int):
         self.readable = np.ones(count, bool)

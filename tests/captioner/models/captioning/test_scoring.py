@@ -8,7 +8,7 @@ from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.networks import CaptionNetwork
 from captioner.models.captioning.reconstruction import can_reconstruct, images_and_captions
-from captioner.models.captioning.scoring import LONGEST, likelihoods, padded_length, score_given
+from captioner.models.captioning.scoring import LONGEST, likelihoods, padded_length, score_captions
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
@@ -56,7 +56,7 @@ def forced(captioner, feature, caption):
 def test_scores_are_those_of_teacher_forcing(captioner, features):
     """Images with one caption and with three, in pages and filled-up batches, each as if alone."""
     for options in ({}, {"batch_size": 2, "width": 2}, {"batch_size": 1, "width": 1}):
-        found = score_given(captioner, features, GIVEN, **options)
+        found = score_captions(captioner, features, GIVEN, **options)
         assert [[one.text for one in each] for each in found] == GIVEN
         for feature, each in zip(features, found, strict=True):
             for one in each:
@@ -64,7 +64,7 @@ def test_scores_are_those_of_teacher_forcing(captioner, features):
 
 
 def test_what_follows_from_the_words(captioner, features):
-    one = score_given(captioner, features[:1], [["a cat runs"]])[0][0]
+    one = score_captions(captioner, features[:1], [["a cat runs"]])[0][0]
     assert one.unknown == ("cat",) and one.words == ("a", "cat", "runs") and len(one.log_probabilities) == 4
     assert one.log_probability == pytest.approx(one.log_probabilities.sum())
     assert one.score == pytest.approx(one.log_probability / 4) and one.perplexity == pytest.approx(np.exp(-one.score))
@@ -94,7 +94,7 @@ def test_images_are_scored_from_what_people_have(captioner):
 def test_captions_without_end_are_refused(captioner, features):
     """The network is unrolled over the words: a book would take hours to compile."""
     with pytest.raises(UserError, match=f"301 words cannot be scored: the longest has {LONGEST}"):
-        score_given(captioner, features[:1], [["a " * 301]])
+        score_captions(captioner, features[:1], [["a " * 301]])
     assert [padded_length(words) for words in (0, 7, 8, 15, 16)] == [9, 9, 17, 17, 25]
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from captioner.errors import UserError
 from captioner.models.captioning.scoring import LONGEST
-from pipelines.inference.jobs.caption_rows import given_rows, read_rows
+from pipelines.inference.jobs.caption_rows import read_rows, rows_of_image
 from pipelines.inference.jobs.output_files import checked_output
 from pipelines.inference.jobs.scoring import AT_ONCE, FORMATS, ScoreSummary
 from tests.pipelines.inference.stub_reader import StubReader
@@ -31,7 +31,7 @@ def records(rows, **options):
 
 
 def test_a_captions_likelihood_is_that_of_its_words_and_its_end(pictures):
-    (dark, light), summary = records(given_rows(pictures / "night.png", ["a dark picture", "a light picture"]))
+    (dark, light), summary = records(rows_of_image(pictures / "night.png", ["a dark picture", "a light picture"]))
     assert dark["log_probability"] == -0.5 - 1 - 0.25 - 2 and light["log_probability"] == -0.5 - 3 - 0.25 - 2
     assert dark["score"] == pytest.approx(-3.75 / 4, abs=1e-4) and dark["words"] == 3
     assert dark["perplexity"] == pytest.approx(math.exp(3.75 / 4), abs=1e-3)
@@ -41,7 +41,7 @@ def test_a_captions_likelihood_is_that_of_its_words_and_its_end(pictures):
 
 def test_unknown_words_count_and_are_told(pictures):
     """Left out, a caption of words nobody knows would be the likeliest of all."""
-    (found,), summary = records(given_rows(pictures / "day.png", ["a zebra <unk>"]), each_word=True)
+    (found,), summary = records(rows_of_image(pictures / "day.png", ["a zebra <unk>"]), each_word=True)
     assert found["unknown"] == ["zebra", "<unk>"] or set(found["unknown"]) == {"zebra", "<", "unk", ">"}
     assert found["each_word"][:2] == ["a", "zebra"] and found["each_log_probability"][:2] == [-0.5, -3.0]
     assert len(found["each_log_probability"]) == len(found["each_word"]) + 1 and found["each_log_probability"][-1] == -2
@@ -109,7 +109,7 @@ def test_a_run_that_was_killed_goes_on_and_writes_the_same_bytes(pictures, name)
 
 def test_the_csv_file_has_a_row_a_caption(pictures):
     output = pictures / "s.csv"
-    score_rows(given_rows(pictures / "day.png", ["a light", "=a dark"]), StubReader(), output, each_word=True)
+    score_rows(rows_of_image(pictures / "day.png", ["a light", "=a dark"]), StubReader(), output, each_word=True)
     with open(output, encoding="utf-8", newline="") as file:
         first, second = csv.DictReader(file)
     assert float(first["log_probability"]) == -3.5 and first["each_word"] == "a | light"

@@ -228,7 +228,7 @@ def test_components_are_those_of_the_training_images(data, tmp_path):
         said = run(tmp_path, "vqa-stacked-attention", data, *settings, "training.epochs=1")
         encoder = VisualQA.from_preset(tmp_path).encoder
         train = QuestionsByImage.of(read_questions(data).split("train"))
-        train.open(encoder, tmp_path / "cache", looks=True)
+        train.open(encoder, tmp_path / "cache", uses_image=True)
         recipe = tmp_path / "recipe.toml"
         recipe.write_text(recipe.read_text().replace("epochs = 1", "epochs = 2"))
         again = run(tmp_path, "vqa-stacked-attention", data, *settings, "training.epochs=2")
@@ -251,7 +251,7 @@ def test_a_damaged_image_is_left_out(data, tmp_path):
     said = run(tmp_path / "run", "vqa-stacked-attention", root, "training.epochs=1")
     assert asked.images[1].name in said
     model = VisualQA.from_preset(tmp_path / "run")
-    asked.open(model.encoder, tmp_path / "cache", looks=True)
+    asked.open(model.encoder, tmp_path / "cache", uses_image=True)
     left_out = {asked.examples[number].id for number in asked.questions[1]}
     assert set(answer_split(model, asked)) == {one.id for one in asked.examples} - left_out
 
