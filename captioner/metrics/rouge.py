@@ -51,8 +51,8 @@ def word_positions(words: Words) -> dict[str, int]:
     {'a': 5, 'dog': 2}
     """
     positions: dict[str, int] = {}
-    for place, word in enumerate(words):
-        positions[word] = positions.get(word, 0) | 1 << place
+    for position, word in enumerate(words):
+        positions[word] = positions.get(word, 0) | 1 << position
     return positions
 
 

@@ -44,7 +44,7 @@ _CONTRACTED = _APOSTROPHES.split()
 
 def _without_one_apostrophe(word: str) -> list[str]:
     """`couldn't've` -> `couldnt've`, `couldn'tve`."""
-    return [word[:place] + word[place + 1 :] for place, letter in enumerate(word) if letter == "'"]
+    return [word[:position] + word[position + 1 :] for position, letter in enumerate(word) if letter == "'"]
 
 
 _CONTRACTIONS = {wrong: word for word in _CONTRACTED for wrong in _without_one_apostrophe(word)}

@@ -1,8 +1,7 @@
-"""Answers without a look at the image: what a score has to be compared with.
+"""Majority baselines: what a score of answers has to be compared with.
 
 The most frequent answer of the training split, over all or of each type of question. Where there are choices, it is
-the choice that was the answer most often. These need no network; a network that reads the question alone, or sees the
-image alone, is a recipe.
+the choice that was the answer most often.
 """
 
 from collections import Counter, defaultdict
@@ -42,19 +41,19 @@ def count_answers(training: Iterable[QuestionExample]) -> Frequencies:
 
 def most_frequent(frequencies: Frequencies, questions: Sequence[QuestionExample]) -> dict[str, str]:
     """Id of a question -> the answer that is most frequent over all."""
-    guess = _Guess(frequencies.overall)
-    return {one.id: guess(one) for one in questions}
+    baseline = _Baseline(frequencies.overall)
+    return {question.id: baseline(question) for question in questions}
 
 
 def most_frequent_of_type(frequencies: Frequencies, questions: Sequence[QuestionExample]) -> dict[str, str]:
     """Id of a question -> the answer most frequent among questions of its type, or over all if there were none."""
-    guesses = {type: _Guess(counts) for type, counts in frequencies.by_type.items()}
-    overall = _Guess(frequencies.overall)
-    return {one.id: guesses.get(one.type, overall)(one) for one in questions}
+    baselines = {type: _Baseline(counts) for type, counts in frequencies.by_type.items()}
+    overall = _Baseline(frequencies.overall)
+    return {question.id: baselines.get(question.type, overall)(question) for question in questions}
 
 
-class _Guess:
-    """The most frequent answer, of equals the first by alphabet; with choices, of these. Counted through once."""
+class _Baseline:
+    """The most frequent answer, of equals the first by alphabet; with choices, of these."""
 
     def __init__(self, counts: Counter[str]):
         self._best = min(counts, key=lambda answer: (-counts[answer], plain(answer)))

@@ -125,8 +125,8 @@ def compare_pair(first: Evaluated, second: Evaluated, draws: int = PAIRED_DRAWS)
                 f"{evaluation.name} cannot be compared image by image: there is no {STATISTICS} beside its {METRICS}. "
                 "Evaluate it again."
             )
-    place = {image: number for number, image in enumerate(second.images)}
-    pairs = [(number, place[image]) for number, image in enumerate(first.images) if image in place]
+    position = {image: number for number, image in enumerate(second.images)}
+    pairs = [(number, position[image]) for number, image in enumerate(first.images) if image in position]
     if not pairs:
         raise UserError(
             f"{first.name} and {second.name} have none of their {first.counted} in common: they cannot be compared."

@@ -71,9 +71,9 @@ def _one_layout(layouts: Registry, root: Path) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        found = "; ".join(f"{name} ({_expects(layouts, name)})" for name in fitting)
+        listed = "; ".join(f"{name} ({_expects(layouts, name)})" for name in fitting)
         raise UserError(
-            f"{root} looks like several data sets at once: {found}. "
+            f"{root} looks like several data sets at once: {listed}. "
             "Name the one that is meant, or keep them in separate folders."
         )
     raise layouts_known(root, layouts)

@@ -28,9 +28,9 @@ class ImageFinder:
             parent, base = posixpath.split(path)
             listing = self._listing(parent)
             # macOS may store "é" as two characters: compare in one form, return what is on disk.
-            found = listing.get(base if base.isascii() else unicodedata.normalize("NFC", base))
-            if found is not None:
-                return self._relative(posixpath.join(parent, found))
+            file = listing.get(base if base.isascii() else unicodedata.normalize("NFC", base))
+            if file is not None:
+                return self._relative(posixpath.join(parent, file))
         return None
 
     def searched(self) -> str:

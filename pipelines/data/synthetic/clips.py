@@ -59,8 +59,8 @@ class Clip:
     def content(self) -> tuple:
         """What must differ for two clips to be different."""
         still = self.resting
-        places = [(t.shape, t.colour, t.x, t.y) for t in (self.moving, still) if t is not None]
-        return (*places, self.direction, self.speed, self.frames)
+        things = [(t.shape, t.colour, t.x, t.y) for t in (self.moving, still) if t is not None]
+        return (*things, self.direction, self.speed, self.frames)
 
     def record(self) -> dict:
         """The clip as plain JSON values; `from_record` reads it back."""
@@ -121,12 +121,12 @@ def save_frames(frames: np.ndarray, path) -> None:
         ValueError: there are more than 256.
     """
     flat = frames.reshape(-1, 3).astype(np.uint32)
-    colours, places = np.unique(flat @ np.array([65536, 256, 1], np.uint32), return_inverse=True)
+    colours, indices = np.unique(flat @ np.array([65536, 256, 1], np.uint32), return_inverse=True)
     if len(colours) > 256:
         raise ValueError(f"A GIF has at most 256 colours, but these frames have {len(colours)}.")
     palette = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.uint8)
     pictures = []
-    for frame in places.reshape(frames.shape[:-1]).astype(np.uint8):
+    for frame in indices.reshape(frames.shape[:-1]).astype(np.uint8):
         pictures.append(Image.fromarray(frame))
         pictures[-1].putpalette(palette.tobytes())
     pictures[0].save(

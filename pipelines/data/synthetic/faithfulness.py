@@ -3,10 +3,10 @@
 The things a caption describes ("two red circles" are two) are matched one to one with the things of the
 scene, in the way that makes the most of the caption true. Then these are its statements:
 
-    shape, colour, size   one for each attribute told of each described thing: true if its match has it
+    shape, colour, size   one for each attribute named of each described thing: true if its match has it
     count                 one for each noun phrase, "a" meaning one: true if the caption describes as many
                           things that fit the phrase as the scene has ("a red circle" is false of two)
-    relation, place       one for each pair of phrases, or phrase, of which it is told: true if it holds of
+    relation, place       one for each pair of phrases, or phrase, that it is said of: true if it holds of
                           all the matches (relations.py says when) and these are wholly as described
     total                 "three shapes": true if the scene has that many
     unread                one for each run of words that says nothing in the grammar: always false
@@ -65,61 +65,54 @@ def names_novel_objects(caption: str, scene: Scene) -> bool:
 
 def check_caption(caption: str, scene: Scene) -> CheckedCaption:
     """Every statement of `caption`, true or false of `scene`."""
-    said = parse(caption)
-    owners = [number for number, mention in enumerate(said.mentions) for _ in range(mention.count)]
-    matches = _best_match(said, owners, scene)
-    statements = [
-        Statement(
-            kind,
-            f"{value} {said.mentions[owner].shape or 'thing'}",
-            thing is not None and _has(thing, kind, value),
-        )
-        for owner, thing in zip(owners, matches, strict=True)
-        for kind, value in said.mentions[owner].describe().items()
-    ]
-    for mention in said.mentions:
-        described = sum(other.count for other in said.mentions if other.fits(mention))
+    parsed = parse(caption)
+    owners = [number for number, mention in enumerate(parsed.mentions) for _ in range(mention.count)]
+    matches = _best_match(parsed, owners, scene)
+    statements = []
+    for owner, thing in zip(owners, matches, strict=True):
+        mention = parsed.mentions[owner]
+        for kind, value in mention.describe().items():
+            true = thing is not None and getattr(thing, kind) == value
+            statements.append(Statement(kind, f"{value} {mention.shape or 'thing'}", true))
+    for mention in parsed.mentions:
+        described = sum(other.count for other in parsed.mentions if other.fits(mention))
         there = sum(_wrong(mention, thing) == 0 for thing in scene.things)
-        statements.append(
-            Statement("count", f"{mention.count} {' '.join(mention.describe().values())}", described == there)
-        )
-    by_mention = _by_mention(said, owners, matches)
+        text = f"{mention.count} {' '.join(mention.describe().values())}"
+        statements.append(Statement("count", text, described == there))
+    by_mention = _by_mention(parsed, owners, matches)
     statements += [
-        Statement("relation", relation.kind, _relation_true(relation, said, by_mention)) for relation in said.relations
+        Statement("relation", relation.kind, _relation_true(relation, parsed, by_mention))
+        for relation in parsed.relations
     ]
     statements += [
         Statement("place", place, all(
-            _fits(said.mentions[number], thing) and place_holds(place, thing) for thing in by_mention[number]
+            _fits(parsed.mentions[number], thing) and place_holds(place, thing) for thing in by_mention[number]
         ))
-        for number, place in said.places
+        for number, place in parsed.places
     ]  # fmt: skip
-    statements += [Statement("total", str(number), number == len(scene.things)) for number in said.totals]
-    statements += [Statement("unread", text, False) for text in said.unread]
+    statements += [Statement("total", str(number), number == len(scene.things)) for number in parsed.totals]
+    statements += [Statement("unread", text, False) for text in parsed.unread]
     if not statements:
         statements = [Statement("unread", "", False)]
     return CheckedCaption(tuple(statements), min(len(owners), len(scene.things)), len(scene.things))
 
 
-def _has(thing: Thing, attribute: str, value: str) -> bool:
-    return getattr(thing, attribute) == value
-
-
 def _wrong(mention: Mention, thing: Thing) -> int:
-    """How many of the attributes told are not those of `thing`."""
-    return sum(not _has(thing, attribute, value) for attribute, value in mention.describe().items())
+    """How many of the attributes named are not those of `thing`."""
+    return sum(getattr(thing, attribute) != value for attribute, value in mention.describe().items())
 
 
 def _fits(mention: Mention, thing: Thing | None) -> bool:
     return thing is not None and _wrong(mention, thing) == 0
 
 
-def _best_match(said: Statements, owners: list[int], scene: Scene) -> list[Thing | None]:
+def _best_match(parsed: Statements, owners: list[int], scene: Scene) -> list[Thing | None]:
     """A thing, or None, for each described thing: most attributes right, then most relations and places."""
     described = range(min(len(owners), _MATCHED))
     things: list[Thing | None] = [*scene.things, *[None] * (len(described) - len(scene.things))]
     rest = [None] * (len(owners) - len(described))
     wrong = [
-        [len(said.mentions[owners[i]].describe()) if thing is None else _wrong(said.mentions[owners[i]], thing)
+        [len(parsed.mentions[owners[i]].describe()) if thing is None else _wrong(parsed.mentions[owners[i]], thing)
          for thing in things]
         for i in described
     ]  # fmt: skip
@@ -128,9 +121,9 @@ def _best_match(said: Statements, owners: list[int], scene: Scene) -> list[Thing
     least = min(costs)
     best = [order for order, cost in zip(orders, costs, strict=True) if cost == least]
     candidates = [[*(things[place] for place in order), *rest] for order in best]
-    if len(candidates) == 1 or not (said.relations or said.places):
+    if len(candidates) == 1 or not (parsed.relations or parsed.places):
         return candidates[0]
-    return max(candidates, key=lambda matches: _located(said, _by_mention(said, owners, matches)))
+    return max(candidates, key=lambda matches: _located(parsed, _by_mention(parsed, owners, matches)))
 
 
 def _orders(places: int, described: int, real: int) -> list[tuple[int, ...]]:
@@ -146,24 +139,24 @@ def _orders(places: int, described: int, real: int) -> list[tuple[int, ...]]:
     return orders
 
 
-def _by_mention(said: Statements, owners: list[int], matches: list[Thing | None]) -> list[list[Thing | None]]:
-    things: list[list[Thing | None]] = [[] for _ in said.mentions]
+def _by_mention(parsed: Statements, owners: list[int], matches: list[Thing | None]) -> list[list[Thing | None]]:
+    things: list[list[Thing | None]] = [[] for _ in parsed.mentions]
     for owner, thing in zip(owners, matches, strict=True):
         things[owner].append(thing)
     return things
 
 
-def _located(said: Statements, by_mention: list[list[Thing | None]]) -> int:
+def _located(parsed: Statements, by_mention: list[list[Thing | None]]) -> int:
     """How many relations and places are true of these matches."""
-    return sum(_relation_true(relation, said, by_mention) for relation in said.relations) + sum(
+    return sum(_relation_true(relation, parsed, by_mention) for relation in parsed.relations) + sum(
         all(thing is not None and place_holds(place, thing) for thing in by_mention[number])
-        for number, place in said.places
+        for number, place in parsed.places
     )
 
 
-def _relation_true(relation: Relation, said: Statements, by_mention: list[list[Thing | None]]) -> bool:
+def _relation_true(relation: Relation, parsed: Statements, by_mention: list[list[Thing | None]]) -> bool:
     involved = (relation.subject, *relation.objects)
-    if not all(_fits(said.mentions[number], thing) for number in involved for thing in by_mention[number]):
+    if not all(_fits(parsed.mentions[number], thing) for number in involved for thing in by_mention[number]):
         return False
     subjects = by_mention[relation.subject]
     if relation.kind == "between":

@@ -20,7 +20,7 @@ from pipelines.data.synthetic import words
 
 @dataclasses.dataclass(frozen=True)
 class Mention:
-    """A noun phrase: how many, and what is told of them (None: not told)."""
+    """A noun phrase: how many, and what the caption says of them (None: nothing)."""
 
     count: int
     size: str | None
@@ -28,7 +28,7 @@ class Mention:
     shape: str | None
 
     def describe(self) -> dict[str, str]:
-        """The attributes that are told: a subset of size, colour, shape."""
+        """The attributes that are named: a subset of size, colour, shape."""
         return {k: v for k in ("size", "colour", "shape") if (v := getattr(self, k)) is not None}
 
     def fits(self, other: "Mention") -> bool:
@@ -88,9 +88,9 @@ def _phrases() -> dict[tuple[str, ...], tuple[str, object]]:
         for meaning, spellings in meanings.items():
             add(kind, meaning, spellings)
     for shape, nouns in (*words.NOUNS.items(), (None, words.ANY_NOUN)):
-        for one, several in nouns:
-            add("noun", (1, shape), (one,))
-            add("noun", (2, shape), (several,))
+        for singular, plural in nouns:
+            add("noun", (1, shape), (singular,))
+            add("noun", (2, shape), (plural,))
     for colour in words.COLOURS:
         add("colour", colour, (colour,))
     add("count", 1, words.ARTICLES)
@@ -128,15 +128,15 @@ def _names(tokens: list[_Token]) -> list[_Token]:
     """Joins count, size, colour and noun into one token: a "mention", or a "total" ("three shapes")."""
     joined, at = [], 0
     while at < len(tokens):
-        end, told = at, {}
+        end, values = at, {}
         for kind in ("count", "size", "colour", "noun"):
             if end < len(tokens) and tokens[end].kind == kind:
-                told[kind] = tokens[end].value
+                values[kind] = tokens[end].value
                 end += 1
             elif kind in ("count", "noun"):
                 break
-        if "noun" in told and told["noun"][0] == words.few(told["count"]):
-            mention = Mention(told["count"], told.get("size"), told.get("colour"), told["noun"][1])
+        if "noun" in values and values["noun"][0] == words.few(values["count"]):
+            mention = Mention(values["count"], values.get("size"), values.get("colour"), values["noun"][1])
             kind = "mention" if mention.describe() else "total"
             joined.append(_Token(kind, mention, " ".join(token.text for token in tokens[at:end])))
             at = end
@@ -151,12 +151,12 @@ class _Reader:
 
     def __init__(self, tokens: list[_Token]):
         self.tokens, self.at = tokens, 0
-        self.said = Statements()
+        self.statements = Statements()
         self.last_unread = -2
 
     def read(self) -> Statements:
         self.caption()
-        return self.said
+        return self.statements
 
     def kind(self, ahead: int = 0) -> str:
         position = self.at + ahead
@@ -174,22 +174,22 @@ class _Reader:
         """Keeps a token that means nothing here; neighbours become one entry."""
         text = self.tokens[self.at].text
         if self.last_unread == self.at - 1:
-            self.said.unread[-1] += " " + text
+            self.statements.unread[-1] += " " + text
         else:
-            self.said.unread.append(text)
+            self.statements.unread.append(text)
         self.last_unread = self.at
         self.at += 1
 
     def name(self) -> int:
         """Takes a mention and gives its number."""
-        self.said.mentions.append(self.take())
-        return len(self.said.mentions) - 1
+        self.statements.mentions.append(self.take())
+        return len(self.statements.mentions) - 1
 
     def caption(self) -> None:
         if self.sees("opening|there", "mention|total"):
             self.take()
         if self.sees("total"):
-            self.said.totals.append(self.take().count)
+            self.statements.totals.append(self.take().count)
         first = True
         while self.kind() != "end":
             if not first and self.kind() == "and" and self.kind(1) in _CLAUSE_STARTS:
@@ -204,11 +204,11 @@ class _Reader:
         if self.sees("place", "there|verb", "mention"):
             place = self.take()
             self.take()
-            self.said.places.append((self.name(), place))
+            self.statements.places.append((self.name(), place))
         elif self.sees("relation", "mention", "there|verb", "mention"):
             relation, other = self.take(), self.name()
             self.take()
-            self.said.relations.append(Relation(relation, self.name(), (other,)))
+            self.statements.relations.append(Relation(relation, self.name(), (other,)))
         elif self.sees("mention"):
             self.predicate(self.name())
         else:
@@ -230,17 +230,17 @@ class _Reader:
             while self.sees("and", "mention") and self.kind(2) not in _PREDICATE_STARTS:
                 self.take()
                 objects.append(self.name())
-            self.said.relations += [Relation(relation, subject, (other,)) for other in objects]
+            self.statements.relations += [Relation(relation, subject, (other,)) for other in objects]
         elif self.sees("place") and not self.sees("place", "there"):
-            self.said.places.append((subject, self.take()))
+            self.statements.places.append((subject, self.take()))
         elif self.sees("between", "mention", "and", "mention"):
             self.take()
             first = self.name()
             self.take()
-            self.said.relations.append(Relation("between", subject, (first, self.name())))
+            self.statements.relations.append(Relation("between", subject, (first, self.name())))
 
     def around(self, centre: int) -> None:
         """One "a blue star above it"; the pronoun is the mention before "with"."""
         other = self.name()
-        self.said.relations.append(Relation(self.take(), other, (centre,)))
+        self.statements.relations.append(Relation(self.take(), other, (centre,)))
         self.take()

@@ -1,4 +1,4 @@
-"""Scenes to questions with answers, so that guessing earns little.
+"""Scenes to questions with answers, balanced so that the majority baseline is low.
 
     existence   "is there a red star?"                                         yes, no
     attribute   "what colour is the star?", "what shape is the red object?",   a colour, a shape, a size
@@ -127,9 +127,9 @@ def _relations(scene: Scene) -> Iterator[Question]:
             phrase = words.RELATION_WORDS[relation][0]
             for first in named:
                 if relation_holds(relation, first, second, clear=True):
-                    for said in RELATIONS:  # the other three are false where this one is clear
-                        text = f"is the {_name(first)} {words.RELATION_WORDS[said][0]} the {_name(second)}?"
-                        yield _yes_no(text, said == relation, "relation", "relation yes/no")
+                    for other in RELATIONS:  # the other three are false where this one is clear
+                        text = f"is the {_name(first)} {words.RELATION_WORDS[other][0]} the {_name(second)}?"
+                        yield _yes_no(text, other == relation, "relation", "relation yes/no")
             thing = _only_one_there(scene, relation, second)
             if thing is not None:
                 yield Question(f"what is {phrase} the {_name(second)}?", thing.shape, "relation", "relation shape")

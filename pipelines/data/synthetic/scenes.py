@@ -1,8 +1,8 @@
-"""Scenes: one to four things with shape, colour, size and place, sampled from a seed.
+"""Scenes: one to four things with shape, colour, size and position, sampled from a seed.
 
 Everything is drawn as whole numbers from `random.Random`, seeded with a string (hashed with SHA-512),
 and only with `randrange`, `choice` and `shuffle`: the same seed gives the same scene on every platform,
-whatever the hash seed. Places are on a frame of 64 x 64, whatever the size of the picture.
+whatever the hash seed. Positions are on a frame of 64 x 64, whatever the size of the picture.
 """
 
 import dataclasses
@@ -115,7 +115,7 @@ def sample_scene(random: Random, novel: bool = False) -> Scene:
     radii = [random.choice(RADII[size]) for size in sizes]
     things = [
         Thing(shape, colour, size, x, y, radius, turn=random.randrange(-2, 3), shade=random.randrange(-10, 11))
-        for (colour, shape), size, radius, (x, y) in zip(pairs, sizes, radii, _place(random, radii), strict=True)
+        for (colour, shape), size, radius, (x, y) in zip(pairs, sizes, radii, _positions(random, radii), strict=True)
     ]
     random.shuffle(things)
     grey = random.randrange(222, 246)
@@ -140,7 +140,7 @@ def _sample_pairs(random: Random, how_many: int, novel: bool) -> list[tuple[str,
     return pairs
 
 
-def _place(random: Random, radii: list[int]) -> list[tuple[int, int]]:
+def _positions(random: Random, radii: list[int]) -> list[tuple[int, int]]:
     """Middles of things of these radii: inside the frame, apart, every second one in line with another.
 
     Half of all threes that fit stand in one row or column, so that one is between the others.
@@ -149,42 +149,42 @@ def _place(random: Random, radii: list[int]) -> list[tuple[int, int]]:
     if len(radii) == 3 and slack >= 0 and random.randrange(2):
         return _in_line(random, radii, slack)
     while True:  # four large things fit, but not after every start
-        places: list[tuple[int, int]] = []
+        positions: list[tuple[int, int]] = []
         for radius in radii:
             for _ in range(30):
-                x, y = _candidate(random, radius, places)
+                x, y = _candidate(random, radius, positions)
                 if all(
                     max(abs(x - other_x), abs(y - other_y)) >= radius + other + _GAP
-                    for (other_x, other_y), other in zip(places, radii, strict=False)
+                    for (other_x, other_y), other in zip(positions, radii, strict=False)
                 ):
-                    places.append((x, y))
+                    positions.append((x, y))
                     break
             else:
                 break
-        if len(places) == len(radii):
-            return places
+        if len(positions) == len(radii):
+            return positions
 
 
 def _in_line(random: Random, radii: list[int], slack: int) -> list[tuple[int, int]]:
-    """Three places one after another, `slack` shared out before them."""
+    """Three positions one after another, `slack` shared out before them."""
     cuts = sorted(random.randrange(slack + 1) for _ in radii)
     line = random.randrange(FRAME // 4, FRAME - FRAME // 4)
     is_row = random.randrange(2)
-    places, end = [], _EDGE
+    positions, end = [], _EDGE
     for i, radius in enumerate(radii):
         along = end + cuts[i] + radius
         end += 2 * radius + _GAP
         off = line + random.randrange(-3, 4)
         off = min(max(off, radius + _EDGE), FRAME - radius - _EDGE)
-        places.append((along, off) if is_row else (off, along))
-    return places
+        positions.append((along, off) if is_row else (off, along))
+    return positions
 
 
-def _candidate(random: Random, radius: int, places: list[tuple[int, int]]) -> tuple[int, int]:
+def _candidate(random: Random, radius: int, positions: list[tuple[int, int]]) -> tuple[int, int]:
     low, high = radius + _EDGE, FRAME - radius - _EDGE
     x, y = random.randrange(low, high + 1), random.randrange(low, high + 1)
-    if places and random.randrange(2):
-        anchor_x, anchor_y = random.choice(places)
+    if positions and random.randrange(2):
+        anchor_x, anchor_y = random.choice(positions)
         wobble = random.randrange(-3, 4)
         if random.randrange(2):
             x = min(max(anchor_x + wobble, low), high)

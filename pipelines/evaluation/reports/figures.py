@@ -48,16 +48,16 @@ def _small_picture(path: Path | None) -> str:
 
 
 def attention_overlay(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) -> Image.Image:
-    """The picture as a decoder saw it: places of little attention fade, those of much keep their colours.
+    """The picture as a decoder saw it: positions of little attention fade, those of much keep their colours.
 
     Args:
         picture: any size.
-        weights: `(P,)`, attention to each place.
-        grid: `(h, w)`, how the places lie in the picture; h x w = P.
+        weights: `(P,)`, attention to each position.
+        grid: `(h, w)`, how the positions lie in the picture; h x w = P.
     """
     share = np.asarray(weights, np.float32).reshape(grid)
     share = (share - share.min()) / max(float(share.max() - share.min()), 1e-9)
-    # The square root keeps places of medium attention visible beside one strong peak.
+    # The square root keeps positions of medium attention visible beside one strong peak.
     light = Image.fromarray(np.sqrt(share), "F").resize(picture.size, Image.Resampling.BICUBIC)
     amount = 0.15 + 0.85 * np.clip(np.asarray(light), 0, 1)[..., None]
     pixels = np.asarray(picture.convert("RGB"), np.float32)

@@ -195,8 +195,8 @@ def _check_selection(recipe: Recipe, dataset: DataSet) -> None:
     metric = selection_metric(recipe.training.select_by)
     if issubclass(metric, DataMetric) and not metric.applies(dataset, "dev") and "dev" in dataset.splits():
         raise UserError(
-            f"training.select_by = {recipe.training.select_by!r} is a score of the data set {metric.dataset}, and "
-            f"{dataset.root} is {dataset.name}. Choose another one: --set training.select_by=bleu_4 (or cider_d, "
+            f"training.select_by = {recipe.training.select_by!r} is a score of the data set {metric.drawing.name}, "
+            f"and {dataset.root} is {dataset.name}. Choose another one: --set training.select_by=bleu_4 (or cider_d, "
             "rouge_l)."
         )
 
