@@ -13,6 +13,7 @@ Sources: [Lavie & Agarwal, 2007](https://aclanthology.org/W07-0734/); `nltk.tran
 """
 
 import functools
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class MeteorWordNet(ItemMetric):
         wordnet = wordnet or open_wordnet()
         if wordnet is None:
             raise MetricUnavailable("METEOR with WordNet", WORDNET_MISSING)
-        self._wordnet, self._stemmer = _Synonyms(wordnet), _Stems()
+        self._wordnet, self._stemmer = _cached_synonyms(wordnet), _cached_stemmer()
 
     def statistics(self, prediction, references):
         from nltk.translate.meteor_score import meteor_score
@@ -53,38 +54,20 @@ def _unchanged(word: str) -> str:
     return word  # tokenizers have lower-cased already what is to be
 
 
-class _Stems:
+def _cached_stemmer() -> SimpleNamespace:
     """Porter's stemmer; captions repeat their words."""
+    from nltk.stem.porter import PorterStemmer
 
-    def __init__(self):
-        from nltk.stem.porter import PorterStemmer
-
-        self.stem = functools.lru_cache(maxsize=1 << 16)(PorterStemmer().stem)
+    return SimpleNamespace(stem=functools.lru_cache(maxsize=1 << 16)(PorterStemmer().stem))
 
 
-class _Synonyms:
-    """As much of WordNet as the score asks for: one set of all synonyms a word, found once."""
+def _cached_synonyms(wordnet) -> SimpleNamespace:
+    """As much of WordNet as the score asks for: one set of all synonyms a word, looked up once."""
 
-    def __init__(self, wordnet):
-        self._wordnet = wordnet
-        self.synsets = functools.lru_cache(maxsize=1 << 16)(self._synsets)
+    @functools.lru_cache(maxsize=1 << 16)
+    def synsets(word: str) -> tuple[SimpleNamespace]:
+        names = {name for synset in wordnet.synsets(word) for name in synset.lemma_names()}
+        lemmas = [SimpleNamespace(name=functools.partial(str, name)) for name in sorted(names) if "_" not in name]
+        return (SimpleNamespace(lemmas=lambda: lemmas),)
 
-    def _synsets(self, word: str) -> tuple["_Lemmas", ...]:
-        names = {name for synset in self._wordnet.synsets(word) for name in synset.lemma_names()}
-        return (_Lemmas(tuple(_Lemma(name) for name in sorted(names) if "_" not in name)),)
-
-
-class _Lemmas:
-    def __init__(self, lemmas: tuple["_Lemma", ...]):
-        self._lemmas = lemmas
-
-    def lemmas(self) -> tuple["_Lemma", ...]:
-        return self._lemmas
-
-
-class _Lemma:
-    def __init__(self, name: str):
-        self._name = name
-
-    def name(self) -> str:
-        return self._name
+    return SimpleNamespace(synsets=synsets)

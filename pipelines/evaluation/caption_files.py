@@ -86,43 +86,42 @@ def read_references(
 
 def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
     """`(location in the file, image, captions)`."""
-    kind = path.suffix.lower()
     if not path.is_file():
         raise UserError(f"There is no file {path}.")
+    for location, record in _records(path, content):
+        yield (location, *_image_and_captions(location, record))
+
+
+def _records(path: Path, content) -> Iterator[tuple[str, object]]:
+    """`(location, record)`: a dict where the file is as it should be."""
+    kind = path.suffix.lower()
     if kind == ".json":
-        yield from _json_rows(path, read_json(path) if content is None else content)
+        entries = _json_entries(path, read_json(path) if content is None else content)
+        yield from ((f"{path}, entry {number}", entry) for number, entry in enumerate(entries, start=1))
     elif kind == ".jsonl":
         for line, text in read_lines(path):
-            location = f"{path}:{line}"
-            yield (location, *_record(location, parse_json(text, location)))
+            yield f"{path}:{line}", parse_json(text, f"{path}:{line}")
     elif kind in (".csv", ".tsv", ".txt"):
-        yield from _table_rows(path)
+        yield from _table_records(path)
     elif kind == ".parquet":
         for number, record in enumerate(read_parquet(path), start=1):
-            location = f"{path}, row {number}"
-            yield (
-                location,
-                *_record(location, {name: "" if value is None else value for name, value in record.items()}),
-            )
+            yield f"{path}, row {number}", {name: "" if value is None else value for name, value in record.items()}
     else:
         raise UserError(f"{path}: a file that ends in .json, .jsonl, .csv, .tsv or .parquet was expected.")
 
 
-def _json_rows(path: Path, content) -> Iterator[tuple[str, str, list[str]]]:
+def _json_entries(path: Path, content) -> list:
     if isinstance(content, dict) and "annotations" in content:
         content = content["annotations"]
     if isinstance(content, dict):
-        content = [{"image": image, "caption": caption} for image, caption in content.items()]
+        return [{"image": image, "caption": caption} for image, caption in content.items()]
     if not isinstance(content, list):
-        raise UserError(
-            f'{path}: expected [{{"image_id": 42, "caption": "a dog"}}, ...], got {truncate(repr(content))}.'
-        )
-    for number, record in enumerate(content, start=1):
-        location = f"{path}, entry {number}"
-        yield (location, *_record(location, record))
+        expected = '[{"image_id": 42, "caption": "a dog"}, ...]'
+        raise UserError(f"{path}: expected {expected}, got {truncate(repr(content))}.")
+    return content
 
 
-def _record(location: str, record) -> tuple[str, list[str]]:
+def _image_and_captions(location: str, record) -> tuple[str, list[str]]:
     """`(image, captions)`; no captions where the record says why there are none."""
     if isinstance(record, dict):
         record = with_lowered(record)
@@ -139,7 +138,7 @@ def _record(location: str, record) -> tuple[str, list[str]]:
     raise UserError(f"{location}: expected an image and a caption, got {truncate(repr(record))}.")
 
 
-def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+def _table_records(path: Path) -> Iterator[tuple[str, dict]]:
     header = next((text for _, text in read_lines(path)), "")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
     records = read_records(path, delimiter)
@@ -153,9 +152,8 @@ def _table_rows(path: Path) -> Iterator[tuple[str, str, list[str]]]:
             raise UserError(f"{path}:{line}: this row cannot be read: {fields}.")
         if len(fields) != len(columns):
             raise UserError(f"{path}:{line}: this row has not the {len(columns)} fields that the first row names.")
-        location = f"{path}:{line}"
         # From behind, so that of two columns with one name the first counts.
-        yield (location, *_record(location, dict(zip(columns[::-1], map(unguarded, fields[::-1]), strict=True))))
+        yield f"{path}:{line}", dict(zip(columns[::-1], map(unguarded, fields[::-1]), strict=True))
 
 
 def _is_blank(value) -> bool:

@@ -57,12 +57,7 @@ def coco_scores(
     except Exception as error:
         return {}, [f"The COCO scorer's tokenizer died ({_why(error)}). The other scores are complete."]
     scores, sentences = {}, []
-    named = (
-        (Bleu, _NAMES[:4]),
-        (Rouge, _NAMES[4:5]),
-        (Cider, _NAMES[5:6]),
-        (Meteor, _NAMES[6:]),
-    )
+    named = ((Bleu, _NAMES[:4]), (Rouge, _NAMES[4:5]), (Cider, _NAMES[5:6]), (Meteor, _NAMES[6:]))
     for scorer, names in named:
         try:
             with _quiet():

@@ -1,5 +1,6 @@
 """What all data sets that this program draws have in common: JSON lines, and a file that says how they were drawn."""
 
+import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -156,15 +157,9 @@ class Drawing:
     def read(self, root: Path) -> DataSet:
         """The pictures with their captions; a line without use or without its picture is a `Problem`."""
         path = Path(root) / "captions.jsonl"
-        examples, problems = [], []
-        for line, record, problem in records(path):
-            try:
-                if problem is None:
-                    examples.append(_example(path.parent, record))
-            except (KeyError, TypeError, ValueError) as error:
-                problem = describe(error)
-            if problem is not None:
-                problems.append(Problem(path, line, problem))
+        rows = list(_parse_lines(path, functools.partial(_example, path.parent)))
+        examples = [example for _, example, problem in rows if problem is None]
+        problems = [Problem(path, line, problem) for line, _, problem in rows if problem is not None]
         return DataSet(self.name, path.parent, tuple(examples), tuple(problems), LICENCE, self.notes)
 
     def read_contents(self, root: Path, split: str | None = None) -> dict[str, Any]:
@@ -173,16 +168,16 @@ class Drawing:
         Raises:
             UserError: a line cannot be read: a score over the rest would be another score.
         """
-        path, contents = Path(root) / self.records, {}
-        for line, record, problem in records(path):
-            try:
-                if problem is None and split in (None, record["split"]):
-                    contents[record["image"]] = self.from_record(record)
-            except (KeyError, TypeError, ValueError) as error:
-                problem = describe(error)
+
+        def parse(record: dict) -> tuple[str, Any] | None:
+            return (record["image"], self.from_record(record)) if split in (None, record["split"]) else None
+
+        path, contents = Path(root) / self.records, []
+        for line, content, problem in _parse_lines(path, parse):
             if problem is not None:
                 raise UserError(f"{path}:{line}: {problem} Draw the data set again.")
-        return contents
+            contents += [content] if content else []
+        return dict(contents)
 
 
 def drawn_with(root: Path) -> dict | None:
@@ -204,39 +199,29 @@ def write_text(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
-def records(path: Path) -> Iterator[tuple[int, dict, str | None]]:
-    """`(line, record, what is wrong with it)` for every line that is not blank."""
+def _parse_lines(path: Path, parse: Callable[[dict], Any]) -> Iterator[tuple[int, Any, str | None]]:
+    """`(line, parse(record), None)` for each line that is not blank, or `(line, None, what is wrong with it)`."""
     for line, text in read_lines(path):
         try:
             record = parse_json(text, "This line")
-        except UserError as error:
-            yield line, {}, str(error)
-            continue
-        yield ((line, record, None) if isinstance(record, dict) else (line, {}, "This line is not a JSON object."))
-
-
-def describe(error: Exception) -> str:
-    """What is wrong with a record, from what reading it raised."""
-    if isinstance(error, KeyError):
-        return f"The key {error.args[0]!r} is missing."
-    return str(error)
+            if not isinstance(record, dict):
+                raise ValueError("This line is not a JSON object.")
+            value = parse(record)
+        except KeyError as error:
+            yield line, None, f"The key {error.args[0]!r} is missing."
+        except (UserError, TypeError, ValueError) as error:
+            yield line, None, str(error)
+        else:
+            yield line, value, None
 
 
 def _example(root: Path, record: dict) -> CaptionExample:
-    image, captions, split = _image(root, record), _texts(record["captions"]), str(record["split"])
+    image = root / record["image"]
+    if not image.is_file():
+        raise ValueError(f"The picture {record['image']} is not there.")
+    captions, split = record["captions"], str(record["split"])
+    if not isinstance(captions, list) or not captions or not all(isinstance(v, str) and v.strip() for v in captions):
+        raise ValueError("There is no text, or an empty one.")
     if not all(map(is_text, (record["image"], *captions, split))):
         raise ValueError("It is not UTF-8 text; draw the pictures again, or save the file as UTF-8.")
-    return CaptionExample(record["image"], image, captions, split)
-
-
-def _image(root: Path, record: dict) -> Path:
-    path = root / record["image"]
-    if not path.is_file():
-        raise ValueError(f"The picture {record['image']} is not there.")
-    return path
-
-
-def _texts(values: list) -> tuple[str, ...]:
-    if not isinstance(values, list) or not values or not all(isinstance(v, str) and v.strip() for v in values):
-        raise ValueError("There is no text, or an empty one.")
-    return tuple(values)
+    return CaptionExample(record["image"], image, tuple(captions), split)

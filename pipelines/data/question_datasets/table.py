@@ -10,15 +10,7 @@ import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.data.datasets.rows import (
-    csv_rows,
-    find_tables,
-    header_of,
-    is_jsonl,
-    json_rows,
-    named_split,
-    read_tables,
-)
+from pipelines.data.datasets.rows import csv_rows, find_tables, header_of, is_jsonl, json_rows, named_split, read_tables
 from pipelines.data.datasets.table import IMAGE_FOLDERS
 from pipelines.data.datasets.text import truncate
 from pipelines.data.examples import DataSet, Location

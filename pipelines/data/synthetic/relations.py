@@ -14,28 +14,14 @@ from collections.abc import Sequence
 from pipelines.data.synthetic.scenes import FRAME, Thing
 
 RELATIONS = ("left", "right", "above", "below")
-PLACES = (
-    "left",
-    "right",
-    "top",
-    "bottom",
-    "middle",
-    "top left",
-    "top right",
-    "bottom left",
-    "bottom right",
-)
+PLACES = ("left", "right", "top", "bottom", "middle", "top left", "top right", "bottom left", "bottom right")
 
 
 def relation_holds(relation: str, first: Thing, second: Thing, clear: bool = False) -> bool:
     """Whether `first` lies left of, right of, above or below `second`; `clear`: beyond doubt."""
     across, down = first.x - second.x, first.y - second.y
-    along, off = {
-        "left": (-across, down),
-        "right": (across, down),
-        "above": (-down, across),
-        "below": (down, across),
-    }[relation]
+    directions = {"left": (-across, down), "right": (across, down), "above": (-down, across), "below": (down, across)}
+    along, off = directions[relation]
     if clear:
         return along >= 12 and 2 * along >= 3 * abs(off)
     return along >= 6 and 4 * along >= 3 * abs(off)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from captioner.text.answers import answer_key
-from pipelines.evaluation.reports.figures import data_uri, small_pictures, thumbnail
+from pipelines.evaluation.reports.figures import small_pictures, thumbnail_uri
 from pipelines.evaluation.reports.html_page import render_fragment
 from pipelines.evaluation.reports.sections import Html
 from pipelines.evaluation.results import AnsweredQuestion, Evaluation
@@ -53,12 +53,11 @@ def _of_different_images(questions: Sequence[AnsweredQuestion], number: int) -> 
 
 
 def _card(question: AnsweredQuestion) -> dict:
-    picture = thumbnail(question.path, 320)
     agreed = answer_key(question.agreed)
     answers = [(text, probability, answer_key(text) == agreed) for text, probability in question.candidates]
     return {
         "question": question,
-        "picture": data_uri(picture, 76) if picture else "",
+        "picture": thumbnail_uri(question.path, 320, 76),
         "answers": answers,
         "truth": "" if any(same for *_, same in answers) else question.agreed,
     }

@@ -9,7 +9,7 @@ from captioner.text.tokenizers import get_tokenizer
 from pipelines.evaluation.error_analysis import Frequency, Group
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import caption_lengths
-from pipelines.evaluation.reports.figures import data_uri, small_pictures, thumbnail
+from pipelines.evaluation.reports.figures import small_pictures, thumbnail_uri
 from pipelines.evaluation.reports.html_page import render_fragment
 from pipelines.evaluation.reports.markdown import as_item, as_text, markdown_table
 from pipelines.evaluation.reports.sections import Html
@@ -48,10 +48,9 @@ def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[
 
 
 def _card(prediction: Prediction, scores: Sequence[Score]) -> dict:
-    picture = thumbnail(prediction.path, 320) if prediction.path else None
     return {
         "prediction": prediction,
-        "picture": data_uri(picture, 76) if picture else "",
+        "picture": thumbnail_uri(prediction.path, 320, 76),
         "scores": [(score.label, value) for score in scores if (value := _printed(prediction, score)) is not None],
     }
 
@@ -118,10 +117,7 @@ def errors_markdown(evaluation: Evaluation) -> list[str]:
         lines += [f"- {as_item(text) or '(an empty caption)'} ({number:,} times)" for text, number in errors.repeats]
         lines.append("")
     lines += ["## Words", "", "How often a word stands in 1,000 words of the captions, and of the references.", ""]
-    for title, words in (
-        ("Said more often than by people", errors.too_often),
-        ("Said less often", errors.too_seldom),
-    ):
+    for title, words in (("Said more often than by people", errors.too_often), ("Said less often", errors.too_seldom)):
         if words:
             lines += markdown_table([title, "Captions", "References"], map(_word, words), "lrr")
     return lines

@@ -6,15 +6,7 @@ from dataclasses import dataclass
 from captioner.errors import UserError
 from captioner.metrics.base import Prominence, Score
 from pipelines.evaluation.bootstrap import PAIRED_DRAWS, SIGNIFICANT, Difference
-from pipelines.evaluation.compare import (
-    Comparison,
-    Evaluated,
-    compare_pair,
-    comparison,
-    disagreements,
-    grouped,
-    p_text,
-)
+from pipelines.evaluation.compare import Comparison, Evaluated, compare_pair, comparison, disagreements, grouped, p_text
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.results import IMAGES_A_SECOND
 

@@ -37,14 +37,19 @@ def data_uri(picture: Image.Image, quality: int = 68) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def thumbnail_uri(path: Path | None, longest: int, quality: int) -> str:
+    """A thumbnail as a `data:` address; empty where there is no picture that can be read."""
+    picture = thumbnail(path, longest) if path else None
+    return data_uri(picture, quality) if picture else ""
+
+
 def small_pictures(paths: Iterable[Path | None]) -> Iterator[str]:
     """The thumbnails of a table as `data:` addresses, in order; empty where there is no picture."""
     return parallel_map(_small_picture, list(paths), ahead=64)
 
 
 def _small_picture(path: Path | None) -> str:
-    picture = thumbnail(path, 112) if path else None
-    return data_uri(picture, 60) if picture else ""
+    return thumbnail_uri(path, 112, 60)
 
 
 def attention_overlay(picture: Image.Image, weights: np.ndarray, grid: tuple[int, int]) -> Image.Image:
