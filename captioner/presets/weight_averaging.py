@@ -1,5 +1,6 @@
 """Weight averaging: one model from several that were trained from the same initial weights (a model soup)."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -103,15 +104,12 @@ def _settings_of_weights(settings: dict[str, Any], prefix: str = "") -> dict[str
 
 
 def _write_mean(sources: Sequence[Path], shares: np.ndarray, path: Path, dtype) -> None:
-    files = [h5py.File(source) for source in sources]
     try:
-        with h5py.File(path, "w") as target:
+        with contextlib.ExitStack() as stack, h5py.File(path, "w") as target:
+            files = [stack.enter_context(h5py.File(source)) for source in sources]
             files[0].visititems(lambda name, item: _mean(name, item, files, shares, target, dtype))
     except (KeyError, ValueError, TypeError) as error:  # as many numbers, but otherwise arranged
         raise UserError(f"{', '.join(map(str, sources))} are not arranged in the same way: {error}") from None
-    finally:
-        for file in files:
-            file.close()
 
 
 def _mean(name: str, item: h5py.Group | h5py.Dataset, files: Sequence[h5py.File], shares, target, dtype) -> None:

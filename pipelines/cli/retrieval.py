@@ -52,18 +52,15 @@ def print_ranking(ranking) -> None:
     if ranking.left_out:
         log(f"{ranking.left_out:,} of these images could not be read and are left out.", error=True)
     for what, methods in ranking.results.items():
-        by_chance = ranking.chance[what]
+        chance = ranking.chance[what]
         of = facts["captions"] if what.startswith("the caption") else facts["images"]
-        rows = [[by, *_cells(ranked, by_chance), f"{ranked.median_rank:g}"] for by, ranked in methods.items()]
-        rows.append(
-            ["chance", *(f"{100 * share:.2f}" for share in by_chance.at.values()), f"{by_chance.median_rank:g}"]
-        )
-        table([f"find {what}, of {of:,}, by", *(f"R@{depth}" for depth in by_chance.at), "median rank"], rows)
+        rows = []
+        for by, ranked in methods.items():
+            recalls = [f"{100 * share:.1f} ({share / chance.at[depth]:.1f} x)" for depth, share in ranked.at.items()]
+            rows.append([by, *recalls, f"{ranked.median_rank:g}"])
+        rows.append(["chance", *(f"{100 * share:.2f}" for share in chance.at.values()), f"{chance.median_rank:g}"])
+        table([f"find {what}, of {of:,}, by", *(f"R@{depth}" for depth in chance.at), "median rank"], rows)
     log(
         "R@K: how many times of 100 a right one is among the first K; in brackets, how many times as often as by "
         "chance."
     )
-
-
-def _cells(ranked, by_chance) -> list[str]:
-    return [f"{100 * share:.1f} ({share / by_chance.at[depth]:.1f} x)" for depth, share in ranked.at.items()]

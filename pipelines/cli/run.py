@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.cli.command import stop
 from pipelines.inference.jobs.job import Job, JobSummary
-from pipelines.inference.jobs.output_files import journal_path
+from pipelines.inference.jobs.journal import journal_path
 from pipelines.inference.runners.local import run_job
 from pipelines.utils.progress import JobProgress
 

@@ -37,7 +37,7 @@ def score(
     """Score captions by their likelihood: log-probability and perplexity. Stopped, the same command goes on."""
     from pipelines.cli.run import run_with_progress
     from pipelines.inference.jobs.caption_rows import read_rows, rows_of_image
-    from pipelines.inference.jobs.output_files import checked_output
+    from pipelines.inference.jobs.journal import checked_output
     from pipelines.inference.jobs.scoring import FORMATS, ScoreJob
     from pipelines.inference.models import checked_presets, load_captioner, models_identity
     from pipelines.utils.progress import JobProgress

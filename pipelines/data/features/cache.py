@@ -162,12 +162,11 @@ class KnownFiles:
         self.path = path
         self._known: dict[str, list] = {}
         self._new: list[str] = []
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                for line in file:
-                    self._read(line)
-        except OSError:
-            pass
+        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                with contextlib.suppress(ValueError, TypeError, RecursionError):
+                    name, size, changed, digest = json.loads(line)
+                    self._known[name] = [size, changed, digest]
 
     def lookup(self, path: Path) -> str | None:
         """The sha256 of a file's content, if it is known."""
@@ -181,7 +180,7 @@ class KnownFiles:
         return digest if (status.st_size, status.st_mtime_ns) == (size, changed) else None
 
     def remember(self, path: Path, status: os.stat_result, digest: str) -> None:
-        """Notes what was found; `status` has to be from before the file was read."""
+        """Notes the hash of a file; `status` has to be from before it was read."""
         record = [status.st_size, status.st_mtime_ns, digest]
         name = os.path.abspath(path)
         if self._known.get(name) != record:
@@ -191,19 +190,9 @@ class KnownFiles:
     def save(self) -> None:
         """Appends what is new. A failure costs the next run some reading, so it is no error."""
         if self._new:
-            try:
-                with open(self.path, "a", encoding="utf-8") as file:
-                    file.write("\n" + "\n".join(self._new) + "\n")  # a new line first: the last may have been cut
+            with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
+                file.write("\n" + "\n".join(self._new) + "\n")  # a new line first: the last may have been cut
                 self._new.clear()
-            except OSError:
-                pass
-
-    def _read(self, line: str) -> None:
-        try:
-            name, size, changed, digest = json.loads(line)
-        except (ValueError, TypeError, RecursionError):
-            return
-        self._known[name] = [size, changed, digest]
 
 
 def _write(path: Path, content: bytes | np.ndarray) -> None:

@@ -83,7 +83,11 @@ class CaptionJob(Job):
         self.paths, self.captioner, self.options, self.model = paths, captioner, options, model
         self.limits = options.limits
         if options.tree is not None:
-            check_tree_path(options.tree, self._may_be_several())
+            # A folder may get more images, but with `frames` it may be one clip.
+            several = len(paths) != 1 or Path(paths[0]).is_dir()
+            if options.frames:
+                several = len(list(itertools.islice(find_clips(paths), 2))) > 1
+            check_tree_path(options.tree, several)
         unknown = [kind for kind in options.sidecars if kind not in CONTENTS]
         if unknown:
             raise UserError(f"There is no sidecar called {unknown[0]!r}. Available: {', '.join(CONTENTS)}.")
@@ -163,10 +167,10 @@ class CaptionJob(Job):
 
     def resumed(self, records: Iterable[dict], summary: JobSummary) -> None:
         for record in records if self.options.sidecars else ():
-            self._sidecars.write(record, self._path_of(record["image"]))
+            self._sidecars.write(record, os.path.join(self._folder, record["image"]))
 
     def dropped(self, record: dict) -> None:
-        self._sidecars.remove(record, self._path_of(record["image"]))
+        self._sidecars.remove(record, os.path.join(self._folder, record["image"]))
 
     def saved(self, result: Result) -> None:
         self._sidecars.write(result.record, result.item.path)
@@ -176,16 +180,6 @@ class CaptionJob(Job):
 
     def _images(self) -> Iterator[ImageFile]:
         return image_sources(self.paths, self.options)
-
-    def _may_be_several(self) -> bool:
-        """Whether there may be more than one image: a folder may get more, but with `frames` it may be one clip."""
-        if self.options.frames:
-            return len(list(itertools.islice(find_clips(self.paths), 2))) > 1
-        return len(self.paths) != 1 or Path(self.paths[0]).is_dir()
-
-    def _path_of(self, name: str) -> str:
-        """The path of an image by its name in the records."""
-        return os.path.join(self._folder, name)
 
     def _write(self, pixels, features) -> list[list]:
         """Captions of images `(N, ...)`: for each a list, best first."""

@@ -6,8 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from pipelines.inference.jobs.job import Job, JobSummary, compute, pending_batches
-from pipelines.inference.jobs.journal import Journal, read_journal
-from pipelines.inference.jobs.output_files import checked_output, journal_path, write_table
+from pipelines.inference.jobs.journal import Journal, checked_output, journal_path, read_journal, write_table
 
 
 def run_job(
@@ -34,7 +33,7 @@ def run_job(
     started = time.monotonic()
     summary = job.summary()
     output = None if output is None else checked_output(Path(output), job.formats)
-    with nullcontext() if output is None else _open_journal(job, output) as journal:
+    with Journal(journal_path(output), job.made_with(), job.key, job.things) if output else nullcontext() as journal:
         if journal is not None:
             summary.changed = journal.drop_changed(job.files(), job.limits, job.dropped) if len(journal) else 0
             summary.before, summary.faults = len(journal), journal.faults
@@ -52,7 +51,3 @@ def run_job(
         write_table(output, job.columns)
     summary.seconds = time.monotonic() - started
     return summary
-
-
-def _open_journal(job: Job, output: Path) -> Journal:
-    return Journal(journal_path(output), job.made_with(), job.key, job.things)

@@ -9,7 +9,7 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.settings import SearchSettings
-from pipelines.data.examples import CaptionExample, DataSet
+from pipelines.data.examples import CaptionExample
 from pipelines.data.provenance import is_trained_on
 from pipelines.evaluation.caption_metrics import MetricResults, compute_metrics
 from pipelines.evaluation.error_analysis import analyze_errors
@@ -94,9 +94,12 @@ def evaluate_run(
             f"None of the images of the split {examples[0].split!r} in {dataset.root} could be read and has references."
         )
     tokenizer = captioner.settings.text.tokenizer
+    training = None
+    if is_trained_on(captioner.metadata, dataset):
+        training = [caption for example in dataset.split("train") for caption in example.captions]
     results = compute_metrics(
-        decoded.texts, decoded.references, tokenizer, training=_training_captions(dataset, captioner.metadata),
-        scorer=report.scorer, dataset=dataset, split=examples[0].split,
+        decoded.texts, decoded.references, tokenizer, training=training, scorer=report.scorer, dataset=dataset,
+        split=examples[0].split,
     )  # fmt: skip
     predictions = decoded.predictions(results)
     names = " and ".join([run.resolve().name, *(other.resolve().name for other in presets[1:])])
@@ -273,13 +276,6 @@ def evaluate_predictions(
     )
     publish(evaluation, report.folder, report.format, reporter or Reporter())
     return evaluation
-
-
-def _training_captions(dataset: DataSet, metadata: dict) -> list[str] | None:
-    """What the model was trained on, if this is the data set that it was trained on."""
-    if not is_trained_on(metadata, dataset):
-        return None
-    return [caption for example in dataset.split("train") for caption in example.captions]
 
 
 def _left_out(expected: int, scored: int) -> tuple[str, ...]:

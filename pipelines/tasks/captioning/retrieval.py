@@ -65,11 +65,6 @@ class Pool:
         owner = np.repeat(np.arange(len(self.captions)), [len(captions) for captions in self.captions])
         return np.arange(len(self.captions))[:, None] == owner[None]
 
-    def only(self, images: Sequence[int]) -> "Pool":
-        """The pool of some of the images, by number."""
-        examples, captions = ([part[image] for image in images] for part in (self.examples, self.captions))
-        return Pool(tuple(examples), tuple(captions), self.description)
-
 
 @dataclass(frozen=True)
 class Ranking:
@@ -188,11 +183,11 @@ def rank_run(
     results: Results = {TO_CAPTION: {}, TO_IMAGE: {}}
     if LIKELIHOOD in methods:
         with reporter.progress("Pairs") as advance:
-            by_likelihood = rank_by_likelihood(captioner, features, pool, advance, options.batch_size)
-        results = {what: results[what] | by_likelihood[what] for what in results}
+            ranked = rank_by_likelihood(captioner, features, pool, advance, options.batch_size)
+        results = {what: results[what] | ranked[what] for what in results}
     if RECONSTRUCTION in methods:
-        by_reconstruction = rank_by_reconstruction(captioner, features, pool)
-        results = {what: results[what] | by_reconstruction[what] for what in results}
+        ranked = rank_by_reconstruction(captioner, features, pool)
+        results = {what: results[what] | ranked[what] for what in results}
     by_chance = {TO_CAPTION: chance(pool.right), TO_IMAGE: chance(pool.right.T)}
     return Ranking(facts, by_chance, results, facts["images left out"])
 
@@ -228,7 +223,8 @@ def read_pool(captioner, pool: Pool, cache: Path, reporter: Reporter) -> tuple[P
     readable = np.flatnonzero(source.readable).tolist()
     if len(readable) < 2:
         raise UserError("Fewer than two images of the pool can be read: there is nothing to rank.")
-    return pool.only(readable), source.read(readable)
+    examples, captions = (tuple(part[image] for image in readable) for part in (pool.examples, pool.captions))
+    return Pool(examples, captions, pool.description), source.read(readable)
 
 
 def rank_by_likelihood(captioner, features: np.ndarray, pool: Pool, progress: Callable, batch_size: int) -> Results:

@@ -65,6 +65,7 @@ def evaluate_run(
     read_preset(Path(run), kinds={"visual_qa": VisualQASettings})  # what is wrong is reported before Keras is loaded
     load_keras()
     from captioner.models.vqa.visual_qa import VisualQA
+    from pipelines.tasks.vqa.answer import answer_split
     from pipelines.tasks.vqa.images import QuestionsByImage
 
     reporter, begun = reporter or Reporter(), time.monotonic()
@@ -73,7 +74,12 @@ def evaluate_run(
     dataset = _questions_of(run, data, reporter)
     examples = split_of(dataset, split)
     questions = QuestionsByImage.of(examples)
-    answers = answer_questions(model, questions, cache or run.absolute().parent / "cache", reporter)
+    with reporter.images("Images") as advance:
+        uses_image = model.network.image_encoder is not None
+        problems = questions.open(model.encoder, cache or run.absolute().parent / "cache", uses_image, advance)
+    reporter.problems(problems)
+    with reporter.progress("Answers") as advance:
+        answers = answer_split(model, questions, top=TOP, advance=advance)
     report = report or run / f"evaluation-{examples[0].split}"
     evaluated = {"model": run.resolve().name, "data set": dataset.name, "split": examples[0].split}
     left_out = {"images left out": int(np.sum(~questions.source.readable))}
@@ -87,6 +93,8 @@ def evaluate_run(
     scored = evaluate_answers(examples, texts, model.answers, baselines, candidates=candidates)
     predictions = scored.questions
     attention = attention_of(model, questions, answers, [question.id for question in predictions])
+    names = {"images of each split": "questions of each split"}
+    trained = {names.get(name, name): value for name, value in trained_facts(model.metadata).items()}
     evaluation = Evaluation(
         title=title,
         scores=scored.summary["scores"],
@@ -103,7 +111,7 @@ def evaluate_run(
             "licence of the images": dataset.licence,
             "seconds": round(time.monotonic() - begun, 1),
         },
-        trained=_trained(model),
+        trained=trained | ({"answers known": len(model.answers)} if model.answers else {}),
         settings=settings_of(model, run),
         notes=tuple(scored.summary["notes"]),
         attention=attention,
@@ -113,23 +121,6 @@ def evaluate_run(
     )
     publish(evaluation, report, format, reporter)
     return evaluation
-
-
-def answer_questions(model, questions, cache: Path, reporter: Reporter) -> dict[str, list]:
-    """Id of a question -> its candidates, best first; questions about images that cannot be read are left out.
-
-    Args:
-        model: a `VisualQA`.
-        questions: `QuestionsByImage`, which are opened here.
-        cache: folder where features of frozen backbones are kept.
-    """
-    from pipelines.tasks.vqa.answer import answer_split
-
-    with reporter.images("Images") as advance:
-        problems = questions.open(model.encoder, cache, model.network.image_encoder is not None, advance)
-    reporter.problems(problems)
-    with reporter.progress("Answers") as advance:
-        return answer_split(model, questions, top=TOP, advance=advance)
 
 
 def _submit(
@@ -159,13 +150,6 @@ def baseline_answers(dataset: DataSet, examples: Sequence[QuestionExample]) -> d
         return {}
     counts = count_answers(training)
     return {name: baseline(counts, examples) for name, baseline in BASELINES.items()}
-
-
-def _trained(model) -> dict[str, object]:
-    facts = trained_facts(model.metadata)
-    named = {"images of each split": "questions of each split"}
-    known = {"answers known": len(model.answers)} if model.answers else {}
-    return {**{named.get(name, name): value for name, value in facts.items()}, **known}
 
 
 def _how_answered(model, examples: Sequence[QuestionExample]) -> str:

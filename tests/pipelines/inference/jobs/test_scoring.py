@@ -11,7 +11,7 @@ from PIL import Image
 from captioner.errors import UserError
 from captioner.models.captioning.scoring import LONGEST
 from pipelines.inference.jobs.caption_rows import read_rows, rows_of_image
-from pipelines.inference.jobs.output_files import checked_output
+from pipelines.inference.jobs.journal import checked_output
 from pipelines.inference.jobs.scoring import AT_ONCE, FORMATS, ScoreSummary
 from tests.pipelines.inference.stub_reader import StubReader
 from tests.support_jobs import score_rows
