@@ -5,7 +5,7 @@ Everything else, from bootstrap intervals to the charts of a report, knows it on
 """
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +58,14 @@ class Score:
         ('21.2', '+1.2')
         """
         return f"{self.factor * value:{sign}.{self.digits}f}"
+
+    def text_of(self, scores: Mapping[str, float]) -> str:
+        """Its value among scores by name as it is printed; empty where it is not among them."""
+        return self.text(scores[self.name]) if self.name in scores else ""
+
+    def interval_text(self, intervals: Mapping[str, Sequence[float]], between: str = " to ") -> str:
+        """Its interval among intervals by name as it is printed; empty where it is not among them."""
+        return between.join(map(self.text, intervals[self.name])) if self.name in intervals else ""
 
 
 class MetricUnavailable(UserError):

@@ -11,8 +11,8 @@ import numpy as np
 
 from captioner.metrics.base import Metric
 
-DRAWS = 1000
-PAIRED_DRAWS = 2000
+RESAMPLES = 1000
+PAIRED_RESAMPLES = 2000
 SIGNIFICANT = 0.05
 
 
@@ -40,22 +40,26 @@ def has_intervals(metric: type[Metric] | Metric) -> bool:
 
 
 def intervals(
-    metric: type[Metric] | Metric, rows: np.ndarray, draws: int = DRAWS, seed: int = 0
+    metric: type[Metric] | Metric, rows: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """The 95 % percentile intervals of a metric's scores, for those that have one.
 
     Args:
         metric: what made the rows.
         rows: `(N, F)`.
-        draws: how often N rows are sampled with replacement.
+        resamples: how often N rows are sampled with replacement.
         seed: the same seed gives the same intervals.
     """
-    samples = (metric.combine(rows[chosen]) for chosen in _resample(len(rows), draws, seed))
-    return {name: _percentiles(values) for name, values in _columns(metric, samples).items()}
+    samples = (metric.combine(rows[chosen]) for chosen in _resample(len(rows), resamples, seed))
+    return {name: percentile_interval(values) for name, values in _columns(metric, samples).items()}
 
 
 def paired_differences(
-    metric: type[Metric] | Metric, first: np.ndarray, second: np.ndarray, draws: int = PAIRED_DRAWS, seed: int = 0
+    metric: type[Metric] | Metric,
+    first: np.ndarray,
+    second: np.ndarray,
+    resamples: int = PAIRED_RESAMPLES,
+    seed: int = 0,
 ) -> dict[str, Difference]:
     """The differences of all scores that two sets of rows of a metric give.
 
@@ -74,13 +78,13 @@ def paired_differences(
         return {name: after[name] - before[name] for name in before if name in after}
 
     whole = difference(slice(None))
-    samples = _columns(metric, map(difference, _resample(len(first), draws, seed)))
+    samples = _columns(metric, map(difference, _resample(len(first), resamples, seed)))
     return {name: _difference(whole[name], values) for name, values in samples.items() if name in whole}
 
 
-def _resample(number: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+def _resample(number: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     generator = np.random.default_rng(seed)
-    return (generator.integers(0, number, number) for _ in range(draws))
+    return (generator.integers(0, number, number) for _ in range(resamples))
 
 
 def _columns(metric: type[Metric] | Metric, samples: Iterable[dict[str, float]]) -> dict[str, np.ndarray]:
@@ -92,7 +96,8 @@ def _columns(metric: type[Metric] | Metric, samples: Iterable[dict[str, float]])
     return {name: np.array(values) for name, values in columns.items() if values}
 
 
-def _percentiles(values: np.ndarray) -> tuple[float, float]:
+def percentile_interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of samples."""
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
@@ -100,4 +105,4 @@ def _percentiles(values: np.ndarray) -> tuple[float, float]:
 def _difference(value: float, samples: np.ndarray) -> Difference:
     other_sign = min(np.sum(samples <= 0), np.sum(samples >= 0))
     p = min(1.0, 2 * (other_sign + 1) / (len(samples) + 1))
-    return Difference(float(value), *_percentiles(samples), float(p))
+    return Difference(float(value), *percentile_interval(samples), float(p))

@@ -9,7 +9,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.metrics.score import ScoreReport, score_captions
 from pipelines.data.examples import DataSet
-from pipelines.evaluation.bootstrap import DRAWS, has_intervals, intervals
+from pipelines.evaluation.bootstrap import RESAMPLES, has_intervals, intervals
 from pipelines.evaluation.metrics import data_metrics
 
 SCORERS = ("own", "coco")
@@ -40,7 +40,7 @@ class MetricResults:
             "references an image": " to ".join(map(str, sorted({min(counts), max(counts)}))),
             "tokenizer": self.report.tokenizer,
             "brevity penalty": round(self.scores["brevity_penalty"], 4),
-            "intervals": f"95 %, bootstrap over images, {DRAWS:,} draws",
+            "intervals": f"95 %, bootstrap over images, {RESAMPLES:,} draws",
         }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.metrics.base import Prominence, Score
 from pipelines.data.datasets.text import read_json
-from pipelines.evaluation.bootstrap import PAIRED_DRAWS, Difference, paired_differences
+from pipelines.evaluation.bootstrap import PAIRED_RESAMPLES, Difference, paired_differences
 from pipelines.evaluation.metrics import metric_classes, scores_of
 from pipelines.evaluation.results import METRICS, STATISTICS
 
@@ -58,8 +58,8 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
 def comparison(evaluations: Sequence[Evaluated]) -> tuple[list[str], list[list[str]]]:
     """A table, one row a score: `(head, rows)`; scores x 100, with their intervals."""
     known = {name for evaluation in evaluations for name in evaluation.scores}
-    shown = scores_of(known, Prominence.PLAIN)
-    rows = [[score.name, *(_cell(evaluation, score) for evaluation in evaluations)] for score in shown]
+    scores = scores_of(known, Prominence.PLAIN)
+    rows = [[score.name, *(_cell(evaluation, score) for evaluation in evaluations)] for score in scores]
     return ["score", *(evaluation.name for evaluation in evaluations)], rows
 
 
@@ -113,7 +113,7 @@ class Comparison:
         ]  # fmt: skip
 
 
-def compare_pair(first: Evaluated, second: Evaluated, draws: int = PAIRED_DRAWS) -> Comparison:
+def compare_pair(first: Evaluated, second: Evaluated, resamples: int = PAIRED_RESAMPLES) -> Comparison:
     """Whether two evaluations of the same images differ: paired bootstrap.
 
     Raises:
@@ -139,10 +139,10 @@ def compare_pair(first: Evaluated, second: Evaluated, draws: int = PAIRED_DRAWS)
     differences: dict[str, Difference] = {}
     for name, metric in metric_classes().items():
         if name in first.rows and name in second.rows:
-            differences |= paired_differences(metric, first.rows[name][here], second.rows[name][there], draws)
+            differences |= paired_differences(metric, first.rows[name][here], second.rows[name][there], resamples)
     left_out = len(first.images) + len(second.images) - 2 * len(pairs)
-    shown = {score.name: differences[score.name] for score in scores_of(differences, Prominence.PLAIN)}
-    return Comparison(first.name, second.name, len(pairs), left_out, shown, first.counted)
+    differences = {score.name: differences[score.name] for score in scores_of(differences, Prominence.PLAIN)}
+    return Comparison(first.name, second.name, len(pairs), left_out, differences, first.counted)
 
 
 def _verdict(difference: Difference) -> str:
@@ -209,10 +209,5 @@ def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.n
 
 
 def _cell(evaluation: Evaluated, score: Score) -> str:
-    if score.name not in evaluation.scores:
-        return ""
-    text = score.text(evaluation.scores[score.name])
-    if score.name in evaluation.intervals:
-        low, high = evaluation.intervals[score.name]
-        text += f" ({score.text(low)} to {score.text(high)})"
-    return text
+    text, interval = score.text_of(evaluation.scores), score.interval_text(evaluation.intervals)
+    return f"{text} ({interval})" if text and interval else text

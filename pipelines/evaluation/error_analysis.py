@@ -8,9 +8,10 @@ import numpy as np
 
 from captioner.metrics.bleu import Bleu, bleu_of
 from captioner.text.tokenizers import get_tokenizer
+from pipelines.evaluation.bootstrap import percentile_interval
 
 WORDS = 12  # how many words a list shows
-_DRAWS = 300  # of the groups' intervals: they are for the eye
+_SAMPLES = 300  # of the groups' intervals: they are for the eye
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,8 @@ def _groups(rows: np.ndarray, chosen: Sequence[tuple[str, np.ndarray]]) -> tuple
 
 
 def _interval(rows: np.ndarray) -> tuple[float, float]:
-    """The bootstrap interval of BLEU-4; all draws at once, for BLEU needs no more of a draw than its sum."""
+    """The bootstrap interval of BLEU-4; all samples at once, for BLEU needs no more of a sample than its sum."""
     number = len(rows)
-    drawn = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), _DRAWS) @ rows
-    values, penalty = bleu_of(drawn)
-    low, high = np.percentile(values[:, -1] * penalty, [2.5, 97.5])
-    return float(low), float(high)
+    sums = np.random.default_rng(0).multinomial(number, np.full(number, 1 / number), _SAMPLES) @ rows
+    values, penalty = bleu_of(sums)
+    return percentile_interval(values[:, -1] * penalty)

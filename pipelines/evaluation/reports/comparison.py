@@ -1,11 +1,11 @@
 """Several models at a glance: a row each, with its scores, its size, and what it took to train and takes to run."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from captioner.errors import UserError
 from captioner.metrics.base import Prominence, Score
-from pipelines.evaluation.bootstrap import PAIRED_DRAWS, SIGNIFICANT, Difference
+from pipelines.evaluation.bootstrap import PAIRED_RESAMPLES, SIGNIFICANT, Difference
 from pipelines.evaluation.compare import Comparison, Evaluated, compare_pair, comparison, disagreements, grouped, p_text
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.results import IMAGES_A_SECOND
@@ -63,7 +63,7 @@ def _few(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
             yield Block(str(error), warning=True)
             continue
         yield Block(f"{pair.second} minus {pair.first}")
-        yield Block(f"Paired bootstrap over {pair.images:,} {pair.counted}, {PAIRED_DRAWS:,} draws.")
+        yield Block(f"Paired bootstrap over {pair.images:,} {pair.counted}, {PAIRED_RESAMPLES:,} draws.")
         if pair.left_out:
             yield Block(f"{pair.left_out:,} {pair.counted} that only one of them has are left out.", warning=True)
         head = ["score (x 100)", "difference", "95 % interval", "p", f"at p < {SIGNIFICANT} it is"]
@@ -81,7 +81,9 @@ def _many(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
             yield Block(str(error), warning=True)
     if not pairs:
         return
-    yield Block(f"Each minus {names[0]}: paired bootstrap over {first.counted}, {PAIRED_DRAWS:,} draws, p in brackets.")
+    yield Block(
+        f"Each minus {names[0]}: paired bootstrap over {first.counted}, {PAIRED_RESAMPLES:,} draws, p in brackets."
+    )
     if left_out := max(pair.left_out for pair in pairs.values()):
         yield Block(f"Up to {left_out:,} {first.counted} that only one of a pair has are left out.", warning=True)
     head, rows = differences(list(pairs), list(pairs.values()))
@@ -90,25 +92,20 @@ def _many(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
 
 def overview(evaluations: Sequence[Evaluated]) -> Table:
     """`(head, rows)`: a row a model. Columns that no evaluation has are left out."""
-    columns: list[tuple[str, Callable[[Evaluated], str]]] = [
-        (
-            score.heading,
-            lambda evaluation, score=score: (
-                score.text(evaluation.scores[score.name]) if score.name in evaluation.scores else ""
-            ),
-        )
-        for score in scores_of()
-        if score.heading
+    scores = [score for score in scores_of() if score.heading]
+    head = [*(score.heading for score in scores), "params", "min", "img/s"]
+    cells = [
+        [
+            *(score.text_of(evaluation.scores) for score in scores),
+            _parameters(evaluation.trained.get("parameters")),
+            _minutes(evaluation.trained.get("seconds of training")),
+            _number(evaluation.evaluated.get(IMAGES_A_SECOND), 0),
+        ]
+        for evaluation in evaluations
     ]
-    columns += [
-        ("params", lambda evaluation: _parameters(evaluation.trained.get("parameters"))),
-        ("min", lambda evaluation: _minutes(evaluation.trained.get("seconds of training"))),
-        ("img/s", lambda evaluation: _number(evaluation.evaluated.get(IMAGES_A_SECOND), 0)),
-    ]
-    cells = [[value(evaluation) for evaluation in evaluations] for _, value in columns]
-    shown = [number for number, column in enumerate(cells) if any(column)]
-    rows = [[name, *(cells[number][row] for number in shown)] for row, name in enumerate(short_names(evaluations))]
-    return ["model", *(columns[number][0] for number in shown)], rows
+    filled = [number for number, column in enumerate(zip(*cells, strict=True)) if any(column)]
+    rows = [[name, *(row[n] for n in filled)] for name, row in zip(short_names(evaluations), cells, strict=True)]
+    return ["model", *(head[number] for number in filled)], rows
 
 
 def legend(head: Sequence[str]) -> str:
@@ -123,29 +120,22 @@ def legend(head: Sequence[str]) -> str:
 
 def intervals(evaluations: Sequence[Evaluated]) -> Table:
     """`(head, rows)`: the 95 % intervals of the main scores, a row a model."""
-    chosen = _main_scores([evaluation.intervals for evaluation in evaluations])
-
-    def cell(evaluation: Evaluated, score: Score) -> str:
-        if score.name not in evaluation.intervals:
-            return ""
-        low, high = evaluation.intervals[score.name]
-        return f"{score.text(low)} to {score.text(high)}"
-
+    scores = _main_scores([evaluation.intervals for evaluation in evaluations])
     rows = [
-        [name, *(cell(evaluation, score) for score in chosen)]
+        [name, *(score.interval_text(evaluation.intervals) for score in scores)]
         for name, evaluation in zip(short_names(evaluations), evaluations, strict=True)
     ]
-    return ["95 % intervals", *(score.heading for score in chosen)], rows
+    return ["95 % intervals", *(score.heading for score in scores)], rows
 
 
 def differences(names: Sequence[str], comparisons: Sequence[Comparison]) -> Table:
     """`(head, rows)`: the main scores of several evaluations minus those of the first, a row each, with p-values."""
-    chosen = _main_scores([pair.differences for pair in comparisons])
+    scores = _main_scores([pair.differences for pair in comparisons])
     rows = [
-        [name, *(_difference(score, pair.differences.get(score.name)) for score in chosen)]
+        [name, *(_difference(score, pair.differences.get(score.name)) for score in scores)]
         for name, pair in zip(names, comparisons, strict=True)
     ]
-    return ["difference (p)", *(score.heading for score in chosen)], rows
+    return ["difference (p)", *(score.heading for score in scores)], rows
 
 
 def _main_scores(tables: Sequence[Mapping[str, object]]) -> list[Score]:
@@ -164,8 +154,8 @@ def short_names(evaluations: Sequence[Evaluated]) -> list[str]:
         ]
         for evaluation in evaluations
     ]
-    shown = [0] + [part for part in (1, 2) if len({own[part] for own in parts}) > 1]
-    names = [", ".join(own[part] for part in shown if own[part]) for own in parts]
+    telling = [0] + [part for part in (1, 2) if len({own[part] for own in parts}) > 1]
+    names = [", ".join(own[part] for part in telling if own[part]) for own in parts]
     return [
         name if names.count(name) == 1 else evaluation.name for name, evaluation in zip(names, evaluations, strict=True)
     ]
@@ -182,7 +172,11 @@ def common(evaluations: Sequence[Evaluated]) -> str:
 
 
 def _number(value: object, digits: int) -> str:
-    return f"{value:.{digits}f}" if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+    return f"{value:.{digits}f}" if _is_number(value) else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _parameters(value: object) -> str:
@@ -200,9 +194,7 @@ def _minutes(seconds: object) -> str:
     >>> _minutes(1200), _minutes(95.0), _minutes("long")
     ('20', '1.6', '')
     """
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-        return ""
-    return f"{seconds / 60:.0f}" if seconds >= 600 else f"{seconds / 60:.1f}"
+    return _number(seconds / 60, 0 if seconds >= 600 else 1) if _is_number(seconds) else ""
 
 
 def _difference(score: Score, difference: Difference | None) -> str:

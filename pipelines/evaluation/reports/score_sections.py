@@ -18,7 +18,7 @@ MOST_HEADLINES = 6
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """A score as it is printed; `low` and `high` are the ends of its interval on a bar of 100."""
+    """A score as it is printed; `low` and `high` are the bounds of its interval on a bar of 100."""
 
     name: str
     label: str
@@ -32,12 +32,9 @@ def score_lines(evaluation: Evaluation, at_least: Prominence = Prominence.DETAIL
     """The scores of an evaluation that are so prominent, in the order of the registries of metrics."""
     lines = []
     for score in scores_of(evaluation.scores, at_least):
-        interval, low, high = "", 0.0, 0.0
-        if score.name in evaluation.intervals:
-            low, high = evaluation.intervals[score.name]
-            interval = f"{score.text(low)} – {score.text(high)}"
-        bar = (min(score.factor * end, 100.0) for end in (low, high))
-        lines.append(ScoreLine(score.name, score.label, score.text(evaluation.scores[score.name]), interval, *bar))
+        interval = score.interval_text(evaluation.intervals, " – ")
+        bar = (min(score.factor * bound, 100.0) for bound in evaluation.intervals.get(score.name, (0.0, 0.0)))
+        lines.append(ScoreLine(score.name, score.label, score.text_of(evaluation.scores), interval, *bar))
     return lines
 
 
@@ -113,7 +110,7 @@ def breakdown_tables(evaluation: Evaluation) -> list[tuple[str, list[str], list[
     names = [score.name for score in scores]
 
     def cells(values: Mapping[str, float]) -> list[str]:
-        return [score.text(values[score.name]) if score.name in values else "" for score in scores]
+        return [score.text_of(values) for score in scores]
 
     for title, key in (
         ("In two protocols", "protocols"), ("By type of question", "by_question_type"),

@@ -14,7 +14,7 @@ from pipelines.data.majority_answers import count_answers, most_frequent, most_f
 from pipelines.data.open import open_questions
 from pipelines.data.question_datasets import read_questions
 from pipelines.evaluation.answer_metrics import evaluate_answers
-from pipelines.evaluation.bootstrap import DRAWS
+from pipelines.evaluation.bootstrap import RESAMPLES
 from pipelines.evaluation.provenance import settings_of, trained_facts
 from pipelines.evaluation.reports.write import publish
 from pipelines.evaluation.results import AttentionMaps, Evaluation
@@ -105,7 +105,7 @@ def evaluate_run(
             "images": len({question.path for question in predictions}),
             "questions": len(predictions),
             "answers": _how_answered(model, examples),
-            "intervals": f"95 %, bootstrap over questions, {DRAWS:,} draws",
+            "intervals": f"95 %, bootstrap over questions, {RESAMPLES:,} draws",
             "questions left out": scored.summary["left_out"],
             **left_out,
             "licence of the images": dataset.licence,

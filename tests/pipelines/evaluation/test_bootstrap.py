@@ -46,7 +46,8 @@ def test_equal_captions_do_not_differ():
 def test_false_alarms_are_as_rare_as_promised():
     """Twice the same model: p < 0.05 may come up in about one comparison of twenty, and p is spread evenly."""
     p = [
-        paired_differences(RougeL, normal(2 * n, 60), normal(2 * n + 1, 60), draws=100)["rouge_l"].p for n in range(120)
+        paired_differences(RougeL, normal(2 * n, 60), normal(2 * n + 1, 60), resamples=100)["rouge_l"].p
+        for n in range(120)
     ]
     assert 0.005 <= np.mean(np.array(p) < 0.05) <= 0.12
     assert 0.35 < np.median(p) < 0.65
@@ -57,7 +58,7 @@ def test_bleu_is_that_of_the_corpus_not_a_mean():
     others = {"a": "a dog", "b": "a cat sits on the mat"}
     references = {"a": ["a dog runs on the grass"], "b": ["a cat sits on a mat"]}
     first, second = score_captions(predictions, references), score_captions(others, references)
-    found = paired_differences(Bleu, first.rows["bleu"], second.rows["bleu"], draws=20)
+    found = paired_differences(Bleu, first.rows["bleu"], second.rows["bleu"], resamples=20)
     assert found["bleu_1"].value == pytest.approx(second.scores["bleu_1"] - first.scores["bleu_1"])
     assert "prediction_words" not in found
 
@@ -81,7 +82,7 @@ def test_images_meet_by_name_and_those_of_one_side_are_left_out():
     """Rows that met by their place would compare the captions of different images."""
     first = evaluated("A", ["x", "y", "z"], [0.1, 0.2, 0.3], [7, 8, 9])
     second = evaluated("B", ["z", "w", "x"], [0.4, 0.9, 0.2], [9, 1, 7])
-    found = compare_pair(first, second, draws=50)
+    found = compare_pair(first, second, resamples=50)
     assert (found.images, found.left_out) == (2, 2)
     assert found.differences["rouge_l"].value == pytest.approx(0.1)
     assert found.rows()[0][:2] == ["rouge_l", "+10.0"]
@@ -106,5 +107,5 @@ def test_answers_are_compared_question_by_question():
         dataclasses.replace(evaluated(name, ["x#0", "x#1"], [0.1, 0.2]), evaluated={"images": 1, "questions": 2})
         for name in "AB"
     )
-    assert compare_pair(first, second, draws=50).counted == "questions"
-    assert compare_pair(evaluated("A", ["x"], [0.1]), evaluated("B", ["x"], [0.1]), draws=50).counted == "images"
+    assert compare_pair(first, second, resamples=50).counted == "questions"
+    assert compare_pair(evaluated("A", ["x"], [0.1]), evaluated("B", ["x"], [0.1]), resamples=50).counted == "images"

@@ -70,7 +70,7 @@ def test_answers_that_were_scored_before_are_compared_with_new_ones(tmp_path):
     new = {"rows_wups": np.array([[0.2, 0.4], [0.3, 0.5]])}
     for name, rows in (("old", old), ("new", new)):
         np.savez_compressed(write(tmp_path / name, json.dumps(WHOLE)) / "statistics.npz", **shared, **rows)
-    pair = compare_pair(*read_evaluations([tmp_path / "old", tmp_path / "new"]), draws=20)
+    pair = compare_pair(*read_evaluations([tmp_path / "old", tmp_path / "new"]), resamples=20)
     assert {name: round(one.value, 6) for name, one in pair.differences.items()} == {"wups_0.9": 0.1, "wups_0.0": 0.1}
 
 

@@ -335,7 +335,7 @@ def test_evaluations_are_compared_score_by_score(tmp_path, references):
     assert " to " in bleu[1] and bleu[1] != bleu[2]
     assert disagreements(evaluations) == []
     assert [len(group) for group in grouped(evaluations)] == [2]
-    told = {row[0]: row for row in compare_pair(*evaluations, draws=100).rows()}
+    told = {row[0]: row for row in compare_pair(*evaluations, resamples=100).rows()}
     # "a dog" is no worse than "a red dog runs" where the dog is not red, but much too short.
     expected = 100 * (evaluations[1].scores["bleu_1"] - evaluations[0].scores["bleu_1"])
     assert told["bleu_1"][1] == f"{expected:+.1f}" and told["brevity_penalty"][4] == "lower"
