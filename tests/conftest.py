@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,3 +11,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=400, deadline=None)
 settings.load_profile("quick")
+
+
+@pytest.fixture(scope="module")
+def eager_training():
+    """Trains without compiling and without drawing curves, in the modules that use it."""
+    from tests.support_training import running_eagerly, without_curves
+
+    with running_eagerly(), pytest.MonkeyPatch.context() as patch:
+        without_curves(patch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def eager():
+    """Runs without compiling, in the modules that use it."""
+    from tests.support_training import running_eagerly
+
+    with running_eagerly():
+        yield

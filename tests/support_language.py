@@ -1,29 +1,12 @@
 """Tiny language models for tests."""
 
-from contextlib import contextmanager
-
-import keras
 import numpy as np
-import pytest
 
 from captioner.models.language.language_model import LanguageModel
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings, LanguageTextSettings
 from captioner.text.vocabulary import Vocabulary
 
 LETTERS = ["a", "b", "c", "\\n", "é"]
-
-
-@contextmanager
-def running_eagerly():
-    """Within it nothing is compiled, which takes longer than a tiny network runs."""
-    compile_model = keras.Model.compile
-
-    def compile_eagerly(model, *arguments, jit_compile=None, **options):
-        compile_model(model, *arguments, run_eagerly=True, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "compile", compile_eagerly)
-        yield
 
 
 def tiny_model(words=LETTERS, tokenizer="characters", ends=True, scale=1.0, seed=0, **network):

@@ -20,7 +20,7 @@ from benchmarks import (
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
-from tests.support_language import running_eagerly
+from tests.support_training import running_eagerly
 
 
 def test_the_beam_benchmark_measures_every_row():

@@ -8,15 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 def run(*arguments):

@@ -22,15 +22,12 @@ from pipelines.inference.search_options import SamplingOptions, SearchOptions
 from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_run
 from pipelines.utils.progress import Reporter
 from tests.support_jobs import caption_images
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
 WORDS = ["a", "red", "blue", "circle"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 def made(folder, seed=0, words=WORDS):

@@ -11,17 +11,14 @@ from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
 WORDS = ["a", "red", "cat"]
 SEARCH = SearchSettings(num_beams=40, max_words=3, length_penalty=0.0)
 TEXTS = [" ".join(words) for n in (1, 2, 3) for words in itertools.product(WORDS, repeat=n)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 TINY = {"name": "vgg_small", "image_size": 16, "pool": 1, "options": {"channels": 8}}

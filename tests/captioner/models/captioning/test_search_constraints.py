@@ -17,7 +17,7 @@ from captioner.settings import (
 )
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
-from tests.support_language import running_eagerly
+from tests.support_training import running_eagerly
 
 VOCABULARY = Vocabulary(["a", "dog", "'s", "ball", "red"])
 

@@ -11,7 +11,7 @@ from captioner.models.captioning.shallow_fusion import ids_by_name
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
 WORDS = ["a", "red", "cat"]
 SETTINGS = CaptionerSettings(
@@ -22,10 +22,7 @@ SETTINGS = CaptionerSettings(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 @pytest.fixture

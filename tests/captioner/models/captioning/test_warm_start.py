@@ -9,16 +9,13 @@ from captioner.models.captioning.warm_start import warm_start_decoder
 from captioner.settings import DecoderSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support import numbers
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
 WORDS = ["a", "red", "cat"]
 OTHERS = ["cat", "dog", "red", "a"]  # another order, and a word more
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 def decoder(name="attention", **settings):

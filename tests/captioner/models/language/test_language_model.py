@@ -15,15 +15,12 @@ from captioner.models.language.networks import StreamNetwork
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
 from tests.captioner.decoding.test_logits_filters import by_hand
 from tests.support import assert_equal
-from tests.support_language import log_softmax, next_words, running_eagerly, tiny_model
+from tests.support_language import log_softmax, next_words, tiny_model
 
 WHOLE = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 NETWORKS = {

@@ -30,13 +30,7 @@ DECODER = DecoderSettings(units=4, embedding_size=3, attention_size=3, dropout=0
 QUESTIONS = ["What is red?", "is the star blue", "the the what is red star", "is two red?"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    """Compiling takes longer than all of this."""
-    compile_model = keras.Model.compile
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "compile", lambda model, **_: compile_model(model, run_eagerly=True))
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 def make(question="recurrent", fusion="stacked", answer="classes", **options):

@@ -22,7 +22,6 @@ from pipelines.tasks.captioning.batches import CaptionBatches
 from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
 from pipelines.tasks.captioning.train import compile_captioner
-from pipelines.training import loop
 from pipelines.training.checkpoint import FILE, read_progress
 from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
@@ -35,17 +34,7 @@ SMALL = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def eagerly():
-    compile_model = keras.Model.compile
-
-    def compile_eagerly(model, *arguments, jit_compile=None, **options):
-        compile_model(model, *arguments, run_eagerly=True, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "compile", compile_eagerly)
-        patch.setattr(loop, "draw_curves", lambda *_: None)
-        yield
+pytestmark = pytest.mark.usefixtures("eager_training")
 
 
 def batches(reward=None, readable=(True, True, True, True, True), **options):

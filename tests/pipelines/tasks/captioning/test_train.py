@@ -5,7 +5,6 @@ import dataclasses
 import json
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 from rich.console import Console
@@ -22,9 +21,9 @@ from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.training import history as training_log
 from pipelines.training import loop
 from pipelines.training.checkpoint import read_progress
-from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 from tests.support_encoders import narrow_networks
+from tests.support_training import train_and_log
 
 TINY = [
     "encoder.image_size=16",
@@ -60,26 +59,12 @@ def data(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    """Compiling takes longer than two epochs of this."""
-    compile_model = keras.Model.compile
-
-    def compile_eagerly(model, *arguments, jit_compile=None, **options):
-        compile_model(model, *arguments, run_eagerly=True, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "compile", compile_eagerly)
-        patch.setattr(loop, "draw_curves", lambda *_: None)
-        yield
+pytestmark = pytest.mark.usefixtures("eager_training")
 
 
 def run(folder, data, *overrides, **options):
-    """Trains, and returns what was said."""
-    console = Console(record=True, width=300)
-    reporter = Reporter(console)
-    train(tiny(*overrides), folder, data=data, reporter=reporter, **options)
-    return console.export_text()
+    """Trains, and returns what was logged."""
+    return train_and_log(tiny(*overrides), folder, data=data, **options)
 
 
 @pytest.fixture(scope="module")

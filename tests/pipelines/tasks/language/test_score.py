@@ -7,13 +7,9 @@ import pytest
 
 from captioner.errors import UserError
 from pipelines.tasks.language.score import score_texts
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
-
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel
@@ -16,9 +15,8 @@ from pipelines.tasks.language.corpora import Corpus
 from pipelines.tasks.language.train import validation_loss
 from pipelines.training import loop
 from pipelines.training.checkpoint import read_progress
-from pipelines.training.experiment import train
-from pipelines.utils.progress import Reporter
-from tests.support_language import next_words, running_eagerly, tiny_model
+from tests.support_language import next_words, tiny_model
+from tests.support_training import train_and_log
 
 TINY = [
     "model.units=12",
@@ -36,11 +34,7 @@ TINY = [
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 12
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "draw_curves", lambda *_: None)
-        yield
+pytestmark = pytest.mark.usefixtures("eager_training")
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +45,8 @@ def text(tmp_path_factory):
 
 
 def run(folder, data, *settings, recipe="language-characters"):
-    """Trains, and returns what was said."""
-    console = Console(record=True, width=300)
-    train(load_recipe(recipe, [*TINY, *settings]), folder, data=data, reporter=Reporter(console))
-    return console.export_text()
+    """Trains, and returns what was logged."""
+    return train_and_log(load_recipe(recipe, [*TINY, *settings]), folder, data=data)
 
 
 @pytest.fixture(scope="module")

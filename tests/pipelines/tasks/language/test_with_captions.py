@@ -17,13 +17,9 @@ from pipelines.recipes.recipe import load_recipe
 from pipelines.training import loop
 from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
-
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import json
 import keras
 import numpy as np
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from captioner.cells import CELLS
@@ -21,9 +20,8 @@ from pipelines.tasks.sequences import train as training
 from pipelines.tasks.sequences.batches import NONE, SequenceBatches, encode_examples
 from pipelines.tasks.sequences.examples import SequenceExample, generate
 from pipelines.tasks.sequences.scores import score, selection_metric
-from pipelines.training import loop
-from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
+from tests.support_training import train_and_log
 
 TASKS = ("tag", "classify", "translate", "frames", "describe")
 SIZES = {"train": 20, "dev": 4, "test": 4}
@@ -54,25 +52,12 @@ def tiny(task, *overrides):
     return load_recipe(f"sequence-{task}", [*TINY, f"data.sizes.train={sizes(task)['train']}", *overrides])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    """Compiling takes longer than two epochs of this."""
-    compile_model = keras.Model.compile
-
-    def compile_eagerly(model, *arguments, jit_compile=None, **options):
-        compile_model(model, *arguments, run_eagerly=True, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "compile", compile_eagerly)
-        patch.setattr(loop, "draw_curves", lambda *_: None)
-        yield
+pytestmark = pytest.mark.usefixtures("eager_training")
 
 
 def run(folder, task, *overrides, **options):
-    """Trains, and returns what was said."""
-    console = Console(record=True, width=300)
-    train(tiny(task, *overrides), folder, reporter=Reporter(console), **options)
-    return console.export_text()
+    """Trains, and returns what was logged."""
+    return train_and_log(tiny(task, *overrides), folder, **options)
 
 
 @pytest.fixture(scope="module")

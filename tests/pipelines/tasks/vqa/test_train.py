@@ -4,10 +4,8 @@ import csv
 import json
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
-from rich.console import Console
 
 from captioner.errors import UserError
 from captioner.fusions import FUSIONS
@@ -24,9 +22,8 @@ from pipelines.tasks.vqa.build import encode_targets
 from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.training import loop
 from pipelines.training.checkpoint import FILE
-from pipelines.training.experiment import train
-from pipelines.utils.progress import Reporter
 from tests.support_encoders import narrow_networks
+from tests.support_training import train_and_log
 
 TINY = [
     "encoder.image_size=16",
@@ -43,18 +40,7 @@ DECODER = ["answer.decoder.units=4", "answer.decoder.embedding_size=3", "answer.
 SHAPES = [name for name in recipe_names("visual_qa") if name not in ("vqa-easy", "vqa-daquar")]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    """Compiling takes longer than two epochs of this."""
-    compile_model = keras.Model.compile
-
-    def compile_eagerly(model, *arguments, jit_compile=None, **options):
-        compile_model(model, *arguments, run_eagerly=True, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "compile", compile_eagerly)
-        patch.setattr(loop, "draw_curves", lambda *_: None)
-        yield
+pytestmark = pytest.mark.usefixtures("eager_training")
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +51,8 @@ def data(tmp_path_factory):
 
 
 def run(folder, recipe, data, *overrides, **options):
-    """Trains, and returns what was said."""
-    console = Console(record=True, width=300)
-    train(load_recipe(recipe, [*TINY, *overrides]), folder, data=data, reporter=Reporter(console), **options)
-    return console.export_text()
+    """Trains, and returns what was logged."""
+    return train_and_log(load_recipe(recipe, [*TINY, *overrides]), folder, data=data, **options)
 
 
 def test_recipes_name_things_that_exist():

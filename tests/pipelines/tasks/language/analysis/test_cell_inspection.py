@@ -17,16 +17,13 @@ from pipelines.tasks.language.analysis.cell_inspection import (
     record_activity,
 )
 from pipelines.tasks.language.analysis.cell_page import SHOWN, stretches, write_page
-from tests.support_language import running_eagerly, tiny_model
+from tests.support_language import tiny_model
 
 TEXT = 'a = "b" + c  # <b>"&\nf("c", [a])\n' * 8
 LETTERS = [*sorted(set(TEXT) - {"\n"}), "\\n"]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def eagerly():
-    with running_eagerly():
-        yield
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 def test_correlation_is_pearson_s():
