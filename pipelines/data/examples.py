@@ -4,6 +4,7 @@ No tensors here, and no pixels: a reader in `pipelines.data.datasets` makes thes
 after it works on them.
 """
 
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,6 +122,10 @@ class ProblemList:
     def problem(self, location: Location, text: str) -> None:
         part = f"{location.part}: " if location.part else ""
         self.problems.append(Problem(location.path, location.line, part + text))
+
+    def unexpected(self, location: Location, expected: str, value: object, consequence: str = "left out") -> None:
+        """The problem that `value` stands where something else was expected, and what follows."""
+        self.problem(location, f"expected {expected}, got {reprlib.repr(value)}; {consequence}")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class SameImages:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a check found; a subclass writes `rows` and `details`.
+    """What a check found. A subclass writes `rows`, the table of the splits with its header first, and `details`, the
+    lines below it.
 
     Attributes:
         splits: split -> what it holds.
@@ -64,14 +65,6 @@ class Report:
     def sound(self) -> bool:
         """Whether nothing at all was found."""
         return not self.problems and not self.same_images
-
-    def rows(self) -> Iterator[tuple[str, ...]]:
-        """The table of the splits, its header first."""
-        raise NotImplementedError
-
-    def details(self) -> Iterator[str]:
-        """Lines between the table and the problems."""
-        raise NotImplementedError
 
     def lines(self) -> Iterator[str]:
         """The report as plain lines; a problem is one line that starts with its file and line."""

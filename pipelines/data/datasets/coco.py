@@ -83,7 +83,7 @@ def _add(builder: DatasetBuilder, path: Path, split: str):
         location = Location(path, part=f"annotations[{index}]")
         image_id, caption = (row.get("image_id"), row.get("caption")) if isinstance(row, dict) else (None, None)
         if not isinstance(caption, str) or not isinstance(image_id, int | str):
-            builder.problem(location, f"expected an image_id and a caption, got {reprlib.repr(row)}; left out")
+            builder.unexpected(location, "an image_id and a caption", row)
         elif image_id not in names:
             text = f"there is no image with the id {truncate(str(image_id))} in `images`; left out"
             builder.problem(location, text)

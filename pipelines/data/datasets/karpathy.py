@@ -4,7 +4,6 @@ One file names images, captions and splits; most published COCO scores are on it
 COCO's validation set that are in neither dev nor test) joins train, as is usual. Captions are the `raw` sentences.
 """
 
-import reprlib
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -50,8 +49,7 @@ def _add(builder: DatasetBuilder, location: Location, image: object):
     name, folder, split = image.get("filename"), image.get("filepath", ""), image.get("split")
     sentences = image.get("sentences", [])
     if not all(isinstance(text, str) for text in (name, folder, split)) or not isinstance(sentences, list):
-        text = f"expected filename, split and sentences, got {reprlib.repr(image)}; left out"
-        return builder.problem(location, text)
+        return builder.unexpected(location, "filename, split and sentences", image)
     if not sentences:
         return builder.problem(location, f"{truncate(name)} has no caption")
     source = image.get("cocoid", image.get("imgid"))
@@ -63,7 +61,7 @@ def _add(builder: DatasetBuilder, location: Location, image: object):
         caption = sentence.get("raw") if isinstance(sentence, dict) else None
         inner = Location(location.path, part=f"{location.part}.sentences[{number}]")
         if not isinstance(caption, str):
-            builder.problem(inner, f"expected a `raw` text, got {reprlib.repr(sentence)}; left out")
+            builder.unexpected(inner, "a `raw` text", sentence)
             continue
         # The number is the index in this list, so that an entry that is there twice counts once.
         builder.add(name, caption, inner, number=number, split=split, source_id=source)

@@ -6,7 +6,6 @@ image with several captions has several rows (or, in jsonl, a list of captions).
 a hash of their names: about 10 % each are dev and test (`pipelines.data.datasets.splits.hashed_splits`).
 """
 
-import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,5 +55,5 @@ def _json(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
         if isinstance(row.get("image"), str) and all(isinstance(caption, str) for caption in captions):
             yield line, {**row, "caption": captions}
         else:
-            text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
-            builder.problem(Location(path, line), text)
+            location = Location(path, line)
+            builder.unexpected(location, "an image and a caption, both text", row, "the row was left out")

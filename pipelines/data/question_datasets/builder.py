@@ -1,7 +1,7 @@
 """Question rows -> examples: what all readers of questions share."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from captioner.text.answers import answer_key, plain
@@ -13,7 +13,7 @@ FEWEST_CHOICES = 2
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnnotatedQuestion:
     """A question as an annotation file has it.
 
     answers: one a person; None where the data set withholds them.
@@ -39,23 +39,23 @@ class QuestionDatasetBuilder(DatasetBuilder):
 
     def __init__(self, name: str, root: Path, folders: Sequence[str]):
         super().__init__(name, root, folders, "question")
-        self._asked: list[tuple[str, ImageRows, int, Asked]] = []  # image's id, image, number there
+        self._questions: list[tuple[ImageRows, QuestionExample]] = []  # whose splits are set when all is read
         self._clean: dict[str, str] = {}  # ten people answer half a million questions with few different words
 
-    def ask(self, name: str, asked: Asked, location: Location, split: str | None = None) -> None:
+    def add_question(self, name: str, row: AnnotatedQuestion, location: Location, split: str | None = None) -> None:
         """One question. What is wrong with it becomes a problem; where it cannot be used, it is left out.
 
         Args:
             name: the image as the annotations name it.
-            asked: the question, as it stands there.
+            row: the question, as it stands there.
             location: where it stands.
             split: of the image, where that is known.
         """
         name = name.strip().replace("\\", "/")
-        if not all(map(is_text, (name, split or "", *asked.texts()))):
+        if not all(map(is_text, (name, split or "", *row.texts()))):
             return self.problem(location, f"{truncate(name)}: {NOT_TEXT}")
-        question = " ".join(asked.question.split())
-        answers = None if asked.answers is None else list(filter(None, map(self._normalise, asked.answers)))
+        question = " ".join(row.question.split())
+        answers = None if row.answers is None else list(filter(None, map(self._normalise, row.answers)))
         if not name:
             return self.problem(location, "no image is named; the row was left out")
         if not question.strip("? "):
@@ -65,10 +65,20 @@ class QuestionDatasetBuilder(DatasetBuilder):
         image = self.image(name, location, split=split)
         if image is None:
             return None
-        choices = self._choices(asked, question, answers, location)
-        clean = Asked(question, answers, choices, asked.type.strip(), asked.answer_type.strip(), asked.source_id)
-        self._asked.append((self.find(name), image, len(image.rows), clean))
-        return image.rows.append(None)
+        image_id = self.find(name)
+        example = QuestionExample(
+            id=f"{image_id}#{len(image.rows)}",
+            image=image.rows[0].image if image.rows else self.root / image_id,  # one path for all of its questions
+            question=question,
+            answers=tuple(answers or ()),
+            split="",
+            choices=self._choices(row, question, answers, location),
+            type=row.type.strip(),
+            source_id=row.source_id,
+            answer_type=row.answer_type.strip(),
+        )
+        self._questions.append((image, example))
+        return image.rows.append(example)
 
     def _normalise(self, text: str) -> str:
         """`text` without needless blanks; equal ones are one string in memory."""
@@ -76,13 +86,15 @@ class QuestionDatasetBuilder(DatasetBuilder):
             self._clean[text] = " ".join(text.split())
         return self._clean[text]
 
-    def _choices(self, asked: Asked, question: str, answers: list[str] | None, location: Location) -> tuple[str, ...]:
+    def _choices(
+        self, row: AnnotatedQuestion, question: str, answers: list[str] | None, location: Location
+    ) -> tuple[str, ...]:
         """The choices, each once; none, and a problem, where there are not two."""
-        if asked.choices is None:
+        if row.choices is None:
             return ()
         choices: dict[str, str] = {}
         repeated = []
-        for choice in filter(None, map(self._normalise, asked.choices)):
+        for choice in filter(None, map(self._normalise, row.choices)):
             if plain(choice) in choices:
                 repeated.append(choice)
             choices.setdefault(plain(choice), choice)
@@ -100,16 +112,5 @@ class QuestionDatasetBuilder(DatasetBuilder):
         return tuple(choices.values())
 
     def _examples(self) -> Iterator[QuestionExample]:
-        files = {image_id: self.root / image_id for image_id in self._images}
-        for image_id, image, number, asked in self._asked:
-            yield QuestionExample(
-                id=f"{image_id}#{number}",
-                image=files[image_id],
-                question=asked.question,
-                answers=tuple(asked.answers or ()),
-                split=canonical_split(image.split or "train"),
-                choices=tuple(asked.choices or ()),
-                type=asked.type,
-                source_id=asked.source_id,
-                answer_type=asked.answer_type,
-            )
+        for image, example in self._questions:
+            yield replace(example, split=canonical_split(image.split or "train"))

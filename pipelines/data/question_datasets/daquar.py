@@ -15,7 +15,7 @@ from captioner.text.answers import plain
 from pipelines.data.datasets.rows import SHARE
 from pipelines.data.datasets.text import read_lines, truncate
 from pipelines.data.examples import DataSet, Location, canonical_split
-from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
+from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
 EXPECTS = "qa.894.raw.train.txt and the like, or *.format_triple; images in images/, nyu_depth_images/ or dataset/"
 LICENCE = "DAQUAR: questions free for research; photographs of NYU Depth v2, for research"
@@ -64,13 +64,13 @@ def read_files(root: Path, classes: str, name: str) -> DataSet:
     for split in sorted(files, key=lambda split: (split == "train", split)):
         triples = ".format_triple" in files[split].name
         for line, asked, image in (_triples if triples else _pairs)(builder, files[split]):
-            builder.ask(_file(builder, image), asked, Location(files[split], line), split or None)
+            builder.add_question(_file(builder, image), asked, Location(files[split], line), split or None)
     if "" in files:
         builder.use_hash(SHARE)
     return builder.finish(LICENCE)
 
 
-def _pairs(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
+def _pairs(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, AnnotatedQuestion, str]]:
     """`(line, question, number of its image)`. Where a line is missing, the next question is found again."""
     waiting: tuple[int, str] | None = None
     for line, text in read_lines(path):
@@ -88,7 +88,7 @@ def _pairs(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, A
     _unanswered(builder, path, waiting)
 
 
-def _triples(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, Asked, str]]:
+def _triples(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, AnnotatedQuestion, str]]:
     """As `_pairs`: the line with the image's name ends a triple, whatever came before it."""
     before: list[tuple[int, str]] = []
     for line, text in read_lines(path):
@@ -111,8 +111,8 @@ def _unanswered(builder: QuestionDatasetBuilder, path: Path, waiting: tuple[int,
         builder.problem(Location(path, waiting[0]), f"{truncate(waiting[1])} has no answer; left out")
 
 
-def _asked(question: str, answer: str) -> Asked:
-    return Asked(without_image(question), [plain(answer)], type=question_type(question))
+def _asked(question: str, answer: str) -> AnnotatedQuestion:
+    return AnnotatedQuestion(without_image(question), [plain(answer)], type=question_type(question))
 
 
 def _file(builder: QuestionDatasetBuilder, number: str) -> str:

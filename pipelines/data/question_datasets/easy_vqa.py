@@ -6,13 +6,12 @@
 """
 
 import importlib.util
-import reprlib
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json
 from pipelines.data.examples import DataSet, Location, canonical_split
-from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
+from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
 EXPECTS = "train/questions.json and test/questions.json with images/ beside them, or the package easy-vqa"
 LICENCE = "easy-VQA: MIT licence (Victor Zhou)"
@@ -71,11 +70,10 @@ def _add(builder: QuestionDatasetBuilder, path: Path, images: str, split: str):
         location = Location(path, part=f"[{index}]")
         question, answer, image = row if isinstance(row, list) and len(row) == 3 else (None, None, None)
         if not isinstance(question, str) or not isinstance(answer, str) or type(image) is not int:
-            text = f"expected [question, answer, number of the image], got {reprlib.repr(row)}; left out"
-            builder.problem(location, text)
+            builder.unexpected(location, "[question, answer, number of the image]", row)
             continue
-        asked = Asked(question, [answer], type=question_type(question), source_id=f"{split}/{index}")
-        builder.ask(f"{images}/{image}.png", asked, location, split)
+        asked = AnnotatedQuestion(question, [answer], type=question_type(question), source_id=f"{split}/{index}")
+        builder.add_question(f"{images}/{image}.png", asked, location, split)
 
 
 def question_type(question: str) -> str:

@@ -6,7 +6,6 @@ answers and choices are lists in jsonl, and separated by "|" in the others. Rows
 what several people answered. Without splits the images are split by a hash of their names, as captions are.
 """
 
-import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +13,14 @@ from pipelines.data.datasets.rows import csv_rows, find_tables, header_of, is_js
 from pipelines.data.datasets.table import IMAGE_FOLDERS
 from pipelines.data.datasets.text import truncate
 from pipelines.data.examples import DataSet, Location
-from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
+from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
 EXPECTS = (
     "questions.csv, questions.tsv or questions.jsonl with image, question and answer or answers (and choices, "
     "split, type); images beside it or in images/"
 )
 _MARK = "|"
-_REST = {"type": "type", "answer_type": "answer_type", "source_id": "id"}  # field of `Asked` -> column
+_REST = {"type": "type", "answer_type": "answer_type", "source_id": "id"}  # field of `AnnotatedQuestion` -> column
 
 
 def recognise(root: Path) -> bool:
@@ -43,7 +42,7 @@ def add_table(builder: QuestionDatasetBuilder, path: Path, split: str | None = N
     """
     rows = list(_json(builder, path) if is_jsonl(path) else _delimited(builder, path))
     with_split = any("split" in row for _, row in rows)
-    asked: dict[tuple[str, str, str | None], tuple[int, Asked]] = {}
+    asked: dict[tuple[str, str, str | None], tuple[int, AnnotatedQuestion]] = {}
     for line, row in rows:
         image = row["image"]
         of_row = named_split(builder, image, row.get("split"), Location(path, line)) if with_split else split
@@ -54,9 +53,9 @@ def add_table(builder: QuestionDatasetBuilder, path: Path, split: str | None = N
             asked[key][1].answers.extend(row["answers"])
             continue
         rest = {name: _text(row.get(column)) for name, column in _REST.items()}
-        asked[key] = line, Asked(row["question"], row["answers"], row["choices"], **rest)
+        asked[key] = line, AnnotatedQuestion(row["question"], row["answers"], row["choices"], **rest)
     for (image, _, of_row), (line, question) in asked.items():
-        builder.ask(image, question, Location(path, line), of_row)
+        builder.add_question(image, question, Location(path, line), of_row)
     return split is not None or with_split
 
 
@@ -77,8 +76,8 @@ def _json(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, di
     for line, row in json_rows(builder, path):
         answers, choices = _texts(row.get("answers", row.get("answer"))), _texts(row.get("choices"))
         if not isinstance(row.get("image"), str) or not isinstance(row.get("question"), str) or answers is None:
-            text = f"expected image, question and answer, all text, got {reprlib.repr(row)}; the row was left out"
-            builder.problem(Location(path, line), text)
+            location = Location(path, line)
+            builder.unexpected(location, "image, question and answer, all text", row, "the row was left out")
             continue
         if choices is None and row.get("choices") is not None:
             text = f"the choices of {truncate(row['question'])} are no list of texts; it is asked without"

@@ -6,13 +6,12 @@ in an order that says nothing about which is right.
 """
 
 import hashlib
-import reprlib
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json_list
 from pipelines.data.examples import DataSet, Location, canonical_split
-from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
+from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
 EXPECTS = "dataset_v7w_telling.json; images (v7w_*.jpg) in images/"
 LICENCE = "Visual7W: images of Visual Genome and COCO, under the licences of their owners on Flickr"
@@ -38,8 +37,7 @@ def read(root: Path) -> DataSet:
         image = image if isinstance(image, dict) else {}
         name, split, pairs = image.get("filename"), image.get("split"), image.get("qa_pairs")
         if not isinstance(name, str) or not isinstance(split, str) or not isinstance(pairs, list):
-            text = f"expected filename, split and qa_pairs, got {reprlib.repr(image)}; left out"
-            builder.problem(Location(path, part=f"images[{index}]"), text)
+            builder.unexpected(Location(path, part=f"images[{index}]"), "filename, split and qa_pairs", image)
             continue
         for number, pair in enumerate(pairs):
             location = Location(path, part=f"images[{index}].qa_pairs[{number}]")
@@ -57,14 +55,13 @@ def _add(builder: QuestionDatasetBuilder, location: Location, name: str, split: 
     wrong = [] if wrong is None else wrong
     texts = [question, answer, *wrong] if isinstance(wrong, list) else [None]
     if not all(isinstance(text, str) for text in texts):
-        text = f"expected question, answer and multiple_choices, got {reprlib.repr(pair)}; left out"
-        return builder.problem(location, text)
+        return builder.unexpected(location, "question, answer and multiple_choices", pair)
     number = pair.get("qa_id")
     source = str(number) if isinstance(number, int | str) else ""
     seed = source or location.part
     choices = sorted([answer, *wrong], key=lambda choice: _digest(f"{seed}/{choice}")) if wrong else None
-    asked = Asked(question, [answer], choices, type=_type(pair, question), source_id=source)
-    return builder.ask(name, asked, location, split)
+    asked = AnnotatedQuestion(question, [answer], choices, type=_type(pair, question), source_id=source)
+    return builder.add_question(name, asked, location, split)
 
 
 def _type(pair: dict, question: str) -> str:

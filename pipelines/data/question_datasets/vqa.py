@@ -10,7 +10,6 @@ for answers to be sent in (`pipelines.evaluation.submission`). Where both versio
 """
 
 import re
-import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json_list, truncate
 from pipelines.data.examples import DataSet, Location, canonical_split
-from pipelines.data.question_datasets.builder import Asked, QuestionDatasetBuilder
+from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
 EXPECTS = "*_questions.json and *_annotations.json of VQA v1 or v2; images in train2014/, val2014/, test2015/"
 LICENCE = "VQA: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
@@ -110,8 +109,7 @@ class _Subset:
             location = Location(path, part=f"questions[{index}]")
             question, image, number = _get(row, "question"), _get(row, "image_id"), _get(row, "question_id")
             if not isinstance(question, str) or not _is_id(image) or not _is_id(number):
-                text = f"expected question, image_id and question_id, got {reprlib.repr(row)}; left out"
-                self.builder.problem(location, text)
+                self.builder.unexpected(location, "question, image_id and question_id", row)
                 continue
             if number in asked:
                 text = f"the question_id {truncate(str(number))} is there already; left out"
@@ -133,7 +131,7 @@ class _Subset:
 
     def _ask(self, location: Location, row: dict, answered: dict | None, choices: dict):
         number = row["question_id"]
-        asked = Asked(
+        asked = AnnotatedQuestion(
             row["question"],
             None if answered is None else _answers(answered),
             choices.get(number, row.get("multiple_choices") if _are_texts(row.get("multiple_choices")) else None),
@@ -141,7 +139,7 @@ class _Subset:
             answer_type=_text(answered, "answer_type"),
             source_id=str(number),
         )
-        self.builder.ask(self._name(row["image_id"]), asked, location, self.split)
+        self.builder.add_question(self._name(row["image_id"]), asked, location, self.split)
 
     def _name(self, image: int | str) -> str:
         """The file of an image: `COCO_train2014_000000000009.jpg`; newer copies leave the prefix out."""
@@ -163,8 +161,8 @@ class _Subset:
             if _is_id(number) and _are_texts(texts):
                 choices.setdefault(number, texts)
             else:
-                text = f"expected question_id and multiple_choices, got {reprlib.repr(row)}; asked without"
-                self.builder.problem(Location(path, part=f"questions[{index}]"), text)
+                location = Location(path, part=f"questions[{index}]")
+                self.builder.unexpected(location, "question_id and multiple_choices", row, "asked without")
         return choices
 
     def _annotations(self) -> dict | None:
@@ -176,7 +174,7 @@ class _Subset:
         for index, row in enumerate(read_json_list(path, "annotations", "VQA", _lighter)):
             location, number = Location(path, part=f"annotations[{index}]"), _get(row, "question_id")
             if not isinstance(row, dict) or not _is_id(number) or _answers(row) is None:
-                self.builder.problem(location, f"expected question_id and answers, got {reprlib.repr(row)}; left out")
+                self.builder.unexpected(location, "question_id and answers", row)
             elif number in annotations:
                 self.builder.problem(location, f"the question {truncate(str(number))} is answered already; left out")
             else:

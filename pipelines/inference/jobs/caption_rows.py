@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +113,8 @@ def _pairs(problems: ProblemList, path: Path) -> Iterator[tuple[int, str, str]]:
         if isinstance(row.get("image"), str) and captions and all(isinstance(text, str) for text in captions):
             yield from ((line, row["image"], text) for text in captions)
         else:
-            text = f"expected an image and a caption, both text, got {reprlib.repr(row)}; the row was left out"
-            problems.problem(Location(path, line), text)
+            location = Location(path, line)
+            problems.unexpected(location, "an image and a caption, both text", row, "the row was left out")
 
 
 def row_problem(row: Row) -> str:
