@@ -1,4 +1,4 @@
-"""A trained network that looks in glimpses: images in; labels, probabilities and locations out."""
+"""A trained network of glimpses: images in; labels, probabilities and locations out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,8 +69,7 @@ class GlimpseModel(PretrainedModel):
         Raises:
             ImageError: an image cannot be read.
         """
-        size = self.settings.network.image_size
-        spec = ImageSpec(size, size, "raw")
+        spec = ImageSpec(*[self.settings.network.image_size] * 2, "raw")
         predictions = []
         for start in range(0, len(images), batch_size):
             pixels = np.stack([decode_image(image, spec, limits) for image in images[start : start + batch_size]])

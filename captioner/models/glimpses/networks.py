@@ -1,4 +1,4 @@
-"""Two networks of one size: one sees an image in glimpses, the other a small copy of the whole."""
+"""Two networks of one size: one takes glimpses of an image, the other sees a small copy of the whole."""
 
 import keras
 from keras import ops
@@ -11,8 +11,8 @@ class GlimpseNetwork(keras.Model):
     """Classifies an image by the output of the core after the last glimpse.
 
     The loss is a hybrid one: cross-entropy for the class (the trainer's), the gradient of the expected reward for the
-    locations, and squared error for their baseline, both added here. The reward is the probability of the right class:
-    what a reward of 1 for a right class and 0 for a wrong one is on average, if the class is sampled, with less noise.
+    locations, and squared error for their baseline, both added here. The reward is the probability of the right class,
+    which is the mean of a reward of 1 for a right and 0 for a wrong sampled class, with less noise.
 
     Args:
         core: `GlimpseCore`, built.
@@ -42,8 +42,7 @@ class GlimpseNetwork(keras.Model):
             label = ops.cast(inputs["label"], "int32")
             reward = ops.sum(ops.softmax(logits, axis=-1) * ops.one_hot(label, logits.shape[-1]), axis=-1)
             counts = ops.cast(label >= 0, logits.dtype)
-            loss = self.core.reinforce_loss(glimpses, reward, counts, self.reinforce_weight, self.rollouts)
-            self.add_loss(loss)
+            self.add_loss(self.core.reinforce_loss(glimpses, reward, counts, self.reinforce_weight, self.rollouts))
         return logits
 
     def path(self, images):
@@ -57,7 +56,7 @@ class DownscaledNetwork(keras.Model):
 
     Args:
         size: int. Pixels each way of the copy, even.
-        hidden: int. Units of the dense layer; they make it as large as the network it is compared with.
+        hidden: int. Units of the dense layer.
         labels: int, K.
 
     Call arguments, returns: as `GlimpseNetwork`; labels are ignored.
@@ -101,30 +100,19 @@ def build_glimpse_network(settings, labels) -> keras.Model:
         settings: `GlimpseNetworkSettings`.
         labels: int, K.
     """
-    core = GlimpseCore(
-        build_cell(settings.cell, settings.units),
-        settings.glimpses,
-        settings.size,
-        settings.scales,
-        settings.units,
-        settings.spread,
-        settings.filters,
-        name="core",
-    )
+    cell, sizes = build_cell(settings.cell, settings.units), (settings.glimpses, settings.size, settings.scales)
+    core = GlimpseCore(cell, *sizes, settings.units, settings.spread, settings.filters, name="core")
     core.build((None, settings.image_size, settings.image_size, 3))
     network = GlimpseNetwork(core, labels, settings.reinforce_weight, settings.rollouts, name="glimpses")
     if settings.name == "glimpses":
         return network
-    network(_example(settings))
-    few, more = (_parameters(DownscaledNetwork(settings.size, hidden, labels), settings) for hidden in (1, 2))
-    hidden = max(round((network.count_params() - few) / (more - few)) + 1, 1)
+
+    def parameters(network):
+        network({"image": ops.zeros((1, settings.image_size, settings.image_size, 3)), "label": ops.zeros(1, "int32")})
+        return network.count_params()
+
+    # The number of parameters is linear in that of hidden units.
+    goal = parameters(network)
+    few, more = (parameters(DownscaledNetwork(settings.size, hidden, labels)) for hidden in (1, 2))
+    hidden = max(round((goal - few) / (more - few)) + 1, 1)
     return DownscaledNetwork(settings.size, hidden, labels, name="downscaled")
-
-
-def _parameters(network, settings) -> int:
-    network(_example(settings))
-    return network.count_params()
-
-
-def _example(settings):
-    return {"image": ops.zeros((1, settings.image_size, settings.image_size, 3)), "label": ops.zeros((1,), "int32")}

@@ -1,4 +1,4 @@
-"""The settings of a network that looks in glimpses: what its preset's `config.json` holds."""
+"""The settings of a network of glimpses, as its preset's `config.json` holds them."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from captioner.settings import Settings, TextSettings
 
 
 class GlimpseNetworkSettings(Settings):
-    """How an image is looked at."""
+    """The network and its glimpses."""
 
     name: Literal["glimpses", "downscaled"] = Field(
         "glimpses", description="downscaled: the whole image, at the size of a patch"

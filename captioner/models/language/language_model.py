@@ -23,11 +23,10 @@ READ_AT_ONCE = 32  # words of one call of the compiled reader
 class ScoredText:
     """How likely a text is.
 
-    text: as it was given.
     words: its words (or characters).
     log_probabilities: of each word given those before it, in nats; that of the end follows where the model has learned
         that texts end.
-    unknown: how many words are not in the vocabulary. They count as `<unk>`.
+    unknown: the number of words that are not in the vocabulary and count as `<unk>`.
     """
 
     text: str
@@ -41,7 +40,7 @@ class ScoredText:
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean negative log-probability: so many equally likely words would be as hard to choose from."""
+        """exp of the mean negative log-probability: the number of equally likely words that are as hard to predict."""
         return float(np.exp(-self.log_probability / max(len(self.log_probabilities), 1)))
 
 
@@ -95,15 +94,13 @@ class LanguageModel(PretrainedModel):
         Raises:
             UserError: the prompt has a character or word that the model does not know, or a number is out of range.
         """
-        options = checked_options(temperature, top_k, top_p)
-        write = self._writer(chunk, options)
+        write = self._writer(chunk, checked_options(temperature, top_k, top_p))
         text, prompt_ids = Detokenizer(self.vocabulary), self._known_ids(prompt)
         yield text.add(prompt_ids)
         random = np.random.default_rng(seed)
         while length > 0:
             forced, prompt_ids = prompt_ids[:chunk], prompt_ids[chunk:]
-            noise = random.random(chunk - len(forced))
-            written = write(forced, noise)[len(forced) :][:length]
+            written = write(forced, random.random(chunk - len(forced)))[len(forced) :][:length]
             length -= len(written)
             yield text.add(written)
 
@@ -138,39 +135,30 @@ class LanguageModel(PretrainedModel):
         tokenize = get_tokenizer(vocabulary.tokenizer).tokenize
         words = [tokenize(text) for text in texts]
         close = [vocabulary.end_id] if self.settings.ends else []
-        ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(each), *close], "int32") for each in words]
-        read = self.read([(row[:-1], row[1:]) for row in ids])["log_probabilities"]
-        return [
-            ScoredText(text, tuple(each), values, int(np.count_nonzero(row == vocabulary.unknown_id)))
-            for text, each, values, row in zip(texts, words, read, ids, strict=True)
-        ]
+        ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(text), *close], "int32") for text in words]
+        scores = self.read([(row[:-1], row[1:]) for row in ids])["log_probabilities"]
+        unknown = [int(np.count_nonzero(row == vocabulary.unknown_id)) for row in ids]
+        return list(map(ScoredText, texts, map(tuple, words), scores, unknown))
 
     def read(self, pieces, rows: int = 64, units: np.ndarray | None = None) -> dict[str, list[np.ndarray]]:
         """Reads pieces of text, each from a zero state, several side by side and however long they are.
 
         Args:
-            pieces: pairs of int arrays `(N,)`: the words to read, and the words that are to come after each.
+            pieces: pairs of int arrays `(N,)`: the words to read, and the target after each.
             rows: pieces side by side.
             units: indices into all states side by side; their values after each word are returned.
 
         Returns:
-            dictionary of lists, one entry a piece: `log_probabilities` `(N,)` of the words to come, and
-            with `units` `activations` `(N, len(units))` in half precision.
+            dictionary of lists, one entry a piece: `log_probabilities` `(N,)` of the targets, and with
+            `units` `activations` `(N, len(units))` in half precision.
         """
-        lanes = _lanes([len(read) for read, _ in pieces], min(rows, max(len(pieces), 1)))
-        length = max((sum(len(pieces[index][0]) for index in lane) for lane in lanes), default=0)
-        steps = -(-length // READ_AT_ONCE)
-        shape = (len(lanes), steps * READ_AT_ONCE)
+        rows = min(rows, max(len(pieces), 1))
+        positions, length = _lanes([len(words) for words, _ in pieces], rows)
+        shape = (rows, -(-length // READ_AT_ONCE) * READ_AT_ONCE)
         words, targets, reset = np.zeros(shape, "int32"), np.zeros(shape, "int32"), np.zeros(shape, bool)
-        positions = {}
-        for row, lane in enumerate(lanes):
-            at = 0
-            for index in lane:
-                read, coming = pieces[index]
-                positions[index] = (row, slice(at, at + len(read)))
-                words[positions[index]], targets[positions[index]] = read, coming
-                reset[row, at : at + 1] = True
-                at += len(read)
+        for index, (row, columns) in positions.items():
+            words[row, columns], targets[row, columns] = pieces[index]
+            reset[row, columns.start : columns.start + 1] = True
         outputs = self._read_lanes(words, targets, reset, units)
         return {name: [values[positions[index]] for index in range(len(pieces))] for name, values in outputs.items()}
 
@@ -232,12 +220,12 @@ def unused_by_window(settings: LanguageNetworkSettings) -> list[str]:
     return [name for name in chosen if getattr(settings, name) != getattr(plain, name)]
 
 
-def _lanes(lengths: Sequence[int], rows: int) -> list[list[int]]:
-    """Which pieces are read one after the other in each of `rows` lanes, so that the longest lane is short."""
-    lanes: list[list[int]] = [[] for _ in range(rows)]
-    heap = [(0, row) for row in range(rows)]
+def _lanes(lengths: Sequence[int], rows: int) -> tuple[dict[int, tuple[int, slice]], int]:
+    """Places pieces one after the other in `rows` lanes so that the longest lane is short: row and columns of each, and
+    the longest lane."""
+    positions, heap = {}, [(0, row) for row in range(rows)]
     for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
         filled, row = heapq.heappop(heap)
-        lanes[row].append(index)
+        positions[index] = (row, slice(filled, filled + lengths[index]))
         heapq.heappush(heap, (filled + lengths[index], row))
-    return lanes
+    return positions, max(heap)[0]

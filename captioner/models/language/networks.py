@@ -23,7 +23,7 @@ MOST_PROJECTED = 512
 
 
 class LanguageNetwork(keras.Model):
-    """Scores of each next word, given the words before it.
+    """Logits of each next word, given the words before it.
 
         e_t      = embedding of word t
         h_t, s_t = cells(e_t, s_{t-1})
@@ -41,17 +41,14 @@ class LanguageNetwork(keras.Model):
     Call arguments:
         words: int `(B, T)`.
 
-    Returns:
-        logits `(B, T, V)`.
+    Returns: logits `(B, T, V)`.
     """
 
     def __init__(self, vocabulary_size, cell, embedding_size, dropout=0.0, tie_embeddings=False, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
-        if embedding_size:
-            self.embedding = WordEmbedding(vocabulary_size, embedding_size, name="embedding")
-        else:
-            self.embedding = OneHotEmbedding(vocabulary_size, name="embedding")
+        sizes = (vocabulary_size, embedding_size) if embedding_size else (vocabulary_size,)
+        self.embedding = (WordEmbedding if embedding_size else OneHotEmbedding)(*sizes, name="embedding")
         self.recurrent = Recurrent(cell, name="recurrent")
         self.dropout = Dropout(dropout, name="dropout")
         self.tie_embeddings = tie_embeddings
@@ -111,8 +108,7 @@ class StreamNetwork(keras.Model):
             word is read.
         loop: see `Recurrent`.
 
-    Returns:
-        logits `(B, T, V)`.
+    Returns: logits `(B, T, V)`.
 
     Reference: Williams & Peng 1990, the variant with h = h' = T.
     """
@@ -169,8 +165,8 @@ class LanguageReader(keras.Model):
             logits, states = self.network.read(inputs["words"], inputs["states"], inputs["reset"])
         log_probabilities = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         chosen = ops.take_along_axis(log_probabilities, inputs["targets"][:, :, None], axis=-1)
-        read = {"log_probabilities": ops.squeeze(chosen, axis=-1), "states": states}
-        return {**read, "activations": activations} if self.return_activations else read
+        outputs = {"log_probabilities": ops.squeeze(chosen, axis=-1), "states": states}
+        return {**outputs, "activations": activations} if self.return_activations else outputs
 
 
 class _StatesAsOutput(RecurrentCell):
@@ -189,8 +185,8 @@ class _StatesAsOutput(RecurrentCell):
 
     def split(self, outputs):
         """The states, each `(..., size)`, from outputs of this cell."""
-        ends = list(itertools.accumulate(self.cell.state_sizes()))
-        return [outputs[..., begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        borders = itertools.accumulate(self.cell.state_sizes(), initial=0)
+        return [outputs[..., begin:end] for begin, end in itertools.pairwise(borders)]
 
 
 class LanguageWriter(keras.Model):
@@ -231,8 +227,8 @@ class LanguageWriter(keras.Model):
         def grow(t, last, words, states):
             ended = last == self.end
             states = [ops.where(ended[:, None], ops.zeros_like(state), state) for state in states]
-            read = ops.where(ended, self.start, last)
-            projected = ops.take(table, read, axis=0) if project_all else network.cell.project(network.embedding(read))
+            last = ops.where(ended, self.start, last)
+            projected = ops.take(table, last, axis=0) if project_all else network.cell.project(network.embedding(last))
             logits, states = network.advance(projected, states)
             weights = top_k_top_p_filter(ops.cast(logits, "float32") + self.suppressed, **self.options)
             forced = ops.take(inputs["forced"], t, axis=1)

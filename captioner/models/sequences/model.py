@@ -15,7 +15,7 @@ from captioner.models.sequences.settings import SequenceSettings
 from captioner.models.sequences.writers import SequenceSearcher
 from captioner.text.tokenizers import get_tokenizer
 
-WRITES = ("translate", "describe")  # tasks whose outcome is a sentence
+WRITES = ("translate", "describe")  # tasks whose output is a sentence
 IN_STEP = ("tag", "frames")  # tasks with a label for each step
 
 
@@ -23,9 +23,9 @@ IN_STEP = ("tag", "frames")  # tasks with a label for each step
 class Prediction:
     """The output of a network for a sequence.
 
-    text: the outcome as one line: the label, the labels, each word with its tag, or the sentence.
+    text: one line: the label, the labels, each word with its tag, or the sentence.
     labels: the label, or one for each word or frame; empty where a sentence was written.
-    words: the words that were labelled, or those that were written.
+    words: the words that were labelled, or those of the sentence.
     score: mean log-probability of the labels, or of the words and the end; 0 would be certainty.
     """
 
@@ -57,15 +57,12 @@ class SequenceModel(PretrainedModel):
 
     def _example(self):
         """Inputs of one row and two steps, with which all variables are made."""
-        words = np.ones((1, 2), "int32")
-        if self.settings.task == "frames":
-            size = self.settings.frame_size
-            return np.ones((1, 2, size, size, 3), "float32")
-        if self.settings.task == "describe":
-            return {"source": np.ones((1, len(self.settings.facts)), "float32"), "words": words}
-        return {"source": words, "words": words} if self.settings.task == "translate" else words
-
-    # What goes in.
+        settings, words = self.settings, np.ones((1, 2), "int32")
+        if settings.task == "frames":
+            return np.ones((1, 2, settings.frame_size, settings.frame_size, 3), "float32")
+        if settings.task == "describe":
+            return {"source": np.ones((1, len(settings.facts)), "float32"), "words": words}
+        return {"source": words, "words": words} if settings.task == "translate" else words
 
     def words_of(self, text: str) -> list[str]:
         return get_tokenizer(self.settings.text.tokenizer).tokenize(text)
@@ -112,8 +109,6 @@ class SequenceModel(PretrainedModel):
             raise UserError("There are no facts to describe. Give some, like 'count=1 colour=red shape=star'.")
         return np.array([fact in facts for fact in known], "float32")
 
-    # What comes out.
-
     def predict(self, sources: Sequence, num_beams: int | None = None, batch_size: int = 64) -> list[Prediction]:
         """Labels or sentences for sources.
 
@@ -124,7 +119,7 @@ class SequenceModel(PretrainedModel):
             batch_size: sources at once.
 
         Raises:
-            UserError: a source holds nothing, or cannot be read.
+            UserError: a source is empty, or cannot be read.
         """
         if isinstance(sources, str | Path):
             raise TypeError("`predict` takes a list of sources, received a single one: write predict([source]).")
@@ -133,24 +128,22 @@ class SequenceModel(PretrainedModel):
             chunk = list(sources[start : start + batch_size])
             if self.settings.task == "frames":
                 chunk = [read_clip(source, self.settings.frame_size) for source in chunk]
-            # What is done once is quicker done at once than compiled first.
+            # A single batch is faster without compiling.
             compiled = batch_size if len(sources) > batch_size else None
             predictions += self._predict(chunk, self.encode(chunk), num_beams, compiled)
         return predictions
 
     def _predict(self, sources, encoded, num_beams, batch_size) -> list[Prediction]:
-        if self.settings.task in WRITES:
+        task = self.settings.task
+        if task in WRITES:
             return self._write(encoded, num_beams, batch_size)
         log_probabilities = log_softmax(self.logits(encoded, batch_size))
-        if self.settings.task == "classify":
-            lengths = [1] * len(sources)
-            log_probabilities = log_probabilities[:, None]
-        elif self.settings.task == "frames":
-            lengths = list(map(len, sources))
+        if task == "classify":
+            rows = log_probabilities[:, None]
         else:
-            lengths = [len(self.words_of(source)) for source in sources]
-        rows = zip(sources, log_probabilities, lengths, strict=True)
-        return [self._labelled(source, row[:length]) for source, row, length in rows]
+            steps = sources if task == "frames" else map(self.words_of, sources)
+            rows = [row[: len(step)] for row, step in zip(log_probabilities, steps, strict=True)]
+        return list(map(self._labelled, sources, rows))
 
     def _labelled(self, source, log_probabilities) -> Prediction:
         labels = tuple(self.settings.labels[best] for best in log_probabilities.argmax(axis=-1))
@@ -161,15 +154,14 @@ class SequenceModel(PretrainedModel):
 
     def _write(self, encoded, num_beams, batch_size) -> list[Prediction]:
         search = self.settings.search
-        width = max(num_beams or search.num_beams, 1)
-        options = (width, search.max_words, search.length_penalty)
+        options = (max(num_beams or search.num_beams, 1), search.max_words, search.length_penalty)
         outputs = self._run(SequenceSearcher, encoded, batch_size, options)
-        written = []
+        predictions = []
         for ids, length, total in zip(outputs["words"], outputs["lengths"], outputs["log_probabilities"], strict=True):
             words = self.vocabulary.decode(ids[0, : length[0]])
             text = get_tokenizer(self.settings.text.tokenizer).detokenize(words)
-            written.append(Prediction(text, (), tuple(words), float(total[0]) / (int(length[0]) + 1)))
-        return written
+            predictions.append(Prediction(text, (), tuple(words), float(total[0]) / (int(length[0]) + 1)))
+        return predictions
 
     def logits(self, inputs, batch_size: int | None = 64) -> np.ndarray:
         """The network's scores of encoded inputs, with teacher forcing where it writes.
@@ -188,7 +180,7 @@ class SequenceModel(PretrainedModel):
 
 
 class Forward(keras.Model):
-    """A network compiled for inputs of one shape; given a second shape, Keras would compile it anew for any."""
+    """A network compiled for inputs of one shape; for a second shape Keras would compile it anew for any shape."""
 
     def __init__(self, network):
         super().__init__()

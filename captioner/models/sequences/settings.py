@@ -1,4 +1,4 @@
-"""The settings of a network over sequences: what its preset's `config.json` holds."""
+"""The settings of a network over sequences, as its preset's `config.json` holds them."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""A recurrent network that does not share its weights over time, to compare with one that does."""
+"""A recurrent network without weights shared over time, to compare with one that has them."""
 
 import keras
 from keras import ops
@@ -12,8 +12,8 @@ class UntiedInStep(keras.Model):
         h_t      = cell_t(x_t, h_{t-1})
         logits_t = h_t W_t + b_t
 
-    Everything that `ManyToManyInStep` uses at all steps (the cell, which reads the words too, and the layer that
-    labels) is there once for each position here. With one set (`positions` = 1) the two are the same network.
+    The cell and the layer that labels exist once for each position. With one set (`positions` = 1) this is
+    `ManyToManyInStep`.
 
     Args:
         outputs: int, L. Labels.
@@ -45,7 +45,7 @@ class UntiedInStep(keras.Model):
         vectors = ops.one_hot(inputs, self.features)
         states = self.cells[0].get_initial_state(batch_size=ops.shape(inputs)[0])
         logits = []
-        # Padding comes last and its labels are ignored: there is no need to mask it.
+        # Padding comes last and its labels are ignored, so it needs no mask.
         for t in range(inputs.shape[1]):
             position = min(t, self.positions - 1)
             output, states = self.cells[position](vectors[:, t], states)

@@ -1,6 +1,6 @@
 """Networks that write: a sentence from a vector, or from a sequence.
 
-Both bring something to a decoder of `captioner.decoders`, whose one step serves teacher forcing and free running.
+Both use a decoder of `captioner.decoders`, whose one step serves teacher forcing and free running.
 Letters: B sources, T words, K beams, V vocabulary, P positions that the decoder may attend to, D their size.
 """
 
@@ -31,8 +31,6 @@ class OneToMany(keras.Model):
 
     Returns:
         logits `(B, T, V)` of each next word, given the words before it.
-
-    `search` writes freely.
     """
 
     def __init__(self, decoder, **kwargs):
@@ -40,24 +38,24 @@ class OneToMany(keras.Model):
         self.decoder = decoder
 
     def encode(self, source, training=False):
-        """What the decoder writes about.
+        """The inputs of the decoder.
 
         Returns:
-            `(memory (B, P, D), start (B, D), real bool (B, P) or None)`: the positions that it may attend to, what its
-            first state is made of, and which positions are not padding.
+            `(memory (B, P, D), start (B, D), mask bool (B, P) or None)`: the positions that it may attend to, the
+            vector of its first state, and True at positions that are no padding.
         """
         source = ops.cast(source, "float32")
         return source[:, None], source, None
 
     def begin(self, source, captions=1, training=False):
         """The decoder's prepared memory and first state, with rows for `captions` sentences a source."""
-        memory, start, real = self.encode(source, training=training)
+        memory, start, mask = self.encode(source, training=training)
         if not self.decoder.built:
             self.decoder.build((None, None), tuple(memory.shape))
         image = self.decoder.prepare(memory)
-        if real is not None:
-            image = {**image, "real": real}
-        # Decoders start from the mean over all positions, which here is to be `start`, whatever padding there is.
+        if mask is not None:
+            image = {**image, "real": mask}
+        # Decoders start from the mean over all positions, padding included; here the mean has to be `start`.
         positions = ops.repeat(start[:, None], memory.shape[1], axis=1)
         return image, self.decoder.start(positions, captions=captions)
 
@@ -91,11 +89,7 @@ class EncoderDecoder(OneToMany):
         reader: `cell`, `units`, `layers`, `bidirectional`, `connection` and `cell_options` of the encoder, a
             `SequenceReader`.
 
-    Call arguments:
-        inputs: `{"source": int (B, P), "words": int (B, T)}`; `words` begin with the start word.
-
-    Returns:
-        logits `(B, T, V)` of each next word, given the source and the words before it.
+    Call arguments, returns: as `OneToMany`, with `source` int `(B, P)`.
     """
 
     def __init__(self, decoder, inputs=None, dropout=0.0, name=None, **reader):
@@ -105,13 +99,13 @@ class EncoderDecoder(OneToMany):
         self.reader = SequenceReader(**reader, dropout=dropout, name="reader")
 
     def encode(self, source, training=False):
-        vectors, real = self.inputs_layer(source, training=training)
-        outputs, final = self.reader(self.dropout(vectors, training=training), mask=real, training=training)
-        return outputs, final, real
+        vectors, mask = self.inputs_layer(source, training=training)
+        outputs, final = self.reader(self.dropout(vectors, training=training), mask=mask, training=training)
+        return outputs, final, mask
 
 
 class SequenceSearcher(keras.Model):
-    """Free running as a model of its own, so that it is compiled once for a shape of sources.
+    """Free running, compiled once for a shape of sources.
 
     Args:
         network: a network that writes.

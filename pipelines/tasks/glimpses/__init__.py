@@ -1,7 +1,7 @@
-"""Training networks that look at an image in glimpses, over cluttered scenes drawn from a seed.
+"""Training networks that look at an image in glimpses, over cluttered scenes sampled from a seed.
 
 scenes.py     a whole shape among fragments of others
-settings.py   what a recipe of kind "glimpses" sets
+settings.py   the settings of a recipe of kind "glimpses"
 train.py      the training of a recipe
-pictures.py   where a network looked
+pictures.py   the path of the glimpses over images
 """

@@ -1,4 +1,4 @@
-"""Where a network looked: the path of its glimpses over images."""
+"""The path of a network's glimpses over images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +10,13 @@ from pipelines.utils.atomic_files import atomic_path
 COLUMNS = 4
 
 
-def draw_paths(path: Path, images: np.ndarray, places: np.ndarray, titles: Sequence[str], size: int) -> None:
+def draw_paths(path: Path, images: np.ndarray, locations: np.ndarray, titles: Sequence[str], size: int) -> None:
     """Draws images with the path of the glimpses, numbered, and the square that is seen sharply at the last.
 
     Args:
         path: a PNG; one that is there is replaced.
         images: uint8 `(N, H, W, 3)`.
-        places: `(N, T, 2)`, x and y, -1 to 1.
+        locations: `(N, T, 2)`, x and y, -1 to 1.
         titles: one an image.
         size: pixels each way of the sharpest patch.
     """
@@ -27,20 +27,19 @@ def draw_paths(path: Path, images: np.ndarray, places: np.ndarray, titles: Seque
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(2.1 * columns, 2.3 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for one in axes:
-        one.set_axis_off()
-    for one, image, trail, title in zip(axes, images, places, titles, strict=False):
+    for panel in axes:
+        panel.set_axis_off()
+    for panel, image, centres, title in zip(axes, images, locations, titles, strict=False):
         height, width = image.shape[:2]
-        x = (np.clip(trail[:, 0], -1, 1) + 1) * width / 2 - 0.5
-        y = (np.clip(trail[:, 1], -1, 1) + 1) * height / 2 - 0.5
-        one.imshow(image, interpolation="nearest")
-        one.plot(x, y, color="#111111", linewidth=1.2)
-        one.scatter(x, y, c=np.arange(len(x)), cmap="cool", s=16, zorder=3)
+        x, y = ((np.clip(centres, -1, 1) + 1) * (width, height) / 2 - 0.5).T
+        panel.imshow(image, interpolation="nearest")
+        panel.plot(x, y, color="#111111", linewidth=1.2)
+        panel.scatter(x, y, c=np.arange(len(x)), cmap="cool", s=16, zorder=3)
         for number, (left, top) in enumerate(zip(x, y, strict=True), start=1):
-            one.annotate(str(number), (left, top), (2, 2), textcoords="offset points", fontsize=6)
+            panel.annotate(str(number), (left, top), (2, 2), textcoords="offset points", fontsize=6)
         corner = (x[-1] - size / 2, y[-1] - size / 2)
-        one.add_patch(Rectangle(corner, size, size, fill=False, edgecolor="#111111", linewidth=1))
-        one.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
-        one.set_title(title, fontsize=7)
-    with atomic_path(path) as beside:
-        figure.savefig(beside, dpi=130, format="png")
+        panel.add_patch(Rectangle(corner, size, size, fill=False, edgecolor="#111111", linewidth=1))
+        panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+        panel.set_title(title, fontsize=7)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")

@@ -22,7 +22,7 @@ FRAGMENT = 4  # pixels each way
 FEWEST, MOST = 5, 9  # fragments
 
 
-def draw(random: Random, size: int = SIZE) -> tuple[np.ndarray, str]:
+def sample_scene(random: Random, size: int = SIZE) -> tuple[np.ndarray, str]:
     """A scene uint8 `(size, size, 3)` and the shape that is whole in it."""
     grey = random.randrange(222, 246)
     picture = Image.new("RGB", (size, size), (grey, grey, grey))
@@ -34,7 +34,7 @@ def draw(random: Random, size: int = SIZE) -> tuple[np.ndarray, str]:
     whole = random.choice(SHAPES)
     middle = [random.randrange(RADIUS + EDGE, size - RADIUS - EDGE + 1) for _ in range(2)]
     mask = _shape(random, whole)
-    _paste(picture, mask, random, [at - mask.width // 2 for at in middle])
+    _paste(picture, mask, random, [position - mask.width // 2 for position in middle])
     return np.asarray(picture), whole
 
 
@@ -48,18 +48,18 @@ def _paste(picture: Image.Image, mask: Image.Image, random: Random, corner: list
     picture.paste(colour, (*corner, corner[0] + mask.width, corner[1] + mask.height), mask)
 
 
-def draw_many(seed: int, split: str, numbers: Iterable[int], size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
+def sample_scenes(seed: int, split: str, numbers: Iterable[int], size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
     """Some scenes of a split: pixels uint8 `(N, size, size, 3)` and labels int32 `(N,)`, numbers of `LABELS`.
 
     Each scene has a random stream of its own, named by seed, split and number.
     """
-    drawn = [draw(Random(f"cluttered/{seed}/{split}/{number}"), size) for number in numbers]
-    labels = np.array([LABELS.index(label) for _, label in drawn], "int32")
-    return np.stack([pixels for pixels, _ in drawn]), labels
+    scenes = [sample_scene(Random(f"cluttered/{seed}/{split}/{number}"), size) for number in numbers]
+    labels = np.array([LABELS.index(label) for _, label in scenes], "int32")
+    return np.stack([pixels for pixels, _ in scenes]), labels
 
 
 class SceneBatches:
-    """Training scenes, drawn when they are needed, others in each epoch: nothing can be learned by heart.
+    """Training scenes, sampled when they are needed, others in each epoch: none can be learned by heart.
 
     Which scenes a batch holds depends on the seed, the epoch and the step alone.
 
@@ -68,7 +68,7 @@ class SceneBatches:
         count: scenes of an epoch; the last batch is full all the same.
         batch_size: int, B, a multiple of `times`.
         size: pixels each way.
-        times: how often each scene is in its batch, side by side.
+        times: rows of each scene in its batch, side by side.
     """
 
     def __init__(self, seed: int, count: int, batch_size: int, size: int = SIZE, times: int = 1):
@@ -81,7 +81,7 @@ class SceneBatches:
 
         def read(step):
             first = (epoch * self.steps + int(step)) * self.scenes
-            pixels, labels = draw_many(self.seed, "train", range(first, first + self.scenes), self.size)
+            pixels, labels = sample_scenes(self.seed, "train", range(first, first + self.scenes), self.size)
             return pixels.repeat(self.times, axis=0), labels.repeat(self.times)
 
         def load(step):

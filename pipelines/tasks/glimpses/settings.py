@@ -1,4 +1,4 @@
-"""What a recipe of kind "glimpses" sets."""
+"""The settings of a recipe of kind "glimpses"."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ class SceneSizes(Settings):
 
 
 class SceneSettings(Settings):
-    """The cluttered scenes that are drawn."""
+    """The cluttered scenes."""
 
     seed: int = Field(0, ge=0, description="of the scenes")
     sizes: SceneSizes = Field(SceneSizes(), description="scenes of each split")

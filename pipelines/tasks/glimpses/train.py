@@ -11,7 +11,7 @@ from captioner.models.glimpses.model import GlimpseModel
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from pipelines.tasks.glimpses.pictures import draw_paths
-from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, draw_many
+from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, sample_scenes
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
 from pipelines.training.experiment import Experiment
 from pipelines.training.loop import EvalResult, compile_network
@@ -20,14 +20,14 @@ from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 
 METRICS, PREDICTIONS, PATHS = "metrics.json", "predictions.csv", "paths.png"
-SHOWN = 12  # scenes of which the picture shows where the network looked
+SHOWN = 12  # scenes in the picture of the paths
 
 
 class GlimpseExperiment(Experiment):
     """Learns the training scenes, and is evaluated by how many of the development scenes it classifies rightly.
 
-    At the end `metrics.json` and `predictions.csv` hold the best model's results on the test split, and `paths.png`
-    shows where it looked.
+    At the end `metrics.json` and `predictions.csv` hold the best model's results on the test split, and `paths.png` has
+    the paths of its glimpses.
 
     Raises:
         UserError: a batch does not hold whole scenes.
@@ -45,7 +45,7 @@ class GlimpseExperiment(Experiment):
 
     def open_data(self) -> None:
         data, size = self.recipe.data, self.recipe.network.image_size
-        self.dev = draw_many(data.seed, "dev", range(data.sizes.dev), size)
+        self.dev = sample_scenes(data.seed, "dev", range(data.sizes.dev), size)
 
     def build(self, words: Vocabulary | None) -> None:
         data, training, size = self.recipe.data, self.recipe.training, self.recipe.network.image_size
@@ -78,13 +78,13 @@ class GlimpseExperiment(Experiment):
 
 
 def report_test(recipe: GlimpseRecipe, run: Path, reporter: Reporter) -> dict[str, Any]:
-    """Scores the best model of a run on the test split, and draws where it looked.
+    """Scores the best model of a run on the test split, and draws the paths of its glimpses.
 
     Returns:
         what is written to `metrics.json`.
     """
     model = GlimpseModel.from_preset(run)
-    pixels, labels = draw_many(recipe.data.seed, "test", range(recipe.data.sizes.test), recipe.network.image_size)
+    pixels, labels = sample_scenes(recipe.data.seed, "test", range(recipe.data.sizes.test), recipe.network.image_size)
     probabilities, locations = model.read(pixels)
     predicted = probabilities.argmax(axis=-1)
     accuracy = float((predicted == labels).mean())
@@ -98,8 +98,7 @@ def report_test(recipe: GlimpseRecipe, run: Path, reporter: Reporter) -> dict[st
     ]
     write_csv(rows, run / PREDICTIONS, list(rows[0]))
     if locations is not None:
-        pairs = zip(labels[:SHOWN], predicted[:SHOWN], strict=True)
-        titles = [f"{LABELS[label]}: {LABELS[guess]}" for label, guess in pairs]
+        titles = [f"{row['expected']}: {row['predicted']}" for row in rows[:SHOWN]]
         draw_paths(run / PATHS, pixels[:SHOWN], locations[:SHOWN], titles, recipe.network.size)
         reporter.log(f"Where it looked: {run / PATHS}")
     return report

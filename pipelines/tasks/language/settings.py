@@ -1,4 +1,4 @@
-"""What a recipe of kind `language` may set."""
+"""The settings of a recipe of kind `language`."""
 
 from typing import ClassVar, Literal
 
@@ -9,7 +9,7 @@ from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 
 
 class LanguageDataSettings(Settings):
-    """Which text is learned from."""
+    """The text to learn from."""
 
     source: Literal["text", "captions"] = Field("text", description="text files, or the captions of a data set")
     directory: str = Field("", description="used without --data; empty: the text that comes with the program")

@@ -1,4 +1,4 @@
-"""What can be done without recurrence: the same inputs and labels, and a plain hidden layer between them."""
+"""Baselines without recurrence: the same inputs and labels, and a plain hidden layer between them."""
 
 import keras
 
@@ -12,17 +12,13 @@ NAMES = {"tag": "each word by itself", "classify": "a bag of words", "frames": "
 
 
 class WithoutRecurrence(SequenceModel):
-    """A `SequenceModel` whose network knows no order: each step by itself, or, to classify, the mean of all."""
+    """A `SequenceModel` whose network ignores the order: each step by itself, or, to classify, the mean of all."""
 
     def _build_network(self):
-        settings, words = self.settings, len(self.vocabulary)
-        network = OneToOne(
-            len(settings.labels),
-            settings.reader.units,
-            pool=settings.task not in IN_STEP,
-            inputs=build_inputs(settings, words),
-            name="without_recurrence",
-        )
+        settings = self.settings
+        inputs, pool = build_inputs(settings, len(self.vocabulary)), settings.task not in IN_STEP
+        units = settings.reader.units
+        network = OneToOne(len(settings.labels), units, pool=pool, inputs=inputs, name="without_recurrence")
         network(self._example())
         return network
 

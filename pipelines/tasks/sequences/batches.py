@@ -9,19 +9,19 @@ import tensorflow as tf
 from captioner.models.sequences.model import IN_STEP, WRITES, SequenceModel
 from pipelines.tasks.sequences.examples import SequenceExample
 
-NONE = -1  # the label of what is not to be labelled
+NONE = -1  # the label of padding and of unknown labels
 
 
 def encode_examples(model: SequenceModel, examples: Sequence[SequenceExample], length: int | None = None):
     """Examples as arrays.
 
     Args:
-        model: knows the words and the labels.
+        model: has the vocabulary and the labels.
         length: steps of a sequence, see `SequenceModel.encode`.
 
     Returns:
-        `(inputs, targets)`: what the network takes, and what its logits are compared with: ids of words `(N, T)`, or
-        labels `(N,)` or `(N, T)`, where `NONE` stands for padding and for labels that the model does not know.
+        `(inputs, targets)`: the inputs of the network, and ids of words `(N, T)` or labels `(N,)` or `(N, T)`, where
+        `NONE` stands for padding and for labels that the model does not know.
     """
     sources = model.encode([example.source for example in examples], length)
     if model.settings.task in WRITES:
@@ -42,22 +42,22 @@ def encode_examples(model: SequenceModel, examples: Sequence[SequenceExample], l
 class SequenceBatches:
     """The training batches of examples that are already arrays.
 
-    The order of an epoch depends on the seed and the epoch alone. The last batch is filled up with rows that count
-    nothing, so that all have one shape.
+    The order of an epoch depends on the seed and the epoch alone. Rows that are ignored pad the last batch, so that all
+    have one shape.
 
     Args:
         inputs: nest of arrays `(N, ...)`.
         targets: array `(N, ...)`.
-        nothing: the target that counts nothing.
+        ignored: the target of padding.
         batch_size: int, B.
         seed: of the order.
     """
 
-    def __init__(self, inputs, targets: np.ndarray, nothing: int, batch_size: int, seed: int):
+    def __init__(self, inputs, targets: np.ndarray, ignored: int, batch_size: int, seed: int):
         self.rows, self.batch_size, self.seed = len(targets), batch_size, seed
-        # One row more, of zeros and without a target: what fills up the last batch.
-        self.inputs = keras.tree.map_structure(lambda values: _with_one_more(values, 0), inputs)
-        self.targets = _with_one_more(targets, nothing)
+        # One more row, of zeros and without a target, pads the last batch.
+        self.inputs = keras.tree.map_structure(lambda values: _with_padding(values, 0), inputs)
+        self.targets = _with_padding(targets, ignored)
 
     @property
     def steps(self) -> int:
@@ -66,9 +66,9 @@ class SequenceBatches:
 
     def order(self, epoch: int) -> np.ndarray:
         """The rows of an epoch in order, `(steps, B)`."""
-        filled = np.full(self.steps * self.batch_size, self.rows)
-        filled[: self.rows] = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
-        return filled.reshape(self.steps, self.batch_size)
+        order = np.full(self.steps * self.batch_size, self.rows)
+        order[: self.rows] = np.random.default_rng([self.seed, epoch]).permutation(self.rows)
+        return order.reshape(self.steps, self.batch_size)
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches `(inputs, targets)` of an epoch from step `skip` on."""
@@ -87,5 +87,5 @@ class SequenceBatches:
         return tf.data.Dataset.from_tensor_slices(order).map(load).prefetch(2)
 
 
-def _with_one_more(values: np.ndarray, fill) -> np.ndarray:
+def _with_padding(values: np.ndarray, fill) -> np.ndarray:
     return np.concatenate([values, np.full((1, *values.shape[1:]), fill, values.dtype)])

@@ -4,7 +4,7 @@
     two small red hearts are to the left of a blue ring
 
 The network gets the facts as one vector with a 1 for each that holds. A sentence is right if it states these facts and
-no others; that is read from it by pipelines/data/synthetic/parsing.py, so any of the ways to say it will do.
+no others, in any words that pipelines/data/synthetic/parsing.py can read.
 """
 
 from random import Random

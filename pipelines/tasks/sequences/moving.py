@@ -56,12 +56,12 @@ def walk(random: Random, frames: int) -> list[tuple[int, int, bool, str]]:
 
 def _inside(x: int, y: int, label: str, steps: int = 1) -> bool:
     across, down = STEPS[label]
-    return all(EDGE <= at + steps * SPEED * by <= FRAME - EDGE for at, by in ((x, across), (y, down)))
+    return all(EDGE <= position <= FRAME - EDGE for position in (x + steps * SPEED * across, y + steps * SPEED * down))
 
 
-def _room(x: int, y: int, label: str, wanted: int) -> int:
-    """How many of `wanted` steps keep the shape in the picture."""
-    return next(steps for steps in range(wanted, -1, -1) if _inside(x, y, label, steps))
+def _room(x: int, y: int, label: str, most: int) -> int:
+    """The number of steps, `most` or fewer, that keep the shape in the picture."""
+    return next(steps for steps in range(most, -1, -1) if _inside(x, y, label, steps))
 
 
 def save_clip(frames: np.ndarray, path, scale: int = 1) -> None:

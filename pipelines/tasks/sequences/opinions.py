@@ -1,4 +1,4 @@
-"""Sentences of praise and blame, whose words alone do not tell which it is.
+"""Sentences of praise and blame, which a bag of words cannot tell apart.
 
     sentence = clause | "it is not true that" clause | clause "and" clause
              | clause "but" clause              what comes after "but" counts
@@ -9,7 +9,7 @@
              | who "found the" thing judgement                  "nobody" turns it round
 
 Two clauses joined by "but" or "although" are of opposite opinions, with one "not" or several anywhere. Half the
-sentences praise. What is judged, by whom and how is drawn evenly.
+sentences praise. Things, people and judgements are sampled evenly.
 """
 
 from random import Random
@@ -28,7 +28,7 @@ PEOPLE = ("waiter", "critic", "guide", "neighbour", "guest", "writer")
 DEEDS = ("brought", "praised", "chose", "missed", "mentioned", "remembered")
 ADMIRERS, DENIERS = ("everybody", "we", "my friends", "most guests"), ("nobody", "none of us", "hardly anybody")
 FORMS = ("single", "untrue", "and", "but", "although first", "although last")
-LOTS = (*FORMS, "single", *FORMS[3:])  # how often each is drawn
+LOTS = (*FORMS, "single", *FORMS[3:])  # each as often as it is sampled
 
 
 def make(random: Random) -> SequenceExample:

@@ -1,4 +1,4 @@
-"""What a recipe of kind "sequence" sets."""
+"""The settings of a recipe of kind "sequence"."""
 
 from typing import ClassVar, Literal
 
@@ -18,7 +18,7 @@ class SequenceSizes(Settings):
 
 
 class SequenceDataSettings(Settings):
-    """What is learned from: examples made by the program, or a table."""
+    """The examples: made by the program, or a table."""
 
     directory: str = Field("", description="a table, or a folder with one, used where the command line gives no --data")
     seed: int = Field(0, ge=0, description="of generated examples")

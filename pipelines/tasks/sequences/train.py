@@ -42,7 +42,7 @@ class SequenceData:
     splits: dict[str, list[SequenceExample]]
 
     def identity(self) -> DataIdentity:
-        """What must not change while a run goes on."""
+        """The identity of the data, which must not change while a run goes on."""
         digest = hashlib.sha256()
         for split, examples in self.splits.items():
             for example in examples:
@@ -66,14 +66,13 @@ def open_examples(recipe: SequenceRecipe, data: Path | None, reporter: Reporter)
 
 
 def _leave_out_unknown_facts(splits: dict[str, list[SequenceExample]], reporter: Reporter) -> None:
-    """A network has no input for a fact that it did not learn."""
+    """A network has no input for facts that the training rows do not hold."""
     known = {fact for example in splits["train"] for fact in example.source.split()}
     for split in ("dev", "test"):
-        kept = [example for example in splits[split] if known.issuperset(example.source.split())]
-        if len(kept) < len(splits[split]):
-            count = len(splits[split]) - len(kept)
+        before = len(splits[split])
+        splits[split] = [example for example in splits[split] if known.issuperset(example.source.split())]
+        if count := before - len(splits[split]):
             reporter.warn(f"{count:,} rows of {split} with facts that no training row holds were left out.")
-        splits[split] = kept
     if not splits["dev"]:
         raise UserError("No row of dev is left whose facts the training rows hold; without any nothing can be learned.")
 
@@ -102,7 +101,7 @@ def build_model(recipe: SequenceRecipe, train: list[SequenceExample]) -> Sequenc
 
 
 class SequenceExperiment(Experiment):
-    """Learns the training examples, and is evaluated by what it makes of the development examples.
+    """Learns the training examples, and is evaluated by its predictions for the development examples.
 
     At the end `metrics.json` and `predictions.csv` hold the best model's results on the test split.
 
@@ -146,8 +145,7 @@ class SequenceExperiment(Experiment):
         train = self.data.splits["train"]
         if self.recipe.task in ("frames", "describe"):
             return None
-        lengths = [len(self.model.words_of(example.source)) for example in train]
-        most = self.recipe.text.max_length
+        lengths, most = [len(self.model.words_of(example.source)) for example in train], self.recipe.text.max_length
         cut = sum(length > most for length in lengths)
         if cut:
             self.reporter.warn(
@@ -178,13 +176,12 @@ class SequenceExperiment(Experiment):
         return float(-(right * real).sum() / max(real.sum(), 1))
 
     def save(self, folder: Path, facts: dict[str, Any]) -> None:
-        self.model.save_to_preset(
-            folder, {"recipe": self.recipe.name, "data_set": self.data.identity().as_dict(), **facts}
-        )
+        data = self.data.identity().as_dict()
+        self.model.save_to_preset(folder, {"recipe": self.recipe.name, "data_set": data, **facts})
 
 
 def report_test(experiment: SequenceExperiment, run: Path) -> dict[str, Any]:
-    """Scores the best model of a run on the test split, beside what can be done without recurrence.
+    """Scores the best model of a run, and a baseline without recurrence, on the test split.
 
     Returns:
         what is written to `metrics.json`.
@@ -197,9 +194,8 @@ def report_test(experiment: SequenceExperiment, run: Path) -> dict[str, Any]:
     report["scores"] = score(recipe.task, test, predictions, recipe.text.tokenizer)
     reporter.log(f"Test, {len(test):,} examples: {_listed(report['scores'])}")
     if recipe.task in NAMES and recipe.training.baseline_epochs:
-        baseline = train_without_recurrence(
-            best, experiment.batches, recipe.training.baseline_epochs, recipe.training.seed
-        )
+        epochs, seed = recipe.training.baseline_epochs, recipe.training.seed
+        baseline = train_without_recurrence(best, experiment.batches, epochs, seed)
         report["without_recurrence"] = score(recipe.task, test, baseline.predict(sources), recipe.text.tokenizer)
         reporter.log(f"Without recurrence ({NAMES[recipe.task]}): {_listed(report['without_recurrence'])}")
     atomic_write(run / METRICS, json.dumps(report, indent=2) + "\n")

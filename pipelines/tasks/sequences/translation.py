@@ -5,13 +5,12 @@
     circles red small two  star   blue   one   left  are
 
 - The noun comes first, then colour, size and number: English turned round. There are no articles: "a" is one.
-- A noun is of one of three classes, told by its last letter (o, a, e). Colour, size and the number one take that
-  letter.
-- `i` marks several, `n` whatever something is placed by. All words of a name agree, but numbers above one do not bend.
-- What is placed comes first, then what it is placed by, then the relation, and the verb last. The verb agrees with what
-  is placed, in class and number, however far away that is.
-- Each thing is said once, in the order of the caption, in a clause with what is said about it; clauses are joined with
-  "kai". How many shapes there are in all opens the sentence.
+- A noun is of one of three classes by its last letter (o, a, e). Colour, size and the number one take that letter.
+- `i` marks several, `n` the reference of a relation. All words of a name agree, but numbers above one do not bend.
+- The subject comes first, then the reference, then the relation, and the verb last. The verb agrees with the subject,
+  in class and number, however far away that is.
+- Each thing is named once, in the order of the caption, in a clause with its relations and places; clauses are joined
+  with "kai". The number of all shapes, if the caption has it, opens the sentence.
 
 English has several words for one meaning and several orders; this language has one of each, so there is one right
 translation.
@@ -71,7 +70,7 @@ def translate(caption: str) -> str:
 
 
 def _clauses(statements: Statements, number: int) -> list[str]:
-    """What is said of a mention: a clause for each relation and place, or one that there is such a thing."""
+    """A clause for each relation and place of a mention, or one that there is such a thing."""
     mention = statements.mentions[number]
     by_relation: dict[str, list[int]] = {}
     for relation in statements.relations:
@@ -81,7 +80,10 @@ def _clauses(statements: Statements, number: int) -> list[str]:
         f" {AND} ".join(name(statements.mentions[other], PLACED_BY) for other in others) + f" {RELATIONS[kind]}"
         for kind, others in by_relation.items()
     ] + [PLACES[place] for placed, place in statements.places if placed == number]
-    return [" ".join((name(mention), *([what] if what else []), verb(mention))) for what in predicates or [""]]
+    return [
+        " ".join((name(mention), *([predicate] if predicate else []), verb(mention)))
+        for predicate in predicates or [""]
+    ]
 
 
 def name(mention: Mention, case: str = "") -> str:

@@ -14,7 +14,7 @@ from captioner.models.glimpses.networks import build_glimpse_network
 from captioner.models.glimpses.settings import GlimpseNetworkSettings, GlimpseSettings
 from pipelines.cli.app import app
 from pipelines.recipes.recipe import load_recipe
-from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, draw, draw_many
+from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, sample_scene, sample_scenes
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
 from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
@@ -28,12 +28,12 @@ TINY = {"image_size": 16, "size": 4, "scales": 2, "units": 6, "filters": 4, "gli
 
 
 def test_the_same_seed_draws_the_same_scenes():
-    pixels, _ = draw_many(3, "test", range(3))
-    np.testing.assert_array_equal(pixels, draw_many(3, "test", range(5))[0][:3])
+    pixels, _ = sample_scenes(3, "test", range(3))
+    np.testing.assert_array_equal(pixels, sample_scenes(3, "test", range(5))[0][:3])
     assert pixels.dtype == np.uint8 and pixels.shape == (3, 64, 64, 3)
-    assert not np.array_equal(pixels, draw_many(3, "dev", range(3))[0])
-    assert not np.array_equal(pixels, draw_many(4, "test", range(3))[0])
-    assert set(draw_many(0, "test", range(200))[1]) == set(range(len(LABELS)))
+    assert not np.array_equal(pixels, sample_scenes(3, "dev", range(3))[0])
+    assert not np.array_equal(pixels, sample_scenes(4, "test", range(3))[0])
+    assert set(sample_scenes(0, "test", range(200))[1]) == set(range(len(LABELS)))
 
 
 def test_every_epoch_has_other_scenes_and_goes_on_where_it_stopped():
@@ -55,7 +55,7 @@ def test_the_whole_shape_is_anywhere():
     plain = []
     for number in range(60):
         random = Random(f"s/{number}")
-        pixels, label = draw(random)
+        pixels, label = sample_scene(random)
         assert label in LABELS and (pixels < 200).any()
         plain.append(pixels)
     spread = np.abs(np.stack(plain).astype(float) - 234).mean(axis=(0, 3))
