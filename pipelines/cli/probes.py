@@ -1,4 +1,4 @@
-"""`captioner language gradients` and `captioner language tasks`: what cells can do before they meet a language."""
+"""`captioner language gradients` and `captioner language tasks`: cells without a language."""
 
 from pathlib import Path
 from typing import Annotated
@@ -29,34 +29,20 @@ def gradients(
     The loss L is at the last step only, and the networks are as they begin, before they learn.
     """
     load_keras()
-    from pipelines.tasks.language.analysis.gradient_flow import (
-        PICTURE,
-        TABLE,
-        Measurement,
-        head_and_rows,
-        measure_gradients,
-        write_flow,
-    )
+    from pipelines.tasks.language.analysis import gradient_flow as flow
     from pipelines.utils.progress import Reporter
 
-    what = Measurement(
-        cells=_names(cells),
-        layers=_numbers(layers, int, "--layers"),
-        length=length,
-        units=units,
-        inputs=inputs,
-        singular_values=_numbers(singular_values, float, "--singular-values"),
-        seed=seed,
-    )
+    depths, gains = _numbers(layers, int, "--layers"), _numbers(singular_values, float, "--singular-values")
+    sizes = flow.Measurement(_names(cells), depths, length, units, inputs=inputs, singular_values=gains, seed=seed)
     with Reporter().progress("Gradients") as advance:
-        curves = measure_gradients(what, advance)
-    write_flow(curves, output)
-    table(*head_and_rows(curves))
+        curves = flow.measure_gradients(sizes, advance)
+    flow.write_flow(curves, output)
+    table(*flow.head_and_rows(curves))
     log(
         "|dL/dh(t)| of a loss at the last step only, and what a step back multiplies it by. σ: the singular values of "
         f"the recurrent matrix. gates open: a forget bias of log({length} - 1) in place of 1."
     )
-    log(f"Every step is in {output / TABLE}, the picture is {output / PICTURE}")
+    log(f"Every step is in {output / flow.TABLE}, the picture is {output / flow.PICTURE}")
 
 
 def tasks(  # noqa: PLR0913 - one parameter an option
@@ -83,14 +69,7 @@ def tasks(  # noqa: PLR0913 - one parameter an option
     from pipelines.tasks.language.analysis.memory_tasks import Budget
     from pipelines.utils.progress import Reporter
 
-    budget = Budget(
-        units=units,
-        steps=steps,
-        batch=batch,
-        learning_rate=learning_rate,
-        gradient_penalty=gradient_penalty,
-        seed=seed,
-    )
+    budget = Budget(units, steps, batch, learning_rate, gradient_penalty=gradient_penalty, seed=seed)
     chosen = [name.strip() for name in tasks.split(",") if name.strip()]
     outcomes = run_tasks(_names(cells), chosen, budget, output, Reporter())
     table(*head_and_rows(outcomes))
@@ -101,11 +80,6 @@ def tasks(  # noqa: PLR0913 - one parameter an option
 
 
 def _names(text: str) -> list[str]:
-    """The cells asked for.
-
-    Raises:
-        UserError: there is no such cell.
-    """
     names = [name.strip() for name in text.split(",") if name.strip()] or CELLS.names()
     for name in names:
         CELLS.path(name)

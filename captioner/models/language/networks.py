@@ -18,7 +18,7 @@ from captioner.layers.categorical import sample_categorical
 from captioner.layers.embedding import OneHotEmbedding, WordEmbedding
 from captioner.layers.recurrent import Recurrent
 
-# Vocabularies up to this size are projected once for all steps of a sample; of a larger one each word by itself.
+# Vocabularies up to this size are projected once for all steps of a sample; of a larger one, the word of each step.
 MOST_PROJECTED = 512
 
 
@@ -95,13 +95,13 @@ class LanguageNetwork(keras.Model):
 class StreamNetwork(keras.Model):
     """Trains on B streams side by side, T words at a time: truncated back-propagation through time.
 
-    The states that a batch ends with are what the next one begins with; gradients do not go back into the batch before.
-    The states are variables of this network, so that a checkpoint holds them.
+    A batch begins with the last states of the batch before, into which no gradients flow. The states are variables of
+    this network, so that a checkpoint holds them.
 
     Args:
         network: a `LanguageNetwork`.
         rows: int, B.
-        carry_state: whether the states go on. If not, each batch begins with zeros.
+        carry_state: bool. If False, each batch begins with zeros.
 
     Call arguments:
         inputs: `{"words": int (B, T), "reset": bool (B, T)}`; where `reset` is True the states are zeroed before the
@@ -190,15 +190,13 @@ class _StatesAsOutput(RecurrentCell):
 
 
 class LanguageWriter(keras.Model):
-    """Free running: samples one word after the other.
-
-    A document that ends is followed by another one, which begins with zero states.
+    """Free running: samples one word after the other. The document after an end begins with zero states.
 
     Args:
         network: a `LanguageNetwork`.
         start, end: ids of the words that begin and end documents.
-        forbidden: ids that are never sampled.
-        options: `temperature`, `top_k` and `top_p` of `captioner.decoding.logits_filters.top_k_top_p_filter`.
+        suppressed: ids that are never sampled.
+        options: of `captioner.decoding.logits_filters.top_k_top_p_filter`.
 
     Call arguments:
         inputs: `{"word": int (1,), "forced": int (1, T), "noise": (1, T) uniform in [0, 1), "states": list of
@@ -206,16 +204,16 @@ class LanguageWriter(keras.Model):
             a word is to be sampled.
 
     Returns:
-        dictionary `words` int `(1, T)` and `states` after all of them but the last were read.
+        dictionary `words` int `(1, T)` and `states` before the last of them is read.
     """
 
     FREE = -1  # no id of a word
 
-    def __init__(self, network, start, end, forbidden, options):
+    def __init__(self, network, start, end, suppressed, options):
         super().__init__()
         self.network = network
         self.start, self.end, self.options = start, end, dict(options)
-        self.suppressed = suppress_tokens(network.vocabulary_size, forbidden)
+        self.suppressed = suppress_tokens(network.vocabulary_size, suppressed)
 
     def call(self, inputs):
         network, noise = self.network, inputs["noise"]

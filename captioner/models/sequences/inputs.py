@@ -17,8 +17,8 @@ class WordInputs(keras.layers.Layer):
     Args:
         vocabulary_size: int, V.
         embedding_size: int, F.
-        word_dropout: float. Share of words that training replaces by the unknown word. So that word, which the training
-            sentences may never hold, gets a vector that does no harm.
+        word_dropout: float. Share of words that training replaces by the unknown word, so that its vector is trained,
+            too.
 
     Call arguments:
         inputs: int `(B, T)`.

@@ -14,7 +14,7 @@ from captioner.models.sequences.inputs import VectorInputs
 
 
 class _Labeller(keras.Model):
-    """Inputs, dropout, and the layer that labels."""
+    """The input layer, dropout and the output layer."""
 
     def __init__(self, outputs, inputs=None, dropout=0.0, **kwargs):
         super().__init__(**kwargs)

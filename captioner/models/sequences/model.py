@@ -68,35 +68,33 @@ class SequenceModel(PretrainedModel):
         return get_tokenizer(self.settings.text.tokenizer).tokenize(text)
 
     def encode(self, sources: Sequence, length: int | None = None) -> np.ndarray:
-        """Sources as the network takes them: word ids `(N, T)`, frames `(N, T, H, W, 3)` or facts `(N, F)`.
+        """Sources as arrays: word ids `(N, T)`, frames `(N, T, H, W, 3)` or facts `(N, F)`.
 
         Args:
             sources: texts, frames (see `read_clip`), or facts as a text such as "count=1 colour=red".
-            length: T; longer sources are cut. By default as long as the longest, up to a multiple of eight, so that few
+            length: T; longer sources are cut. By default that of the longest, rounded up to a multiple of eight: few
                 lengths have to be compiled.
 
         Raises:
             UserError: a text has no words, a fact is unknown, or frames cannot be read.
         """
-        task = self.settings.task
-        if task == "describe":
-            return np.array([self._facts(source) for source in sources], "float32")
-        if task == "frames":
+        if self.settings.task == "describe":
+            return np.array(list(map(self._facts, sources)), "float32")
+        if self.settings.task == "frames":
             parts = [read_clip(source, self.settings.frame_size) for source in sources]
         else:
-            parts = [np.array(self.vocabulary.encode_words(self._needed_words(source)), "int32") for source in sources]
-        longest = max(map(len, parts), default=1)
-        length = length or -(-longest // 8) * 8
+            parts = list(map(self._word_ids, sources))
+        length = length or -(-max(map(len, parts), default=1) // 8) * 8
         encoded = np.zeros((len(parts), length, *parts[0].shape[1:]), parts[0].dtype)
         for row, part in zip(encoded, parts, strict=True):
             row[: len(part)] = part[:length]
         return encoded
 
-    def _needed_words(self, text: str) -> list[str]:
+    def _word_ids(self, text: str) -> np.ndarray:
         words = self.words_of(text)
         if not words:
             raise UserError(f"{text[:60]!r} holds no words, so there is nothing to {self.settings.task}.")
-        return words
+        return np.array(self.vocabulary.encode_words(words), "int32")
 
     def _facts(self, text: str) -> np.ndarray:
         known, facts = self.settings.facts, text.split()

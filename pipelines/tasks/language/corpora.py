@@ -1,4 +1,4 @@
-"""Texts to learn from: any file or folder of text, the captions of a data set, and what comes with the program.
+"""Texts to learn from: any file or folder of text, the captions of a data set, and the texts that come with Python.
 
 A corpus is made of documents. The state of a network begins anew with each, and where a document has an end, the end
 is learned, too.
@@ -18,7 +18,7 @@ from captioner.errors import UserError
 from pipelines.data.examples import Problem
 from pipelines.tasks.language.settings import LanguageDataSettings
 
-# Those parts of the standard library that people read and that every installation has.
+# Parts of the standard library that people read and that every installation has.
 LIBRARY_FOLDERS = (
     "", "asyncio", "collections", "concurrent/futures", "curses", "dbm", "email", "html", "http", "importlib", "json",
     "logging", "multiprocessing", "re", "sqlite3", "tomllib", "unittest", "urllib", "wsgiref", "xml/dom", "xml/etree",
@@ -113,7 +113,7 @@ def library_files() -> list[Path]:
 
 
 def _mixed(values: Sequence, key: Callable) -> list:
-    """In the order of a hash of their names, so that a prefix of it is a fair sample and adding one moves no other."""
+    """In the order of a hash of their names: a prefix is a fair sample, and a new value moves no other."""
     return sorted(values, key=lambda value: hashlib.sha256(key(value).encode("utf-8", "surrogatepass")).digest())
 
 

@@ -1,5 +1,6 @@
 """Examples to arrays, and arrays to the batches of an epoch."""
 
+import operator
 from collections.abc import Sequence
 
 import keras
@@ -72,19 +73,16 @@ class SequenceBatches:
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
         """The batches `(inputs, targets)` of an epoch from step `skip` on."""
-        order = self.order(epoch)[skip:]
-        flat = [*keras.tree.flatten(self.inputs), self.targets]
+        arrays = (self.inputs, self.targets)
 
-        def read(rows):
-            return [values[rows] for values in flat]
+        def batches():
+            for rows in self.order(epoch)[skip:]:
+                yield keras.tree.map_structure(operator.itemgetter(rows), arrays)
 
-        def load(rows):
-            tensors = tf.numpy_function(read, [rows], [values.dtype for values in flat], stateful=False)
-            for tensor, values in zip(tensors, flat, strict=True):
-                tensor.set_shape((self.batch_size, *values.shape[1:]))
-            return keras.tree.pack_sequence_as(self.inputs, tensors[:-1]), tensors[-1]
-
-        return tf.data.Dataset.from_tensor_slices(order).map(load).prefetch(2)
+        signature = keras.tree.map_structure(
+            lambda values: tf.TensorSpec((self.batch_size, *values.shape[1:]), values.dtype), arrays
+        )
+        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
 
 
 def _with_padding(values: np.ndarray, fill) -> np.ndarray:

@@ -80,10 +80,7 @@ def _clauses(statements: Statements, number: int) -> list[str]:
         f" {AND} ".join(name(statements.mentions[other], PLACED_BY) for other in others) + f" {RELATIONS[kind]}"
         for kind, others in by_relation.items()
     ] + [PLACES[place] for placed, place in statements.places if placed == number]
-    return [
-        " ".join((name(mention), *([predicate] if predicate else []), verb(mention)))
-        for predicate in predicates or [""]
-    ]
+    return [" ".join(filter(None, (name(mention), predicate, verb(mention)))) for predicate in predicates or [""]]
 
 
 def name(mention: Mention, case: str = "") -> str:

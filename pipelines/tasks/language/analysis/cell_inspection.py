@@ -29,38 +29,10 @@ BEST = 5  # cells that the page lists for each signal
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One unit of one layer, both counted from 1, as in `2:137`."""
-
-    layer: int
-    unit: int
-
-    def __str__(self) -> str:
-        return f"{self.layer}:{self.unit}"
-
-    @classmethod
-    def parse(cls, text: str, model: LanguageModel) -> "Cell":
-        """The cell of a text such as `2:137`.
-
-        Raises:
-            UserError: the model has no such cell.
-        """
-        layers = model.network.cell.layer_cells()
-        layer, _, unit = text.partition(":")
-        exists = layer.isdecimal() and unit.isdecimal() and 1 <= int(layer) <= len(layers)
-        if exists and 1 <= int(unit) <= layers[int(layer) - 1].output_size:
-            return cls(int(layer), int(unit))
-        raise UserError(
-            f"There is no cell {text!r}. Write LAYER:UNIT, both from 1; this model has {len(layers)} layers of "
-            f"{layers[0].output_size} units."
-        )
-
-
-@dataclass(frozen=True)
 class Follower:
     """A cell that follows a signal, with Pearson's r on the half where it was chosen and on the other half."""
 
-    cell: Cell
+    cell: str
     selection_r: float
     test_r: float
 
@@ -71,14 +43,14 @@ class Activity:
 
     words: N of them, as they are to be shown.
     values: float16 `(N, cells)`, between -1 and 1.
-    cells: the layer and unit of each column.
+    cells: of each column, layer and unit, both counted from 1, as `2:137`.
     signals: name -> `(N,)`.
     border: where one of several texts ends, as near to the middle as any does.
     """
 
     words: list[str]
     values: np.ndarray
-    cells: list[Cell]
+    cells: list[str]
     signals: dict[str, np.ndarray]
     border: int | None = None
 
@@ -87,7 +59,7 @@ class Activity:
         """Cells are chosen on the words before it and tested on the others."""
         return self.border or len(self.words) // 2
 
-    def column(self, cell: Cell) -> np.ndarray:
+    def column(self, cell: str) -> np.ndarray:
         return self.values[:, self.cells.index(cell)].astype("float32")
 
 
@@ -113,7 +85,7 @@ def record_activity(
     total = sum(lengths)
     if total < MIN_WORDS:
         raise UserError(f"The text has {total} characters or words; {MIN_WORDS} is the least to find anything in.")
-    values, cells = _memories(model, [words for words, _ in documents], total)
+    values = _memories(model, [words for words, _ in documents], total)
     tokenizer = get_tokenizer(model.vocabulary.tokenizer)
     after = "" if tokenizer.name == "characters" else " "
     shown = [tokenizer.detokenize([word]) + after for words, _ in documents for word in words]
@@ -121,7 +93,7 @@ def record_activity(
     signals = {name: np.concatenate([signals[name] for _, signals in documents]) for name in names}
     borders = map(int, np.cumsum(lengths))
     border = min(borders, key=lambda end: abs(end - total / 2)) if len(documents) > 1 else None
-    return Activity(shown, values, cells, signals, border)
+    return Activity(shown, values, cells_of(model), signals, border)
 
 
 def _documents(model, texts, limit, per_text) -> list[tuple[list[str], dict[str, np.ndarray]]]:
@@ -139,14 +111,19 @@ def _documents(model, texts, limit, per_text) -> list[tuple[list[str], dict[str,
     return documents
 
 
-def _memories(model: LanguageModel, documents: list[list[str]], total: int) -> tuple[np.ndarray, list[Cell]]:
-    """The memory of every cell after each word, float16 `(total, cells)`, and the cell of each column."""
-    columns, cells, sums, first = [], [], [], 0
-    for number, layer in enumerate(model.network.cell.layer_cells(), start=1):
+def cells_of(model: LanguageModel) -> list[str]:
+    """All cells of a model, from the lowest layer up: `1:1`, `1:2` and so on."""
+    sizes = [layer.state_sizes()[layer.memory_state] for layer in model.network.cell.layer_cells()]
+    return [f"{layer}:{unit}" for layer, size in enumerate(sizes, start=1) for unit in range(1, size + 1)]
+
+
+def _memories(model: LanguageModel, documents: list[list[str]], total: int) -> np.ndarray:
+    """The memory of every cell after each word, float16 `(total, cells)`."""
+    columns, sums, first = [], [], 0
+    for layer in model.network.cell.layer_cells():
         sizes = layer.state_sizes()
         begin, size = first + sum(sizes[: layer.memory_state]), sizes[layer.memory_state]
         columns += range(begin, begin + size)
-        cells += [Cell(number, unit) for unit in range(1, size + 1)]
         sums += [layer.memory_is_sum] * size
         first += sum(sizes)
     vocabulary, length = model.vocabulary, max(-(-total // ROWS), 2 * WARM_UP)
@@ -157,14 +134,11 @@ def _memories(model: LanguageModel, documents: list[list[str]], total: int) -> t
     values = np.concatenate([rows[part.before + 1 :] for rows, part in zip(activations, parts, strict=True)])
     sums = np.array(sums)
     values[:, sums] = np.tanh(values[:, sums])
-    return values, cells
+    return values
 
 
 def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follower]]:
-    """For each signal the cells that follow it best, ranked by |r| on the first half of the text.
-
-    A signal that does not change in both halves is left out.
-    """
+    """For each signal that changes in both halves, the cells that follow it best, ranked by |r| on the first half."""
     halves = slice(None, activity.half), slice(activity.half, None)
     names = [name for name, values in activity.signals.items() if all(np.ptp(values[half]) > 0 for half in halves)]
     if not names:
@@ -207,7 +181,7 @@ def inspect_run(
         texts: to read; or else
         file: a text file; without either, sources of the standard library are read.
         output: the page.
-        cell: show this one alone.
+        cell: show this one alone, such as `2:137`.
         limit: characters of all texts together.
 
     Raises:
@@ -216,7 +190,12 @@ def inspect_run(
     from pipelines.tasks.language.analysis.cell_page import write_page
 
     model = LanguageModel.from_preset(run)
-    shown = None if cell is None else Cell.parse(cell, model)
+    layers = model.network.cell.layer_cells()
+    if cell is not None and cell not in cells_of(model):
+        raise UserError(
+            f"There is no cell {cell!r}. Write LAYER:UNIT, both from 1; this model has {len(layers)} layers of "
+            f"{layers[0].output_size} units."
+        )
     per_text = None
     if file:
         texts = [read_text(file)]
@@ -232,7 +211,7 @@ def inspect_run(
     followers = find_followers(activity)
     baseline = find_followers(record_activity(untrained(model), texts, limit, per_text), best=1)
     print_followers(followers, baseline)
-    write_page(output, f"{Path(run).name}: what its cells remember", activity, followers, baseline, shown)
+    write_page(output, f"{Path(run).name}: what its cells remember", activity, followers, baseline, cell)
     log(f"The page is {output}", error=True)
     return followers
 
@@ -245,7 +224,7 @@ def ranked_signals(followers: dict[str, list[Follower]]) -> list[tuple[str, list
 def print_followers(followers: dict[str, list[Follower]], baseline: dict[str, list[Follower]]) -> None:
     """Prints the best cell for each signal, the surest signal first; `baseline` are those of an untrained network."""
     rows = [
-        [name, str(best.cell), *(f"{r:+.3f}" for r in (best.selection_r, best.test_r, baseline[name][0].test_r))]
+        [name, best.cell, *(f"{r:+.3f}" for r in (best.selection_r, best.test_r, baseline[name][0].test_r))]
         for name, (best, *_) in ranked_signals(followers)
     ]
     table(["signal", "best cell", "r found", "r on other half", "untrained"], rows)

@@ -24,29 +24,22 @@ COLUMNS = ("cell", "layers", "layer", "state", "t", "gradient")
 class Measurement:
     """Networks as they are before they learn, with a loss at their last step.
 
-    cells: names of `CELLS`.
-    layers: depths.
-    length: T, steps.
-    units: of each layer; the inputs have as many features.
-    rows: sequences whose gradients are averaged.
     inputs: standard deviation of the inputs, which are noise. Large inputs saturate tanh, whose derivative then adds
         to the vanishing, so that even a singular value above 1 does not explode.
-    singular_values: those of the matrix U of `rnn`, one network each; it starts as a multiple of an orthogonal matrix.
-    seed: of weights and inputs.
     """
 
     cells: Sequence[str] = field(default_factory=CELLS.names)
-    layers: Sequence[int] = (1, 2)
-    length: int = 100
-    units: int = 64
-    rows: int = 16
+    layers: Sequence[int] = (1, 2)  # depths
+    length: int = 100  # T, steps
+    units: int = 64  # of each layer; the inputs have as many features
+    rows: int = 16  # sequences whose gradients are averaged
     inputs: float = 0.1
-    singular_values: Sequence[float] = (0.5, 1.0, 1.5)
-    seed: int = 0
+    singular_values: Sequence[float] = (0.5, 1.0, 1.5)  # of U of `rnn`, at first a multiple of an orthogonal matrix
+    seed: int = 0  # of weights and inputs
 
 
 class Curve(NamedTuple):
-    """One line of the picture: `gradients[t - 1]` is |dL/ds(t)|, the mean over rows, for a state s of a layer."""
+    """A line of the picture: `gradients[t - 1]` is |dL/ds(t)|, the mean over rows, for a state s of a layer."""
 
     cell: str
     layers: int
@@ -55,7 +48,7 @@ class Curve(NamedTuple):
     gradients: np.ndarray
 
     def factor_per_step(self) -> float:
-        """What the gradient is multiplied by on its way back through one step, on the geometric mean."""
+        """The geometric mean of the factors by which a step back in time multiplies the gradient."""
         first, last = self.gradients[0], self.gradients[-1]
         return float((first / last) ** (1 / (len(self.gradients) - 1))) if last > 0 else math.nan
 
@@ -97,10 +90,10 @@ def measure_gradients(measurement: Measurement, advance=lambda done, total, name
 
 
 def _networks(name: str, measurement: Measurement) -> list[tuple[str, str, dict]]:
-    """The networks that stand for a cell: label, name and options.
+    """The networks of a cell: label, name and options.
 
-    An LSTM stands there twice: as it is, keeping 0.73 of its memory a step at first, and with forget gates that begin
-    by keeping it for about as many steps as there are.
+    An LSTM has two: as it is, keeping 0.73 of its memory a step at first, and with forget gates that at first keep it
+    for about as many steps as there are.
     """
     CELLS.path(name)
     if name == "rnn":

@@ -28,25 +28,16 @@ class Sequences(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """A task.
-
-    sample: `sample(random, rows)` returns new `Sequences`.
-    outputs: numbers, or classes (one-hot), at each step.
-    classes: whether outputs are classes; the score is then the accuracy at the last step, else the squared error.
-    chance: the score of the best constant answer.
-    solved: the score from which on it counts as solved.
-    stop_score: the score on development data at which training stops; a little better than `solved`.
-    learning_rate: one at which vanilla cells learn as well as gated ones.
-    """
+    """A task; its score is the accuracy at the last step if outputs are classes, else the squared error."""
 
     name: str
-    sample: Callable[[np.random.Generator, int], Sequences]
-    outputs: int
+    sample: Callable[[np.random.Generator, int], Sequences]  # `sample(random, rows)`
+    outputs: int  # numbers, or classes (one-hot), at each step
     classes: bool
-    chance: float
-    solved: float
-    stop_score: float
-    learning_rate: float
+    chance: float  # the score of the best constant answer
+    solved: float  # the score from which on the task counts as solved
+    stop_score: float  # on development data: training stops at it; a little better than `solved`
+    learning_rate: float  # vanilla cells learn with it as well as gated ones
 
     def reaches(self, score: float, threshold: float) -> bool:
         """Whether a score is at least as good as a threshold: accuracies from it up, errors below it."""
@@ -56,8 +47,8 @@ class Task:
 def sample_adding(random: np.random.Generator, rows: int, length: int = 50) -> Sequences:
     """Numbers between 0 and 1, two of them marked, one in each half; the target is their sum.
 
-    Always answering 1 has a squared error of 1/6 = 0.167. Hochreiter & Schmidhuber 1997, experiment 4, in the form of
-    Le, Jaitly & Hinton 2015, section 4.1.
+    The constant answer 1 has a squared error of 1/6 = 0.167. Hochreiter & Schmidhuber 1997, experiment 4, as in Le,
+    Jaitly & Hinton 2015, section 4.1.
     """
     numbers, marks = random.uniform(size=(rows, length)), np.zeros((rows, length))
     half, row = length // 2, np.arange(rows)
@@ -99,21 +90,16 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Budget:
-    """The sizes and the training of every cell.
-
-    learning_rate: of Adam; None for the task's own.
-    gradient_penalty: strength of the regulariser of `pipelines.training.gradients.gradient_penalty`.
-    check_every: steps between two evaluations on the development data.
-    """
+    """The sizes and the training of every cell."""
 
     units: int = 64
     steps: int = 4000
     batch: int = 64
-    learning_rate: float | None = None
+    learning_rate: float | None = None  # of Adam; None for the task's own
     clip_norm: float = 1.0
-    gradient_penalty: float = 0.0
+    gradient_penalty: float = 0.0  # see `pipelines.training.gradients.gradient_penalty`
     seed: int = 0
-    check_every: int = 100
+    check_every: int = 100  # steps between two evaluations on the development data
 
     def settings(self) -> str:
         """All fields in one line; results with other settings are another experiment."""

@@ -25,31 +25,28 @@ def unrolled_graph(steps: int = 4):
     axes.text(0.55, 1, "U", color=HIDDEN, va="center")
     axes.text(1.25, 1, "=", fontsize=20, ha="center", va="center")
     for t in range(1, steps + 1):
-        place = 1.1 + 1.3 * t
-        _column(axes, place, f"({t})")
-        before = 1.1 + 1.3 * (t - 1)
-        start = before + 0.25 if t > 1 else before + 0.55
-        _arrow(axes, (start, 1), (place - 0.25, 1), "U", HIDDEN, above=True)
+        x = 1.1 + 1.3 * t
+        _column(axes, x, f"({t})")
+        _arrow(axes, (x - (1.05 if t > 1 else 0.75), 1), (x - 0.25, 1), "U", HIDDEN, above=True)
     axes.text(1.58, 1, "0", ha="right", va="center", color=HIDDEN)
     axes.set(xlim=(-0.5, 1.6 + 1.3 * steps), ylim=(-0.4, 2.4), aspect="equal")
     axes.axis("off")
     return figure
 
 
-def _column(axes, place: float, time: str) -> None:
+def _column(axes, x: float, time: str) -> None:
     """Input, hidden layer and output of one step."""
     for height, letter, colour in ((0, "x", INPUT), (1, "h", HIDDEN), (2, "y", OUTPUT)):
         box = {"boxstyle": "circle,pad=0.3", "facecolor": "white", "edgecolor": colour, "linewidth": 1.6}
-        axes.text(place, height, letter + time, ha="center", va="center", fontsize=9, bbox=box)
-    _arrow(axes, (place, 0.25), (place, 0.75), "W", INPUT)
-    _arrow(axes, (place, 1.25), (place, 1.75), "V", OUTPUT)
+        axes.text(x, height, letter + time, ha="center", va="center", fontsize=9, bbox=box)
+    _arrow(axes, (x, 0.25), (x, 0.75), "W", INPUT)
+    _arrow(axes, (x, 1.25), (x, 1.75), "V", OUTPUT)
 
 
 def _arrow(axes, start, end, name: str, colour: str, above: bool = False) -> None:
     axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 1.6})
-    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
-    shift = (0, 0.12) if above else (0.1, 0)
-    axes.text(middle[0] + shift[0], middle[1] + shift[1], name, color=colour, ha="center" if above else "left")
+    x, y = np.mean([start, end], axis=0) + ((0, 0.12) if above else (0.1, 0))
+    axes.text(x, y, name, color=colour, ha="center" if above else "left")
 
 
 def lstm_gates(cell, inputs) -> dict[str, np.ndarray]:
@@ -75,7 +72,7 @@ def lstm_gates(cell, inputs) -> dict[str, np.ndarray]:
 
 
 def writers(gates: dict[str, np.ndarray], marks: Sequence[int], row: int = 0) -> np.ndarray:
-    """The units, those first whose input gates open most at the marked steps, compared with all others."""
+    """The units, those first whose input gates open most at the marked steps in comparison with all others."""
     marked = np.isin(np.arange(gates["i"].shape[1]), marks)
     write = gates["i"][row]
     return np.argsort(write[~marked].mean(axis=0) - write[marked].mean(axis=0))
@@ -88,7 +85,7 @@ def gate_picture(gates: dict[str, np.ndarray], marks: Sequence[int], row: int = 
         gates: from `lstm_gates`.
         marks: steps to point at.
         row: the sequence.
-        units: how many are shown, of those that react most to the marks.
+        units: their number; those that react most to the marks.
 
     Returns:
         a matplotlib figure.
@@ -98,13 +95,11 @@ def gate_picture(gates: dict[str, np.ndarray], marks: Sequence[int], row: int = 
     order = writers(gates, marks, row)[:units]
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     panels = figure.subplots(1, 4, sharey=True)
-    for axes, name, title in zip(panels, "ifoc", (*GATES, "c: what is kept"), strict=True):
-        shown = gates[name][row][:, order].T
-        most = max(np.abs(shown).max(), 0.01)
-        limits, colours = ((-most, most), "RdBu_r") if name == "c" else ((0, 1), "viridis")
-        picture = axes.imshow(
-            shown, aspect="auto", vmin=limits[0], vmax=limits[1], cmap=colours, interpolation="nearest"
-        )
+    for axes, name, title in zip(panels, "ifoc", (*GATES, "c: memory"), strict=True):
+        values = gates[name][row][:, order].T
+        most = max(np.abs(values).max(), 0.01)
+        options = {"vmin": -most, "vmax": most, "cmap": "RdBu_r"} if name == "c" else {"vmin": 0, "vmax": 1}
+        picture = axes.imshow(values, aspect="auto", interpolation="nearest", **options)
         figure.colorbar(picture, ax=axes, location="bottom", shrink=0.7)
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_xlabel("t")

@@ -1,6 +1,6 @@
-"""What a reader sees in a text, as a number for each character: the things that a cell might keep track of.
+"""Signals of a text that a cell might follow, as a number for each character.
 
-A signal says what holds after a character was read: "inside quotes" is 1 from the opening quotation mark to the
+A signal is the value after a character was read: "inside quotes" is 1 from the opening quotation mark to the
 character before the closing one.
 """
 
@@ -25,11 +25,11 @@ def signals_of(text: str, python: bool | None = None) -> dict[str, np.ndarray]:
 
     Args:
         text: with line breaks as `\\n`.
-        python: whether it is Python; found out where it is not given.
+        python: whether it is Python; None to find out.
     """
-    found = _python_signals(text) if python or (python is None and is_python(text)) else None
+    signals = _python_signals(text) if python or (python is None and is_python(text)) else None
     column, indentation = _lines(text)
-    return {**(found or _plain_signals(text)), COLUMN: column, INDENTATION: indentation}
+    return {**(signals or _plain_signals(text)), COLUMN: column, INDENTATION: indentation}
 
 
 def is_python(text: str) -> bool:
@@ -42,8 +42,7 @@ def is_python(text: str) -> bool:
 
 def _python_signals(text: str) -> dict[str, np.ndarray] | None:
     """None where the tokenizer gives up."""
-    names = (QUOTES, TRIPLE, LINE_STRING, COMMENT)
-    inside = {name: np.zeros(len(text), "float32") for name in names}
+    inside = {name: np.zeros(len(text), "float32") for name in (QUOTES, TRIPLE, LINE_STRING, COMMENT)}
     hidden = np.zeros(len(text), bool)  # brackets that are no brackets
     try:
         spans = list(_spans(text))
@@ -86,44 +85,43 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _plain_signals(text: str) -> dict[str, np.ndarray]:
-    inside, open_now = np.zeros(len(text), "float32"), False
+    inside, is_open = np.zeros(len(text), "float32"), False
     for index, letter in enumerate(text):
         if letter == "“":
-            open_now = True
+            is_open = True
         elif letter == "”" or text.startswith("\n\n", index):
-            open_now = False
+            is_open = False
         elif letter == '"':
-            open_now = not open_now
-        inside[index] = open_now
+            is_open = not is_open
+        inside[index] = is_open
     return {QUOTES: inside, DEPTH: _depth(text, np.zeros(len(text), bool))}
 
 
 def _depth(text: str, hidden: np.ndarray) -> np.ndarray:
     """Brackets that are open; one that was never opened closes nothing."""
-    depth, now = np.zeros(len(text), "float32"), 0
+    depth, count = np.zeros(len(text), "float32"), 0
     for index, letter in enumerate(text):
         if not hidden[index]:
-            now = max(now + (letter in OPENING) - (letter in CLOSING), 0)
-        depth[index] = now
+            count = max(count + (letter in OPENING) - (letter in CLOSING), 0)
+        depth[index] = count
     return depth
 
 
 def _lines(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """How far in its line each character stands, and how far its line is indented as far as it was read."""
+    """The position of each character in its line, and the indentation of the line as far as it was read."""
     column, indentation = np.zeros(len(text), "float32"), np.zeros(len(text), "float32")
-    at = spaces = 0
-    blank = True
+    position, spaces, blank = 0, 0, True
     for index, letter in enumerate(text):
         if letter == "\n":
-            at, spaces, blank = 0, 0, True
+            position, spaces, blank = 0, 0, True
         else:
-            at += 1
+            position += 1
             blank = blank and letter in " \t"
             spaces += blank
-        column[index], indentation[index] = at, spaces
+        column[index], indentation[index] = position, spaces
     return column, indentation
 
 
 def position(words: int) -> dict[str, np.ndarray]:
-    """The one signal of a text in words: how many were read."""
+    """The only signal of a text in words: their number so far."""
     return {POSITION: np.arange(1, words + 1, dtype="float32")}

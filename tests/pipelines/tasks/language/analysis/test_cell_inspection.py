@@ -10,7 +10,6 @@ from captioner.errors import UserError
 from pipelines.tasks.language.analysis import text_signals as signals
 from pipelines.tasks.language.analysis.cell_inspection import (
     Activity,
-    Cell,
     correlations,
     find_followers,
     inspect_run,
@@ -40,7 +39,7 @@ def test_correlation_is_pearson_s():
 
 
 def activity_of(values, **signals):
-    cells = [Cell(1, unit + 1) for unit in range(values.shape[1])]
+    cells = [f"1:{unit + 1}" for unit in range(values.shape[1])]
     return Activity(["x"] * len(values), values.astype("float16"), cells, signals)
 
 
@@ -54,8 +53,8 @@ def test_cells_are_found_on_the_first_half_and_judged_on_the_second():
     ranked = find_followers(activity_of(values, quotes=quotes, nothing=np.ones(400)))
     assert list(ranked) == ["quotes"], "a signal that never changes can be followed by no cell"
     chance, real = ranked["quotes"][:2]
-    assert str(chance.cell) == "1:2" and chance.selection_r == pytest.approx(1, abs=1e-3) and abs(chance.test_r) < 0.2
-    assert str(real.cell) == "1:4" and real.selection_r > 0.8 and real.test_r > 0.8
+    assert chance.cell == "1:2" and chance.selection_r == pytest.approx(1, abs=1e-3) and abs(chance.test_r) < 0.2
+    assert real.cell == "1:4" and real.selection_r > 0.8 and real.test_r > 0.8
 
 
 def test_the_recorded_activity_is_the_memory_after_each_character():
@@ -64,7 +63,7 @@ def test_the_recorded_activity_is_the_memory_after_each_character():
     texts = [TEXT, TEXT[:200]]
     activity = record_activity(model, texts)
     assert "".join(activity.words) == "".join(texts)
-    assert [str(cell) for cell in activity.cells] == [f"{layer}:{unit}" for layer in (1, 2) for unit in (1, 2, 3, 4)]
+    assert activity.cells == [f"{layer}:{unit}" for layer in (1, 2) for unit in (1, 2, 3, 4)]
     states = model.network.start(1)
     ids = [1, *model.vocabulary.encode_words([letter if letter != "\n" else "\\n" for letter in TEXT[:50]])]
     for position, word in enumerate(ids):
@@ -107,7 +106,7 @@ def test_of_several_files_some_choose_and_others_judge():
     quotes = np.repeat([0.0, 1, 0, 1], [60, 60, 40, 40])
     values = np.stack([quotes, np.where(np.arange(200) < 120, quotes, 0.3)], axis=1)
     ranked = find_followers(dataclasses.replace(activity_of(values, quotes=quotes), border=120))
-    assert {str(each.cell): round(each.test_r, 2) for each in ranked["quotes"]} == {"1:1": 1.0, "1:2": 0.0}
+    assert {follower.cell: round(follower.test_r, 2) for follower in ranked["quotes"]} == {"1:1": 1.0, "1:2": 0.0}
 
 
 def test_models_of_words_have_positions_too():
@@ -142,7 +141,7 @@ def test_the_page_shows_the_text_whatever_is_in_it(tmp_path):
     letters = "\n</pre><script>alert('1')</script>&amp;\u202e😀\t" * 10
     values = np.linspace(-1, 1, 2 * len(letters))[:, None]
     quotes = np.tile([0.0, 1.0], len(letters))
-    activity = Activity(list(letters * 2), values.astype("float16"), [Cell(1, 1)], {"quotes": quotes})
+    activity = Activity(list(letters * 2), values.astype("float16"), ["1:1"], {"quotes": quotes})
     followers = find_followers(activity)
     write_page(tmp_path / "deep" / "cells.html", "a <model>", activity, followers, followers)
     text = (tmp_path / "deep" / "cells.html").read_text(encoding="utf-8")
