@@ -3,13 +3,13 @@
 Questions are collected in the same way, by `pipelines.data.question_datasets.builder`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.finder import ImageFinder
-from pipelines.data.datasets.splits import SplitLists, hashed_splits
+from pipelines.data.datasets.splits import hashed_splits, read_split_lists
 from pipelines.data.datasets.text import NOT_TEXT, is_text, truncate
 from pipelines.data.examples import CaptionExample, DataSet, Location, Problem, ProblemList, canonical_split
 
@@ -118,16 +118,15 @@ class DatasetBuilder(ProblemList):
             return None
         return image
 
-    def use_lists(self, lists: SplitLists, name_of: Callable[[str], str] = lambda name: name) -> None:
+    def use_lists(self, lists: Mapping[str, Path], name_of: Callable[[str], str] = lambda name: name) -> None:
         """Gives every image the split that `lists` put it in; images in no list are left out and counted.
 
         Args:
-            lists: the data set's split lists.
+            lists: see `read_split_lists`.
             name_of: the name in the annotations of a name in the lists.
         """
-        self.problems += lists.problems
         splits = {}
-        for listed, (split, location) in lists.rows.items():
+        for listed, (split, location) in read_split_lists(lists, self).items():
             image_id = self.find(name_of(listed))
             if image_id is None:
                 self.problem(location, f"{truncate(listed)} is listed in {split}, but there is no such image file")

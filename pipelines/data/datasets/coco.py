@@ -44,7 +44,7 @@ def read(root: Path) -> DataSet:
 
 
 def _files(root: Path) -> dict[str, dict[str, Path]]:
-    """Year ("" if none) -> the split as its file names it -> the file; dev before train, see `SplitLists`."""
+    """Year ("" if none) -> the split as its file names it -> the file; dev before train, see `read_split_lists`."""
     years = {}
     for folder in (root / "annotations", root):
         for path in sorted(folder.glob("captions_*.json"), reverse=True):

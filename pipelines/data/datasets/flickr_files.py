@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.splits import SplitLists
 from pipelines.data.datasets.text import read_lines, truncate
 from pipelines.data.examples import Location
 
@@ -56,7 +55,7 @@ class FlickrFiles:
             add_table(builder, self.find(builder.root, *self.tables) or builder.root / self.tables[0])
         lists = self.find_lists(builder.root)
         if lists:
-            builder.use_lists(SplitLists(lists), name_of)
+            builder.use_lists(lists, name_of)
         else:
             builder.use_hash(self.share)
 

@@ -45,7 +45,7 @@ def read_tables(builder: DatasetBuilder, tables: list[Path], stem: str, add_tabl
 
 
 def choose_tables(root: Path, tables: list[Path], stem: str) -> list[tuple[str | None, Path]]:
-    """Which tables to read, and the split that a table's name stands for: test first, see `SplitLists`.
+    """Which tables to read, and the split that a table's name stands for: test first, see `read_split_lists`.
 
     Args:
         root: the folder, for the message.

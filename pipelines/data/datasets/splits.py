@@ -2,13 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import is_text, read_lines, truncate
-from pipelines.data.examples import DataSet, Location, Problem
+from pipelines.data.examples import DataSet, Location, ProblemList
 
 
 def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
@@ -65,38 +65,34 @@ def _uniform(name: str) -> float:
     return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big") / 2**64
 
 
-class SplitLists:
-    """Text files that name the images of a split, one a line.
+def read_split_lists(lists: Mapping[str, Path], problems: ProblemList) -> dict[str, tuple[str, Location]]:
+    """Name of an image -> its split, and the line that says so, from text files that name an image a line.
 
     Args:
-        lists: split -> file. An image in several lists stays in test rather than dev, and in dev rather than
-            train: what is scored on must not be trained on, and published test sets stay whole.
+        lists: split -> file. An image in several lists stays in test rather than dev, and in dev rather than train:
+            what is scored on must not be trained on, and published test sets stay whole.
+        problems: takes files that cannot be read, and lines that are no text or repeat others.
     """
-
-    def __init__(self, lists: dict[str, Path]):
-        self.problems: list[Problem] = []
-        self.rows: dict[str, tuple[str, Location]] = {}  # image name -> its split, and the line that says so
-        for split in sorted(lists, key=_evaluation_first):
-            self._read(split, lists[split])
-
-    def _read(self, split: str, path: Path):
+    splits: dict[str, tuple[str, Location]] = {}
+    for split in sorted(lists, key=_evaluation_first):
         try:
-            lines = list(read_lines(path))
+            lines = list(read_lines(lists[split]))
         except UserError as error:
-            self.problems.append(Problem(path, None, str(error)))
-            return
+            problems.problem(Location(lists[split]), str(error))
+            continue
         for line, text in lines:
-            name = text.strip()
+            name, location = text.strip(), Location(lists[split], line)
             if not is_text(name):
-                self.problems.append(Problem(path, line, f"{truncate(name)} is not UTF-8 text"))
-            elif name not in self.rows:
-                self.rows[name] = (split, Location(path, line))
+                problems.problem(location, f"{truncate(name)} is not UTF-8 text")
+            elif name not in splits:
+                splits[name] = (split, location)
             else:
-                kept, first = self.rows[name]
+                kept, first = splits[name]
                 text = f"repeats line {first.line}"
                 if kept != split:
                     text = f"is in {kept} as well ({first.path.name}:{first.line}); it stays in {kept} only"
-                self.problems.append(Problem(path, line, f"{truncate(name)} {text}"))
+                problems.problem(location, f"{truncate(name)} {text}")
+    return splits
 
 
 def _evaluation_first(split: str) -> tuple[int, str]:
