@@ -80,3 +80,16 @@ def test_every_public_name_is_there():
     assert all(getattr(captioner, name) is not None for name in captioner.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Captionr'"):
         _ = captioner.Captionr
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("An image file to a caption line", 8), ("A recipe to a preset", 24), ("Predictions to a report", 12)],
+)
+def test_the_call_paths_are_those_of_the_map(path, most):
+    """A map that names files which are gone sends a newcomer astray; a path that grows is one that nobody follows."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    steps = text.split(f"{path}:\n\n")[1].split("\n\n")[0]
+    named = re.findall(r"`((?:captioner|pipelines)/[a-z_/]+\.py)`", steps)
+    assert named and not [name for name in named if not (ROOT / name).is_file()]
+    assert len(named) - 1 <= most
