@@ -34,11 +34,6 @@ class Difference:
         return self.p < SIGNIFICANT
 
 
-def has_intervals(metric: type[Metric] | Metric) -> bool:
-    """Whether rows of this metric may be resampled."""
-    return any(score.interval for score in metric.scores)
-
-
 def intervals(
     metric: type[Metric] | Metric, rows: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, tuple[float, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.metrics.score import ScoreReport, score_captions
 from pipelines.data.examples import DataSet
-from pipelines.evaluation.bootstrap import RESAMPLES, has_intervals, intervals
+from pipelines.evaluation.bootstrap import RESAMPLES, intervals
 from pipelines.evaluation.metrics import data_metrics
 
 SCORERS = ("own", "coco")
@@ -71,8 +71,12 @@ def compute_metrics(
         raise UserError(f"There is no scorer called {scorer!r}. Available: {', '.join(SCORERS)}.")
     report = score_captions(captions, references, tokenizer, "all", training)
     own = data_metrics(dataset, split, captions) if dataset is not None else {}
-    computed = {**own, **{name: (metric, report.rows[name]) for name, metric in report.metrics.items()}}
-    computed = {name: pair for name, pair in computed.items() if has_intervals(pair[0])}
+    computed = own | {name: (metric, report.rows[name]) for name, metric in report.metrics.items()}
+    rows, bounds = {}, {}
+    for name, (metric, values) in computed.items():
+        if any(score.interval for score in metric.scores):
+            rows[name] = values
+            bounds |= intervals(metric, values)
     scores, notes = {}, list(report.notes)
     for metric, rows in own.values():
         values = metric.combine(rows)
@@ -85,8 +89,6 @@ def compute_metrics(
         reference_scores, sentences = coco_scores(captions, references)
         scores |= reference_scores
         notes += sentences
-    bounds = {name: pair for metric, rows in computed.values() for name, pair in intervals(metric, rows).items()}
-    rows = {name: rows for name, (_, rows) in computed.items()}
     return MetricResults(report, scores, bounds, rows, tuple(notes))
 
 

@@ -43,12 +43,10 @@ def coco_scores(
         return {}, ["The COCO scorer needs Java, and there is none on the PATH. The other scores are complete."]
     try:
         with _quiet():
-            expected = PTBTokenizer().tokenize(
-                {image: [{"caption": caption} for caption in references[image]] for image in predictions}
-            )
-            predicted = PTBTokenizer().tokenize(
-                {image: [{"caption": caption}] for image, caption in predictions.items()}
-            )
+            texts = {image: [{"caption": caption} for caption in references[image]] for image in predictions}
+            expected = PTBTokenizer().tokenize(texts)
+            texts = {image: [{"caption": caption}] for image, caption in predictions.items()}
+            predicted = PTBTokenizer().tokenize(texts)
         # A tokenizer that dies writes nothing, or half, and says nothing.
         if any(
             len(expected.get(image, ())) != len(references[image]) or image not in predicted for image in predictions

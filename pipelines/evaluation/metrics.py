@@ -89,10 +89,6 @@ def data_metrics(dataset: DataSet, split: str, captions: Mapping[str, str]) -> d
     return {name: (metric, metric.rows(list(captions.values()), shown)) for name, metric in metrics.items()}
 
 
-def references_of(examples) -> dict[str, tuple[str, ...]]:
-    return {example.id: example.captions for example in examples if example.captions}
-
-
 def score_split(
     dataset: DataSet, examples, predictions: Mapping[str, str], tokenizer: str = "ptb", select_by: str = "bleu_4"
 ) -> ScoreReport:
@@ -103,7 +99,7 @@ def score_split(
     Args:
         select_by: a score that is wanted, of whatever metric.
     """
-    references = references_of(examples)
+    references = {example.id: example.captions for example in examples if example.captions}
     captions = {image: caption for image, caption in predictions.items() if image in references}
     report = score_captions(captions, references, tokenizer)
     for metric, rows in data_metrics(dataset, examples[0].split, predictions).values():

@@ -12,6 +12,7 @@ def trained_facts(metadata: dict) -> dict[str, object]:
         return metadata[name] if isinstance(metadata.get(name), dict) else {}
 
     splits = part("data_set").get("splits")
+    splits = splits if isinstance(splits, dict) else {}
     trained = part("trained")
     if isinstance(trained.get("stages"), list):  # one after another, each of which began with the last one's weights
         stages = [stage for stage in trained["stages"] if isinstance(stage, dict)]
@@ -21,9 +22,7 @@ def trained_facts(metadata: dict) -> dict[str, object]:
     facts = {
         "recipe": metadata.get("recipe"),
         "trained on": part("data_set").get("name"),
-        "images of each split": ", ".join(f"{count:,} {split}" for split, count in splits.items())
-        if isinstance(splits, dict)
-        else None,
+        "images of each split": ", ".join(f"{count:,} {split}" for split, count in splits.items()),
         "epochs": trained.get("epochs"),
         "steps": trained.get("steps"),
         "seconds of training": trained.get("seconds"),
