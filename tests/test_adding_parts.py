@@ -158,7 +158,8 @@ def test_a_recipe(tmp_path):
     recipe = load_recipe(str(path))
     assert (recipe.name, recipe.kind, recipe.decoder.units) == ("mine", "captioner", 32)
     result = CliRunner().invoke(app, ["list", "settings", str(path)])
-    assert result.exit_code == 0 and "decoder.units" in result.output and "32" in result.output
+    assert result.exit_code == 0 and "decoder.units = 32 " in result.output
+    assert "decoder.cell_options.forget_bias = 1.0 " in result.output, "what only one part has is a setting, too"
 
 
 def test_a_data_set(package, tmp_path):

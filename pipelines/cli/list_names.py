@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import log, table
+from pipelines.utils.console import load_keras, log, table
 
 
 def list_names(
@@ -70,7 +70,7 @@ def _list_settings(name: str | None) -> None:
 
     A line is as long as it needs to be: tables of so many columns are hard to read in a terminal.
     """
-    from pipelines.recipes.describe import describe_settings
+    from pipelines.recipes.describe import describe_options, describe_settings
     from pipelines.recipes.recipe import load_recipe
     from pipelines.recipes.task_registry import RECIPE_KINDS
 
@@ -84,3 +84,7 @@ def _list_settings(name: str | None) -> None:
             value = values[index] if values else default
             but = "" if value == default else f", default {default}"
             log(f"{f'{path} = {value}':<44}  # {kind_of_value}{but}: {meaning}")
+    if recipe:
+        load_keras()
+        for path, kind_of_value, value, meaning in describe_options(recipe):
+            log(f"{f'{path} = {value}':<44}  # {kind_of_value}: {meaning}")
