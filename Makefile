@@ -86,8 +86,9 @@ lint: $(DEV) ## check style, format and the directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
+# Compiling takes most of the quick tests' time; what is compiled runs for moments.
 test: $(DEV) ## run the quick tests; TESTS=tests/captioner/text for some of them
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not long" $(TESTS)
+	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not long" $(TESTS)
 
 test-all: $(DEV) ## run all tests: also kills, notebooks and benchmarks (up to an hour)
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --hypothesis-profile thorough $(TESTS)

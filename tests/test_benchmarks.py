@@ -22,6 +22,8 @@ from captioner.settings import CaptionerSettings
 from captioner.text.vocabulary import Vocabulary
 from tests.support_training import running_eagerly
 
+pytestmark = pytest.mark.long
+
 
 def test_the_beam_benchmark_measures_every_row():
     rates = beam.main(["--toy", "--beams", "1", "2"])
@@ -63,7 +65,6 @@ def test_the_reward_benchmark_clocks_every_reward():
     assert 0 < times["reward"] < times["step"]
 
 
-@pytest.mark.long
 def test_precision_is_compared_on_the_same_images():
     """Rows of the two precisions that were made from the same features would hide a loss."""
     scores = half_precision.main(["--toy"])
@@ -71,7 +72,6 @@ def test_precision_is_compared_on_the_same_images():
     assert all("bleu_4" in row for row in scores.values())
 
 
-@pytest.mark.long
 def test_the_diversity_benchmark_compares_searches_of_the_same_size():
     table = diversity.main(["--toy"])
     assert list(table) == ["beam search, K = 2", "diverse, K = 2, 2 groups, 1"]
@@ -83,7 +83,6 @@ def test_the_caption_benchmark_measures_decoding():
     assert set(table) == {"decode, ms", "decode without draft, ms"} and min(table.values()) > 0
 
 
-@pytest.mark.long
 def test_the_caption_benchmark_shows_a_model_images_of_its_own_size(tmp_path):
     """Wrong if only models of 224 pixels can be measured: the installed one sees more."""
     encoder = {"name": "vgg16", "weights": "none", "image_size": 48}
@@ -94,13 +93,11 @@ def test_the_caption_benchmark_shows_a_model_images_of_its_own_size(tmp_path):
     assert table["bare, batch 2, images/s"] > 0 and table["ratio"] > 0
 
 
-@pytest.mark.long
 def test_the_caption_benchmark_measures_the_whole_way():
     table = caption.main(["--toy"])
     assert table["ratio"] > 0 and table["ratio of processor time"] > 0
 
 
-@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_files():
     """A folder of photographs that took a week to fill must not take the machine down. Peaks of two processes."""
     table = caption.main(["--memory", "8000"])
@@ -108,7 +105,6 @@ def test_memory_does_not_grow_with_the_number_of_files():
     assert many < few + 25, f"8,000 files took {many - few:.0f} MB more than 1,000"
 
 
-@pytest.mark.long
 def test_the_language_benchmark_measures_learning_and_writing():
     rates = language.main(["--toy", "--no-xla", "--cells", "lstm", "mut1"])
     assert set(rates) == {"keras.layers.LSTM", *(f"{what}, {cell}" for what in ("learning", "writing")

@@ -99,6 +99,7 @@ def test_without_frames_every_image_is_a_clip_of_its_own(folder):
     assert sorted(captioner.seen) == [1, 1, 1, 1, 1, 4]
 
 
+@pytest.mark.long
 def test_a_recipe_of_clips_from_drawing_to_scores(tmp_path, monkeypatch):
     """Wrong if any stage takes a clip for a single image."""
     monkeypatch.chdir(tmp_path)

@@ -212,6 +212,7 @@ class Stopping(Reporter):
         yield tell
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("baseline", ["greedy", "samples"])
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(first, tmp_path, baseline):
     """What was earned before the stop belongs to the epoch's mean, and the captions drawn are the same."""

@@ -109,6 +109,7 @@ def test_a_recipe_from_drawing_to_the_picture_of_its_path(tmp_path, monkeypatch)
     assert refused.exit_code == 1 and "--data means nothing to glimpses" in refused.output
 
 
+@pytest.mark.long
 def test_a_stopped_training_ends_with_the_same_weights(tmp_path):
     """Wrong if the places that are drawn after a stop are others than those of a run that was never stopped."""
 

@@ -83,6 +83,7 @@ def test_every_recipe_trains_and_answers(name, data, tmp_path):
     assert [len(answers) for answers in found] == [2, 2]
 
 
+@pytest.mark.long
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path, monkeypatch):
     """Dropout, order and averaged weights go on in the middle of an epoch."""
     settings = ["question.dropout=0.2", "fusion.dropout=0.2", "training.average_weights=0.9"]
