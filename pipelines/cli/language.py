@@ -8,9 +8,9 @@ import typer
 
 from pipelines.cli.command import command
 from pipelines.cli.probes import gradients, tasks
-from pipelines.utils.console import load_keras
+from pipelines.utils.console import load_keras, printable
 
-language_app = typer.Typer(help="Language models: train, sample, score, and look inside.", no_args_is_help=True)
+language_app = typer.Typer(help="Language models: train, sample, score and inspect.", no_args_is_help=True)
 
 Run = Annotated[Path, typer.Argument(help="Folder of the run, or any preset of a language model.")]
 Texts = Annotated[list[str] | None, typer.Option("--text", help="A text; may be repeated.")]
@@ -50,9 +50,13 @@ def sample(
 ):
     """Let a model write; the text appears as it is sampled."""
     load_keras()
-    from pipelines.tasks.language.sample import stream_sample
+    from captioner.models.language.language_model import LanguageModel
 
-    stream_sample(run, length, prompt, temperature, top_k, top_p, seed, sys.stdout)
+    model, encoding = LanguageModel.from_preset(run), sys.stdout.encoding or "utf-8"
+    for piece in model.stream(length, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed):
+        text = printable(piece, keep="\n\t")  # characters that would move the cursor become escapes
+        print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
+    print(flush=True)
 
 
 @command(language_app)

@@ -31,7 +31,7 @@ class GlimpsePrediction:
 
 
 class GlimpseModel(PretrainedModel):
-    """A network of glimpses, or one that sees a downscaled image, and the labels it knows.
+    """A network of glimpses, or one that sees a downscaled image, and its labels.
 
     Args:
         settings: how it was built; saved in the preset.

@@ -85,8 +85,7 @@ class LanguageModel(PretrainedModel):
         Args:
             length: words or characters to write after the prompt.
             prompt: how the text begins.
-            temperature: below 1 likely words become likelier; 1 is the model's own distribution, 0 always takes the
-                likeliest word.
+            temperature: below 1 likely words become likelier; 0 always takes the likeliest word.
             top_k, top_p: see `captioner.decoding.logits_filters.top_k_top_p_filter`.
             seed: the same seed gives the same text.
             chunk: words of one call of the compiled loop, and of a piece.
@@ -181,10 +180,8 @@ class LanguageModel(PretrainedModel):
         for word, number in zip(words, ids, strict=True):
             if number == self.vocabulary.unknown_id:
                 kind = "character" if self.vocabulary.tokenizer == "characters" else "word"
-                raise UserError(
-                    f"The prompt has the {kind} {word!r}, which the model has never seen: it knows "
-                    f"{len(self.vocabulary) - 4:,} {kind}s (see vocabulary.txt). Leave it out."
-                )
+                known = f"it knows {len(self.vocabulary) - 4:,} {kind}s (see vocabulary.txt). Leave it out."
+                raise UserError(f"The prompt has the {kind} {word!r}, which the model has never seen: {known}")
         return ids
 
 
@@ -204,20 +201,16 @@ def build_network(settings: LanguageModelSettings, vocabulary_size: int) -> Lang
     if model.name == "window":
         cell = WindowCell(model.units, model.window, name="cell")
     else:
-        cell = build_cell(
-            model.cell, model.units, layers=model.layers, dropout=model.dropout, connection=model.connection,
-            options=model.cell_options,
-        )  # fmt: skip
+        sizes, options = (model.units, model.layers, model.dropout), model.cell_options
+        cell = build_cell(model.cell, *sizes, connection=model.connection, options=options)
     return LanguageNetwork(vocabulary_size, cell, size, model.dropout, model.tie_embeddings, name="language")
 
 
 def unused_by_window(settings: LanguageNetworkSettings) -> list[str]:
-    """Settings that were chosen and that a window, which has one hidden layer and no cell, does not have."""
-    if settings.name != "window":
-        return []
-    plain = LanguageNetworkSettings()
-    chosen = ("cell", "cell_options", "layers", "connection")
-    return [name for name in chosen if getattr(settings, name) != getattr(plain, name)]
+    """Settings without effect: a window has one hidden layer and no cell."""
+    of_cells, defaults = ("cell", "cell_options", "layers", "connection"), LanguageNetworkSettings()
+    changed = [name for name in of_cells if getattr(settings, name) != getattr(defaults, name)]
+    return changed if settings.name == "window" else []
 
 
 def _lanes(lengths: Sequence[int], rows: int) -> tuple[dict[int, tuple[int, slice]], int]:

@@ -47,8 +47,10 @@ class LanguageNetwork(keras.Model):
     def __init__(self, vocabulary_size, cell, embedding_size, dropout=0.0, tie_embeddings=False, **kwargs):
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
-        sizes = (vocabulary_size, embedding_size) if embedding_size else (vocabulary_size,)
-        self.embedding = (WordEmbedding if embedding_size else OneHotEmbedding)(*sizes, name="embedding")
+        if embedding_size:
+            self.embedding = WordEmbedding(vocabulary_size, embedding_size, name="embedding")
+        else:
+            self.embedding = OneHotEmbedding(vocabulary_size, name="embedding")
         self.recurrent = Recurrent(cell, name="recurrent")
         self.dropout = Dropout(dropout, name="dropout")
         self.tie_embeddings = tie_embeddings

@@ -1,4 +1,4 @@
-"""Training networks that look at an image in glimpses, over cluttered scenes sampled from a seed.
+"""Training networks of glimpses on cluttered scenes sampled from a seed.
 
 scenes.py     a whole shape among fragments of others
 settings.py   the settings of a recipe of kind "glimpses"

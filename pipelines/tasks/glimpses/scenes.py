@@ -59,9 +59,9 @@ def sample_scenes(seed: int, split: str, numbers: Iterable[int], size: int = SIZ
 
 
 class SceneBatches:
-    """Training scenes, sampled when they are needed, others in each epoch: none can be learned by heart.
+    """Training scenes, sampled when they are needed and new in each epoch.
 
-    Which scenes a batch holds depends on the seed, the epoch and the step alone.
+    The scenes of a batch depend on the seed, the epoch and the step alone.
 
     Args:
         seed: of the scenes.

@@ -31,7 +31,7 @@ class GlimpseTrainingSettings(LoopSettings):
 
 
 class GlimpseRecipe(AnyRecipe):
-    """A network that looks in glimpses: data, network and training."""
+    """A network of glimpses: data, network and training."""
 
     kind: Literal["glimpses"] = "glimpses"
     data: SceneSettings = SceneSettings()
@@ -39,5 +39,5 @@ class GlimpseRecipe(AnyRecipe):
     training: GlimpseTrainingSettings = GlimpseTrainingSettings()
 
     def model(self, labels: tuple[str, ...]) -> GlimpseSettings:
-        """The settings of the network that tells these labels apart."""
+        """The settings of the network for these labels."""
         return GlimpseSettings(network=self.network, labels=labels)

@@ -1,4 +1,4 @@
-"""Documents to batches: streams that go on where the batch before ended, or one document a row.
+"""Documents to batches: streams that continue the batch before, or one document a row.
 
     document        a b c d                 words      <start> a b c d
                                             targets    a b c d <end>
@@ -51,11 +51,11 @@ class StreamBatches:
     """Truncated back-propagation through time: B streams side by side, T words of each at a time.
 
     All documents behind one another are cut into B parts of equal length. A batch is the next T words of each part, so
-    that the state which row b ended with is the one that row b goes on with. Each epoch puts the documents into another
-    order and cuts at other positions. What does not fill a batch at the end of an epoch is left out.
+    that row b continues from its own last state. Each epoch puts the documents into another order and cuts at other
+    positions. Words that do not fill a batch at the end of an epoch are left out.
 
     Args:
-        documents: what is read.
+        documents: the text.
         rows: int, B.
         chunk: int, T.
         seed: of the order.

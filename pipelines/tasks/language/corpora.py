@@ -33,21 +33,14 @@ Split = tuple[tuple[str, ...], tuple[str, ...], bool]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents to learn from, and others for validation.
+    """Documents to learn from, and others for validation."""
 
-    name: for people.
-    train, dev: documents.
-    ends: whether documents end where their text does. A text that was cut in two, a part for each split, has no end.
-    licence: of the texts, where it is known.
-    problems: files that were left out, with the reason.
-    """
-
-    name: str
+    name: str  # for people
     train: tuple[str, ...]
     dev: tuple[str, ...]
-    ends: bool
+    ends: bool  # whether documents end where their text does; the parts of a text that was cut in two have no end
     licence: str = "not known"
-    problems: tuple[Problem | str, ...] = ()
+    problems: tuple[Problem | str, ...] = ()  # files that were left out, with the reason
 
     def identity(self) -> str:
         """A hash of all documents: a training goes on only with the text that it began with."""
@@ -89,10 +82,8 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     if b"\0" in raw:
-        raise UserError(
-            f"{path} is no text: it holds a zero byte at {raw.index(0):,}. Give UTF-8 text (a file in UTF-16 can be "
-            "saved as UTF-8 by any editor)."
-        )
+        hint = "Give UTF-8 text (a file in UTF-16 can be saved as UTF-8 by any editor)."
+        raise UserError(f"{path} is no text: it holds a zero byte at {raw.index(0):,}. {hint}")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -104,7 +95,7 @@ def read_text(path: Path) -> str:
 
 
 def library_files() -> list[Path]:
-    """Python files of the standard library in an order that is the same everywhere, and mixed."""
+    """Python files of the standard library in a mixed order that is the same everywhere."""
     root = Path(sysconfig.get_paths()["stdlib"])
     files = [path for folder in LIBRARY_FOLDERS for path in (root / folder).glob("*.py") if path.stat().st_size]
     if not files:

@@ -24,7 +24,7 @@ class LanguageTrainingSettings(LoopSettings):
 
     rows: PositiveInt = Field(50, description="streams read side by side; without `carry_state`, documents a batch")
     chunk: int = Field(64, ge=2, description="words read at once: gradients go back no further (truncated BPTT)")
-    carry_state: bool = Field(True, description="a chunk starts with the state that the one before ended with")
+    carry_state: bool = Field(True, description="a chunk starts with the last state of the chunk before")
     gradient_penalty: float = Field(0.0, ge=0, description="weight of the regulariser of Pascanu et al. 2013")
     sample_length: int = Field(200, ge=0, description="words of the sample shown after each epoch")
 

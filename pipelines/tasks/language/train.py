@@ -30,9 +30,8 @@ class LanguageExperiment(Experiment):
     After each epoch the validation text is read with its state carried; the lowest loss is the best.
 
     Args:
-        recipe: what to train.
         data: text file, folder of text files or, where the recipe says `source = "captions"`, a data set.
-        reporter: where progress is logged.
+        recipe, reporter: see `Experiment`.
     """
 
     def __init__(self, recipe: LanguageRecipe, *, data: Path | None = None, reporter: Reporter | None = None):
@@ -52,8 +51,7 @@ class LanguageExperiment(Experiment):
         vocabulary = words or Vocabulary.from_captions(
             corpus.train, text.tokenizer, text.minimum_count, text.maximum_size
         )
-        settings = LanguageModelSettings(model=recipe.model, text=text, ends=corpus.ends)
-        self.model = LanguageModel(settings, vocabulary)
+        self.model = LanguageModel(LanguageModelSettings(model=recipe.model, text=text, ends=corpus.ends), vocabulary)
         self.documents = Documents(corpus.train, vocabulary, corpus.ends)
         self.dev = Documents(corpus.dev, vocabulary, corpus.ends)
         size = (self.documents, training.rows, training.chunk, training.seed)
@@ -71,8 +69,7 @@ class LanguageExperiment(Experiment):
             network = StreamNetwork(self.model.network, training.rows, training.carry_state, name="stream")
         self.network = compile_network(network, training, MaskedCrossEntropy(), self.batches.steps)
         if recipe.data.vectors and not self.resumed:
-            embedding = self.model.network.embedding
-            vectors = recipe.data.vectors
+            embedding, vectors = self.model.network.embedding, recipe.data.vectors
             self.reporter.log(load_pretrained_embeddings(embedding, vocabulary.words, vectors, "model.embedding_size"))
         return vocabulary
 
@@ -87,7 +84,7 @@ class LanguageExperiment(Experiment):
         return "character" if self.model.vocabulary.tokenizer == "characters" else "word"
 
     def describe(self) -> str:
-        """What is trained on what, in a few lines."""
+        """The sizes of the texts, the network and an epoch."""
         documents, dev, unit = self.documents, self.dev, self.unit
         lines = [
             f"{self.corpus.name}: {documents.words:,} {unit}s to learn from, {dev.words:,} to check with; "

@@ -6,13 +6,10 @@ import numpy as np
 
 from captioner.metrics.accuracy import LabelAccuracy
 from captioner.metrics.score import score_captions
-from captioner.models.sequences.model import IN_STEP, Prediction
+from captioner.models.sequences.model import IN_STEP, WRITES, Prediction
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.tasks.sequences.examples import SequenceExample
 from pipelines.tasks.sequences.facts import read_facts
-
-# The score that chooses the best epoch.
-SELECT_BY = {"tag": "accuracy", "classify": "accuracy", "frames": "accuracy", "translate": "bleu_4"}
 
 
 def score(
@@ -27,7 +24,7 @@ def score(
       pipelines/tasks/sequences/facts.py; else as translate.
     """
     pairs = list(zip(examples, predictions, strict=True))
-    if task == "classify" or task in IN_STEP:
+    if task not in WRITES:
         metric = LabelAccuracy()
         rows = metric.rows([prediction.labels for _, prediction in pairs], [example.target for example, _ in pairs])
         exact = {"exact_match": float(np.mean(rows[:, 0] == rows[:, 1]))} if task in IN_STEP else {}
@@ -36,19 +33,18 @@ def score(
         right = sum(read_facts(prediction.text) == example.source for example, prediction in pairs)
         return {"faithfulness": right / len(pairs)}
     words = get_tokenizer(tokenizer).tokenize
-    report = score_captions(
-        {str(number): prediction.text for number, (_, prediction) in enumerate(pairs)},
-        {str(number): [example.target] for number, (example, _) in enumerate(pairs)},
-        tokenizer,
-        metrics=("bleu",),
-    )
+    texts = {str(number): prediction.text for number, prediction in enumerate(predictions)}
+    references = {str(number): [example.target] for number, example in enumerate(examples)}
+    report = score_captions(texts, references, tokenizer, metrics=("bleu",))
     exact = sum(list(prediction.words) == words(example.target) for example, prediction in pairs) / len(pairs)
     return {"exact_match": exact, **{f"bleu_{n}": report.scores[f"bleu_{n}"] for n in (1, 2, 3, 4)}}
 
 
 def selection_metric(task: str, examples: Sequence[SequenceExample]) -> str:
     """The name of the score that chooses the best epoch."""
-    return SELECT_BY.get(task) or ("faithfulness" if states_facts(examples) else "bleu_4")
+    if task not in WRITES:
+        return "accuracy"
+    return "faithfulness" if task == "describe" and states_facts(examples) else "bleu_4"
 
 
 def states_facts(examples: Sequence[SequenceExample]) -> bool:

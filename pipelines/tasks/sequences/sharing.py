@@ -25,29 +25,23 @@ TEST = 1500  # captions of any length to test on
 
 @dataclass(frozen=True)
 class Part:
-    """Words that are measured together.
+    """Words that are measured together."""
 
-    longer: whether they are of captions longer than those of training.
-    first, last: their positions, counted from 1.
-    train_words, test_words: the number of words at these positions.
-    accuracy: share tagged rightly, by network.
-    """
-
-    longer: bool
-    first: int
+    longer: bool  # whether they are of captions longer than those of training
+    first: int  # position, counted from 1
     last: int
-    train_words: int
+    train_words: int  # number of words at these positions
     test_words: int
-    accuracy: dict[str, float]
+    accuracy: dict[str, float]  # share tagged rightly, by network
 
 
 @dataclass(frozen=True)
 class SharingResults:
-    """The results of the experiment. `parameters`: of each network."""
+    """The results of the experiment."""
 
-    captions: int
+    captions: int  # of training
     most_words: int
-    parameters: dict[str, int]
+    parameters: dict[str, int]  # of each network
     parts: list[Part]
 
 
@@ -71,9 +65,9 @@ def compare_sharing(
         log: receives lines about progress.
     """
     splits = generate("tag", seed, {"train": 3 * captions, "dev": 0, "test": TEST})
-    learned = [example for example in splits["train"] if len(example.target) <= most_words][:captions]
-    vocabulary = Vocabulary.from_captions((example.source for example in learned), "spaces")
-    words, tags = _arrays(learned, vocabulary, most_words)
+    train = [example for example in splits["train"] if len(example.target) <= most_words][:captions]
+    vocabulary = Vocabulary.from_captions((example.source for example in train), "spaces")
+    words, tags = _arrays(train, vocabulary, most_words)
     longest = max(len(example.target) for example in splits["test"])
     test_words, test_tags = _arrays(splits["test"], vocabulary, longest)
     parameters, right = {}, {}
@@ -92,17 +86,14 @@ def compare_sharing(
     longer = np.array([len(example.target) > most_words for example in splits["test"]])
     ranges = _ranges(most_words, longest)
     parts = [_part(*part, tags=tags, test_tags=test_tags, longer=longer, right=right) for part in ranges]
-    return SharingResults(len(learned), most_words, parameters, [part for part in parts if part.test_words])
+    return SharingResults(len(train), most_words, parameters, [part for part in parts if part.test_words])
 
 
 def _ranges(most_words: int, longest: int) -> list[tuple[bool, int, int]]:
-    """`(longer captions, first, last position)` of each part.
-
-    These are the beginning, the middle and the end of short captions; of longer ones, positions that training has and
-    those that it has not.
-    """
+    """`(longer captions, first, last position)` of each part."""
     middle, end = most_words // 2, most_words - 1
     short = [(False, 1, middle), (False, middle + 1, end - 1), (False, end, most_words)]
+    # Of longer captions, the positions that training has and those that it has not.
     return [*short, (True, 1, most_words), (True, most_words + 1, longest)]
 
 
@@ -116,25 +107,19 @@ def _part(longer_ones: bool, first: int, last: int, *, tags, test_tags, longer, 
 
 def _arrays(examples: list[SequenceExample], vocabulary: Vocabulary, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Word ids and tags `(N, length)`."""
-    words = np.full((len(examples), length), vocabulary.pad_id, "int32")
-    tags = np.full((len(examples), length), NONE, "int32")
+    words, tags = (np.full((len(examples), length), fill, "int32") for fill in (vocabulary.pad_id, NONE))
     for row, example in enumerate(examples):
-        ids = vocabulary.encode_words(example.source.split())
-        words[row, : len(ids)] = ids
-        tags[row, : len(ids)] = [TAGS.index(tag) for tag in example.target]
+        words[row, : len(example.target)] = vocabulary.encode_words(example.source.split())
+        tags[row, : len(example.target)] = [TAGS.index(tag) for tag in example.target]
     return words, tags
 
 
 def head_and_rows(results: SharingResults) -> tuple[list[str], list[list[str]]]:
     """The table for people."""
-    rows = [
-        [
-            f"over {results.most_words} words" if part.longer else f"up to {results.most_words} words",
-            f"{part.first} to {part.last}",
-            f"{part.train_words:,}",
-            *(f"{100 * part.accuracy[name]:.1f}" for name in NAMES),
-        ]
-        for part in results.parts
-    ]
+    rows = []
+    for part in results.parts:
+        captions = f"{'over' if part.longer else 'up to'} {results.most_words} words"
+        accuracies = [f"{100 * part.accuracy[name]:.1f}" for name in NAMES]
+        rows.append([captions, f"{part.first} to {part.last}", f"{part.train_words:,}", *accuracies])
     head = ["captions of", "words", "seen in training", *NAMES]
     return head, [*rows, ["parameters", "", "", *(f"{results.parameters[name]:,}" for name in NAMES)]]

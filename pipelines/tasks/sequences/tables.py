@@ -1,4 +1,4 @@
-"""Your own examples: a table with a text and what is to be made of it.
+"""Your own examples: a table with sources and targets.
 
     tag         text, tags      as many tags as words: "DET NOUN", or in jsonl a list
     classify    text, label
@@ -6,7 +6,7 @@
     describe    source, target  source: facts such as "count=1 colour=red"
 
 The table is a csv, tsv or jsonl file, or a folder with one, or with one a split (`train.csv`, `val.csv`, `test.csv`). A
-column `split` says what belongs to train, dev and test; without it a hash of the text decides, about 10 % each for dev
+column `split` names train, dev or test; without it a hash of the text decides, about 10 % each for dev
 and test.
 """
 

@@ -33,12 +33,9 @@ METRICS, PREDICTIONS, CLIP = "metrics.json", "predictions.csv", "clip.gif"
 
 @dataclass
 class SequenceData:
-    """Examples with their splits.
+    """Examples with their splits."""
 
-    name: where they come from, without a path.
-    """
-
-    name: str
+    name: str  # where they come from, without a path
     splits: dict[str, list[SequenceExample]]
 
     def identity(self) -> DataIdentity:
@@ -106,9 +103,8 @@ class SequenceExperiment(Experiment):
     At the end `metrics.json` and `predictions.csv` hold the best model's results on the test split.
 
     Args:
-        recipe: what to train.
         data: a table or a folder with one; examples are generated where neither it nor the recipe names any.
-        reporter: where progress is logged.
+        recipe, reporter: see `Experiment`.
     """
 
     def __init__(self, recipe: SequenceRecipe, *, data: Path | None = None, reporter: Reporter | None = None):
@@ -148,10 +144,8 @@ class SequenceExperiment(Experiment):
         lengths, most = [len(self.model.words_of(example.source)) for example in train], self.recipe.text.max_length
         cut = sum(length > most for length in lengths)
         if cut:
-            self.reporter.warn(
-                f"{cut:,} training texts are longer than {most} words and are cut there; --set text.max_length=... "
-                "takes more."
-            )
+            hint = "--set text.max_length=... takes more."
+            self.reporter.warn(f"{cut:,} training texts are longer than {most} words and are cut there; {hint}")
         return min(max(lengths), most)
 
     def evaluate(self, epoch: int, loss: float) -> EvalResult:

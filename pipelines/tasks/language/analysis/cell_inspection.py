@@ -24,7 +24,7 @@ from pipelines.utils.console import log, table
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
 ROWS = 16
 MIN_WORDS = 100  # below it correlations mean nothing
-SOURCES = 12  # at least as many files are read where no text is given: one author's habits would tell little
+SOURCES = 12  # at least as many files are read where no text is given: the habits of one author mean little
 BEST = 5  # cells that the page lists for each signal
 
 
@@ -39,20 +39,13 @@ class Follower:
 
 @dataclass(frozen=True)
 class Activity:
-    """The memory of all cells while a text was read.
+    """The memory of all cells while a text was read."""
 
-    words: N of them, as they are to be shown.
-    values: float16 `(N, cells)`, between -1 and 1.
-    cells: of each column, layer and unit, both counted from 1, as `2:137`.
-    signals: name -> `(N,)`.
-    border: where one of several texts ends, as near to the middle as any does.
-    """
-
-    words: list[str]
-    values: np.ndarray
-    cells: list[str]
-    signals: dict[str, np.ndarray]
-    border: int | None = None
+    words: list[str]  # N of them, as they are to be shown
+    values: np.ndarray  # float16 `(N, cells)`, between -1 and 1
+    cells: list[str]  # of each column, layer and unit, both counted from 1, as `2:137`
+    signals: dict[str, np.ndarray]  # each `(N,)`
+    border: int | None = None  # the end of one of several texts that is nearest to the middle
 
     @property
     def half(self) -> int:
@@ -71,8 +64,6 @@ def record_activity(
     That is the state that holds the cell's memory, and its tanh where it is a sum, as the c of an LSTM.
 
     Args:
-        model: reads the texts.
-        texts: any number of them.
         limit: characters or words after which reading stops, though signals come from whole texts: a source that was
             cut in the middle of a string is no Python any more.
         per_text: the same limit for each of the texts.
@@ -138,7 +129,10 @@ def _memories(model: LanguageModel, documents: list[list[str]], total: int) -> n
 
 
 def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follower]]:
-    """For each signal that changes in both halves, the cells that follow it best, ranked by |r| on the first half."""
+    """For each signal that changes in both halves, the cells that follow it best, ranked by |r| on the first half.
+
+    The signals are ranked by |r| of their best cell on the second half.
+    """
     halves = slice(None, activity.half), slice(activity.half, None)
     names = [name for name, values in activity.signals.items() if all(np.ptp(values[half]) > 0 for half in halves)]
     if not names:
@@ -149,7 +143,7 @@ def find_followers(activity: Activity, best: int = BEST) -> dict[str, list[Follo
     for name, r, other_r in zip(names, selection.T, test.T, strict=True):
         ranked = np.argsort(-np.abs(r), kind="stable")[:best]
         followers[name] = [Follower(activity.cells[n], float(r[n]), float(other_r[n])) for n in ranked]
-    return followers
+    return dict(sorted(followers.items(), key=lambda item: -abs(item[1][0].test_r)))
 
 
 def correlations(values: np.ndarray, signals: np.ndarray, block: int = 4096) -> np.ndarray:
@@ -178,8 +172,7 @@ def inspect_run(
 
     Args:
         run: folder of the model.
-        texts: to read; or else
-        file: a text file; without either, sources of the standard library are read.
+        texts, file: the texts, or a file; without either, sources of the standard library are read.
         output: the page.
         cell: show this one alone, such as `2:137`.
         limit: characters of all texts together.
@@ -216,15 +209,10 @@ def inspect_run(
     return followers
 
 
-def ranked_signals(followers: dict[str, list[Follower]]) -> list[tuple[str, list[Follower]]]:
-    """Signals and their cells, the signal with the largest |r| on the second half first."""
-    return sorted(followers.items(), key=lambda item: -abs(item[1][0].test_r))
-
-
 def print_followers(followers: dict[str, list[Follower]], baseline: dict[str, list[Follower]]) -> None:
     """Prints the best cell for each signal, the surest signal first; `baseline` are those of an untrained network."""
     rows = [
         [name, best.cell, *(f"{r:+.3f}" for r in (best.selection_r, best.test_r, baseline[name][0].test_r))]
-        for name, (best, *_) in ranked_signals(followers)
+        for name, (best, *_) in followers.items()
     ]
     table(["signal", "best cell", "r found", "r on other half", "untrained"], rows)

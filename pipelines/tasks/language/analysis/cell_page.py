@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.evaluation.reports.html_page import render_fragment
-from pipelines.tasks.language.analysis.cell_inspection import ranked_signals
 from pipelines.utils.atomic_files import atomic_write
 
 SHOWN = 4000  # characters or words of the text
@@ -38,13 +37,12 @@ def write_page(output: Path, title, activity, followers, baseline, cell=None) ->
     Raises:
         UserError: it cannot be written.
     """
-    ranked = ranked_signals(followers)
     if cell is not None:
         sections = [_section(f"Cell {cell}", "What it remembers after each character.", activity, cell, None)]
     else:
-        sections = [_section(name, _note(*best), activity, best[0].cell, name) for name, best in ranked]
+        sections = [_section(name, _note(*best), activity, best[0].cell, name) for name, best in followers.items()]
     page = render_fragment(
-        "cells.html", title=title, sections=sections, ranked=ranked, baseline=baseline, levels=LEVELS,
+        "cells.html", title=title, sections=sections, ranked=followers.items(), baseline=baseline, levels=LEVELS,
         words=len(activity.words), shown=min(SHOWN, len(activity.words) - activity.half),
     )  # fmt: skip
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -142,8 +142,7 @@ def draw_flow(curves: list[Curve]):
 
     curves = [curve for curve in curves if curve.state == 1]
     panels = sorted({(curve.layers, curve.layer) for curve in curves})
-    columns = min(3, len(panels))
-    lines = math.ceil(len(panels) / columns)
+    columns, lines = min(3, len(panels)), math.ceil(len(panels) / 3)
     figure = Figure(figsize=(1.8 + 3.6 * columns, 0.6 + 3.6 * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
     colours = _colours(list(dict.fromkeys(curve.cell for curve in curves)))
@@ -169,7 +168,7 @@ def draw_flow(curves: list[Curve]):
 
 
 def _colours(names: list[str]) -> dict[str, tuple]:
-    """Colour and dashes of each line: shades of a colour within a family."""
+    """The colour and the dashes of each line: shades of one colour within a family."""
     from matplotlib import colormaps
 
     families: dict[str, list[str]] = {}

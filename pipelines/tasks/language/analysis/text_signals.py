@@ -68,15 +68,15 @@ def _spans(text: str) -> Iterator[tuple[str, int, int]]:
     for line in io.StringIO(text):
         starts.append(starts[-1] + len(line))
     opened: list[int] = []
-    begins, ends = {"FSTRING_START", "TSTRING_START"}, {"FSTRING_END", "TSTRING_END"}
+    opening, closing = {"FSTRING_START", "TSTRING_START"}, {"FSTRING_END", "TSTRING_END"}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         name = tokenize.tok_name[token.type]
         begin, end = (starts[line - 1] + column for line, column in (token.start, token.end))
         if name == "ERRORTOKEN" and token.string.strip():
             raise tokenize.TokenError("a character that is no Python")
-        if name in begins:
+        if name in opening:
             opened.append(begin)
-        elif name in ends:
+        elif name in closing:
             begin = opened.pop()
             if not opened:
                 yield "string", begin, end

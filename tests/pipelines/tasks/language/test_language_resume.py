@@ -56,8 +56,8 @@ def test_a_run_that_was_killed_ends_as_one_that_never_was(text, tmp_path):
     often = "training.checkpoint_minutes=1e-9"
     at = kill_when(start(killed, text, often), killed, lambda at: at["epoch"] == 1 and at["step"] > 9)
     assert 9 < at["step"] < STEPS, "it was to be killed in the middle of an epoch"
-    said = finish(start(killed, text, often))
-    assert f"Going on at epoch 2, step {at['step'] + 1}" in said
+    output = finish(start(killed, text, often))
+    assert f"Going on at epoch 2, step {at['step'] + 1}" in output
 
     assert table(killed) == table(whole) and [row["epoch"] for row in table(whole)] == ["1", "2"]
     ours, theirs = tensors(killed / "model.weights.h5"), tensors(whole / "model.weights.h5")

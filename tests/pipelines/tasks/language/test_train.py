@@ -56,11 +56,13 @@ def trained(tmp_path_factory, text):
 
 
 def test_it_learns_and_tells_what_people_want_to_know(trained):
-    folder, said = trained
-    assert "cats.txt: 518 characters to learn from, 58 to check with" in said
-    assert "parameters, 6 steps an epoch" in said
+    folder, output = trained
+    assert "cats.txt: 518 characters to learn from, 58 to check with" in output
+    assert "parameters, 6 steps an epoch" in output
     assert (
-        said.index("Before training it writes:") < said.index("After epoch 1 it writes:") < said.index("After epoch 4")
+        output.index("Before training it writes:")
+        < output.index("After epoch 1 it writes:")
+        < output.index("After epoch 4")
     )
     with open(folder / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -69,9 +71,9 @@ def test_it_learns_and_tells_what_people_want_to_know(trained):
     for row in rows:
         assert float(row["bits_per_character"]) == pytest.approx(float(row["dev_loss"]) / np.log(2), rel=1e-4)
         assert float(row["perplexity"]) == pytest.approx(np.exp(float(row["dev_loss"])), rel=1e-4)
-        assert f"{float(row['dev_loss']):.4f} nats a character, perplexity" in said
+        assert f"{float(row['dev_loss']):.4f} nats a character, perplexity" in output
     best = min(range(4), key=lambda n: losses[n])
-    assert f"Best epoch {best + 1}" in said
+    assert f"Best epoch {best + 1}" in output
 
 
 def test_the_preset_is_that_of_the_best_epoch_and_its_loss_is_the_one_told(trained):
@@ -89,8 +91,8 @@ def test_words_of_the_validation_text_are_not_learned(tmp_path):
     """A vocabulary that has seen the validation text scores it too well."""
     path = tmp_path / "text.txt"
     path.write_text("ab" * 90 + "abc?" * 5)
-    said = run(tmp_path / "run", path, "training.epochs=1")
-    assert "6 in the vocabulary, 50.00% of the latter are not in it" in said
+    output = run(tmp_path / "run", path, "training.epochs=1")
+    assert "6 in the vocabulary, 50.00% of the latter are not in it" in output
     assert LanguageModel.from_preset(tmp_path / "run").vocabulary.words[4:] == ("a", "b")
 
 
@@ -114,8 +116,8 @@ def test_the_validation_loss_is_that_of_reading_the_text_from_its_beginning(monk
 
 def test_a_run_goes_on_and_refuses_another_text_or_other_settings(tmp_path, text, trained):
     folder, _ = trained
-    said = run(folder, text, "training.epochs=4")
-    assert "Going on at epoch 5" in said and "it writes" not in said
+    output = run(folder, text, "training.epochs=4")
+    assert "Going on at epoch 5" in output and "it writes" not in output
     other = tmp_path / "other.txt"
     other.write_text(TEXT.replace("cat", "cow"))
     with pytest.raises(UserError, match=r"was begun with other data than other\.txt"):
@@ -177,8 +179,8 @@ def test_sentences_are_learned_whole_if_nothing_is_carried(tmp_path, monkeypatch
     lines = tuple(f"a {colour} {shape}" for colour in ("red", "blue", "pale") for shape in ("cat", "dog", "fox"))
     corpus = Corpus("captions", lines * 4, lines[:3], True)
     monkeypatch.setattr(module, "open_corpus", lambda *_: corpus)
-    said = run(tmp_path / "run", None, "training.chunk=6", "training.epochs=6", recipe="language-words")
-    assert "captions: 144 words to learn from, 12 to check with" in said and "bits" not in said
+    output = run(tmp_path / "run", None, "training.chunk=6", "training.epochs=6", recipe="language-words")
+    assert "captions: 144 words to learn from, 12 to check with" in output and "bits" not in output
     model = LanguageModel.from_preset(tmp_path / "run")
     right, wrong = model.score(["a red cat", "cat red a"])
     assert right.log_probability > wrong.log_probability, "word order has to matter"
@@ -195,17 +197,17 @@ def test_sentences_are_learned_whole_if_nothing_is_carried(tmp_path, monkeypatch
     ],
 )
 def test_other_networks_are_trained_by_the_same_command(tmp_path, text, settings):
-    said = run(tmp_path / "run", text, "training.epochs=1", *settings)
-    assert "Best epoch 1" in said
-    assert ("model.cell means nothing to a window" in said) == ("model.name=window" in settings)
+    output = run(tmp_path / "run", text, "training.epochs=1", *settings)
+    assert "Best epoch 1" in output
+    assert ("model.cell means nothing to a window" in output) == ("model.name=window" in settings)
     assert LanguageModel.from_preset(tmp_path / "run").score(["the cat"])
 
 
 def test_an_embedding_begins_with_the_vectors_of_a_file(tmp_path, text):
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("t 1 2 3 4 5 6\nß 1 1 1 1 1 1\nh 6 5 4 3 2 1\n")
-    said = run(tmp_path / "run", text, f"data.vectors={json.dumps(str(vectors))}", "training.learning_rate=1e-9")
-    assert "Word vectors: 2 of 14 words" in said
+    output = run(tmp_path / "run", text, f"data.vectors={json.dumps(str(vectors))}", "training.learning_rate=1e-9")
+    assert "Word vectors: 2 of 14 words" in output
     model = LanguageModel.from_preset(tmp_path / "run")
     row = model.vocabulary.encode_words(["h"])[0]
     np.testing.assert_allclose(np.asarray(model.network.embedding.embeddings)[row], [6, 5, 4, 3, 2, 1], atol=1e-3)

@@ -38,8 +38,8 @@ def test_a_decoder_begins_with_a_language_model(data, tmp_path, monkeypatch):
                                     "decoder.embedding_size=3", "decoder.attention_size=4"])  # fmt: skip
     console = Console(record=True, width=300)
     train(recipe, tmp_path / "run", data=data, init_from_language=tmp_path / "language", reporter=Reporter(console))
-    said = console.export_text()
-    assert "the vectors of 8 of " in said and "3 of 3 weights of the cells" in said
+    output = console.export_text()
+    assert "the vectors of 8 of " in output and "3 of 3 weights of the cells" in output
     decoder = begun[0].experiment.captioner.decoder
     np.testing.assert_array_equal(decoder.cell.recurrent_kernel, language.network.cell.recurrent_kernel)
     letters = tiny_model()

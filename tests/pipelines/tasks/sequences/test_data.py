@@ -82,19 +82,19 @@ ROLES = {  # of the nouns, for each template, known from what the template says
 
 @pytest.mark.parametrize("template", ROLES, ids=lambda template: template.__name__)
 def test_nouns_have_the_roles_that_their_template_gives_them(template):
-    random, found = Random(0), 0
-    while found < 30:
+    random, count = Random(0), 0
+    while count < 30:
         caption = template(random, captions._ordered(random, captions._grouped(random, sample_scene(random))))
         if caption is None:
             continue
-        found += 1
+        count += 1
         caption = re.sub("[,:]", "", caption)
-        given = tags.tags_of(caption)
-        assert len(given) == len(caption.split())
-        roles = [tag for tag in given if tag in (T, L)]
+        labels = tags.tags_of(caption)
+        assert len(labels) == len(caption.split())
+        roles = [tag for tag in labels if tag in (T, L)]
         expected = ROLES[template]
         assert roles == (expected[: len(roles)] if expected else [T] * len(roles)), caption
-        for word, tag in zip(caption.split(), given, strict=True):
+        for word, tag in zip(caption.split(), labels, strict=True):
             assert (tag == "colour") == (word in words.COLOURS)
             assert (tag == "size") == (word in ("small", "little", "large", "big"))
 
@@ -120,12 +120,12 @@ CLAUSE = re.compile(
 
 def opinion(sentence):
     """Whether a sentence praises: its clauses one by one, and the one that counts."""
-    opinions_told = []
-    for found in CLAUSE.finditer(sentence):
-        judgement = found["judgement"] or found["other"]
+    praises = []
+    for match in CLAUSE.finditer(sentence):
+        judgement = match["judgement"] or match["other"]
         assert judgement in opinions.GOOD or judgement in opinions.BAD, sentence
-        turned = found["turned"] or found["who"] in ("nobody", "none of us", "hardly anybody")
-        opinions_told.append((judgement in opinions.GOOD) != bool(turned))
+        turned = match["turned"] or match["who"] in ("nobody", "none of us", "hardly anybody")
+        praises.append((judgement in opinions.GOOD) != bool(turned))
     rest = CLAUSE.sub("*", sentence)
     counts = {
         "*": lambda only: only, "it is not true that *": lambda only: not only,
@@ -133,9 +133,9 @@ def opinion(sentence):
         "although * *": lambda first, second: second,
     }  # fmt: skip
     if rest == "* and *":
-        assert opinions_told[0] == opinions_told[1]
-        return opinions_told[0]
-    return counts[rest](*opinions_told)
+        assert praises[0] == praises[1]
+        return praises[0]
+    return counts[rest](*praises)
 
 
 def test_labels_are_what_a_reader_makes_of_the_sentences():
@@ -169,8 +169,8 @@ def test_words_alone_do_not_tell_the_opinion():
 
 
 def read_back(text):
-    """A translation as `(mentions with what is said of them, totals)`, by its own small grammar."""
-    told, totals = [], []
+    """A translation as `(mentions with their relations and places, totals)`, by its own small grammar."""
+    clauses, totals = [], []
     words_left = text.split()
     if words_left[0].startswith("forme"):
         totals.append(number_of(words_left[1]))
@@ -189,8 +189,8 @@ def read_back(text):
             rest = rest[1:]
         place = next((key for key, word in translation.PLACES.items() if rest and word == " ".join(rest)), None)
         assert verb == translation.verb(subject)
-        told.append((subject, relation, tuple(others), place))
-    return told, totals
+        clauses.append((subject, relation, tuple(others), place))
+    return clauses, totals
 
 
 def split_clauses(words_left):
@@ -212,33 +212,35 @@ def take_name(words_left, case):
     several = noun.endswith("i")
     shape = next(shape for shape, word in translation.NOUNS.items() if word == noun.removesuffix("i"))
     ending = words_left[0][len(noun.removesuffix("i")) - 1 :]
-    told, at = {"colour": None, "size": None}, 1
+    adjectives, at = {"colour": None, "size": None}, 1
     for key, table in (("colour", translation.COLOURS), ("size", translation.SIZES)):
         for meaning, stem in table.items():
             if words_left[at] == stem + ending:
-                told[key] = meaning
+                adjectives[key] = meaning
                 at += 1
                 break
     count = number_of(words_left[at])
     assert (count > 1) == several and words_left[at] in (translation.NUMBERS[count], "un" + ending)
-    return Mention(count, told["size"], told["colour"], shape), words_left[at + 1 :]
+    return Mention(count, adjectives["size"], adjectives["colour"], shape), words_left[at + 1 :]
 
 
 def test_translations_read_back_say_what_the_caption_says():
     for example in generate("translate", 1, {"train": 300, "dev": 0, "test": 0})["train"]:
-        said = parse(example.source)
-        told, totals = read_back(example.target)
-        assert totals == said.totals
+        statements = parse(example.source)
+        clauses, totals = read_back(example.target)
+        assert totals == statements.totals
         by_subject = {}
-        for relation in said.relations:
+        for relation in statements.relations:
             others = by_subject.setdefault((relation.subject, relation.kind), [])
-            others.extend(said.mentions[other] for other in relation.objects)
-        expected = [(said.mentions[s], kind, tuple(others), None) for (s, kind), others in by_subject.items()]
-        expected += [(said.mentions[number], None, (), place) for number, place in said.places]
-        mentioned = {relation.subject for relation in said.relations} | {number for number, _ in said.places}
-        mentioned |= {number for relation in said.relations for number in relation.objects}
-        expected += [(m, None, (), None) for number, m in enumerate(said.mentions) if number not in mentioned]
-        assert sorted(map(repr, told)) == sorted(map(repr, expected)), example
+            others.extend(statements.mentions[other] for other in relation.objects)
+        expected = [(statements.mentions[s], kind, tuple(others), None) for (s, kind), others in by_subject.items()]
+        expected += [(statements.mentions[number], None, (), place) for number, place in statements.places]
+        mentioned = {relation.subject for relation in statements.relations} | {
+            number for number, _ in statements.places
+        }
+        mentioned |= {number for relation in statements.relations for number in relation.objects}
+        expected += [(m, None, (), None) for number, m in enumerate(statements.mentions) if number not in mentioned]
+        assert sorted(map(repr, clauses)) == sorted(map(repr, expected)), example
 
 
 @pytest.mark.parametrize(
@@ -320,7 +322,7 @@ def test_sentences_tell_their_facts_and_no_others():
 
 
 @pytest.mark.parametrize(
-    "sentence, told",
+    "sentence, expected",
     [
         ("there are two small hearts", "count=2 size=small shape=heart"),
         (
@@ -334,5 +336,5 @@ def test_sentences_tell_their_facts_and_no_others():
         ("", None),
     ],
 )
-def test_facts_read_from_sentences(sentence, told):
-    assert facts.read_facts(sentence) == told
+def test_facts_read_from_sentences(sentence, expected):
+    assert facts.read_facts(sentence) == expected

@@ -15,15 +15,15 @@ def write(path, text):
 
 def read(path, task="classify", tokenizer="unicode"):
     splits, problems = read_examples(path, task, tokenizer)
-    told = {split: [(example.source, example.target) for example in examples] for split, examples in splits.items()}
-    return told, [str(problem).replace(str(path.parent), ".") for problem in problems]
+    pairs = {split: [(example.source, example.target) for example in rows] for split, rows in splits.items()}
+    return pairs, [str(problem).replace(str(path.parent), ".") for problem in problems]
 
 
 def test_a_csv_with_splits(tmp_path):
-    told, problems = read(
+    examples, problems = read(
         write(tmp_path / "mine.csv", 'split,label,text\ntrain,good,"fine, really"\nval,bad,  no   way\n')
     )
-    assert told == {"train": [("fine, really", ("good",))], "dev": [("no way", ("bad",))], "test": []}
+    assert examples == {"train": [("fine, really", ("good",))], "dev": [("no way", ("bad",))], "test": []}
     assert problems == []
 
 
@@ -41,32 +41,32 @@ def test_semicolons_tabs_and_json_lines_say_the_same(tmp_path):
             "".join(json.dumps({"split": s, "text": text, "tags": tags.split()}) + "\n" for s, text, tags in rows),
         ),
     ]
-    told = [read(path, "tag", "spaces") for path in files]
-    assert all(one == told[0] for one in told)
-    assert told[0][0]["train"] == [("the dog", ("DET", "NOUN"))] and told[0][1] == []
+    tables = [read(path, "tag", "spaces") for path in files]
+    assert all(table == tables[0] for table in tables)
+    assert tables[0][0]["train"] == [("the dog", ("DET", "NOUN"))] and tables[0][1] == []
 
 
 def test_a_folder_with_a_table_a_split(tmp_path):
     write(tmp_path / "train.csv", "source,target\na b,b a\n")
     write(tmp_path / "valid.csv", "source,target\nc,d\n")
-    told, _ = read(tmp_path, "translate")
-    assert told == {"train": [("a b", "b a")], "dev": [("c", "d")], "test": []}
+    examples, _ = read(tmp_path, "translate")
+    assert examples == {"train": [("a b", "b a")], "dev": [("c", "d")], "test": []}
 
 
 def test_without_splits_the_text_decides_and_the_same_text_stays_together(tmp_path):
     rows = [f"text {n % 60},label{n % 2}" for n in range(180)]
     path = write(tmp_path / "a.csv", "text,label\n" + "\n".join(rows))
-    told, _ = read(path)
-    sources = {split: {source for source, _ in examples} for split, examples in told.items()}
+    examples, _ = read(path)
+    sources = {split: {source for source, _ in pairs} for split, pairs in examples.items()}
     assert all(sources.values()) and sum(map(len, sources.values())) == 60, "a text is in two splits"
-    assert sum(map(len, told.values())) == 180
-    assert told == read(path)[0]
+    assert sum(map(len, examples.values())) == 180
+    assert examples == read(path)[0]
 
 
 def test_a_text_of_dev_is_not_learned(tmp_path):
     path = write(tmp_path / "a.csv", "text,label,split\nyes,a,train\nno,b,train\nno,b,dev\n")
-    told, problems = read(path)
-    assert told["train"] == [("yes", ("a",))] and told["dev"] == [("no", ("b",))]
+    examples, problems = read(path)
+    assert examples["train"] == [("yes", ("a",))] and examples["dev"] == [("no", ("b",))]
     assert problems == ["./a.csv:3: 'no' is in dev as well (a.csv:4); it stays in dev only"]
 
 
@@ -95,15 +95,15 @@ GOOD = "text,label,split\nfine,a,train\nbad,b,dev\n"
     ],
 )  # fmt: skip
 def test_a_faulty_row_is_named_and_the_others_are_read(tmp_path, task, text, fault):
-    told, problems = read(write(tmp_path / "a.csv", text), task)
+    examples, problems = read(write(tmp_path / "a.csv", text), task)
     assert fault in problems
-    assert len(told["train"]) == len(told["dev"]) == 1
+    assert len(examples["train"]) == len(examples["dev"]) == 1
 
 
 def test_bytes_that_are_no_text_cost_their_row_alone(tmp_path):
     (tmp_path / "a.csv").write_bytes(GOOD.encode() + b"\xff\xfe,a,train\n")
-    told, problems = read(tmp_path / "a.csv")
-    assert len(told["train"]) == 1 and problems == ["./a.csv:4: the row is not UTF-8 text; it was left out"]
+    examples, problems = read(tmp_path / "a.csv")
+    assert len(examples["train"]) == 1 and problems == ["./a.csv:4: the row is not UTF-8 text; it was left out"]
 
 
 def test_json_lines_that_are_none(tmp_path):
@@ -112,8 +112,8 @@ def test_json_lines_that_are_none(tmp_path):
         '{"text": "a", "label": "x", "split": "train"}\n{"text": "b", "label": "y", "split": "dev"}\n'
         '{"text": 3, "label": "x", "split": "train"}\n[1]\n{"text\n',
     )
-    told, problems = read(path)
-    assert len(told["train"]) == 1
+    examples, problems = read(path)
+    assert len(examples["train"]) == 1
     assert "./a.jsonl:3: expected text and label, both text; the row was left out" in problems
     assert any(problem.startswith("./a.jsonl:4: expected an object") for problem in problems)
     assert any(problem.startswith("./a.jsonl:5: ") for problem in problems)
@@ -134,7 +134,7 @@ def test_a_table_that_cannot_be_used_is_one_sentence(tmp_path, name, text, sente
         read(write(tmp_path / name, text))
 
 
-def test_places_where_there_is_no_table(tmp_path):
+def test_paths_without_a_table(tmp_path):
     with pytest.raises(UserError, match="There is no file or folder"):
         read(tmp_path / "nowhere.csv")
     with pytest.raises(UserError, match="must hold one table of examples"):

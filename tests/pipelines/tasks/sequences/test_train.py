@@ -62,7 +62,7 @@ def run(folder, task, *overrides, **options):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """`trained(task)`: the folder of a run and what was said."""
+    """`trained(task)`: the folder of a run and the output."""
     made = {}
 
     def get(task):
@@ -95,7 +95,7 @@ def test_there_is_a_recipe_for_each_task():
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_recipe_trains_and_leaves_a_model_its_scores_and_its_predictions(task, trained):
-    folder, said = trained(task)
+    folder, output = trained(task)
     names = {path.name for path in folder.iterdir()}
     assert names >= {
         "checkpoint.npz", "config.json", "data.json", "metadata.json", "metrics.csv", "metrics.json",
@@ -108,7 +108,7 @@ def test_a_recipe_trains_and_leaves_a_model_its_scores_and_its_predictions(task,
     report = json.loads((folder / "metrics.json").read_text())
     assert report["split"] == "test" and report["examples"] == 4
     assert ("without_recurrence" in report) == (task in ("tag", "classify", "frames"))
-    assert "Test, 4 examples: " in said and "Best epoch" in said
+    assert "Test, 4 examples: " in output and "Best epoch" in output
     metadata = json.loads((folder / "metadata.json").read_text())
     assert metadata["data_set"]["splits"] == sizes(task) and metadata["recipe"] == f"sequence-{task}"
 
@@ -119,9 +119,9 @@ def test_the_preset_predicts_what_was_reported(task, trained):
     model = SequenceModel.from_preset(folder)
     test = generate(task, 0, sizes(task))["test"]
     predictions = model.predict([example.source for example in test])
-    told = [made.text if task in ("translate", "describe") else " ".join(made.labels) for made in predictions]
+    predicted = [made.text if task in ("translate", "describe") else " ".join(made.labels) for made in predictions]
     # A sheet keeps no text that begins like a formula, and an empty one comes back empty.
-    assert [row["predicted"] for row in rows(folder / "predictions.csv")] == told
+    assert [row["predicted"] for row in rows(folder / "predictions.csv")] == predicted
     assert score(task, test, predictions) == json.loads((folder / "metrics.json").read_text())["scores"]
 
 
@@ -151,8 +151,8 @@ def test_the_same_command_ends_with_the_same_weights_and_goes_on_after_a_stop(tr
     monkeypatch.setattr(training.SequenceExperiment, "evaluate", stop)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "run", "tag")
-    said = run(tmp_path / "run", "tag")
-    assert "Going on at epoch 2" in said
+    output = run(tmp_path / "run", "tag")
+    assert "Going on at epoch 2" in output
     again = dict(np.load(tmp_path / "run" / "checkpoint.npz"))
     for name in whole:
         if name != "progress":  # which tells seconds
@@ -194,9 +194,9 @@ def test_a_table_of_ones_own(task, table, tmp_path):
     if task == "describe":  # facts that no training row holds
         (tmp_path / "dev.csv").write_text(head + "wet=no,a dry one,dev\nis=dev,one indeed,dev\n")
         (tmp_path / "test.csv").write_text(head + "is=train wet=yes,one,test\nwet=no wet=no,a dry one,test\n")
-    said = run(tmp_path / "run", task, data=tmp_path)
-    assert "Test, 2 examples" in said if task == "tag" else "Test, 1 examples" in said
-    assert ("no training row holds" in said) == (task == "describe")
+    output = run(tmp_path / "run", task, data=tmp_path)
+    assert "Test, 2 examples" in output if task == "tag" else "Test, 1 examples" in output
+    assert ("no training row holds" in output) == (task == "describe")
     assert json.loads((tmp_path / "run" / "data.json").read_text())["name"] == tmp_path.name
     assert str(tmp_path) not in (tmp_path / "run" / "metadata.json").read_text(), "a path of this machine"
 
@@ -209,8 +209,8 @@ def test_one_label_is_none(tmp_path):
 
 def test_texts_that_are_cut_are_told(tmp_path):
     (tmp_path / "a.csv").write_text("text,label,split\na b c d,x,train\nb,y,train\nc,y,dev\nd,x,test\n")
-    said = run(tmp_path / "run", "classify", "text.max_length=3", data=tmp_path / "a.csv")
-    assert "1 training texts are longer than 3 words" in said
+    output = run(tmp_path / "run", "classify", "text.max_length=3", data=tmp_path / "a.csv")
+    assert "1 training texts are longer than 3 words" in output
 
 
 @pytest.mark.parametrize("option", ["--init-from", "--encoder-weights"])
