@@ -16,7 +16,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel
 from captioner.text.tokenizers import get_tokenizer
-from pipelines.tasks.language.analysis.text_signals import position, signals_of
+from pipelines.tasks.language.analysis.text_signals import signals_of, word_positions
 from pipelines.tasks.language.chunks import parts_of
 from pipelines.tasks.language.corpora import library_files, read_text
 from pipelines.utils.console import log, table
@@ -95,7 +95,7 @@ def _documents(model, texts, limit, per_text) -> list[tuple[list[str], dict[str,
         if room <= 0:
             break
         words = tokenizer.tokenize(text)
-        signals = signals_of(text) if tokenizer.name == "characters" else position(len(words))
+        signals = signals_of(text) if tokenizer.name == "characters" else word_positions(len(words))
         end = int(min(room, per_text or room, len(words)))
         documents.append((words[:end], {name: values[:end] for name, values in signals.items()}))
         room -= end

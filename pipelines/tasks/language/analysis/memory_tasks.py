@@ -200,15 +200,12 @@ def learn(
     network(held_out.inputs[:1])
     network.compile(jit_compile=xla)
     step = _training_step(network, task, budget, xla)
-    done, solved = 0, False
-    while done < budget.steps and not solved:
+    for done in range(1, budget.steps + 1):
         loss = step(*task.sample(training, budget.batch))
-        done += 1
         if done % budget.check_every == 0 or done == budget.steps:
             score = score_of(network, task, held_out)
             on_score(done, score)
-            solved = task.reaches(score, task.stop_score)
-            if not np.isfinite(float(loss)):
+            if task.reaches(score, task.stop_score) or not np.isfinite(float(loss)):
                 break
     score = score_of(network, task, task.sample(test, TEST_SEQUENCES))
     solved, seconds = task.reaches(score, task.solved), time.monotonic() - started

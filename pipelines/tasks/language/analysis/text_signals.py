@@ -6,6 +6,7 @@ character before the closing one.
 
 import ast
 import io
+import itertools
 import tokenize
 from collections.abc import Iterator
 
@@ -64,9 +65,7 @@ def _python_signals(text: str) -> dict[str, np.ndarray] | None:
 
 def _spans(text: str) -> Iterator[tuple[str, int, int]]:
     """`(kind, begin, end)` of strings and comments. A string with expressions in it counts as a whole."""
-    starts = [0]
-    for line in io.StringIO(text):
-        starts.append(starts[-1] + len(line))
+    starts = list(itertools.accumulate(map(len, io.StringIO(text)), initial=0))  # of lines
     opened: list[int] = []
     opening, closing = {"FSTRING_START", "TSTRING_START"}, {"FSTRING_END", "TSTRING_END"}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -122,6 +121,6 @@ def _lines(text: str) -> tuple[np.ndarray, np.ndarray]:
     return column, indentation
 
 
-def position(words: int) -> dict[str, np.ndarray]:
+def word_positions(words: int) -> dict[str, np.ndarray]:
     """The only signal of a text in words: their number so far."""
     return {POSITION: np.arange(1, words + 1, dtype="float32")}
