@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioner.models.base.compatibility import require_same_vocabulary
+from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
 from captioner.presets.folder import CHECKED, Preset, read_preset
 from captioner.settings import CaptionerSettings, LanguageModelSettings, VisualQASettings
 from pipelines.inference.search_options import SearchOptions
@@ -22,7 +23,9 @@ def checked_presets(models: Sequence[Path], search: SearchOptions | None = None)
     for model, preset in zip(models[1:], presets[1:], strict=True):
         require_same_vocabulary(presets[0].vocabulary, preset.vocabulary, models[0], model)
     if search is not None:
-        search.check(presets[0].settings.search, presets[0].vocabulary)
+        settings = search.settings(presets[0].settings.search)
+        constraints_of(settings, presets[0].vocabulary)
+        checked_num_beams(settings)
     return presets
 
 

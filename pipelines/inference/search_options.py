@@ -41,22 +41,6 @@ class SearchOptions:
 
         return validate(SearchSettings, {**own.model_dump(), **self.changes}, "The search") if self.changes else own
 
-    def check(self, own, vocabulary) -> None:
-        """Checks that a model can search like this.
-
-        Args:
-            own: the `SearchSettings` of the model.
-            vocabulary: its words.
-
-        Raises:
-            UserError: it cannot.
-        """
-        from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
-
-        search = self.settings(own)
-        constraints_of(search, vocabulary)
-        checked_num_beams(search)
-
     def stated(self) -> dict[str, object]:
         """What a journal keeps, so that captions of two searches are never mixed in one file."""
         return {

@@ -193,6 +193,17 @@ def _escaped(text: str) -> str:
     return escape(printable(text, keep="\n\t"))
 
 
+def format_bytes(count: int) -> str:
+    """
+    >>> format_bytes(351_232_000)
+    '351 MB'
+    """
+    power = min((len(str(count)) - 1) // 3, 4)
+    unit = ("bytes", "kB", "MB", "GB", "TB")[power]
+    value = count / 1000**power
+    return f"{value:.0f} {unit}" if value >= 100 or not power else f"{value:.1f} {unit}"
+
+
 def format_duration(seconds: float) -> str:
     """
     >>> format_duration(75), format_duration(7322)

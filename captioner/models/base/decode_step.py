@@ -10,13 +10,12 @@ SUPPRESSED = (PAD, UNKNOWN)  # ids that are never written
 SPECIAL = SpecialTokens(START, END, SUPPRESSED)
 
 
-def step_of(decoder, memory):
-    """The step of a decoder over image features: `(words (R,), state) -> (log-probabilities (R, V), state)`."""
-    return step_over(decoder, decoder.prepare(memory))
+def step_of(decoder, prepared):
+    """The step of a decoder: `(words (R,), state) -> (log-probabilities (R, V), state)`.
 
-
-def step_over(decoder, prepared):
-    """`step_of` for features that were prepared already."""
+    Args:
+        prepared: what `decoder.prepare` made of image features.
+    """
 
     def step(words, state):
         features, state, _ = decoder.step(decoder.read(words), state, prepared)

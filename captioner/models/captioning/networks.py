@@ -74,7 +74,7 @@ class CaptionSearcher(DecoderNetwork):
                 f"the shape {tuple(image.shape)}. Give whole batches of one size, as `predict_on_batch` does."
             )
         memory = self.image_encoder(ops.cast(image, "float32"))
-        step = step_of(self.decoder, memory)
+        step = step_of(self.decoder, self.decoder.prepare(memory))
         state = self.decoder.start(memory, captions=self.options.slots)
         if self.fusion is not None:
             step, state = self.fusion.mix(step, state, rows=image.shape[0] * self.options.slots)
@@ -133,7 +133,7 @@ class CaptionSampler(DecoderNetwork):
             greedy = ops.arange(noise.shape[0] * noise.shape[1]) % noise.shape[1] == noise.shape[1] - 1
         images, captions, length = noise.shape
         memory = self.image_encoder(ops.cast(inputs["image"], "float32"))
-        step, state = step_of(self.decoder, memory), self.decoder.start(memory, captions=captions)
+        step, state = step_of(self.decoder, self.decoder.prepare(memory)), self.decoder.start(memory, captions=captions)
         if self.fusion is not None:
             step, state = self.fusion.mix(step, state, rows=images * captions)
         noise = ops.reshape(noise, (images * captions, length))

@@ -12,14 +12,11 @@ def sampling_noise(seed: int, keys: Sequence[bytes], captions: int, max_words: i
     So a folder that is captioned in other batches, or in two runs, gets the same captions; and of more captions the
     first ones stay the same.
     """
-    generators = (np.random.default_rng([seed % 2**64, *_integers(key)]) for key in keys)
+    hashes = (np.frombuffer(hashlib.blake2b(key, digest_size=16).digest(), "<u4").tolist() for key in keys)
+    generators = (np.random.default_rng([seed % 2**64, *integers]) for integers in hashes)
     return np.stack([generator.random((captions, max_words), dtype="float32") for generator in generators])
 
 
 def keys_of(values: np.ndarray) -> list[bytes]:
     """A key for each image, made from its content."""
     return [np.ascontiguousarray(row).tobytes() for row in values]
-
-
-def _integers(key: bytes) -> list[int]:
-    return np.frombuffer(hashlib.blake2b(key, digest_size=16).digest(), "<u4").tolist()

@@ -84,7 +84,7 @@ class TrainingNetwork(CaptionNetwork):
         memory = ops.stop_gradient(memory)
         never_before_a_word = (PAD, START, END)
         return mix_sampled_tokens(
-            step_of(self.decoder, memory),
+            step_of(self.decoder, self.decoder.prepare(memory)),
             self.decoder.start(memory, captions=words.shape[0] // memory.shape[0]),
             words,
             ops.reshape(inputs["sample_mask"], words.shape),

@@ -9,7 +9,7 @@ from keras import ops
 
 from captioner.decoding.beam import BeamOptions, BeamResults, beam_search
 from captioner.dropout import Dropout
-from captioner.models.base.decode_step import SPECIAL, step_over
+from captioner.models.base.decode_step import SPECIAL, step_of
 from captioner.models.base.sequence_reader import SequenceReader
 from captioner.models.sequences.inputs import VectorInputs
 
@@ -68,7 +68,7 @@ class OneToMany(keras.Model):
         """The best sentences for each source, by beam search; greedy where `num_beams` is 1."""
         image, state = self.begin(source, captions=num_beams)
         options = BeamOptions(num_beams, max_words, length_penalty)
-        return beam_search(step_over(self.decoder, image), state, source.shape[0], SPECIAL, options)
+        return beam_search(step_of(self.decoder, image), state, source.shape[0], SPECIAL, options)
 
 
 class EncoderDecoder(OneToMany):

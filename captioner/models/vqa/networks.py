@@ -71,7 +71,7 @@ class VisualQANetwork(keras.Model):
         return ops.reshape(logits, (images, count, *logits.shape[1:]))
 
 
-class _Using(keras.Model):
+class _SharedNetwork(keras.Model):
     """Uses the parts of a network. Inputs: `"questions" (B, T)` and, if the image is seen, `"memory" (B, P, D)`."""
 
     def __init__(self, network):
@@ -82,14 +82,14 @@ class _Using(keras.Model):
         return self.network.join(inputs.get("memory"), inputs["questions"])
 
 
-class ImageEncoder(_Using):
+class ImageEncoder(_SharedNetwork):
     """`image` `(B, ...)` to memory `(B, P, D)`."""
 
     def call(self, image):
         return self.network.image_encoder(ops.cast(image, "float32"))
 
 
-class Answerer(_Using):
+class Answerer(_SharedNetwork):
     """Log-probabilities of all classes `(B, K)`, from their scores z.
 
         softmax    log p_k = z_k - log sum_j exp(z_j)       one answer is right
@@ -111,7 +111,7 @@ class Answerer(_Using):
         return ops.log_sigmoid(scores) if self.probabilities == "sigmoid" else ops.log_softmax(scores, axis=-1)
 
 
-class AnswerSearcher(_Using):
+class AnswerSearcher(_SharedNetwork):
     """The best written answers: `words` int `(B, K, A)`, `lengths` `(B, K)`, `log_probabilities` `(B, K)`.
 
     Args:
@@ -127,10 +127,11 @@ class AnswerSearcher(_Using):
         head, rows = self.network.head, inputs["questions"].shape[0]
         memory = head(features, positions=inputs.get("memory"))
         state = head.decoder.start(memory, captions=self.options.num_beams)
-        return beam_search(step_of(head.decoder, memory), state, rows, SPECIAL, self.options)._asdict()
+        step = step_of(head.decoder, head.decoder.prepare(memory))
+        return beam_search(step, state, rows, SPECIAL, self.options)._asdict()
 
 
-class AnswerReader(_Using):
+class AnswerReader(_SharedNetwork):
     """How likely given answers are: log-probabilities `(B, C, A)` of the words 1..A of `"answers" (B, C, A + 1)`, which
     have start and end word; 0 where there is padding."""
 
@@ -145,7 +146,7 @@ class AnswerReader(_Using):
         return ops.reshape(read, (rows, count, length - 1))
 
 
-class AttentionReader(_Using):
+class AttentionReader(_SharedNetwork):
     """Attention weights: `(B, hops, P)` of a fusion that attends, else `(B, T, P)` of a question encoder that does."""
 
     def call(self, inputs):

@@ -24,6 +24,7 @@ from captioner.images.clips import load_pixels
 from captioner.images.decode import DEFAULT_LIMITS, ImageError, ImageLimits, read_bytes
 from pipelines.data.examples import Problem
 from pipelines.data.features.cache import FeatureCache, FeatureRows, KnownFiles
+from pipelines.utils.progress import format_bytes
 from pipelines.utils.threads import parallel_map
 
 SHARD_IMAGES = 256  # 13 MB of 7 x 7 x 512, and some twenty seconds of work on two cores
@@ -89,9 +90,10 @@ class FeaturePlan:
             return f"The features of all {self.images:,} images are in {self.folder}."
         most = "at most " if self.at_most else ""
         known = " Files that are new or newer only by name or date are not encoded again." if self.at_most else ""
+        needed, free = format_bytes(self.bytes_needed), format_bytes(self.bytes_free)
         return (
-            f"{most.capitalize()}{self.new:,} of {self.images:,} images are to be encoded: {most}"
-            f"{_size(self.bytes_needed)} in {self.folder}, where {_size(self.bytes_free)} are free.{known}"
+            f"{most.capitalize()}{self.new:,} of {self.images:,} images are to be encoded: {most}{needed} in "
+            f"{self.folder}, where {free} are free.{known}"
         )
 
 
@@ -207,8 +209,8 @@ def check_room(plan: FeaturePlan) -> None:
     """
     if plan.bytes_needed > plan.bytes_free:
         raise UserError(
-            f"The features of {plan.new:,} images need {_size(plan.bytes_needed)}, but only "
-            f"{_size(plan.bytes_free)} are free for {plan.folder}. Make room, choose another folder, or set "
+            f"The features of {plan.new:,} images need {format_bytes(plan.bytes_needed)}, but only "
+            f"{format_bytes(plan.bytes_free)} are free for {plan.folder}. Make room, choose another folder, or set "
             "encoder.pool to 2, which needs a quarter."
         )
 
@@ -267,14 +269,3 @@ class _Writer:
         self._batch = []
         if len(self._digests) >= SHARD_IMAGES:
             self.write()
-
-
-def _size(count: int) -> str:
-    """
-    >>> _size(351_232_000)
-    '351 MB'
-    """
-    power = min((len(str(count)) - 1) // 3, 4)
-    unit = ("bytes", "kB", "MB", "GB", "TB")[power]
-    value = count / 1000**power
-    return f"{value:.0f} {unit}" if value >= 100 or not power else f"{value:.1f} {unit}"

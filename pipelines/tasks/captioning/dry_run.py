@@ -13,7 +13,7 @@ from pipelines.data.features.augmented import plan_augmented
 from pipelines.data.features.extract import FeatureExtraction
 from pipelines.tasks.captioning.settings import Recipe
 from pipelines.tasks.captioning.train import CaptioningExperiment
-from pipelines.utils.progress import Reporter
+from pipelines.utils.progress import Reporter, format_bytes
 
 MEASURED_STEPS = 3
 
@@ -46,8 +46,8 @@ class Cost:
             f"Features        {self.features}"
             if self.features
             else "Features        none are kept: the encoder is trained",
-            f"Disk, run       {_megabytes(self.model_bytes)} model, {_megabytes(self.checkpoint_bytes)} checkpoint",
-            f"Memory          {_megabytes(self.memory_bytes)}",
+            f"Disk, run       {format_bytes(self.model_bytes)} model, {format_bytes(self.checkpoint_bytes)} checkpoint",
+            f"Memory          {format_bytes(self.memory_bytes)}",
             f"Time an epoch   {self.epoch_seconds:,.0f} s for {self.steps:,} steps, without decoding",
             f"Time in all     {self.epoch_seconds * self.epochs / 60:,.0f} min for {self.epochs} epochs",
         ]
@@ -121,11 +121,3 @@ class Noise:
 
     def read(self, indices):
         return np.broadcast_to(self.image, (len(indices), *self.shape))
-
-
-def _megabytes(size: int) -> str:
-    """
-    >>> _megabytes(25_000_000)
-    '25 MB'
-    """
-    return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"

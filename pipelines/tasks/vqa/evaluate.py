@@ -50,14 +50,10 @@ def evaluate_run(
     what is returned has no scores.
 
     Args:
-        run: folder of the run, or any preset.
-        data: folder of the data set; by default the one that the run's recipe names.
-        split: by default "test".
+        run, data, split, cache, reporter: as in `pipelines.tasks.captioning.evaluate.evaluate_run`.
         report: folder to write to; by default `evaluation-SPLIT` in the run's folder.
         format: of the report: "html", "markdown" or "both".
         encoder_weights: file with the frozen network's weights.
-        cache: folder where features of frozen networks are kept; by default `cache` beside the run.
-        reporter: where progress is logged.
 
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
@@ -171,17 +167,17 @@ def attention_of(model, questions, answers: dict[str, list], ids: Sequence[str])
     """
     if model.network.image_encoder is None:
         return {}
-    number_of = {example.id: number for number, example in enumerate(questions.examples)}
-    image_of = {number: image for image, own in enumerate(questions.questions) for number in own}
     most = MAPS if attends(model) or not model.encoder.cacheable else MAPS_FROZEN
-    chosen: dict[int, int] = {}  # image -> question
+    images = [(image, questions.examples[n]) for image, numbers in enumerate(questions.questions) for n in numbers]
+    by_id = {example.id: (image, example) for image, example in images}
+    chosen: dict[int, QuestionExample] = {}  # by the number of its image
     for position in np.random.default_rng(0).permutation(len(ids)):
-        number = number_of[ids[position]]
-        if answers[ids[position]]:
-            chosen.setdefault(image_of[number], number)
+        image, example = by_id[ids[position]]
+        if answers[example.id]:
+            chosen.setdefault(image, example)
         if len(chosen) == most:
             break
-    examples = [questions.examples[number] for number in chosen.values()]
+    examples = list(chosen.values())
     if attends(model):
         features = questions.source.read(list(chosen))
         maps = maps_by_attention(model, features, [question.question for question in examples], range(len(examples)))

@@ -36,7 +36,7 @@ CHANCE = np.random.default_rng(3).random((IMAGES * CAPTIONS, LENGTH), dtype="flo
 def read(network, own, greedy=False):
     decoder = network.decoder
     fed = mix_sampled_tokens(
-        step_of(decoder, MEMORY), decoder.start(MEMORY, captions=CAPTIONS), RIGHT, own, CHANCE,
+        step_of(decoder, decoder.prepare(MEMORY)), decoder.start(MEMORY, captions=CAPTIONS), RIGHT, own, CHANCE,
         fixed=(PAD, START, END), suppressed=(PAD, START, END), greedy=greedy,
     )  # fmt: skip
     return np.asarray(fed)
