@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Losses."""
 
 import keras
 from keras import ops

@@ -9,7 +9,7 @@ from captioner.decoding.logits_filters import suppress_tokens
 
 @keras.saving.register_keras_serializable("captioner")
 class PolicyGradient(keras.losses.Loss):
-    """The loss whose gradient is that of the expected reward, turned round (REINFORCE).
+    """The loss whose gradient is minus that of the expected reward (REINFORCE).
 
         loss = - 1 / N sum_n advantage_n log p(y_n)
 

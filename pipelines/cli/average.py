@@ -24,6 +24,6 @@ def average(
     from captioner.presets.weight_averaging import average_weights
 
     if is_preset(out):
-        raise UserError(f"There is a model in {out} already. Say another folder with --out.")
+        raise UserError(f"There is a model in {out} already. Give another folder with --out.")
     average_weights(models, out, share, half_precision)
     log(f"The mean of {len(models)} models is in {out}")

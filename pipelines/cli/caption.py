@@ -18,7 +18,7 @@ from pipelines.utils.console import log, log_errors, printable
 def caption(  # noqa: PLR0913 - one parameter an option
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
     model: Annotated[
-        list[Path], typer.Option(help="Folder of the run, or any preset; several with the same words write together.")
+        list[Path], typer.Option(help="Folder of the run, or any preset; several of one vocabulary form an ensemble.")
     ],
     search,
     output: Annotated[
@@ -82,7 +82,7 @@ def caption_with_models(
 
     Args:
         paths: images and folders.
-        models: a preset, or several that write together.
+        models: a preset, or several that form an ensemble.
         output: a file, or None to print the captions.
         options: a `CaptionOptions`.
         language: preset of a language model that takes part in the search, and its weight.

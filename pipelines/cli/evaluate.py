@@ -20,7 +20,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     split: Annotated[str | None, typer.Option(help="The split to caption or to answer; test by default.")] = None,
     model: Annotated[
         list[Path] | None,
-        typer.Option("--model", help="A preset with the same words that writes together with RUN; may be repeated."),
+        typer.Option("--model", help="A preset with the same words that forms an ensemble with RUN; may be repeated."),
     ] = None,
     language_model: Language = None,
     language_weight: Weight = None,

@@ -18,7 +18,7 @@ def features(  # noqa: PLR0913 - one parameter an option
     application: Annotated[
         str, typer.Option(help="Of the encoder keras_application: which network, such as EfficientNetB0.")
     ] = "",
-    image_size: Annotated[int, typer.Option(min=1, help="Height and width at which images are seen.")] = 224,
+    image_size: Annotated[int, typer.Option(min=1, help="Height and width that images are scaled to.")] = 224,
     encoder_weights: Weights = None,
     cache: Cache = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
@@ -33,8 +33,8 @@ def features(  # noqa: PLR0913 - one parameter an option
 
     reporter = Reporter()
     images = list(dict.fromkeys(example.image for example in read_dataset(data).examples))
-    own = ({"features": kind} if kind != "grid" else {}) | ({"application": application} if application else {})
-    options = {"name": encoder, "pool": pool, "image_size": image_size, "options": own}
+    of_encoder = ({"features": kind} if kind != "grid" else {}) | ({"application": application} if application else {})
+    options = {"name": encoder, "pool": pool, "image_size": image_size, "options": of_encoder}
     network = build_encoder(validate(EncoderSettings, options, "the options"), encoder_weights)
     extraction = FeatureExtraction(network, images, cache or Path("runs") / "cache")
     reporter.log(str(extraction.plan))

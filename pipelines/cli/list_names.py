@@ -1,10 +1,25 @@
 """`captioner list`."""
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from pipelines.utils.console import load_keras, log, table
+
+_REGISTRIES = {
+    "cells": ["captioner.cells:CELLS"],
+    "encoders": ["captioner.encoders:ENCODERS"],
+    "question-encoders": ["captioner.question_encoders:QUESTION_ENCODERS"],
+    "fusions": ["captioner.fusions:FUSIONS"],
+    "decoders": ["captioner.decoders:DECODERS"],
+    "datasets": ["pipelines.data.datasets:DATASETS"],
+    "question-datasets": ["pipelines.data.question_datasets:QUESTION_DATASETS"],
+    "metrics": [
+        "captioner.metrics:METRICS", "captioner.metrics:ANSWER_METRICS", "pipelines.evaluation.metrics:DATA_METRICS",
+    ],
+    "tokenizers": ["captioner.text:TOKENIZERS"],
+}  # fmt: skip
 
 
 def list_names(
@@ -20,49 +35,28 @@ def list_names(
     ] = None,
 ):
     """List what can be chosen by name, or all settings of a recipe with type, default and meaning."""
+    from captioner.presets.installed import CARD, MODELS, installed_models, model_summary
+    from pipelines.recipes.recipe import recipe_names, recipe_summary
+
     if kind == "settings":
-        _list_settings(recipe)
-        return
+        return _list_settings(recipe)
     if recipe is not None:
         raise typer.BadParameter("it goes with `captioner list settings`.", param_hint="RECIPE")
     if kind == "recipes":
-        from pipelines.recipes.recipe import recipe_names, recipe_summary
-
-        table([kind, ""], [[name, recipe_summary(name)] for name in recipe_names()])
-        return
+        return table([kind, ""], [[name, recipe_summary(name)] for name in recipe_names()])
     if kind == "models":
-        from captioner.presets.installed import CARD, MODELS, installed_models, model_summary
-
         table([kind, ""], [[name, model_summary(name)] for name in installed_models()])
-        log(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
-        return
-    registries = {
-        "cells": ["captioner.cells:CELLS"],
-        "encoders": ["captioner.encoders:ENCODERS"],
-        "question-encoders": ["captioner.question_encoders:QUESTION_ENCODERS"],
-        "fusions": ["captioner.fusions:FUSIONS"],
-        "decoders": ["captioner.decoders:DECODERS"],
-        "datasets": ["pipelines.data.datasets:DATASETS"],
-        "question-datasets": ["pipelines.data.question_datasets:QUESTION_DATASETS"],
-        "metrics": [
-            "captioner.metrics:METRICS",
-            "captioner.metrics:ANSWER_METRICS",
-            "pipelines.evaluation.metrics:DATA_METRICS",
-        ],
-        "tokenizers": ["captioner.text:TOKENIZERS"],
-    }
-    if kind not in registries:
+        return log(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
+    if kind not in _REGISTRIES:
         raise typer.BadParameter(
-            f"there are lists of {', '.join(registries)}, models, recipes and settings.", param_hint="KIND"
+            f"there are lists of {', '.join(_REGISTRIES)}, models, recipes and settings.", param_hint="KIND"
         )
-    from importlib import import_module
-
     rows = []
-    for path in registries[kind]:
+    for path in _REGISTRIES[kind]:
         module, _, name = path.partition(":")
         registry = getattr(import_module(module), name)
         rows += [[name, registry.summary(name)] for name in registry.names()]
-    table([kind, ""], rows)
+    return table([kind, ""], rows)
 
 
 def _list_settings(name: str | None) -> None:

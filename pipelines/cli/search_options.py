@@ -84,5 +84,5 @@ def sampling_of(sample: bool, search: SearchOptions, **chosen):
         return None
     for name in ("num_beams", "length_penalty", "num_beam_groups", "diversity_penalty", "force_words"):
         if getattr(search, name) not in (None, ()):
-            raise typer.BadParameter("captions that --sample makes are not searched for.", param_hint=flag(name))
+            raise typer.BadParameter("it belongs to the search, and --sample takes its place.", param_hint=flag(name))
     return SamplingOptions(**chosen)

@@ -40,7 +40,7 @@ def train(  # noqa: PLR0913 - one parameter an option
             raise UserError(f"{flag(name)} means nothing to {chosen.name}, a recipe of kind {chosen.kind}.")
     options["cache"] = cache or run.absolute().parent / "cache"
     if dry_run and chosen.kind != "captioner":
-        raise typer.BadParameter(f"it tells about captioners, not about a recipe of kind {chosen.kind!r}.")
+        raise typer.BadParameter(f"it estimates the cost of captioners, not of a recipe of kind {chosen.kind!r}.")
     load_keras()
     if dry_run:
         from pipelines.tasks.captioning.dry_run import dry_run as estimate_cost

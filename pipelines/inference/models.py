@@ -1,4 +1,4 @@
-"""Presets opened for inference: captioners, several that write together, and models that answer questions."""
+"""Presets opened for inference: captioners, ensembles, and models that answer questions."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from pipelines.utils.console import load_keras
 
 
 def checked_presets(models: Sequence[Path], search: SearchOptions | None = None) -> list[Preset]:
-    """The presets of captioners that are to write together, checked before Keras is loaded or anything is written.
+    """The presets of a captioner or an ensemble, checked before Keras is loaded or anything is written.
 
     Raises:
         UserError: one is no preset of a captioner, their vocabularies differ, or they do not allow the search.
@@ -30,7 +30,7 @@ def checked_presets(models: Sequence[Path], search: SearchOptions | None = None)
 
 
 def models_identity(presets: Sequence[Preset], language: tuple[Path, float] | None = None) -> str:
-    """What identifies models that write together: checksums of what decides about captions, not of metadata.
+    """What identifies a captioner or an ensemble: checksums of what decides about captions, not of metadata.
 
     Args:
         presets: of captioners.

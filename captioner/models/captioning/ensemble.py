@@ -158,8 +158,8 @@ def _check_compatible(first: ImageCaptioner, other: ImageCaptioner, name: str, o
     require_same_vocabulary(first.vocabulary, other.vocabulary, name, other_name)
     if other.encoder.spec != first.encoder.spec:
         raise UserError(
-            f"{other_name} wants images as {other.encoder.spec}, {name} as {first.encoder.spec}: only models that are "
-            "shown the same pixels can write together."
+            f"{other_name} wants images as {other.encoder.spec}, {name} as {first.encoder.spec}: only models that "
+            "take the same pixels form an ensemble."
         )
 
 

@@ -56,8 +56,8 @@ def write_captions(
             captions.append(_captions_of(captioner.vocabulary, outputs, row, None if maps is None else maps[row]))
             if not captions[-1]:
                 raise UserError(
-                    f"There is no caption of {config.min_words} to {config.max_words} words that keeps to all that "
-                    "is asked of it. Ask for less."
+                    f"There is no caption of {config.min_words} to {config.max_words} words that satisfies all "
+                    "constraints. Give fewer of them."
                 )
     return captions
 
@@ -68,7 +68,7 @@ def _writer(captioner, features, config, candidates, batch_size, keys) -> Callab
     if not config.do_sample:
         width = checked_num_beams(config)
         if not 1 <= candidates <= width:
-            raise UserError(f"{candidates} candidates of {width} beams are not to be had; ask for 1 to {width}.")
+            raise UserError(f"{width} beams give 1 to {width} candidates; received {candidates}.")
         options = BeamOptions(
             width,
             config.max_words,
@@ -81,11 +81,11 @@ def _writer(captioner, features, config, candidates, batch_size, keys) -> Callab
         return lambda batch, rows: searcher.predict_on_batch(batch)
     if constraints.force_phrases:
         raise UserError(
-            "Captions in which words must occur are searched for; they cannot be sampled. Leave out the words, or "
+            "Captions in which words must occur need a search; they cannot be sampled. Leave out the words, or the "
             "sampling."
         )
     if candidates < 1:
-        raise UserError(f"{candidates} captions are not to be had; ask for one or more.")
+        raise UserError(f"The number of captions is 1 or more; received {candidates}.")
     noise = sampling_noise(config.seed, keys_of(features) if keys is None else keys, candidates, config.max_words)
     options = SampleOptions(config.temperature, config.top_k, config.top_p, constraints)
     sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), options, False, captioner.fusion)

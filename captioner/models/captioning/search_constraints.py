@@ -36,7 +36,7 @@ def constraints_of(search: SearchSettings, vocabulary: Vocabulary) -> Constraint
     constraints = Constraints(search.min_words, search.no_repeat_ngram_size, tuple(bad), tuple(force))
     if constraints.num_states > MAX_STATES:
         raise UserError(
-            f"{', '.join(force.values())} are too many words that must occur: three words can be asked for, a phrase "
+            f"{', '.join(force.values())} are too many words that must occur: three words are possible, a phrase "
             "of three words and a word, or a phrase of up to seven."
         )
     if sum(map(len, force)) > search.max_words:

@@ -113,7 +113,7 @@ def _seconds_a_step(experiment: CaptioningExperiment) -> float:
 
 
 class Noise:
-    """A source of images that nobody took: all of them the same, since drawing noise takes longer than reading."""
+    """Noise in place of features: the same for all images, since sampling noise takes longer than reading."""
 
     def __init__(self, shape, count):
         self.shape, self.readable = shape, np.ones(count, bool)

@@ -29,7 +29,7 @@ _NOT_STATED = "not stated: the captions came as a file"
 class ModelOptions:
     """What takes part in captioning besides the run's own model.
 
-    others: presets with the same words, which write together with that of the run.
+    others: presets with the same words, which form an ensemble with that of the run.
     language: preset of a language model that takes part in the search, and its weight.
     encoder_weights: file with the frozen backbone's weights, instead of a download.
     """

@@ -1,7 +1,7 @@
 """How well a captioner tells the caption of an image from others, and the image of a caption.
 
-Every image of a pool meets every caption of it. By likelihood a pair costs a run of the decoder, so the pool is small
-unless a larger one is asked for; by reconstruction (`recurrent-visual`) it costs a product of two vectors.
+Every image of a pool is compared with every caption of it. By likelihood a pair costs a run of the decoder, so the pool
+is small unless a larger one is requested; by reconstruction (`recurrent-visual`) it costs a product of two vectors.
 """
 
 import json

@@ -72,7 +72,7 @@ def test_candidates_differ_and_come_best_first(captioner, pictures):
         assert [c.score for c in captions] == sorted((c.score for c in captions), reverse=True)
         assert all(UNKNOWN not in caption.words and caption.score < 0 for caption in captions)
         assert all(caption.attention is None for caption in captions)
-    with pytest.raises(UserError, match="3 candidates of 2 beams are not to be had; ask for 1 to 2"):
+    with pytest.raises(UserError, match="2 beams give 1 to 2 candidates; received 3"):
         captioner.caption(pictures[0], num_beams=2, candidates=3)
 
 
