@@ -37,14 +37,10 @@ def ask(  # noqa: PLR0913 - one parameter an option
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
+    from captioner.models.vqa.preprocessing import choices_problem
     from pipelines.cli.run import describe, run_with_progress
     from pipelines.inference.jobs.answering import AskJob, AskOptions
-    from pipelines.inference.jobs.question_files import (
-        choices_problem,
-        make_question,
-        question_problem,
-        read_questions_file,
-    )
+    from pipelines.inference.jobs.question_files import make_question, question_problem, read_questions_file
     from pipelines.inference.models import load_visual_qa, visual_qa_identity
     from pipelines.utils.progress import JobProgress
 
@@ -56,7 +52,7 @@ def ask(  # noqa: PLR0913 - one parameter an option
         raise typer.BadParameter("a file has its choices in a column `choices`.", param_hint="--choices")
     if questions is None and output is not None:
         raise typer.BadParameter("it goes with --questions.", param_hint="--output")
-    for problem in (*map(question_problem, question or ()), choices_problem(choices or ())):
+    for problem in (*map(question_problem, question or ()), choices_problem(choices) if choices else ""):
         if problem:
             raise typer.BadParameter(f"{problem}.")
     identity = visual_qa_identity(model)  # an error in the preset is reported before anything is written or loaded

@@ -182,15 +182,13 @@ class PretrainedImageModel(PretrainedModel):
 
     @classmethod
     def from_preset(cls, folder: str | Path, encoder_weights: str | Path | None = None) -> Self:
-        """Loads a model that `captioner train` or `save_to_preset` wrote.
+        """Loads a model, see `PretrainedModel.from_preset`.
 
         Args:
-            folder: the preset, or the name of a model that is installed with the package, such as "flickr8k".
             encoder_weights: see the class.
 
         Raises:
-            UserError: a file is missing, damaged, from another preset, or of another kind of model; or the preset was
-                trained on other weights of the backbone.
+            UserError: also where the preset was trained on other weights of the backbone.
         """
         model = cls._load(folder, encoder_weights=encoder_weights)
         require_same_backbone(folder, model.metadata, model.encoder, model.settings.encoder.name, encoder_weights)

@@ -59,19 +59,18 @@ def encode_answer(answer: str, vocabulary: Vocabulary, length: int) -> list[int]
     return ids[:length] + [vocabulary.pad_id] * (length - len(ids))
 
 
-def check_choices(choices: Sequence[str]) -> None:
-    """Refuses choices that are no choice.
+def choices_problem(choices: Sequence[str]) -> str:
+    """Why an answer cannot be chosen from these; "" if it can.
 
-    Raises:
-        UserError: there are fewer than two, one is empty, or two are the same answer.
+    >>> choices_problem(["red", "Red."])
+    "the choices repeat 'Red.'"
     """
-    seen: dict[str, str] = {}
+    keys: set[str] = set()
     for choice in choices:
         key = answer_key(choice)
         if not key:
-            raise UserError("A choice is empty. Give at least two answers to choose from.")
-        if key in seen:
-            raise UserError(f"The choices {seen[key]!r} and {choice!r} are the same answer. Give each once.")
-        seen[key] = choice
-    if len(seen) < 2:
-        raise UserError(f"There must be at least two choices, received {len(seen)}.")
+            return "one of the choices is empty"
+        if key in keys:
+            return f"the choices repeat {choice[:60]!r}"
+        keys.add(key)
+    return "" if len(choices) > 1 else f"there must be at least 2 choices, and here is {len(choices)}"

@@ -13,7 +13,7 @@ from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.vqa.build import build_visual_qa
 from captioner.models.vqa.generation import Answer, choose, write
 from captioner.models.vqa.networks import AttentionReader, ImageEncoder, VisualQANetwork
-from captioner.models.vqa.preprocessing import check_choices, encode_questions, words_of
+from captioner.models.vqa.preprocessing import choices_problem, encode_questions, words_of
 from captioner.presets.folder import Preset
 from captioner.settings import VisualQASettings
 from captioner.text.answers import AnswerList
@@ -156,8 +156,8 @@ class VisualQA(PretrainedImageModel):
             UserError: see `answer`.
         """
         for offered in choices or ():
-            if offered is not None:
-                check_choices(offered)
+            if offered is not None and (problem := choices_problem(offered)):
+                raise UserError(f"The question cannot be answered: {problem}.")
         decode = choose if self.answers else write
         answers: list[list[Answer]] = []
         for rows, inputs in self._batches(features, questions, images, batch_size):

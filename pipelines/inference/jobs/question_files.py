@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from captioner.errors import UserError
-from captioner.text.answers import answer_key
+from captioner.models.vqa.preprocessing import choices_problem
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
-from pipelines.data.datasets.text import is_text, truncate
+from pipelines.data.datasets.text import is_text
 from pipelines.data.examples import Location, ProblemList
-from pipelines.data.question_datasets.builder import FEWEST_CHOICES
 
 _KINDS = (".csv", ".tsv", ".jsonl")
 _FOLDERS = ("", "images")
@@ -71,7 +70,7 @@ def make_question(image: str, path: str, question: str, choices: Sequence[str] =
         question, id, *choices = (_escaped(text) for text in (question, id, *choices))
         problem = "this is not UTF-8 text"
     else:
-        problem = question_problem(question) or choices_problem(choices)
+        problem = question_problem(question) or (choices_problem(choices) if choices else "")
     if not image:
         problem = "no image is named"
     clean = tuple(" ".join(choice.split()) for choice in choices)
@@ -81,27 +80,6 @@ def make_question(image: str, path: str, question: str, choices: Sequence[str] =
 def question_problem(question: str) -> str:
     """The problem of a question, or nothing."""
     return "" if question.strip().strip("? ") else "the question is empty"
-
-
-def choices_problem(choices: Sequence[str]) -> str:
-    """The problem of the choices of a question, or nothing.
-
-    >>> choices_problem(["red", "Red."])
-    "the choices repeat 'Red.'"
-    """
-    if not choices:
-        return ""
-    seen: set[str] = set()
-    for choice in choices:
-        key = answer_key(choice)
-        if not key:
-            return "one of the choices is empty"
-        if key in seen:
-            return f"the choices repeat {truncate(choice)}"
-        seen.add(key)
-    if len(choices) < FEWEST_CHOICES:
-        return f"there must be at least {FEWEST_CHOICES} choices, and here is {len(choices)}"
-    return ""
 
 
 def read_questions_file(path: Path) -> tuple[list[Question], int]:

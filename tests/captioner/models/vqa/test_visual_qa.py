@@ -221,9 +221,9 @@ def test_a_model_of_the_other_kind_is_named(chooses, tmp_path):
     ("question", "choices", "message"),
     [
         (" ?! ", None, "holds no words"),
-        ("what", ["red"], "at least two choices, received 1"),
-        ("what", ["red", "blue", "Red."], "'red' and 'Red.' are the same answer"),
-        ("what", ["lamp, book", "book, lamp"], "are the same answer"),
+        ("what", ["red"], "at least 2 choices, and here is 1"),
+        ("what", ["red", "blue", "Red."], "the choices repeat 'Red.'"),
+        ("what", ["lamp, book", "book, lamp"], "the choices repeat 'book, lamp'"),
     ],
 )
 def test_what_cannot_be_answered_is_said_in_one_sentence(chooses, pictures, question, choices, message):
