@@ -60,7 +60,7 @@ class FeatureCache:
         Raises:
             UserError: nothing can be written there.
         """
-        with self._kept():
+        with self._disk_errors():
             self.folder.mkdir(parents=True, exist_ok=True)
             _write(self.folder / "about.json", json.dumps(self.identity, indent=1).encode())
 
@@ -71,7 +71,7 @@ class FeatureCache:
             UserError: it cannot be written; every earlier shard is still there.
         """
         name = hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
-        with self._kept():
+        with self._disk_errors():
             _write(self.folder / f"{name}.npy", np.ascontiguousarray(features, np.float16))
             _write(self.folder / f"{name}.json", json.dumps(digests).encode())
         self._locations.update({digest: (name, row) for row, digest in enumerate(digests)})
@@ -87,7 +87,7 @@ class FeatureCache:
             self._locations.update({digest: (path.stem, row) for row, digest in enumerate(digests)})
 
     @contextlib.contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         """Says of an error of the disk that the features which are stored are kept."""
         try:
             yield

@@ -230,16 +230,16 @@ class _Writer:
         self._backbone, self._cache, self._files = encoder.backbone, cache, files
         self._pixels = np.zeros((batch_size, *encoder.spec.shape), np.float32)
         self._batch: list[str] = []
-        self._taken: set[str] = set()
+        self._seen: set[str] = set()
         self._digests: list[str] = []
         self._features: list[np.ndarray] = []
         self.encoded = 0
 
     def add(self, image: _Image) -> bool:
         """Takes an image; True if that filled a batch, which then went through the backbone."""
-        if image.pixels is None or image.digest in self._taken:
+        if image.pixels is None or image.digest in self._seen:
             return False
-        self._taken.add(image.digest)
+        self._seen.add(image.digest)
         self._pixels[len(self._batch)] = image.pixels
         self._batch.append(image.digest)
         if len(self._batch) < len(self._pixels):

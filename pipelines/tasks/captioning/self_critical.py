@@ -66,8 +66,8 @@ class SelfCriticalBatches:
         self.reward = CaptionReward([[tokenize(text) for text in captions[image]] for image in batches.indices], reward)
         self.baseline = baseline
         image_encoder, greedy = captioner.image_encoder, baseline == "greedy"
-        self.writer = CaptionSampler(image_encoder, captioner.decoder, SampleOptions(temperature), greedy)
-        self.writer.compile(jit_compile=True)
+        self.sampler = CaptionSampler(image_encoder, captioner.decoder, SampleOptions(temperature), greedy)
+        self.sampler.compile(jit_compile=True)
         self.state = {"drawn": 0, "earned": 0.0}
 
     def epoch(self, epoch: int, skip: int = 0) -> tf.data.Dataset:
@@ -104,27 +104,27 @@ class SelfCriticalBatches:
         image = read_epoch(self.batches.source, seed[1], images.tolist())
         noise = uniform_noise(len(images) * self.samples, self.max_length - 1, seed)
         noise = noise.reshape(len(images), self.samples, -1)
-        written = self.writer.predict_on_batch({"image": image.astype("float32"), "noise": noise})
+        written = self.sampler.predict_on_batch({"image": image.astype("float32"), "noise": noise})
         words, lengths, ended = (np.asarray(written[name]) for name in ("words", "lengths", "ended"))
-        rewards = self.rewarded(words, lengths, ended, images)
+        rewards = self.rewards_of(words, lengths, ended, images)
         sampled = rewards[:, : self.samples]
         self.state["drawn"] += sampled[mask].size
         self.state["earned"] += float(sampled[mask].sum())
-        advantages = np.where(mask[:, None], sampled - self.expected(rewards), 0.0).astype("float32")
-        ids = self.as_ids(words, lengths, ended, mask)[:, : self.samples]
+        advantages = np.where(mask[:, None], sampled - self.baseline_of(rewards), 0.0).astype("float32")
+        ids = self.token_ids(words, lengths, ended, mask)[:, : self.samples]
         return {"image": image, "words": ids[:, :, :-1]}, ids[:, :, 1:], advantages
 
     def mean_reward(self) -> float:
         """The mean reward of the captions sampled in this epoch."""
         return self.state["earned"] / max(self.state["drawn"], 1)
 
-    def expected(self, rewards: np.ndarray) -> np.ndarray:
+    def baseline_of(self, rewards: np.ndarray) -> np.ndarray:
         """The baseline `(B, C or 1)` from rewards `(B, C)` of samples, with that of the greedy caption last."""
         if self.baseline == "greedy":
             return rewards[:, self.samples :]
         return (rewards.sum(axis=1, keepdims=True) - rewards) / (self.samples - 1)
 
-    def rewarded(self, words, lengths, ended, images) -> np.ndarray:
+    def rewards_of(self, words, lengths, ended, images) -> np.ndarray:
         """Rewards `(B, C)` of captions `(B, C, T)`."""
         texts = [
             self.vocabulary.decode(row[:length])
@@ -133,7 +133,7 @@ class SelfCriticalBatches:
         rows = np.repeat([self.rows[int(image)] for image in images], words.shape[1])
         return self.reward(texts, ended.ravel(), rows).reshape(lengths.shape)
 
-    def as_ids(self, words, lengths, ended, mask) -> np.ndarray:
+    def token_ids(self, words, lengths, ended, mask) -> np.ndarray:
         """Captions as `(B, C, max_length)` ids: start, words, end if it was sampled, padding."""
         vocabulary, (images, captions, _) = self.vocabulary, words.shape
         ids = np.full((images, captions, self.max_length), vocabulary.pad_id, "int32")

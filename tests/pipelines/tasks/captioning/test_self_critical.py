@@ -51,14 +51,14 @@ def batches(reward=None, readable=(True, True, True, True, True), **options):
 def randomised(made):
     """Fresh weights give each word the same chance: the greedy caption would be as bad as the drawn ones."""
     random = np.random.default_rng(1)
-    for weight in made.writer.decoder.weights:
+    for weight in made.sampler.decoder.weights:
         weight.assign(random.normal(0, 0.7, weight.shape))
     return made
 
 
 def test_the_advantage_is_what_a_caption_earned_beyond_the_greedy_one():
     made = batches({"bleu_4": 1.0})
-    searcher = CaptionSearcher(made.writer.image_encoder, made.writer.decoder, BeamOptions(1, made.max_length - 1))
+    searcher = CaptionSearcher(made.sampler.image_encoder, made.sampler.decoder, BeamOptions(1, made.max_length - 1))
     inputs, targets, advantages = made.batch(np.array([1, 2]), np.array([True, True]), [0, 0, 0])
     vocabulary = made.vocabulary
     assert targets.shape == (2, 3, 5) and (inputs["words"][:, :, 0] == vocabulary.start_id).all()
@@ -83,8 +83,8 @@ def test_a_caption_is_rewarded_by_the_references_of_its_own_image():
         words, lengths, ended = np.array([[ids]]), np.array([[len(ids)]]), np.array([[True]])
         alone = CaptionReward([[text.split() for text in CAPTIONS[image]]], {"bleu_4": 1.0})
         expected = alone([made.vocabulary.decode(ids)], [True], [0])
-        assert made.rewarded(words, lengths, ended, np.array([image])).item() == pytest.approx(expected.item())
-        other = made.rewarded(words, lengths, ended, np.array([3])).item()
+        assert made.rewards_of(words, lengths, ended, np.array([image])).item() == pytest.approx(expected.item())
+        other = made.rewards_of(words, lengths, ended, np.array([3])).item()
         assert other < expected.item(), "references that reward everything alike prove nothing"
 
 
@@ -93,7 +93,7 @@ def test_the_advantage_over_the_other_drawn_captions_sums_to_nothing():
     made = batches(baseline="samples")
     rewards = np.array([[1.0, 2.0, 6.0], [0.5, 0.5, 0.5]])
     expected = [[-3.0, -1.5, 4.5], [0.0, 0.0, 0.0]]  # 1 - (2 + 6) / 2, and so on
-    np.testing.assert_allclose(rewards - made.expected(rewards), expected)
+    np.testing.assert_allclose(rewards - made.baseline_of(rewards), expected)
     _, targets, advantages = made.batch(np.array([1, 2]), np.array([True, True]), [0, 0, 0])
     assert advantages.shape == (2, 3) and targets.shape == (2, 3, 5) and np.abs(advantages).max() > 0
     np.testing.assert_allclose(advantages.sum(axis=1), 0.0, atol=1e-6)
@@ -106,7 +106,7 @@ def test_a_caption_that_was_cut_is_not_ended_be_it_drawn_or_greedy():
     made, seen = batches(), []
     made.reward = lambda texts, ended, images: seen.extend(ended) or np.zeros(len(texts))
     end = made.vocabulary.end_id
-    made.writer.decoder.output_bias.assign(np.where(np.arange(len(made.vocabulary)) == end, -50.0, 0.0))
+    made.sampler.decoder.output_bias.assign(np.where(np.arange(len(made.vocabulary)) == end, -50.0, 0.0))
     inputs, targets, _ = made.batch(np.array([0, 1]), np.array([True, True]), [0, 0, 0])
     assert len(seen) == 2 * (3 + 1) and not any(seen)
     assert (targets > 3).all() and end not in inputs["words"]
@@ -117,12 +117,12 @@ def test_what_is_learned_is_the_likelihood_that_captions_were_drawn_with(monkeyp
     recipe = load_recipe("shapes", ["training.objective=self_critical", "training.temperature=0.5"])
     recipe = recipe.model_copy(update={"decoder": recipe.decoder.model_copy(update={"dropout": 0.5})})
     made = batches(temperature=0.5)
-    made.writer.decoder.dropout.rate = 0.5
-    network = compile_captioner(recipe.training, made.writer, 1)
+    made.sampler.decoder.dropout.rate = 0.5
+    network = compile_captioner(recipe.training, made.sampler, 1)
     noise = np.random.default_rng(0).random((2, 3, 5)).astype("float32")
     image = made.batches.source.read([0, 1])
-    drawn = {name: np.asarray(part) for name, part in made.writer({"image": image, "noise": noise}).items()}
-    ids = made.as_ids(drawn["words"], drawn["lengths"], drawn["ended"], np.array([True, True]))[:, :3]
+    drawn = {name: np.asarray(part) for name, part in made.sampler({"image": image, "noise": noise}).items()}
+    ids = made.token_ids(drawn["words"], drawn["lengths"], drawn["ended"], np.array([True, True]))[:, :3]
     logits = network({"image": image, "words": ids[:, :, :-1]}, training=True)
     for row, caption in np.ndindex(2, 3):
         weight = np.zeros((2, 3), "float32")
@@ -140,7 +140,7 @@ def test_what_is_learned_is_the_likelihood_that_captions_were_drawn_with(monkeyp
 
 def test_a_drawn_caption_is_followed_by_padding_and_a_cut_one_has_no_end():
     words = np.array([[[4, 5, 2, 2, 2], [4, 5, 6, 4, 5]]])
-    ids = batches().as_ids(words, np.array([[2, 5]]), np.array([[True, False]]), np.array([True]))
+    ids = batches().token_ids(words, np.array([[2, 5]]), np.array([[True, False]]), np.array([True]))
     assert ids.tolist() == [[[1, 4, 5, 2, 0, 0], [1, 4, 5, 6, 4, 5]]]
 
 
@@ -165,7 +165,7 @@ def test_each_batch_is_drawn_from_the_weights_of_its_time(monkeypatch):
     made, events = batches(), []
     real_batch = made.batch
     monkeypatch.setattr(made, "batch", lambda *given: events.append("drawn") or real_batch(*given))
-    network = CaptionNetwork(made.writer.image_encoder, made.writer.decoder)
+    network = CaptionNetwork(made.sampler.image_encoder, made.sampler.decoder)
     learned = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: events.append("learned"))
     network.compile(loss=PolicyGradient(), optimizer="sgd")
     network.fit(made.epoch(0), shuffle=False, verbose=0, callbacks=[learned])
