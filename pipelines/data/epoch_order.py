@@ -9,19 +9,31 @@ of the epoch fill up.
 import numpy as np
 
 
-def epoch_order(images: np.ndarray, batch_size: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-    """The images of an epoch in order; it depends on the arguments alone.
+class EpochOrder:
+    """The images of each epoch in batches; the order depends on the seed and the epoch alone.
 
     Args:
-        images: their indices `(N,)`.
-        batch_size: int, B.
-
-    Returns:
-        the indices `(steps, B)`, and the mask bool `(steps, B)`: False for the images that fill up the last batch,
-        which are the first of the epoch once more, and have no targets.
+        indices: of the images `(N,)`.
+        images_per_batch: int, B.
+        seed: of the order.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(images)
-    steps = -(-len(order) // batch_size)
-    indices = np.resize(order, steps * batch_size)  # begins again where the epoch ends
-    mask = np.arange(len(indices)) < len(order)
-    return indices.reshape(steps, batch_size), mask.reshape(steps, batch_size)
+
+    def __init__(self, indices: np.ndarray, images_per_batch: int, seed: int):
+        self.indices, self.images_per_batch, self.seed = indices, images_per_batch, seed
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.indices) // self.images_per_batch)
+
+    def order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images of an epoch.
+
+        Returns:
+            their indices `(steps, B)`, and the mask bool `(steps, B)`: False for the images that fill up the last
+            batch, which are the first of the epoch once more, and have no targets.
+        """
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.indices)
+        shape = (self.steps, self.images_per_batch)
+        mask = np.arange(self.steps * self.images_per_batch) < len(order)
+        return np.resize(order, shape), mask.reshape(shape)  # begins again where the epoch ends

@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from captioner.text.vocabulary import Vocabulary
-from pipelines.data.epoch_order import epoch_order
+from pipelines.data.epoch_order import EpochOrder
 from pipelines.data.features.augmented import read_epoch
 from pipelines.data.features.sources import Source
 
 
-class CaptionBatches:
+class CaptionBatches(EpochOrder):
     """The training batches of a data set.
 
     A batch holds `images_per_batch` images with `captions_per_image` captions each: an image is encoded once for all
@@ -46,29 +46,17 @@ class CaptionBatches:
         seed: int,
         sampling_probability: Callable[[int, int], float] | None = None,
     ):
+        usable = [readable and bool(own) for readable, own in zip(source.readable, captions, strict=True)]
+        super().__init__(np.flatnonzero(usable), images_per_batch, seed)
         self.source = source
-        self.images_per_batch = images_per_batch
         self.captions_per_image = captions_per_image
         self.max_length = max_length
-        self.seed = seed
         self.sampling_probability = sampling_probability
         self.pad_id = vocabulary.pad_id
-        self.indices = np.flatnonzero(
-            [readable and bool(own) for readable, own in zip(source.readable, captions, strict=True)]
-        )
         self.ids = [
             np.array([vocabulary.encode(caption, max_length) for caption in own], "int32").reshape(-1, max_length)
             for own in captions
         ]
-
-    @property
-    def steps(self) -> int:
-        """Batches of an epoch."""
-        return -(-len(self.indices) // self.images_per_batch)
-
-    def order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The images of an epoch, `(steps, B)`, and which of them are no padding; see `epoch_order`."""
-        return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
 
     def words(self, images: np.ndarray, mask: np.ndarray, epoch: int) -> np.ndarray:
         """Caption ids `(B, C, max_length)` of a batch's images in an epoch; padding where the mask is False."""

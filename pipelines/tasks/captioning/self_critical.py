@@ -97,7 +97,7 @@ class SelfCriticalBatches:
         """One batch of images.
 
         Args:
-            images: indices `(B,)`; see `epoch_order`.
+            images: indices `(B,)`; see `EpochOrder`.
             mask: bool `(B,)`; images where it is False have no targets and no advantage.
             seed: the run's seed, epoch and step.
         """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from pipelines.data.epoch_order import epoch_order
+from pipelines.data.epoch_order import EpochOrder
 from pipelines.tasks.vqa.images import QuestionsByImage
 
 
@@ -29,7 +29,7 @@ class QuestionTargets:
     written: bool = False
 
 
-class QuestionBatches:
+class QuestionBatches(EpochOrder):
     """The training batches of a data set.
 
     A batch holds `images_per_batch` images with `questions_per_image` questions each: an image is encoded once for all
@@ -55,25 +55,14 @@ class QuestionBatches:
         questions_per_image: int,
         seed: int,
     ):
-        self.source, self.written, self.seed = questions.source, targets.written, seed
-        self.images_per_batch, self.questions_per_image = images_per_batch, questions_per_image
-        self.words = words
+        self.questions = [np.array([n for n in numbers if targets.known[n]], int) for numbers in questions.questions]
+        self.source, self.written, self.words = questions.source, targets.written, words
+        usable = [readable and len(own) > 0 for readable, own in zip(self.source.readable, self.questions, strict=True)]
+        super().__init__(np.flatnonzero(usable), images_per_batch, seed)
+        self.questions_per_image = questions_per_image
         # One row more, which counts nothing: the target of what fills up.
         self.targets = np.concatenate([targets.values, np.full_like(targets.values[:1], targets.ignored)])
         self.filler = len(words)
-        self.questions = [np.array([n for n in numbers if targets.known[n]], int) for numbers in questions.questions]
-        self.indices = np.flatnonzero(
-            [readable and len(own) > 0 for readable, own in zip(self.source.readable, self.questions, strict=True)]
-        )
-
-    @property
-    def steps(self) -> int:
-        """Batches of an epoch."""
-        return -(-len(self.indices) // self.images_per_batch)
-
-    def order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The images of an epoch, `(steps, B)`, and which of them are no padding; see `epoch_order`."""
-        return epoch_order(self.indices, self.images_per_batch, self.seed, epoch)
 
     def rows(self, images: np.ndarray, mask: np.ndarray, epoch: int) -> tuple[np.ndarray, np.ndarray]:
         """The questions of a batch's images in an epoch, and the targets that they are learned with; both `(B, Q)`.
