@@ -114,7 +114,7 @@ def test_those_that_cannot_write_together_are_refused_in_a_sentence(members):
         Ensemble([members[0], made(1, words=[*WORDS, "dog"])], ["a", "b"])
     with pytest.raises(UserError, match="7, but not the same"):
         Ensemble([members[0], made(1, words=WORDS[::-1])])
-    with pytest.raises(UserError, match="shown the same pixels"):
+    with pytest.raises(UserError, match="take the same pixels"):
         Ensemble([members[0], made(1, image_size=24)])
     with pytest.raises(UserError, match="Save its members"):
         Ensemble(members).save_to_preset("anywhere")
