@@ -78,8 +78,8 @@ def compute_metrics(
             rows[name] = values
             bounds |= intervals(metric, values)
     scores, notes = {}, list(report.notes)
-    for metric, rows in own.values():
-        values = metric.combine(rows)
+    for metric, own_rows in own.values():
+        values = metric.combine(own_rows)
         scores |= values
         notes += metric.notes(values)
     scores |= report.scores
