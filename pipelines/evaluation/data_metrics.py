@@ -55,7 +55,7 @@ class Truth(DataMetric):
     scores = (
         Score("faithfulness", "Faithfulness", "faithful", prominence=Prominence.MAIN),
         Score("coverage", "Coverage", prominence=Prominence.HEADLINE),
-        Score("faithfulness_valid", "Coverage is high enough for faithfulness to count (1 or 0)", prominence=_DETAIL,
+        Score("faithfulness_valid", "Faithfulness counts (1 or 0)", prominence=_DETAIL,
               factor=1, digits=0, interval=False),
         Score("true_captions", "Wholly true captions"),
         Score("statements", "Statements a caption", prominence=_DETAIL, factor=1, digits=2, higher_is_better=None),
