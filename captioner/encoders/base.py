@@ -52,6 +52,10 @@ class Encoder(keras.layers.Layer):
         """Whether `encode_backbone` is worth keeping: it is the same for an image in every epoch."""
         return self.backbone is not None
 
+    def share_backbone(self, other: "Encoder") -> None:
+        """Takes the backbone of an encoder that has the same one; the memory of its own is freed."""
+        self.backbone = other.backbone
+
     @property
     def backbone_shape(self) -> tuple[int, ...]:
         """The shape that `head` takes, without the batch: `(h, w, c)`, `(4096,)`, or that of the images."""

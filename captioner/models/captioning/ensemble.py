@@ -170,7 +170,7 @@ def _distinct(encoders: Sequence[Encoder]) -> tuple[list[Encoder], list[int]]:
     for encoder in encoders:
         same = [index for index, other in enumerate(distinct) if _same_backbone(encoder, other)]
         if same:
-            encoder.backbone = distinct[same[0]].backbone  # its own copy can go
+            encoder.share_backbone(distinct[same[0]])
             indices.append(same[0])
         else:
             indices.append(len(distinct))
