@@ -1,7 +1,7 @@
 """What diverse beam search gives beside beam search with the same number of captions.
 
 python -m benchmarks.diversity --model flickr8k --data data/flickr8k [--encoder-weights FILE]
-python -m benchmarks.diversity --model RUN --data DIR --beams 10 --groups 5 10 --diversity 0.5 1.0 --limit 200
+python -m benchmarks.diversity --model RUN --data DIR --num-beams 10 --num-beam-groups 5 10 --limit 200
 python -m benchmarks.diversity --toy         # a random network on drawn scenes, as the tests run it
 
 distinct-1, distinct-2   different n-grams among the K captions of an image / n-grams of them, mean over images
@@ -33,7 +33,7 @@ def main(argv=None) -> dict[str, dict[str, float]]:
             from benchmarks.half_precision import toy
 
             options.model, options.data = toy(Path(folder))
-            options.beams, options.groups, options.diversity = [2], [2], [1.0]
+            options.num_beams, options.num_beam_groups, options.diversity_penalty = [2], [2], [1.0]
         elif not options.model or not options.data:
             raise SystemExit("Give --model and --data, or --toy.")
         options.cache = options.cache or Path(folder) / "cache"
@@ -59,9 +59,9 @@ def _options(argv) -> argparse.Namespace:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--split", default="dev")
     parser.add_argument("--limit", type=int, help="so many images of the split, evenly spread")
-    parser.add_argument("--beams", type=int, nargs="+", default=[5, 10], help="captions an image, K")
-    parser.add_argument("--groups", type=int, nargs="+", default=[5, 10], help="where they divide K")
-    parser.add_argument("--diversity", type=float, nargs="+", default=[0.2, 0.5, 1.0])
+    parser.add_argument("--num-beams", type=int, nargs="+", default=[5, 10], help="captions an image, K")
+    parser.add_argument("--num-beam-groups", type=int, nargs="+", default=[5, 10], help="where they divide K")
+    parser.add_argument("--diversity-penalty", type=float, nargs="+", default=[0.2, 0.5, 1.0])
     parser.add_argument("--encoder-weights", type=Path)
     parser.add_argument("--cache", type=Path, help="folder of features that are kept")
     parser.add_argument("--batch-size", type=int, default=20)
@@ -89,11 +89,11 @@ def _prepared(options):
 
 def _searches(options):
     """`(name, K, settings that are others)` of each row."""
-    for beams in options.beams:
+    for beams in options.num_beams:
         yield f"beam search, K = {beams}", beams, {"num_beam_groups": 1}
-        for groups in options.groups:
+        for groups in options.num_beam_groups:
             if 1 < groups <= beams and beams % groups == 0:
-                for diversity in options.diversity:
+                for diversity in options.diversity_penalty:
                     name = f"diverse, K = {beams}, {groups} groups, {diversity:g}"
                     yield name, beams, {"num_beam_groups": groups, "diversity_penalty": diversity}
 

@@ -255,10 +255,12 @@ def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
     path = [str(part) for part in fault["loc"]]
     name = ".".join(path)
     if fault["type"] == "extra_forbidden":
-        new = RENAMED.get(name) or (path[-1] in RENAMED and ".".join([*path[:-1], RENAMED[path[-1]]]))
+        known = _fields_at(model, path[:-1])
+        new = RENAMED.get(name)
+        if new is None and RENAMED.get(path[-1], "").partition(".")[0] in known:
+            new = ".".join([*path[:-1], RENAMED[path[-1]]])
         if new:
             return f"`{name}` was renamed: it is called `{new}` now."
-        known = _fields_at(model, path[:-1])
         hint = nearest(path[-1], known) or f" Known here: {', '.join(known)}."
         return f"`{name}` is not a setting.{hint}"
     return f"`{name}` = {fault['input']!r} does not fit: {_reason(fault['msg'])}."

@@ -18,14 +18,14 @@ EMBEDDINGS = ("learned", "one_hot")
 class Decoder(keras.layers.Layer):
     """Writes words about a memory.
 
-    A subclass defines four methods. `call` composes them for teacher forcing and `captioner.decoding` for searching, so
-    neither can drift from the other.
+    A subclass defines `prepare`, `start` and `step`, and others if need be. `call` composes them for teacher forcing
+    and `captioner.decoding` for searching, so neither can drift from the other.
 
     - `prepare(memory)`: what stays the same for every word of an image (`image`, a dictionary of tensors `(B, ...)`).
     - `start(memory, captions)`: the state before the first word, a nest of tensors `(R, ...)`.
     - `step(words, state, image)`: `(features (R, F), state, extras)`, where `words` is what `read` made of them, and
       `extras` a dictionary of tensors `(R, ...)` such as attention weights.
-    - `read(words, training)`, if need be: a nest of tensors `(R, [T,] ...)`, of which a step gets its own.
+    - `read(words, training)`: a nest of tensors `(R, [T,] ...)`, of which a step gets its own.
     - `logits(features)`: `(..., F)` to `(..., V)`. For a whole caption it is one large product.
 
     Dropout falls on word vectors, between the layers of a deep cell and on what `logits` receives. All noise is drawn

@@ -16,7 +16,8 @@ _REGISTRIES = {
     "datasets": ["pipelines.data.datasets:DATASETS"],
     "question-datasets": ["pipelines.data.question_datasets:QUESTION_DATASETS"],
     "metrics": [
-        "captioner.metrics:METRICS", "captioner.metrics:ANSWER_METRICS", "pipelines.evaluation.metrics:DATA_METRICS",
+        "captioner.metrics:METRICS", "captioner.metrics:ANSWER_METRICS", "captioner.metrics:LABEL_METRICS",
+        "pipelines.evaluation.metrics:DATA_METRICS",
     ],
     "tokenizers": ["captioner.text:TOKENIZERS"],
 }  # fmt: skip
@@ -24,12 +25,12 @@ _REGISTRIES = {
 
 def list_names(
     kind: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="cells, encoders, question-encoders, fusions, decoders, datasets, question-datasets, recipes, "
             "metrics, models, tokenizers; settings."
         ),
-    ],
+    ] = None,
     recipe: Annotated[
         str | None, typer.Argument(help="After `settings`: the recipe (or TOML file) whose settings are listed.")
     ] = None,
@@ -47,7 +48,7 @@ def list_names(
     if kind == "models":
         table([kind, ""], [[name, model_summary(name)] for name in installed_models()])
         return log(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
-    if kind not in _REGISTRIES:
+    if kind is None or kind not in _REGISTRIES:
         raise typer.BadParameter(
             f"there are lists of {', '.join(_REGISTRIES)}, models, recipes and settings.", param_hint="KIND"
         )

@@ -51,3 +51,11 @@ def test_settings_do_not_change():
 def test_settings_come_back_from_json():
     settings = CaptionerSettings(decoder=DecoderSettings(units=3, tie_embeddings=True))
     assert validate(CaptionerSettings, settings.model_dump(mode="json"), source="") == settings
+
+
+def test_an_old_name_is_answered_with_the_new_one_where_that_exists():
+    """A name that is renamed in one group only would send people to a setting that is not there."""
+    with pytest.raises(UserError, match=r"`search\.must` was renamed: it is called `search\.force_words` now"):
+        validate(CaptionerSettings, {"search": {"must": ["dog"]}}, "a.toml")
+    with pytest.raises(UserError, match=r"`decoder\.components` is not a setting"):
+        validate(CaptionerSettings, {"decoder": {"components": 3}}, "a.toml")
