@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from captioner.errors import UserError, nearest
 from pipelines.data.datasets.text import is_text, parse_json, read_lines
 from pipelines.data.examples import CaptionExample, DataSet, Problem
+from pipelines.utils.atomic_files import atomic_write
 
 LICENCE = "drawn by this program; free to use without conditions (CC0)"
 
@@ -86,12 +86,12 @@ class Drawing:
             is_new = not isinstance(drawn, dict) or {**drawn, **self.more_versions} != settings
             if is_new:
                 self._make_room(root)
-            write_text(root / "README.txt", self._readme(settings))
+            atomic_write(root / "README.txt", self._readme(settings))
             if is_new:
                 self._write_pictures(root, settings, progress)
             if self.write_more:
                 self.write_more(root, settings)
-            write_text(root / "drawn.json", json.dumps(settings) + "\n")
+            atomic_write(root / "drawn.json", json.dumps(settings) + "\n")
         except OSError as error:
             raise UserError(f"The {self.name} cannot be drawn into {root}: {error.strerror or error}.") from error
 
@@ -189,14 +189,7 @@ def drawn_with(root: Path) -> dict | None:
 
 
 def write_records(path: Path, values: list[dict]) -> None:
-    write_text(path, "".join(json.dumps(value) + "\n" for value in values))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes the whole file or nothing, with the same bytes on every platform."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(text.encode("utf-8"))
-    os.replace(beside, path)
+    atomic_write(path, "".join(json.dumps(value) + "\n" for value in values))
 
 
 def _parse_lines(path: Path, parse: Callable[[dict], Any]) -> Iterator[tuple[int, Any, str | None]]:
