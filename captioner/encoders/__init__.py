@@ -16,6 +16,7 @@ ENCODERS = Registry(
         "vgg16": "captioner.encoders.vgg:VGG16Encoder",
         "vgg19": "captioner.encoders.vgg:VGG19Encoder",
         "vgg_small": "captioner.encoders.vgg_small:SmallVGGEncoder",
+        "efficientnet_lite2": "captioner.encoders.efficientnet_lite:EfficientNetLite2Encoder",
         "keras_application": "captioner.encoders.application:ApplicationEncoder",
         "glimpses": "captioner.encoders.glimpses:GlimpseEncoder",
     },

@@ -1,7 +1,9 @@
-"""Networks of `keras.applications` with weights from ImageNet, from a file, or random ones."""
+"""Public networks, those of `keras.applications` above all, with weights from ImageNet, from a file, or random ones."""
 
 import os
 import warnings
+from collections.abc import Callable
+from functools import partial
 
 import h5py
 import keras
@@ -36,11 +38,40 @@ def build_application(name: str, weights: str, classifier: bool, size: int, half
         )
     with precision(half_precision):
         model = _construct(name, "imagenet" if weights == "imagenet" else None, classifier, size)
+    if weights != "imagenet":
+        fill_weights(model, name, weights, partial(_fill_application, name=name, classifier=classifier))
+    return model
+
+
+def fill_weights(model, name: str, weights: str, fill: Callable | None = None) -> None:
+    """Fills a network that was built with weights from a file, or with random ones.
+
+    Args:
+        model: the network.
+        name: what it is called, such as `VGG16`.
+        weights: `none` (random, the same every time), or a path.
+        fill: a function of model and path that reads the file; by default `model.load_weights`.
+
+    Raises:
+        UserError: there is no such file, or its weights do not fit.
+    """
     if weights == "none":
         _initialise(model)
-    elif weights != "imagenet":
-        _load(model, name, weights, classifier)
-    return model
+        return
+    if not os.path.isfile(weights):
+        raise UserError(f"{weights}: there is no such file, but the weights of {name} were to be read from it.")
+    try:
+        with warnings.catch_warnings():  # a file of another network makes Keras warn at length before it raises
+            warnings.simplefilter("ignore")
+            (fill or type(model).load_weights)(model, weights)
+    except UserError:
+        raise
+    except Exception as error:  # every kind of damage raises its own kind of error
+        what = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{weights} does not hold weights that fit {name}. Expected a file written by `save_weights` of this "
+            f"network. ({what})"
+        ) from error
 
 
 def _construct(name: str, weights: str | None, classifier: bool, size: int):
@@ -55,29 +86,15 @@ def _construct(name: str, weights: str | None, classifier: bool, size: int):
         raise UserError(f"{name} cannot be built for images of {size} x {size} pixels: {error}") from error
 
 
-def _load(model, name: str, path: str, classifier: bool) -> None:
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: there is no such file, but the weights of {name} were to be read from it.")
+def _fill_application(model, path: str, name: str, classifier: bool) -> None:
+    """Loads a file of a network of `keras.applications` with or without its dense layers into one of them."""
     holds_classifier = _holds_classifier(path)
     if classifier and not holds_classifier:
         raise UserError(
             f"{path} holds the convolutions of {name} only (a `notop` file), but fc7 features need its "
             "dense layers too. Give a file of the whole network, or set encoder.options.features to `grid`."
         )
-    try:
-        with warnings.catch_warnings():  # a file of another network makes Keras warn at length before it raises
-            warnings.simplefilter("ignore")
-            _fill(model, name, path, from_whole=holds_classifier and not classifier)
-    except Exception as error:  # every kind of damage raises its own kind of error
-        what = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{path} does not hold weights that fit {name}. Expected a file written by "
-            f"`keras.applications.{name}(...).save_weights`. ({what})"
-        ) from error
-
-
-def _fill(model, name: str, path: str, from_whole: bool) -> None:
-    if not from_whole:
+    if classifier or not holds_classifier:
         model.load_weights(path)
         return
     whole = getattr(keras.applications, name)(include_top=True, weights=None)

@@ -21,6 +21,7 @@ TINY = {
     "vgg16": {"image_size": 32},
     "vgg19": {"image_size": 32, "pool": 1},
     "vgg_small": {"image_size": 16, "pool": 1, "options": {"channels": 16}},
+    "efficientnet_lite2": {"image_size": 64, "pool": 1},
     "keras_application": {"image_size": 64, "pool": 1, "options": {"application": "MobileNet"}},
     "glimpses": {"image_size": 16, "options": {"units": 8, "glimpses": 3, "size": 4, "scales": 2}},
 }
