@@ -30,3 +30,14 @@ def eager():
 
     with running_eagerly():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_meteor(tmp_path_factory):
+    """METEOR with small tables: the same numbers wherever the tests run, and no ten seconds for the table."""
+    from tests.support_meteor import write_meteor
+
+    paths = write_meteor(tmp_path_factory.mktemp("meteor"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("captioner.metrics.meteor.metric.find_resources", lambda: paths)
+        yield

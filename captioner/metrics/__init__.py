@@ -14,7 +14,7 @@ METRICS = Registry(
         "rouge_l": "captioner.metrics.rouge:RougeL",
         "cider_d": "captioner.metrics.cider:CiderD",
         "cider": "captioner.metrics.cider:Cider",
-        "meteor_wordnet": "captioner.metrics.meteor:MeteorWordNet",
+        "meteor": "captioner.metrics.meteor.metric:Meteor",
         "novel_captions": "captioner.metrics.diversity:NovelCaptions",
         "diversity": "captioner.metrics.diversity:Diversity",
     },

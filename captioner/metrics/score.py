@@ -8,7 +8,7 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.metrics import METRICS, available_metrics
-from captioner.metrics.base import Metric
+from captioner.metrics.base import Metric, MetricUnavailable
 from captioner.metrics.ngrams import References
 from captioner.text.tokenizers import get_tokenizer
 
@@ -86,8 +86,16 @@ def score_captions(
         ready, notes = available_metrics(METRICS, names, counted, training)
     else:
         ready, notes = {name: METRICS.get(name).for_corpus(counted, training) for name in metrics}, []
-    rows = {name: metric.rows(predicted, counted) for name, metric in ready.items()}
-    for name, metric in ready.items():
+    rows = {}
+    for name, metric in list(ready.items()):
+        try:
+            rows[name] = metric.rows(predicted, counted)
+        except MetricUnavailable as error:
+            if not isinstance(metrics, str):
+                raise
+            notes.append(error.note)
+            del ready[name]
+            continue
         scores |= metric.combine(rows[name])
         columns |= {column: values.tolist() for column, values in metric.per_item(rows[name]).items()}
     table = zip(predictions, zip(*columns.values(), strict=True), strict=True)

@@ -14,8 +14,6 @@ from captioner.metrics.bleu import Bleu
 from captioner.metrics.cider import CiderD
 from captioner.metrics.ngrams import References
 from captioner.metrics.rouge import RougeL
-from captioner.text.wordnet import open_wordnet
-from tests.support_wordnet import write_wordnet
 
 split = str.split
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "metrics.json").read_text(encoding="utf-8"))
@@ -24,17 +22,6 @@ REFERENCES = [[words.split() for words in image["references"]] for image in GOLD
 
 CAPTION = st.lists(st.sampled_from(split("a the dog cat runs on")), max_size=8)
 CORPUS = st.lists(st.tuples(CAPTION, st.lists(CAPTION, min_size=1, max_size=4)), min_size=1, max_size=6)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_wordnet(tmp_path_factory):
-    """The same WordNet wherever the tests run: a small one."""
-    folder = write_wordnet(tmp_path_factory.mktemp("wordnet"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WNSEARCHDIR", str(folder))
-        open_wordnet.cache_clear()
-        yield
-    open_wordnet.cache_clear()
 
 
 def make(name, references):
@@ -85,7 +72,7 @@ def test_any_corpus_scores_as_in_the_coco_scorer(corpus):
         assert CiderD.from_references(references).score(predictions) == pytest.approx(ciders, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["bleu", "rouge_l", "cider_d", "cider", "meteor_wordnet"])
+@pytest.mark.parametrize("name", ["bleu", "rouge_l", "cider_d", "cider", "meteor"])
 @given(corpus=CORPUS, place=st.integers(0, 8))
 def test_unk_never_helps(name, corpus, place):
     # `<unk>` in place of a word must score as any word that no reference has: once references are mapped to
@@ -97,7 +84,10 @@ def test_unk_never_helps(name, corpus, place):
         spoiled = [[*words[:place], word, *words[place + 1 :]] for words in predictions]
         return metric.combine(metric.rows(spoiled, counted))
 
-    assert with_word("<unk>") == with_word("qwertyuiop")
+    if name == "meteor":  # whose words are "<", "unk" and ">", as in the original
+        assert with_word("<unk>")[name] <= with_word("qwertyuiop")[name] + 1e-12
+    else:
+        assert with_word("<unk>") == with_word("qwertyuiop")
 
 
 @pytest.mark.parametrize("name", METRICS.names())
@@ -114,7 +104,7 @@ def test_rows_of_a_batch_are_those_of_single_captions(name, corpus):
     assert all(values.shape == (len(corpus),) for values in metric.per_item(rows).values())
 
 
-@pytest.mark.parametrize("name", ["bleu", "rouge_l", "cider_d", "cider", "meteor_wordnet"])
+@pytest.mark.parametrize("name", ["bleu", "rouge_l", "cider_d", "cider", "meteor"])
 def test_a_perfect_caption_beats_another_and_images_are_not_mixed_up(name):
     # With the references of the wrong image, or a sign turned, all else could still look plausible.
     references = [
@@ -127,8 +117,6 @@ def test_a_perfect_caption_beats_another_and_images_are_not_mixed_up(name):
     best, worst = scores_of(name, right, references), scores_of(name, wrong, references)
     key = "bleu_4" if name == "bleu" else name
     highest = 10 if name.startswith("cider") else 1
-    if name == "meteor_wordnet":  # one chunk of 6 or 7 words, or of 4, still costs half its share to the third power
-        highest = np.mean([1 - 0.5 / len(words) ** 3 for words in right])
     assert best[key] == pytest.approx(highest) and worst[key] < best[key] / 3
 
 

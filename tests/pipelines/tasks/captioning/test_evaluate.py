@@ -75,7 +75,7 @@ def test_scores_are_those_of_the_metrics_room(tmp_path, references):
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert written["scores"] == pytest.approx(expected) and found.scores == pytest.approx(expected)
     assert written["scores"]["bleu_4_without_penalty"] > written["scores"]["bleu_4"] > 0
-    assert {"meteor_wordnet", "cider", "self_bleu_4"} <= set(written["scores"])
+    assert {"meteor", "cider", "self_bleu_4"} <= set(written["scores"])
 
 
 def test_every_report_states_how_its_scores_were_come_by(tmp_path, references):
@@ -112,16 +112,8 @@ def test_values_of_single_captions_stand_in_the_table(tmp_path, references):
     with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
         rows = {row["image"]: row for row in csv.DictReader(file)}
     for one in found.predictions:
-        for name in ("words", "bleu_4", "rouge_l", "cider_d", "cider", "meteor_wordnet"):
+        for name in ("words", "bleu_4", "rouge_l", "cider_d", "cider", "meteor"):
             assert float(rows[one.image][name]) == pytest.approx(one.scores[name], abs=1e-6)
-
-
-def test_without_wordnet_the_other_scores_are_written_and_one_sentence_said(tmp_path, references, monkeypatch):
-    monkeypatch.setattr("captioner.metrics.meteor.open_wordnet", lambda: None)
-    path = write(tmp_path / "p.json", [{"image_id": 0, "caption": "a red dog"}])
-    found = evaluate(path, references, tmp_path / "out")
-    assert "meteor_wordnet" not in found.scores and found.scores["bleu_1"] > 0
-    assert [note for note in found.notes if "METEOR with WordNet is left out" in note and "wordnet-base" in note]
 
 
 def test_the_references_of_one_split_of_a_data_set_can_be_asked_for(tmp_path):
