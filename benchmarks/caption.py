@@ -100,6 +100,7 @@ def _captioner(options: argparse.Namespace):
 def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) -> dict[str, float]:
     import tensorflow as tf
 
+    from captioner.settings import GenerationConfig
     from pipelines.inference.jobs.captioning import CaptionJob, CaptionOptions
     from pipelines.inference.runners.local import run_job
 
@@ -111,7 +112,7 @@ def _captioning(options: argparse.Namespace, paths: list[Path], folder: Path) ->
         size: tf.constant(noise.uniform(-120, 140, (size, sees, sees, 3)).astype(np.float32))
         for size in options.batch_sizes
     }
-    how = CaptionOptions(num_beams=options.num_beams, batch_size=options.batch_size)
+    how = CaptionOptions(GenerationConfig(num_beams=options.num_beams), batch_size=options.batch_size)
 
     def caption(number) -> tuple[float, float]:
         watch = _Watch()

@@ -70,7 +70,9 @@ class BeamSettings(Settings):
     """How a sentence is searched for."""
 
     num_beams: PositiveInt = Field(3, description="K; 1 is greedy search")
-    length_penalty: float = Field(1.0, description="captions are ranked by log p / length ** length_penalty")
+    length_penalty: float = Field(
+        1.0, allow_inf_nan=False, description="captions are ranked by log p / length ** length_penalty"
+    )
     max_words: PositiveInt = Field(22, description="longest sentence")
 
 
@@ -78,17 +80,18 @@ class SearchSettings(BeamSettings):
     """How captions are searched for, and what they keep to."""
 
     num_beam_groups: PositiveInt = Field(1, description="groups of beams that shall differ; divides num_beams")
-    diversity_penalty: float = Field(0.5, ge=0, description="what a word loses where an earlier group chose it")
+    diversity_penalty: float = Field(
+        0.5, ge=0, allow_inf_nan=False, description="what a word loses where an earlier group chose it"
+    )
     min_words: PositiveInt = Field(1, description="shortest caption")
     no_repeat_ngram_size: int = Field(0, ge=0, description="n-grams of this many words occur once at most; 0: no limit")
     force_words: tuple[str, ...] = Field((), description="words or phrases that all occur in every caption")
     bad_words: tuple[str, ...] = Field((), description="words or phrases that never occur")
 
 
-class GenerationConfig(SearchSettings):
-    """How captions are generated: by the search of a preset or a recipe, or by sampling."""
+class SamplingSettings(Settings):
+    """How words are sampled."""
 
-    do_sample: bool = Field(False, description="sample captions in place of searching for the best ones")
     temperature: float = Field(
         1.0, ge=0, allow_inf_nan=False, description="below 1 likely words become likelier; 0 takes the likeliest"
     )
@@ -96,7 +99,18 @@ class GenerationConfig(SearchSettings):
     top_p: float = Field(
         1.0, gt=0, le=1, description="sample from the fewest words whose probabilities sum to it only; 1: all"
     )
-    seed: int = Field(0, description="the same seed samples the same captions")
+    seed: int = Field(0, description="the same seed samples the same words")
+
+
+class GenerationConfig(SearchSettings, SamplingSettings):
+    """How captions are generated, where that differs from a preset's own search.
+
+    What is not set is as the preset has it; `captioner.models.captioning.search_constraints.generation_config` puts the
+    two together.
+    """
+
+    candidates: PositiveInt = Field(1, description="captions an image; of a search at most num_beams")
+    do_sample: bool = Field(False, description="sample captions in place of searching for the best ones")
 
 
 class CaptionerSettings(Settings):
@@ -263,7 +277,10 @@ def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
             return f"`{name}` was renamed: it is called `{new}` now."
         hint = nearest(path[-1], known) or f" Known here: {', '.join(known)}."
         return f"`{name}` is not a setting.{hint}"
-    return f"`{name}` = {fault['input']!r} does not fit: {_reason(fault['msg'])}."
+    given = fault["input"]
+    if fault["type"] in ("tuple_type", "list_type") and isinstance(given, str):
+        return f"`{name}` = {given!r} does not fit: a list is expected, [{given!r}]."
+    return f"`{name}` = {given!r} does not fit: {_reason(fault['msg'])}."
 
 
 def _reason(message: str) -> str:

@@ -10,22 +10,21 @@ import typer
 
 from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import LANGUAGE, LIMITS, Weights, takes
-from pipelines.cli.search_options import SAMPLING, SEARCH, sampling_of
+from pipelines.cli.search_options import GENERATION
 from pipelines.utils.console import log, log_errors, printable
 
 
-@takes(search=SEARCH, sampling=SAMPLING, limits=LIMITS, language=LANGUAGE)
+@takes(generation=GENERATION, limits=LIMITS, language=LANGUAGE)
 def caption(  # noqa: PLR0913 - one parameter an option
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
     model: Annotated[
         list[Path], typer.Option(help="Folder of the run, or any preset; several of one vocabulary form an ensemble.")
     ],
-    search,
+    generation,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="captions.jsonl, .csv or .parquet; else they are printed."),
     ] = None,
-    candidates: Annotated[int, typer.Option(min=1, help="Captions an image.")] = 1,
     attention: Annotated[Path | None, typer.Option(help="Folder for pictures of the attention maps.")] = None,
     tree: Annotated[
         Path | None,
@@ -41,7 +40,6 @@ def caption(  # noqa: PLR0913 - one parameter an option
         float | None, typer.Option(help="Captions below it are marked as unsure: mean log-probability a word, as -0.8.")
     ] = None,
     limits=None,
-    sampling=None,
     language=None,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
@@ -52,12 +50,10 @@ def caption(  # noqa: PLR0913 - one parameter an option
     for kind in sidecar or ():
         if kind not in ("txt", "xmp"):
             raise typer.BadParameter("there are two kinds: txt and xmp.", param_hint="--sidecar")
-    if tree is not None and candidates < 2:
+    if tree is not None and generation.candidates < 2:
         raise typer.BadParameter("a tree needs --candidates 2 or more.", param_hint="--tree")
     options = CaptionOptions(
-        **vars(search),
-        sampling=sampling_of(search=search, **sampling),
-        candidates=candidates,
+        generation=generation,
         batch_size=batch_size,
         attention=attention,
         tree=tree,
@@ -95,7 +91,7 @@ def caption_with_models(
     from pipelines.inference.models import checked_presets, load_captioner, models_identity
     from pipelines.utils.progress import JobProgress
 
-    identity = models_identity(checked_presets(models, options), language)
+    identity = models_identity(checked_presets(models, options.generation), language)
     job = CaptionJob(paths, partial(load_captioner, models, encoder_weights, language), options, identity)
     progress = JobProgress("Captions", "images", image_sources(paths, options))
     alone = len(paths) == 1 and not paths[0].is_dir()

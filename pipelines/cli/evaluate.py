@@ -55,13 +55,19 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
     written = ReportOptions(report, report_format, scorer)
-    decoding = {"model": model, "language_model": language_model, "language_weight": language_weight, **search.changes}
+    changes = search.model_dump(exclude_unset=True)
+    decoding = {
+        "model": model,
+        "language_model": language_model,
+        "language_weight": language_weight,
+        **changes,
+    }
     files = {"data": data, "encoder_weights": encoder_weights, "cache": cache}
     if predictions is not None:
         decoding.pop("num_beams", None)  # it is only stated
         _refuse(decoding | files, f"the captions in {predictions}, which are written already")
         evaluation = evaluate_predictions(
-            predictions, references, split=split, num_beams=search.num_beams, tokenizer=tokenizer or "ptb",
+            predictions, references, split=split, num_beams=changes.get("num_beams"), tokenizer=tokenizer or "ptb",
             report=written,
         )  # fmt: skip
         return _print_scores(evaluation)
@@ -75,7 +81,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         evaluation = evaluate_answers(run, split=split, report=report, format=report_format, **files)
     else:  # which says what is wrong with other kinds
         evaluation = evaluate_run(
-            run, data, split, search=search, model=ModelOptions(tuple(model or ()), language, encoder_weights),
+            run, data, split, generation=search, model=ModelOptions(tuple(model or ()), language, encoder_weights),
             report=written, cache=cache,
         )  # fmt: skip
     return _print_scores(evaluation)

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import OptionGroup, flag
-from pipelines.inference.search_options import SamplingOptions, SearchOptions
+
+_OF_SEARCH = ("num_beams", "length_penalty", "num_beam_groups", "diversity_penalty", "force_words")
 
 _SEARCH = {
     "num_beams": Annotated[
@@ -48,6 +49,12 @@ _SEARCH = {
     ],
 }
 
+_CANDIDATES = {
+    "candidates": Annotated[
+        int | None, typer.Option("--candidates", min=1, help="Captions an image; of a search at most --num-beams.")
+    ],
+}
+
 _SAMPLING = {
     "sample": Annotated[bool, typer.Option("--sample", help="Sample the words at random, instead of searching.")],
     "temperature": Annotated[
@@ -62,27 +69,29 @@ _SAMPLING = {
 }
 
 
-def _search(force_words: list[str] | None, bad_words: list[str] | None, **values) -> SearchOptions:
-    phrases = [tuple(dict.fromkeys(words or ())) for words in (force_words, bad_words)]
-    return SearchOptions(**values, force_words=phrases[0], bad_words=phrases[1])
+def _search(**values):
+    """The `GenerationConfig` of the options that were given; the others are as the model has them."""
+    from captioner.settings import GenerationConfig, validate
+
+    for name in ("force_words", "bad_words"):
+        values[name] = tuple(dict.fromkeys(values[name] or ())) or None
+    given = {name: value for name, value in values.items() if value is not None}
+    return validate(GenerationConfig, given, "The generation of captions")
 
 
-SEARCH = OptionGroup(_SEARCH, _search)
-SAMPLING = OptionGroup(_SAMPLING, dict, {"sample": False})
-
-
-def sampling_of(sample: bool, search: SearchOptions, **chosen):
-    """The `SamplingOptions` that the command line asks for, or None: `sample` says whether, `chosen` how.
+def _generation(sample: bool, **values):
+    """The same with the options of sampling.
 
     Raises:
         typer.BadParameter: options of sampling without it, or options of a search with it.
     """
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    if not sample:
-        for name in chosen:
-            raise typer.BadParameter("it goes with --sample.", param_hint=flag(name))
-        return None
-    for name in ("num_beams", "length_penalty", "num_beam_groups", "diversity_penalty", "force_words"):
-        if getattr(search, name) not in (None, ()):
-            raise typer.BadParameter("it belongs to the search, and --sample takes its place.", param_hint=flag(name))
-    return SamplingOptions(**chosen)
+    unfit = _OF_SEARCH if sample else _SAMPLING
+    for name in unfit:
+        if name in values and values[name] not in (None, []):
+            why = "it belongs to the search, and --sample takes its place." if sample else "it goes with --sample."
+            raise typer.BadParameter(why, param_hint=flag(name))
+    return _search(**values, do_sample=sample or None)
+
+
+SEARCH = OptionGroup(_SEARCH, _search)
+GENERATION = OptionGroup({**_CANDIDATES, **_SEARCH, **_SAMPLING}, _generation, {"sample": False})

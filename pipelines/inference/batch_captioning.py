@@ -34,7 +34,6 @@ def decode_source(
     captioner: ImageCaptioner,
     source: Source,
     *,
-    candidates: int = 1,
     batch_size: int = 32,
     progress: Callable[[int, int], None] | None = None,
     **generation,
@@ -44,7 +43,7 @@ def decode_source(
     Args:
         captioner: an `ImageCaptioner`.
         source: the features of N images.
-        candidates, batch_size: see `ImageCaptioner.caption_features`.
+        batch_size: see `ImageCaptioner.caption_features`.
         progress: is called with the number of images done and of all images.
         generation: how captions are generated, see `ImageCaptioner.generation_config`.
 
@@ -56,9 +55,7 @@ def decode_source(
     written = {}
     for start in range(0, len(indices), batch_size):
         chunk = indices[start : start + batch_size].tolist()
-        captions = captioner.caption_features(
-            source.read(chunk), candidates=candidates, batch_size=batch_size, **generation
-        )
+        captions = captioner.caption_features(source.read(chunk), batch_size=batch_size, **generation)
         written.update(zip(chunk, captions, strict=True))
         if progress:
             progress(len(written), len(indices))

@@ -6,26 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioner.models.base.compatibility import require_same_vocabulary
-from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
+from captioner.models.captioning.search_constraints import constraints_of, generation_config
 from captioner.presets.folder import CHECKED, Preset, read_preset
-from captioner.settings import CaptionerSettings, LanguageModelSettings, VisualQASettings
-from pipelines.inference.search_options import SearchOptions
+from captioner.settings import CaptionerSettings, GenerationConfig, LanguageModelSettings, VisualQASettings
 from pipelines.utils.console import load_keras
 
 
-def checked_presets(models: Sequence[Path], search: SearchOptions | None = None) -> list[Preset]:
+def checked_presets(models: Sequence[Path], generation: GenerationConfig | None = None) -> list[Preset]:
     """The presets of a captioner or an ensemble, checked before Keras is loaded or anything is written.
 
     Raises:
-        UserError: one is no preset of a captioner, their vocabularies differ, or they do not allow the search.
+        UserError: one is no preset of a captioner, their vocabularies differ, or captions cannot be generated so.
     """
     presets = [read_preset(model, kinds={"captioner": CaptionerSettings}) for model in models]
     for model, preset in zip(models[1:], presets[1:], strict=True):
         require_same_vocabulary(presets[0].vocabulary, preset.vocabulary, models[0], model)
-    if search is not None:
-        settings = search.settings(presets[0].settings.search)
-        constraints_of(settings, presets[0].vocabulary)
-        checked_num_beams(settings)
+    if generation is not None:
+        constraints_of(generation_config(presets[0].settings.search, generation), presets[0].vocabulary)
     return presets
 
 

@@ -3,5 +3,6 @@
 pretrained_model.py   presets, checked weights, compiled networks and padded batches of every model class
 build.py              settings to a decoder             sequence_reader.py    cells over a sequence
 decode_step.py        the step of every search          batching.py           batches of one size
-compatibility.py      what belongs together             sampling_options.py   options of sampling, ids as text
+compatibility.py      what belongs together             detokenizer.py        sampled ids as text
+arguments.py          numbers, texts and names that people give
 """

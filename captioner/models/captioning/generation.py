@@ -12,7 +12,7 @@ from captioner.errors import UserError
 from captioner.models.base.batching import pad_batch
 from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
 from captioner.models.captioning.sampling import keys_of, sampling_noise
-from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
+from captioner.models.captioning.search_constraints import constraints_of
 from captioner.settings import GenerationConfig
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
@@ -39,18 +39,17 @@ def write_captions(
     features: np.ndarray,
     config: GenerationConfig,
     *,
-    candidates: int,
     attention: bool,
     batch_size: int,
     keys: Sequence[bytes] | None,
 ) -> list[list[Caption]]:
     """See `ImageCaptioner.caption_features`; `captioner` is one."""
-    write = _writer(captioner, features, config, candidates, batch_size, keys)
+    write = _writer(captioner, features, config, batch_size, keys)
     captions = []
     for start in range(0, len(features), batch_size):
         batch = np.asarray(features[start : start + batch_size], "float32")
         outputs = write(pad_batch(batch, batch_size), slice(start, start + batch_size))
-        outputs = {name: values[: len(batch), :candidates] for name, values in outputs.items()}
+        outputs = {name: values[: len(batch), : config.candidates] for name, values in outputs.items()}
         maps = _attention(captioner, batch, outputs["words"], batch_size) if attention else None
         for row in range(len(batch)):
             captions.append(_captions_of(captioner.vocabulary, outputs, row, None if maps is None else maps[row]))
@@ -62,15 +61,12 @@ def write_captions(
     return captions
 
 
-def _writer(captioner, features, config, candidates, batch_size, keys) -> Callable:
+def _writer(captioner, features, config, batch_size, keys) -> Callable:
     """A function from a full batch and its slice of all features to the outputs of a searcher or a sampler."""
     constraints = constraints_of(config, captioner.vocabulary)
     if not config.do_sample:
-        width = checked_num_beams(config)
-        if not 1 <= candidates <= width:
-            raise UserError(f"{width} beams give 1 to {width} candidates; received {candidates}.")
         options = BeamOptions(
-            width,
+            config.num_beams,
             config.max_words,
             config.length_penalty,
             num_beam_groups=config.num_beam_groups,
@@ -79,14 +75,8 @@ def _writer(captioner, features, config, candidates, batch_size, keys) -> Callab
         )
         searcher = captioner.compiled(CaptionSearcher, batch_size, options, captioner.fusion)
         return lambda batch, rows: searcher.predict_on_batch(batch)
-    if constraints.force_phrases:
-        raise UserError(
-            "Captions in which words must occur need a search; they cannot be sampled. Leave out the words, or the "
-            "sampling."
-        )
-    if candidates < 1:
-        raise UserError(f"The number of captions is 1 or more; received {candidates}.")
-    noise = sampling_noise(config.seed, keys_of(features) if keys is None else keys, candidates, config.max_words)
+    keys = keys_of(features) if keys is None else keys
+    noise = sampling_noise(config.seed, keys, config.candidates, config.max_words)
     options = SampleOptions(config.temperature, config.top_k, config.top_p, constraints)
     sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), options, False, captioner.fusion)
     return lambda batch, rows: sampler.predict_on_batch({"image": batch, "noise": pad_batch(noise[rows], batch_size)})

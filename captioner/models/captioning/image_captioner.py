@@ -14,8 +14,9 @@ from captioner.models.captioning.generation import Caption, write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
 from captioner.models.captioning.sampling import keys_of
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_captions
+from captioner.models.captioning.search_constraints import generation_config
 from captioner.models.captioning.shallow_fusion import ShallowFusion, ids_by_name
-from captioner.settings import CaptionerSettings, GenerationConfig, SearchSettings, validate
+from captioner.settings import CaptionerSettings, GenerationConfig, SearchSettings
 from captioner.text.vocabulary import Vocabulary
 
 __all__ = ["Caption", "ImageCaptioner"]
@@ -66,23 +67,16 @@ class ImageCaptioner(PretrainedImageModel):
         self.fusion = ShallowFusion(language.network, ids_by_name(self.vocabulary, language.vocabulary), weight)
 
     def generation_config(self, config: SearchSettings | None = None, **changes) -> GenerationConfig:
-        """How captions are generated: `config`, by default the preset's own settings, with changes.
+        """How captions are generated: the preset's own settings, with those that `config` sets, with changes.
 
-        Args:
-            changes: single settings of `GenerationConfig`; None leaves one as it is.
-
-        Raises:
-            UserError: there is no such setting, or a value is out of range.
+        Arguments and errors are those of `captioner.models.captioning.search_constraints.generation_config`.
         """
-        values = (config or self.settings.search).model_dump()
-        values |= {name: value for name, value in changes.items() if value is not None}
-        return validate(GenerationConfig, values, "The generation of captions")
+        return generation_config(self.settings.search, config, **changes)
 
     def caption(
         self,
         images,
         *,
-        candidates: int = 1,
         attention: bool = False,
         batch_size: int = 16,
         limits: ImageLimits | None = None,
@@ -94,12 +88,12 @@ class ImageCaptioner(PretrainedImageModel):
         Args:
             images: a path, bytes, a Pillow image or a uint8 array `(H, W, 3)`, or a list of such; for a model of clips
                 also an animated GIF, a folder of frames, or an array `(T, H, W, 3)`.
-            candidates: captions an image, at most `num_beams` of a search, or any number of sampled ones.
             attention: return the attention weights of each word, too.
             batch_size: images at once.
             limits: what an image may ask for before it is refused.
-            config, changes: how captions are generated, see `generation_config`. With `do_sample` an image gets the
-                same captions for the same seed.
+            config, changes: how captions are generated, and how many `candidates` of each image: see
+                `GenerationConfig` and `generation_config`. With `do_sample` an image gets the same captions for the
+                same seed.
 
         Returns:
             a list of `candidates` captions, best first (sampled ones in the order of sampling); for a list of images, a
@@ -123,7 +117,7 @@ class ImageCaptioner(PretrainedImageModel):
             batch = sources[start : start + batch_size]
             pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
             captions += self.caption_features(
-                self.encode(pixels, batch_size), candidates=candidates, attention=attention, batch_size=batch_size,
+                self.encode(pixels, batch_size), attention=attention, batch_size=batch_size,
                 config=config, keys=keys_of(pixels) if config.do_sample else None,
             )  # fmt: skip
         return captions if several else captions[0]
@@ -132,7 +126,6 @@ class ImageCaptioner(PretrainedImageModel):
         self,
         features: np.ndarray,
         *,
-        candidates: int = 1,
         attention: bool = False,
         batch_size: int = 16,
         config: SearchSettings | None = None,
@@ -147,10 +140,8 @@ class ImageCaptioner(PretrainedImageModel):
         Args:
             keys: for sampling, what stands for each image in its noise, such as its name; its features by default.
         """
-        return write_captions(
-            self, features, self.generation_config(config, **changes), candidates=candidates, attention=attention,
-            batch_size=batch_size, keys=keys,
-        )  # fmt: skip
+        config = self.generation_config(config, **changes)
+        return write_captions(self, features, config, attention=attention, batch_size=batch_size, keys=keys)
 
     def score(
         self,

@@ -1,24 +1,60 @@
-"""Search settings, in words, to the constraints of a search with one vocabulary, in ids."""
+"""How captions are generated: settings put together and checked, and words as constraints in ids of a vocabulary."""
+
+import numpy as np
 
 from captioner.decoding.constraints import MAX_STATES, Constraints, Phrase
 from captioner.errors import UserError, nearest
-from captioner.settings import SearchSettings
+from captioner.settings import GenerationConfig, SearchSettings, validate
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import SPECIALS, Vocabulary
 
 
-def checked_num_beams(search: SearchSettings) -> int:
-    """The number of beams of a search.
+def generation_config(own: SearchSettings, config: SearchSettings | None = None, **changes: object) -> GenerationConfig:
+    """How captions are generated, checked without a model: neither Keras nor weights are needed.
+
+    Args:
+        own: the settings of a preset.
+        config: what it sets replaces them; what it leaves unset does not.
+        changes: single settings of `GenerationConfig`, which replace both; None leaves one as it is.
 
     Raises:
-        UserError: the groups cannot share them.
+        UserError: there is no such setting, a value is out of range, or settings contradict each other.
+
+    >>> generation_config(SearchSettings(max_words=9), GenerationConfig(num_beams=5), candidates=2).max_words
+    9
     """
-    if search.num_beams % search.num_beam_groups:
-        raise UserError(
-            f"{search.num_beams} beams cannot be shared out to {search.num_beam_groups} groups evenly. Give a number "
-            f"of beams that is a multiple of {search.num_beam_groups}."
+    values = own.model_dump() | (config.model_dump(exclude_unset=True) if config else {})
+    for name, value in changes.items():
+        if value is not None:
+            values[name] = value.item() if isinstance(value, np.generic) else value
+    merged = validate(GenerationConfig, values, "The generation of captions")
+    if problem := _contradiction(merged):
+        raise UserError(problem)
+    return merged
+
+
+def _contradiction(config: GenerationConfig) -> str:
+    """What is wrong with settings that are right one by one, or nothing."""
+    beams, groups = config.num_beams, config.num_beam_groups
+    if config.min_words > config.max_words:
+        return (
+            f"A caption cannot have at least {config.min_words} and at most {config.max_words} words. Lower the one or "
+            "raise the other."
         )
-    return search.num_beams
+    if config.do_sample:
+        words = ", ".join(map(repr, config.force_words))
+        return words and (
+            f"Captions in which words must occur ({words}) need a search; they cannot be sampled. Leave out the words, "
+            "or the sampling."
+        )
+    if beams % groups:
+        return (
+            f"{beams} beams cannot be shared out to {groups} groups evenly. Give a number of beams that is a multiple "
+            f"of {groups}."
+        )
+    if config.candidates > beams:
+        return f"{beams} beams give 1 to {beams} candidates; received {config.candidates}. Raise num_beams."
+    return ""
 
 
 def constraints_of(search: SearchSettings, vocabulary: Vocabulary) -> Constraints:
@@ -27,11 +63,6 @@ def constraints_of(search: SearchSettings, vocabulary: Vocabulary) -> Constraint
     Raises:
         UserError: a word is not in the vocabulary, or no caption can satisfy all constraints.
     """
-    if search.min_words > search.max_words:
-        raise UserError(
-            f"A caption cannot have at least {search.min_words} and at most {search.max_words} words. Lower the "
-            "one or raise the other."
-        )
     bad, force = (_phrases(texts, vocabulary) for texts in (search.bad_words, search.force_words))
     constraints = Constraints(search.min_words, search.no_repeat_ngram_size, tuple(bad), tuple(force))
     if constraints.num_states > MAX_STATES:

@@ -9,10 +9,11 @@ import numpy as np
 from captioner.cells.build import build_cell
 from captioner.cells.window import WindowCell
 from captioner.errors import UserError
+from captioner.models.base.arguments import checked_count
+from captioner.models.base.detokenizer import Detokenizer
 from captioner.models.base.pretrained_model import PretrainedModel
-from captioner.models.base.sampling_options import Detokenizer, checked_options
 from captioner.models.language.networks import LanguageNetwork, LanguageReader, LanguageWriter
-from captioner.settings import LanguageModelSettings, LanguageNetworkSettings
+from captioner.settings import LanguageModelSettings, LanguageNetworkSettings, SamplingSettings, validate
 from captioner.text.tokenizers import get_tokenizer
 
 WRITTEN_AT_ONCE = 64  # words of one call of the compiled loop; a terminal shows them together
@@ -93,10 +94,13 @@ class LanguageModel(PretrainedModel):
         Raises:
             UserError: the prompt has a character or word that the model does not know, or a number is out of range.
         """
-        write = self._writer(chunk, checked_options(temperature, top_k, top_p))
+        length, chunk = checked_count("length", length, least=0), checked_count("chunk", chunk)
+        values = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        sampling = validate(SamplingSettings, values, "The sampling of a text")
+        write = self._writer(chunk, sampling.model_dump(exclude={"seed"}))
         text, prompt_ids = Detokenizer(self.vocabulary), self._known_ids(prompt)
         yield text.add(prompt_ids)
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(sampling.seed % 2**64)
         while length > 0:
             forced, prompt_ids = prompt_ids[:chunk], prompt_ids[chunk:]
             written = write(forced, random.random(chunk - len(forced)))[len(forced) :][:length]

@@ -3,26 +3,27 @@
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.images.clips import ClipSpec, pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.models.captioning.sampling import keys_of
+from captioner.settings import GenerationConfig
 from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_tree
 from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary, Result
 from pipelines.inference.jobs.sidecars import CONTENTS, Sidecars
-from pipelines.inference.search_options import SamplingOptions, SearchOptions
+from pipelines.inference.search_options import stated
 
 
 @dataclass(frozen=True)
-class CaptionOptions(SearchOptions):
-    """How captions are made: what `SearchOptions` says, and:
+class CaptionOptions:
+    """How captions are made.
 
-    candidates: captions an image, at most `num_beams`, or any number of sampled ones.
+    generation: where that differs from the model's own search.
     batch_size: images at once.
     attention: a folder for pictures of the attention maps, one an image, or None.
     tree: a folder for pages on which the candidates can be walked word by word, one an image, or None; for a single
@@ -31,10 +32,9 @@ class CaptionOptions(SearchOptions):
     min_score: captions below it (mean log-probability a word) are marked as unsure; None: none are.
     sidecars: what is written beside each image: some of "txt" and "xmp".
     frames: the images of a folder are the frames of one clip.
-    sampling: how captions are sampled; None: they are searched for.
     """
 
-    candidates: int = 1
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
     batch_size: int = 16
     attention: Path | None = None
     tree: Path | None = None
@@ -42,7 +42,6 @@ class CaptionOptions(SearchOptions):
     min_score: float | None = None
     sidecars: tuple[str, ...] = ()
     frames: bool = False
-    sampling: SamplingOptions | None = None
 
 
 @dataclass
@@ -102,16 +101,14 @@ class CaptionJob(Job):
             )
         self.read_ahead = 3 * self.batch_size
         unsure = ["unsure"] if options.min_score is not None else []
-        candidates = ["candidates"] if options.candidates > 1 else []
+        candidates = ["candidates"] if options.generation.candidates > 1 else []
         self.columns = ["image", "caption", "score", *unsure, *candidates, "error"]
 
     def made_with(self) -> dict:
         options, paths = self.options, distinct_paths(self.paths)
         return {
             "model": self.model,
-            **options.stated(),
-            "number of candidates": options.candidates,
-            "way of drawing words": None if options.sampling is None else asdict(options.sampling),
+            **stated(options.generation),
             "lowest sure score": options.min_score,
             "way of reading folders": "clips" if options.frames else None,
             "folder or list of images": [os.path.realpath(paths[0])] if len(paths) == 1 else sorted(paths),
@@ -183,15 +180,13 @@ class CaptionJob(Job):
 
     def _write(self, pixels, features) -> list[list]:
         """Captions of images `(N, ...)`: for each a list, best first."""
-        options, changes = self.options, dict(self.options.changes)
-        if options.sampling is not None:
-            changes |= {"do_sample": True, **asdict(options.sampling), "keys": keys_of(pixels)}
+        generation = self.options.generation
         return self.captioner.caption_features(
             features,
-            candidates=options.candidates,
-            attention=options.attention is not None,
+            attention=self.options.attention is not None,
             batch_size=self.batch_size,
-            **changes,
+            config=generation,
+            keys=keys_of(pixels) if generation.do_sample else None,
         )
 
     def _outcome(self, captions: list) -> dict:
@@ -199,7 +194,8 @@ class CaptionJob(Job):
         if self.options.min_score is not None and fields["score"] < self.options.min_score:
             fields["unsure"] = True
         if len(captions) > 1:
-            if self.options.sampling is None:  # two groups of a diverse search may find the same caption: one is enough
+            # Two groups of a diverse search may find the same caption: one is enough.
+            if not self.options.generation.do_sample:
                 first: dict[str, object] = {}
                 for caption in captions:
                     first.setdefault(caption.text, caption)
@@ -218,7 +214,7 @@ class CaptionJob(Job):
 
         tree = self.options.tree
         words = [[caption.words for caption in candidates] for candidates in captions.values()]
-        values = read_words(self.captioner, features, words, self.batch_size, self.options.candidates)
+        values = read_words(self.captioner, features, words, self.batch_size, self.options.generation.candidates)
         for (index, candidates), probabilities in zip(captions.items(), values, strict=True):
             if index in missing and candidates:
                 name, single = batch[index].name, tree.suffix.lower() == PAGE

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.settings import SearchSettings
+from captioner.models.captioning.search_constraints import generation_config
+from captioner.settings import GenerationConfig, SearchSettings
 from pipelines.data.examples import CaptionExample
 from pipelines.data.provenance import is_trained_on
 from pipelines.evaluation.caption_metrics import MetricResults, compute_metrics
@@ -17,7 +18,7 @@ from pipelines.evaluation.provenance import settings_of, trained_facts
 from pipelines.evaluation.reports.write import publish
 from pipelines.evaluation.results import IMAGES_A_SECOND, AttentionMaps, Evaluation, Prediction, rank
 from pipelines.inference.models import checked_presets, load_captioner
-from pipelines.inference.search_options import SearchOptions, search_facts
+from pipelines.inference.search_options import search_facts
 from pipelines.training.run_folder import data_of, folder_of, split_of
 from pipelines.utils.progress import Reporter
 
@@ -58,7 +59,7 @@ def evaluate_run(
     data: Path | None = None,
     split: str | None = None,
     *,
-    search: SearchOptions | None = None,
+    generation: GenerationConfig | None = None,
     model: ModelOptions = ModelOptions(),
     report: ReportOptions = ReportOptions(),
     cache: Path | None = None,
@@ -70,7 +71,7 @@ def evaluate_run(
         run: folder of the run, or any preset.
         data: folder of the data set; by default the one that the run's recipe names.
         split: by default "test".
-        search: what differs from the model's own search.
+        generation: where it differs from the model's own search.
         model: further models that take part.
         report: the folder is by default `evaluation-SPLIT` in the run's folder, and `evaluation-SPLIT-ensemble` for
             several models.
@@ -80,15 +81,15 @@ def evaluate_run(
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
     """
-    reporter, search, begun = reporter or Reporter(), search or SearchOptions(), time.monotonic()
+    reporter, begun = reporter or Reporter(), time.monotonic()
     presets = [Path(run), *model.others]
-    checked_presets(presets, search)  # what is wrong is reported before Keras is loaded
+    own = checked_presets(presets, generation)[0].settings.search  # what is wrong is reported before Keras is loaded
+    search = generation_config(own, generation)
     captioner = load_captioner(presets, model.encoder_weights, model.language)
     run = folder_of(run)
     dataset = data_of(run, data, reporter)
     examples = split_of(dataset, split)
-    settings = search.settings(captioner.settings.search)
-    decoded = decode_split(captioner, examples, settings, cache or run.absolute().parent / "cache", reporter)
+    decoded = decode_split(captioner, examples, search, cache or run.absolute().parent / "cache", reporter)
     if not decoded.captions:
         raise UserError(
             f"None of the images of the split {examples[0].split!r} in {dataset.root} could be read and has references."
@@ -114,7 +115,7 @@ def evaluate_run(
             "data set": dataset.name,
             "split": examples[0].split,
             **results.facts(decoded.references.values()),
-            **search_facts(settings),
+            **search_facts(search),
             **({"language model": f"{language[0].name}, weight {language[1]:g}"} if language else {}),
             "images left out": len(examples) - len(predictions),
             "licence of the images": dataset.licence,
@@ -124,7 +125,7 @@ def evaluate_run(
         trained=trained_facts(captioner.metadata),
         settings=settings_of(captioner, run),
         notes=(*results.notes, *_left_out(len(examples), len(predictions))),
-        attention=attention_of(captioner, decoded, predictions, settings),
+        attention=attention_of(captioner, decoded, predictions, search),
         history=run / "metrics.csv",
         rows=results.rows,
         errors=analyze_errors(

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt
 
+from captioner.models.captioning.search_constraints import generation_config
 from captioner.settings import (
     CaptionerSettings,
     DecoderSettings,
@@ -63,6 +64,12 @@ class TrainingSettings(LoopSettings):
     evaluate_batch_size: PositiveInt = Field(32, description="images decoded at once")
 
 
+def _without_contradiction(search: SearchSettings) -> SearchSettings:
+    """Refuses a search that would only fail at the captions after the first epoch."""
+    generation_config(search)
+    return search
+
+
 class Recipe(AnyRecipe):
     """A captioner: data, model and training."""
 
@@ -73,7 +80,7 @@ class Recipe(AnyRecipe):
     encoder: EncoderSettings = EncoderSettings()
     decoder: DecoderSettings = DecoderSettings()
     text: TextSettings = TextSettings()
-    search: SearchSettings = SearchSettings()
+    search: Annotated[SearchSettings, AfterValidator(_without_contradiction)] = SearchSettings()
     training: TrainingSettings = TrainingSettings()
 
     @property

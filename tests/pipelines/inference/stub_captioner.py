@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from captioner.images.decode import ImageSpec
+from captioner.settings import GenerationConfig
 
 WORDS = ("a red dog", "two dogs", "=a formula", "ein Hündchen", 'a "quoted", one', "<script>alert(1)</script>")
 
@@ -32,11 +33,11 @@ class StubCaptioner:
         assert len(pixels) <= batch_size
         return pixels
 
-    def caption_features(self, features, *, num_beams=None, candidates=1, attention=False, batch_size=16):
+    def caption_features(self, features, *, attention=False, batch_size=16, config=GenerationConfig(), keys=None):  # noqa: B008 - frozen
         time.sleep(self.seconds if len(self.batches) >= self.quick else 0.0)
         self.batches.append(len(features))
         together = zlib.crc32(np.ascontiguousarray(features).tobytes()) % 1000 / 1000
-        return [[self._caption(row, k, together, attention) for k in range(candidates)] for row in features]
+        return [[self._caption(row, k, together, attention) for k in range(config.candidates)] for row in features]
 
     def _caption(self, row, k, together, attention):
         text = WORDS[(int(row.sum()) + k) % len(WORDS)]

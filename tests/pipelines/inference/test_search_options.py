@@ -1,7 +1,6 @@
 """What a command is asked of its search: from the command line to the captions, the journal and the report."""
 
 import json
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -10,15 +9,21 @@ from typer.testing import CliRunner
 
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
+from captioner.settings import (
+    CaptionerSettings,
+    DecoderSettings,
+    EncoderSettings,
+    GenerationConfig,
+    SearchSettings,
+    TextSettings,
+)
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
 from pipelines.cli.caption import caption_with_models
-from pipelines.cli.search_options import SEARCH
+from pipelines.cli.search_options import GENERATION, SEARCH
 from pipelines.data.datasets import shapes
 from pipelines.inference.jobs import captioning
 from pipelines.inference.jobs.captioning import CaptionOptions
-from pipelines.inference.search_options import SamplingOptions, SearchOptions
 from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_run
 from pipelines.utils.progress import Reporter
 from tests.support_jobs import caption_images
@@ -64,18 +69,17 @@ def lines(path):
 
 
 def test_each_field_has_an_option_and_is_a_setting():
-    """A field without an option cannot be asked for; one that is no setting of a model would be refused."""
-    names = {field.name for field in fields(SearchOptions)}
-    assert names == set(SEARCH.options) and names <= set(SearchSettings.model_fields)
+    """A setting without an option cannot be asked for; an option that is no setting would be refused."""
+    assert set(SEARCH.options) == set(SearchSettings.model_fields)
+    names = {"do_sample" if name == "sample" else name for name in GENERATION.options}
+    assert names == set(GenerationConfig.model_fields)
 
 
-def test_what_is_not_asked_for_is_as_the_model_says():
-    own = SearchSettings(num_beams=4, num_beam_groups=2, force_words=("a",))
-    assert SearchOptions().settings(own) == own
-    changed = SearchOptions(diversity_penalty=0.0, bad_words=("red",)).settings(own)
-    assert changed == own.model_copy(update={"diversity_penalty": 0.0, "bad_words": ("red",)})
-    with pytest.raises(UserError, match="`num_beam_groups` = 0 does not fit"):
-        SearchOptions(num_beam_groups=0).settings(own)
+def test_an_option_that_is_not_given_is_as_the_model_has_it():
+    """Wrong if the command line stated its own three beams where a preset has ten."""
+    assert not SEARCH.build(**dict.fromkeys(SEARCH.options)).model_fields_set
+    chosen = SEARCH.build(**dict.fromkeys(SEARCH.options) | {"diversity_penalty": 0.0, "bad_words": ["red", "red"]})
+    assert chosen.model_dump(exclude_unset=True) == {"diversity_penalty": 0.0, "bad_words": ("red",)}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,8 @@ def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_pat
         written(path, name, file, pixels, captions, log_probabilities)
 
     monkeypatch.setattr(captioning, "write_tree", watch)
-    asked = CaptionOptions(num_beams=4, candidates=4, tree=tmp_path / "trees", batch_size=4, **options)
+    generation = GenerationConfig(num_beams=4, candidates=4, **options)
+    asked = CaptionOptions(generation, tree=tmp_path / "trees", batch_size=4)
     models = [place / model for model in models]
     caption_with_models([place / "in"], models, tmp_path / "c.jsonl", asked, None)
     assert len(shown) == 6
@@ -145,10 +150,12 @@ def test_what_cannot_be_is_said_before_anything_is_written(place, tmp_path):
         (["a", "other"], {}, "have different words"),
         (["a"], {"force_words": ("rde",)}, "Did you mean `red`"),
         (["a"], {"num_beam_groups": 2, "num_beams": 3}, "shared out to 2 groups"),
+        (["a"], {"candidates": 3}, "2 beams give 1 to 2 candidates; received 3"),
     ):
         with pytest.raises(UserError, match=said):
             models = [place / model for model in models]
-            caption_with_models([place / "in"], models, tmp_path / "c.jsonl", CaptionOptions(**options), None)
+            asked = CaptionOptions(GenerationConfig(**options))
+            caption_with_models([place / "in"], models, tmp_path / "c.jsonl", asked, None)
     assert not list(tmp_path.iterdir())
 
 
@@ -157,8 +164,8 @@ def test_drawn_captions_are_the_same_after_a_stop_and_in_other_batches(place, tm
     captioner = ImageCaptioner.from_preset(place / "a")
 
     def draw(name, batch_size, seed=5):
-        sampling = SamplingOptions(temperature=2.0, seed=seed)
-        options = CaptionOptions(batch_size=batch_size, candidates=2, sampling=sampling)
+        generation = GenerationConfig(do_sample=True, temperature=2.0, seed=seed, candidates=2)
+        options = CaptionOptions(generation, batch_size=batch_size)
         caption_images([place / "in"], captioner, tmp_path / name, options=options)
         return tmp_path / name
 
@@ -177,7 +184,7 @@ def test_an_evaluation_searches_as_it_is_asked_and_says_so(place):
     alone = evaluate_run(place / "a", **quiet)
     found = evaluate_run(
         place / "a", model=ModelOptions((place / "b",), (place / "language", 0.5)),
-        search=SearchOptions(num_beams=4, num_beam_groups=2, force_words=("blue",), min_words=3), **quiet,
+        generation=GenerationConfig(num_beams=4, num_beam_groups=2, force_words=("blue",), min_words=3), **quiet,
     )  # fmt: skip
     assert all("blue" in one.caption and len(one.caption.split()) >= 3 for one in found.predictions)
     assert [one.caption for one in alone.predictions] != [one.caption for one in found.predictions]

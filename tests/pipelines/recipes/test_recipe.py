@@ -94,6 +94,8 @@ def test_overrides_are_read_as_toml_and_else_as_text():
         ("=3", r"write it like --set decoder\.units=256"),
         ("decoder.units.more=3", r"`units` is a single setting, not a group"),
         ("decoder=3", r"`decoder` = 3 does not fit"),
+        ("search.num_beam_groups=2", r"3 beams cannot be shared out to 2 groups evenly"),
+        ("search.force_words=dog", r"`search\.force_words` = 'dog' does not fit: a list is expected"),
     ],
 )
 def test_an_override_that_is_wrong_is_answered(override, message):

@@ -6,7 +6,7 @@ import pytest
 from captioner.decoding.constraints import Constraints
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.models.captioning.search_constraints import checked_num_beams, constraints_of
+from captioner.models.captioning.search_constraints import constraints_of, generation_config
 from captioner.settings import (
     CaptionerSettings,
     DecoderSettings,
@@ -43,7 +43,6 @@ def test_words_are_read_as_the_model_reads_captions():
         ({"force_words": ["a red dog"], "max_words": 2}, "at most 2 words has no room for 'a red dog'"),
         ({"force_words": ["a red dog"], "bad_words": ["red"]}, "'a red dog' must occur and 'red' must not"),
         ({"force_words": ["a dog a dog"], "no_repeat_ngram_size": 2}, "repeats 2 words in a row"),
-        ({"min_words": 9, "max_words": 4}, "at least 9 and at most 4 words"),
     ],
 )
 def test_what_no_caption_can_keep_to_is_refused(settings, said):
@@ -51,10 +50,45 @@ def test_what_no_caption_can_keep_to_is_refused(settings, said):
         constraints_of(SearchSettings(**settings), VOCABULARY)
 
 
-def test_groups_share_the_beams_evenly():
-    assert checked_num_beams(SearchSettings(num_beams=6, num_beam_groups=3)) == 6
-    with pytest.raises(UserError, match=r"5 beams cannot be shared out to 2 groups evenly.*multiple of 2"):
-        checked_num_beams(SearchSettings(num_beams=5, num_beam_groups=2))
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"num_beams": 0}, "`num_beams` = 0 does not fit: input should be greater than 0"),
+        ({"candidates": 0}, "`candidates` = 0 does not fit"),
+        ({"max_words": -1}, "`max_words` = -1 does not fit"),
+        ({"num_beam_groups": 0}, "`num_beam_groups` = 0 does not fit"),
+        ({"length_penalty": float("nan")}, "`length_penalty` = nan does not fit"),
+        ({"diversity_penalty": float("inf")}, "`diversity_penalty` = inf does not fit"),
+        ({"temperature": float("inf")}, "`temperature` = inf does not fit"),
+        ({"top_p": 0}, "`top_p` = 0 does not fit"),
+        ({"force_words": "dog"}, r"`force_words` = 'dog' does not fit: a list is expected, \['dog'\]"),
+        ({"bad_words": [None]}, "`bad_words.0` = None does not fit"),
+        ({"temprature": 0.5}, "`temprature` is not a setting. Did you mean `temperature`"),
+        ({"beam_size": 3}, "`beam_size` was renamed: it is called `num_beams` now"),
+        ({"min_words": 9, "max_words": 4}, "at least 9 and at most 4 words"),
+        ({"num_beams": 5, "num_beam_groups": 2}, "5 beams cannot be shared out to 2 groups evenly.*multiple of 2"),
+        ({"candidates": 4}, "3 beams give 1 to 3 candidates; received 4. Raise num_beams"),
+        ({"do_sample": True, "force_words": ["a"]}, r"must occur \('a'\) need a search; they cannot be sampled"),
+    ],
+)
+def test_a_generation_that_cannot_be_is_refused_without_a_model(changes, said):
+    """Each was once found only after a model of hundreds of megabytes was loaded, or not at all."""
+    with pytest.raises(UserError, match=said):
+        generation_config(SearchSettings(), **changes)
+    known = {name: value for name, value in changes.items() if name in GenerationConfig.model_fields}
+    if known == changes and "does not fit" not in said:
+        with pytest.raises(UserError, match=said):
+            generation_config(SearchSettings(), GenerationConfig(**changes))
+
+
+def test_a_config_changes_what_it_sets_and_nothing_else():
+    """Wrong if asking for sampling forgot the preset's longest caption, or if numbers of NumPy were refused."""
+    own = SearchSettings(num_beams=6, max_words=9, num_beam_groups=3)
+    config = generation_config(own, GenerationConfig(num_beams=np.int64(9)), length_penalty=np.float32(0.5), seed=None)
+    expected = {"num_beams": 9, "max_words": 9, "num_beam_groups": 3, "length_penalty": 0.5, "seed": 0}
+    assert expected.items() <= config.model_dump().items()
+    assert generation_config(own, candidates=np.int64(6)).candidates == 6
+    assert generation_config(own, do_sample=True, candidates=50).candidates == 50
 
 
 @pytest.fixture(scope="module")
@@ -113,15 +147,6 @@ def test_an_image_draws_the_same_captions_wherever_it_stands(captioner):
     config = captioner.generation_config(config, temperature=0)
     greedy = [captions[0].text for captions in captioner.caption(images, num_beams=1)]
     assert [captions[0] for captions in drawn(range(5)).values()] == greedy
-
-
-def test_what_cannot_be_drawn_is_refused(captioner):
-    with pytest.raises(UserError, match="cannot be sampled"):
-        captioner.caption_features(numbers(1, 16, 16, 3), force_words=("a",), do_sample=True)
-    with pytest.raises(UserError, match="`top_p` = 0 does not fit"):
-        captioner.generation_config(top_p=0)
-    with pytest.raises(UserError, match="`temprature` is not a setting"):
-        captioner.generation_config(temprature=0.5)
 
 
 def test_what_is_not_said_of_a_generation_is_as_the_preset_has_it(captioner):

@@ -182,7 +182,13 @@ def test_a_character_that_the_model_never_saw_is_refused():
 
 @pytest.mark.parametrize(
     "option, sentence",
-    [({"temperature": -1}, "The temperature is -1"), ({"top_k": -2}, "top-k is -2"), ({"top_p": 0}, "top-p is 0")],
+    [
+        ({"temperature": -1}, "`temperature` = -1 does not fit"),
+        ({"top_k": -2}, "`top_k` = -2 does not fit"),
+        ({"top_p": 0}, "`top_p` = 0 does not fit"),
+        ({"seed": "one"}, "`seed` = 'one' does not fit"),
+        ({"chunk": 0}, "`chunk` is a whole number from 1 up; received 0"),
+    ],
 )
 def test_options_out_of_range_are_refused(option, sentence):
     with pytest.raises(UserError, match=sentence):

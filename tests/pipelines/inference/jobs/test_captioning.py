@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
+from captioner.settings import GenerationConfig
 from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.jobs.images import picture_path
 from tests.pipelines.inference.stub_captioner import StubCaptioner
@@ -135,7 +136,8 @@ def test_an_output_of_another_job_is_refused(folder, tmp_path):
 
 
 def test_candidates_are_listed_best_first(folder, tmp_path):
-    caption_images([folder / "2"], StubCaptioner(), tmp_path / "c.jsonl", options=CaptionOptions(5, candidates=3))
+    options = CaptionOptions(GenerationConfig(num_beams=5, candidates=3))
+    caption_images([folder / "2"], StubCaptioner(), tmp_path / "c.jsonl", options=options)
     for line in records(tmp_path / "c.jsonl"):
         scores = [candidate["score"] for candidate in line["candidates"]]
         assert len(scores) == 3 and scores == sorted(scores, reverse=True)
@@ -146,11 +148,11 @@ def test_the_longest_caption_is_asked_for_and_is_part_of_the_job(folder, tmp_pat
     asked = []
 
     class Asked(StubCaptioner):
-        def caption_features(self, features, max_words=None, **options):
-            asked.append(max_words)
+        def caption_features(self, features, config, **options):
+            asked.append(config.max_words)
             return super().caption_features(features, **options)
 
-    options = CaptionOptions(batch_size=4, max_words=3)
+    options = CaptionOptions(GenerationConfig(max_words=3), batch_size=4)
     caption_images([folder], Asked(), tmp_path / "c.jsonl", options=options)
     assert set(asked) == {3}
     with pytest.raises(UserError, match="made with another largest number of words"):
