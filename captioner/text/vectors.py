@@ -1,5 +1,6 @@
 """Pretrained word vectors, from the text files of GloVe and word2vec."""
 
+import codecs
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.text.files import MARKS
 
+_AS_TEXT = "Save it as text first (in gensim: `save_word2vec_format(path, binary=False)`)."
+_PEEKED = 1000  # bytes behind the first line
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh91AY": "bzip2", b"\xfd7zXZ": "xz"}
 
 
@@ -15,8 +19,9 @@ def read_vectors(path: str | Path, words: Sequence[str]) -> tuple[np.ndarray, np
     """The vectors of `words` in a file of word vectors, which is read line by line and may be larger than the memory.
 
     GloVe writes a word and its numbers on each line, `dog 0.11 -0.02 ...`; word2vec (and fastText) write the same after
-    a first line with the number of words and of numbers, `400000 300`. Words are compared letter by letter; of a word
-    that occurs twice the first vector counts.
+    a first line with the number of words and of numbers, `400000 300`. Any number of blanks or tabs is between them.
+    Words are compared letter by letter; of a word that occurs twice the first vector counts. A line that begins with a
+    blank and has numbers only is the vector of a word that was lost, and is passed over.
 
     Args:
         path: the file.
@@ -37,17 +42,22 @@ def read_vectors(path: str | Path, words: Sequence[str]) -> tuple[np.ndarray, np
         rows.setdefault(word.encode("utf-8"), []).append(row)
     found = np.zeros(len(words), bool)
     with path.open("rb") as file:
-        count, size = _layout(file.readline(), path)
+        begin = file.readline()
+        mark = next((mark for mark in MARKS if begin.startswith(mark)), b"")
+        if mark and mark != codecs.BOM_UTF8:
+            raise UserError(f"{path} is {MARKS[mark][:6].upper()} text. Save it as UTF-8 first.")
+        count, size = _layout(begin[len(mark) :], path)
         if count is None:
-            file.seek(0)
+            file.seek(len(mark))
+        elif any(byte < 32 and byte not in b"\t\n\v\f\r" for byte in file.peek(_PEEKED)[:_PEEKED]):
+            raise UserError(f"{path} is in word2vec's binary format. {_AS_TEXT}")
         matrix = np.zeros((len(words), size), np.float32)
         first, read = (1 if count is None else 2), 0
         for number, line in enumerate(file, start=first):
-            text = line.rstrip()
-            if not text:
+            if not line.strip():
                 continue
             read += 1
-            word, values = _cut(text, size, f"{path}:{number}")
+            word, values = _cut(line, size, f"{path}:{number}")
             for row in rows.pop(word, ()):
                 matrix[row], found[row] = _numbers(values, f"{path}:{number}"), True
     if count is not None and read < count:
@@ -71,25 +81,31 @@ def _layout(line: bytes, path: Path) -> tuple[int | None, int]:
         if not size:
             raise UserError(f"{path}:1 promises vectors of 0 numbers.")
         return count, size
+    if _is_nameless(line, len(parts)):
+        return None, len(parts)
     size = len(parts) - 1
     while size > 0 and not all(map(_is_number, parts[-size:])):
         size -= 1  # a word may hold spaces
     if not size or b"\0" in line:
         raise UserError(
             f"{path}:1 is not a word and its numbers, like `dog 0.11 -0.02 ...`, nor their counts, like `400000 300`. "
-            "Files in word2vec's binary format have to be saved as text first."
+            f"If it is in a binary format: {_AS_TEXT[:1].lower()}{_AS_TEXT[1:]}"
         )
     return None, size
 
 
-def _cut(text: bytes, size: int, location: str) -> tuple[bytes, list[bytes]]:
-    """A line as its word, which may hold spaces, and its numbers."""
-    if b"\t" in text:
-        text = text.replace(b"\t", b" ")
-    word, *values = text.rsplit(b" ", size)
-    too_few = len(values) < size or not word
-    if too_few or (b" " in word and _is_number(word.rsplit(b" ", 1)[1])):
-        given = len(text.split()) - 1
+def _is_nameless(line: bytes, size: int) -> bool:
+    """Whether a line is the vector of an empty word."""
+    return line[:1].isspace() and len(parts := line.split()) == size and all(map(_is_number, parts))
+
+
+def _cut(line: bytes, size: int, location: str) -> tuple[bytes, list[bytes]]:
+    """A line as its word, which may hold spaces (and is empty where it was lost), and its numbers."""
+    if _is_nameless(line, size):
+        return b"", line.split()
+    word, *values = line.strip().rsplit(None, size)
+    if len(values) < size or (len(parts := word.split()) > 1 and _is_number(parts[-1])):
+        given = len(line.split()) - 1
         raise UserError(
             f"{location}: this word has {given} numbers, but the file's vectors have {size}. The line is damaged, or "
             "the file was put together from two."

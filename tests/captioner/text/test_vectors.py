@@ -33,10 +33,20 @@ def write(path, text):
         GLOVE + ". . . 7 7 7\nat name@domain.com 8 8 8",
         "to you 7 7 7\n" + GLOVE,
         GLOVE.encode() + b"caf\xe9 1 2 3\n",
+        GLOVE.encode("utf-8-sig"),
+        ("3 3\n" + GLOVE).encode("utf-8-sig"),
+        GLOVE.replace(" ", "  "),
+        GLOVE.replace("dog 0.5", "   dog   0.5").replace("the 1", "   the     1"),
+        GLOVE + " 7 7 7\n",
+        GLOVE + "\t7 7 7\n",
+        " 7 7 7\n" + GLOVE,
+        GLOVE + "\u00a0 7 7 7\n\u2003 8 8 8\n",
     ],
     ids=[
         "GloVe", "word2vec", "spaces at the end", "Windows", "tabs", "empty lines at the end", "a word twice",
-        "words with spaces", "a first word with a space", "another encoding",
+        "words with spaces", "a first word with a space", "another encoding", "a mark", "a mark before the counts",
+        "two blanks", "aligned columns", "an empty word", "an empty word and a tab", "an empty first word",
+        "words of unusual blanks",
     ],
 )  # fmt: skip
 def test_vectors_are_read_and_those_found_are_told(tmp_path, text):
@@ -71,9 +81,11 @@ def test_the_counts_of_word2vec_are_no_word(tmp_path):
         ("3 0\n" + GLOVE, r"vectors\.txt:1 promises vectors of 0 numbers"),
         ("", r"is empty or begins with an empty line"),
         ("\n" + GLOVE, r"is empty or begins with an empty line"),
-        ("Once upon a time\nthere was\n", r"vectors\.txt:1 is not a word and its numbers.*saved as text first"),
+        ("Once upon a time\nthere was\n", r"vectors\.txt:1 is not a word and its numbers.*save it as text first"),
         ("dog\n", r"vectors\.txt:1 is not a word and its numbers"),
         (b"\x00\x01\x02 1 2\n", r"vectors\.txt:1 is not a word and its numbers"),
+        (GLOVE.encode("utf-16"), r"vectors\.txt is UTF-16 text\. Save it as UTF-8"),
+        (b"2 4\n</s> l\x00\xbf\x00>\x7fF\x07\xe9?\n", r"is in word2vec's binary format\. Save it as text first"),
         (gzip.compress(GLOVE.encode(), mtime=0), r"is packed \(gzip\)\. Unpack it first"),
     ],
 )
@@ -85,7 +97,7 @@ def test_a_damaged_file_is_refused_with_the_line(tmp_path, text, says):
 def test_a_binary_file_of_word2vec_is_refused(tmp_path):
     """Its first line is that of the text format."""
     numbers = np.array([1.5, -2, 3], "<f4").tobytes()
-    with pytest.raises(UserError, match=r"vectors\.bin:2: .*"):
+    with pytest.raises(UserError, match=r"vectors\.bin is in word2vec's binary format"):
         read_vectors(write(tmp_path / "vectors.bin", b"2 3\ndog " + numbers + b"\ncat " + numbers + b"\n"), WORDS)
 
 
@@ -117,3 +129,9 @@ def test_what_was_written_is_read(tmp_path_factory, table):
     matrix, found = read_vectors(path, list(table))
     assert found.all()
     np.testing.assert_array_equal(matrix, np.array([[v, -v, 1] for v in table.values()], np.float32).reshape(-1, 3))
+
+
+def test_the_word_behind_a_mark_is_found(tmp_path):
+    """It is the most frequent word of all in most files, and was lost without a sign."""
+    matrix, found = read_vectors(write(tmp_path / "vectors.txt", GLOVE.encode("utf-8-sig")), ["the", "\ufeffthe"])
+    assert found.tolist() == [True, False] and matrix[0].tolist() == [1, 2, 3]
