@@ -21,12 +21,14 @@ from captioner.presets.atomic_folder import current_path, file_version, replace_
 from captioner.presets.installed import model_folder
 from captioner.settings import Settings, validate
 from captioner.text.answers import AnswerList
+from captioner.text.files import normalized
 from captioner.text.vocabulary import Vocabulary
 
 CONFIG, VOCABULARY, WEIGHTS, METADATA = "config.json", "vocabulary.txt", "model.weights.h5", "metadata.json"
 ANSWERS = "answers.txt"
 CHECKED = (CONFIG, VOCABULARY, WEIGHTS)
 FORMAT = 2
+_TEXT = (".json", ".txt")  # endings of the files whose line ends Git and editors change
 # What a model of each kind is for: part of the message where a command needs another kind.
 USED_BY = {
     "captioner": "It is a captioning model: use `captioner caption`.",
@@ -57,7 +59,7 @@ def is_preset(folder: Path) -> bool:
 def kind_of_preset(folder: str | Path) -> str:
     """The kind of model that a preset says it holds, unchecked; "captioner" where it does not say."""
     try:
-        return str(json.loads(current_path(model_folder(folder), CONFIG).read_text(encoding="utf-8"))["kind"])
+        return str(json.loads(current_path(model_folder(folder), CONFIG).read_bytes())["kind"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):  # a UserError is a ValueError
         return "captioner"
 
@@ -150,7 +152,9 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
+    """SHA-256 of a file, in hexadecimal digits; that of a text file does not depend on its line ends."""
+    if path.suffix in _TEXT:
+        return hashlib.sha256(normalized(path.read_bytes())).hexdigest()
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -182,7 +186,7 @@ def _own_checksum(metadata: dict[str, Any]) -> str:
 
 def _read_json(name: Path, path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_bytes())  # which knows byte order marks
     except FileNotFoundError:
         raise UserError(f"{name} is missing; the model cannot be used without it.") from None
     except (ValueError, RecursionError) as error:  # no text, no JSON, a number of thousands of digits, nested too deep

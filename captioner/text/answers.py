@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.text.files import read_text
 
 _COMMA = re.compile(r"\s*,(?!\d)\s*")
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(\.[0-9]+)?")
@@ -191,14 +192,7 @@ class AnswerList:
         Raises:
             UserError: the file cannot be read or is damaged; the message names the file and the line.
         """
-        path = Path(path)
-        try:
-            lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
-        except OSError as error:
-            raise UserError(f"The list of answers {path} cannot be read: {error.strerror or error}.") from error
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise UserError(f"{path}:{line}: this is not UTF-8 text. {_REMEDY}") from error
+        lines = read_text(path, errors="surrogatepass").split("\n")
         if lines[-1] == "":
             lines.pop()
         seen: dict[str, int] = {}

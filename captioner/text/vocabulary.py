@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.text.files import read_text
 from captioner.text.tokenizers import get_tokenizer
 
 PAD, START, END, UNKNOWN = SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
@@ -155,21 +156,13 @@ class Vocabulary:
         Raises:
             UserError: the file is damaged; the message names the file and the line.
         """
-        path = Path(path)
-        try:
-            text = path.read_bytes().decode("utf-8", "surrogatepass")
-        except OSError as error:
-            raise UserError(f"The vocabulary {path} cannot be read: {error.strerror or error}.") from error
-        except UnicodeDecodeError as error:
-            line = error.object.count(b"\n", 0, error.start) + 1
-            raise UserError(f"{path}:{line}: this is not UTF-8 text. {_REMEDY}") from error
-        lines = text.split("\n")
+        # A raw \r is no part of a word, which has it escaped: an editor or git changed the line ends.
+        lines = read_text(path, errors="surrogatepass").split("\n")
         if lines[-1] == "":
             lines.pop()
         words: dict[str, int] = {}
         for number, line in enumerate(lines, start=1):
-            # A raw \r is no part of a word, which has it escaped: an editor or git changed the line ends.
-            word = _unescape(line.removesuffix("\r"))
+            word = _unescape(line)
             if number <= len(SPECIALS) and word != SPECIALS[number - 1]:
                 problem = f"expected the special word {SPECIALS[number - 1]}, found {line[:40]!r}"
             elif not word:

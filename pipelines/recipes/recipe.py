@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt, PrivateAttr
 
 from captioner.errors import UserError, nearest
 from captioner.settings import Settings, Share, validate
+from captioner.text.files import read_text
 from pipelines.recipes.task_registry import RECIPE_KINDS
 
 RECIPES = Path(__file__).parent
@@ -106,8 +107,8 @@ def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = (), 
             f"{nearest(name_or_path, recipe_names())}"
         )
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not a readable recipe: {error}.") from None
     values.setdefault("name", path.stem)
     for override in overrides:

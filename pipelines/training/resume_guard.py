@@ -13,6 +13,7 @@ from captioner.errors import UserError
 from captioner.presets.atomic_folder import current_path
 from captioner.presets.folder import WEIGHTS, checksum
 from captioner.presets.installed import model_folder
+from captioner.text.files import read_text
 from pipelines.data.examples import DataSet
 from pipelines.data.provenance import annotations_of
 from pipelines.utils.atomic_files import atomic_write
@@ -111,7 +112,7 @@ def _kept(run: Path, identity: DataIdentity) -> dict[str, Any] | None:
     """Name, splits and digest of the data that a run began with; None where it has kept nothing."""
     path = run / identity.file
     if not identity.file.endswith(".json"):
-        return {"name": "", "splits": {}, "digest": path.read_text().strip()} if path.is_file() else None
+        return {"name": "", "splits": {}, "digest": read_text(path).strip()} if path.is_file() else None
     before = _read(path)
     if before is None:
         return None
@@ -125,7 +126,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(json.loads(read_text(path)))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise _damaged(path, error) from None
 

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from captioner.errors import UserError, nearest
+from captioner.text.files import read_text
 from pipelines.data.datasets.text import is_text, parse_json, read_lines
 from pipelines.data.examples import CaptionExample, DataSet, Problem
 from pipelines.utils.atomic_files import atomic_write
@@ -183,8 +184,8 @@ class Drawing:
 def drawn_with(root: Path) -> dict | None:
     """The settings that a folder was drawn with, or None if its drawing was not finished."""
     try:
-        return json.loads((root / "drawn.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError):
+        return json.loads(read_text(root / "drawn.json"))
+    except (ValueError, RecursionError):  # a UserError is a ValueError
         return None
 
 

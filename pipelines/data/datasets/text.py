@@ -12,31 +12,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.text.files import read_text
 
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-NOT_TEXT = "this row is not UTF-8 text and was left out; save the file as UTF-8"  # the row of a table
+# Of a row in a table, or of what makes a part of it.
+NOT_TEXT = (
+    "this row is not UTF-8 text (it holds bytes of another encoding, a zero byte or half a character) and was left "
+    "out; save the file as UTF-8"
+)
 
 
-def read_text(path: Path) -> str:
-    """The whole file, without byte order mark and with every kind of line break as a newline.
-
-    UTF-8; UTF-16 where the byte order mark says so, which is how spreadsheets save "Unicode text".
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if data.startswith(_UTF16_MARKS):
-        text = data.decode("utf-16", errors="replace")
-    else:
-        text = data.decode("utf-8", errors="surrogateescape").removeprefix("\ufeff")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _read(path: Path) -> str:
+    return read_text(path, errors="surrogateescape")
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """`(line number, text)` of every line that is not blank. Lines are counted as editors count them."""
     # Not `splitlines`, which also breaks at form feeds and at separators that captions may hold.
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(_read(path).split("\n"), start=1):
         if line.strip():
             yield number, line
 
@@ -49,7 +41,7 @@ def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | 
 
     `csv` instead of pandas, because pandas forgets where a row came from when fields hold line breaks.
     """
-    lines = [line + "\n" for line in read_text(path).split("\n")]
+    lines = [line + "\n" for line in _read(path).split("\n")]
     start = 0
     while start < len(lines):
         reader = csv.reader(itertools.islice(lines, start, None), delimiter=delimiter, strict=True)
@@ -82,7 +74,7 @@ def read_json(path: Path, hook: Callable[[dict], object] | None = None) -> objec
     Raises:
         UserError: it is not JSON; the message says where it stops being so.
     """
-    return parse_json(read_text(path), str(path), hook)
+    return parse_json(_read(path), str(path), hook)
 
 
 def read_json_list(path: Path, name: str, source: str, hook: Callable[[dict], object] | None = None) -> list:
@@ -109,7 +101,9 @@ def parse_json(text: str, location: str, hook: Callable[[dict], object] | None =
 
 
 def is_text(string: str) -> bool:
-    """Whether `string` could be decoded, and so can be written again."""
+    """Whether `string` could be decoded, and so can be written again; a zero byte ends texts for many programs."""
+    if "\0" in string:
+        return False
     if string.isascii():
         return True
     try:

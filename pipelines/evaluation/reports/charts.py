@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from captioner.errors import UserError
 from captioner.metrics.base import Prominence
+from captioner.text.files import read_text
 from pipelines.evaluation.metrics import scores_of
 
 _INK, _BLUE, _AMBER = "#010203", "#3b6ea8", "#d98a2b"  # _INK is replaced by the page's own text colour
@@ -82,9 +84,8 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> str:
 
 def _columns(path: Path) -> dict[str, list[float | None]]:
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error):
+        rows = list(csv.DictReader(io.StringIO(read_text(path))))
+    except (UserError, csv.Error):
         return {}
     columns = {name: [_number(row[name]) for row in rows] for name in (rows[0] if rows else {}) if name}
     return {name: values for name, values in columns.items() if any(value is not None for value in values)}

@@ -15,6 +15,7 @@ from random import Random
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.text.files import read_text
 from pipelines.data.examples import Problem
 from pipelines.tasks.language.settings import LanguageDataSettings
 
@@ -62,36 +63,25 @@ def open_corpus(settings: LanguageDataSettings, data: Path | None = None) -> Cor
     if settings.source == "captions" and (path is None or path.is_dir()):
         return _caption_corpus(path)
     if path is None:
-        name, texts = "the standard library", list(map(read_text, library_files()))
+        name, texts = "the standard library", list(map(read_document, library_files()))
         return Corpus(name, *_split_files(texts, name, settings), "Python Software Foundation License")
     if not path.exists():
         raise UserError(f"{path} does not exist. Give a text file, or a folder of text files, with --data.")
     if path.is_dir():
         return _folder_corpus(path, settings)
-    return Corpus(path.name, *_split_text(read_text(path), path.name, settings))
+    return Corpus(path.name, *_split_text(read_document(path), path.name, settings))
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, with line breaks as `\\n`.
+def read_document(path: Path) -> str:
+    """The text of a file.
 
     Raises:
-        UserError: it cannot be read, is empty, or is no UTF-8 text.
+        UserError: it is empty, or see `captioner.text.files.read_text`.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    if b"\0" in raw:
-        hint = "Give UTF-8 text (a file in UTF-16 can be saved as UTF-8 by any editor)."
-        raise UserError(f"{path} is no text: it holds a zero byte at {raw.index(0):,}. {hint}")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}:{line}: this is no UTF-8 text ({error.reason}). Save the file as UTF-8.") from None
+    text = read_text(path)
     if not text.strip():
         raise UserError(f"{path} is empty. There is nothing to learn from.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
 def library_files() -> list[Path]:
@@ -112,7 +102,7 @@ def _folder_corpus(root: Path, settings: LanguageDataSettings) -> Corpus:
     texts, problems = [], []
     for path in _mixed(list(_files_below(root)), key=lambda path: path.relative_to(root).as_posix()):
         try:
-            texts.append(read_text(path))
+            texts.append(read_document(path))
         except UserError as error:
             problems.append(str(error))
     if not texts:

@@ -6,7 +6,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel, ScoredText
 from pipelines.inference.jobs.journal import to_line
-from pipelines.tasks.language.corpora import read_text
+from pipelines.tasks.language.corpora import read_document
 from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.console import log, table
 from pipelines.utils.tables import write_csv
@@ -24,7 +24,7 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     """
     if output is not None and output.suffix.lower() not in (".jsonl", ".csv"):
         raise UserError(f"{output} would have to end in .jsonl or .csv.")
-    texts = [*texts, *(line for line in (read_text(file).split("\n") if file else []) if line.strip())]
+    texts = [*texts, *(line for line in (read_document(file).split("\n") if file else []) if line.strip())]
     model = LanguageModel.from_preset(run)
     starts = range(0, len(texts), AT_ONCE)
     scored = [score for start in starts for score in model.score(texts[start : start + AT_ONCE])]

@@ -1,14 +1,17 @@
 """Presets: what does not belong together is refused, and the file is named."""
 
+import codecs
 import json
 import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.presets.folder import checksum, is_preset, read_preset, write_preset
+from captioner.presets.folder import checksum, is_preset, kind_of_preset, read_preset, write_preset
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 
@@ -272,3 +275,35 @@ def test_weights_that_could_not_be_written_leave_no_rubbish(tmp_path):
     with pytest.raises(OSError, match="No space"):
         write_preset(tmp_path, SETTINGS, Vocabulary(["a"], "unicode"), full, {})
     assert not [path for path in tmp_path.iterdir() if "new" in path.name]
+
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("attributes", [True, False], ids=[".gitattributes", "no .gitattributes"])
+def test_a_preset_that_git_converted_for_windows_loads(tmp_path, preset, attributes):
+    """Git for Windows writes other line ends unless it is told not to: then no installed model would load."""
+    if attributes:
+        shutil.copy(ROOT / ".gitattributes", preset)
+    git("init", "-q", cwd=preset)
+    git("add", ".", cwd=preset)
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "A model", cwd=preset)
+    clone = tmp_path / "clone"
+    git("clone", "-q", "-c", "core.autocrlf=true", str(preset), str(clone), cwd=tmp_path)
+    converted = [name for name in FILES if b"\r\n" in (clone / name).read_bytes()]
+    assert converted == ([] if attributes else ["config.json", "vocabulary.txt", "metadata.json"])
+    assert read_preset(clone, KINDS).vocabulary == read_preset(preset, KINDS).vocabulary
+
+
+def git(*arguments, cwd):
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    subprocess.run(["git", *arguments], cwd=cwd, env=environment, check=True)
+
+
+def test_a_preset_with_byte_order_marks_loads(preset):
+    """What an editor of Windows puts before a text is no damage."""
+    for name in ("config.json", "vocabulary.txt", "metadata.json"):
+        (preset / name).write_bytes(codecs.BOM_UTF8 + (preset / name).read_bytes().replace(b"\n", b"\r\n"))
+    assert read_preset(preset, KINDS).vocabulary == Vocabulary(["a", "dog"], "unicode")
+    assert kind_of_preset(preset) == "captioner"

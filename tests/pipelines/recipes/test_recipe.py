@@ -57,6 +57,17 @@ def test_any_text_and_number_comes_back(texts, sizes, rate, seed):
     assert validate(Recipe, tomllib.loads(as_toml(recipe)), "") == recipe
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path, encoding):
+    """The Notepad of Windows writes one; "Invalid statement (at line 1, column 1)" shows nothing that is wrong."""
+    path = tmp_path / "mine.toml"
+    path.write_bytes('kind = "language"\r\ndescription = "für mich"\r\n'.encode(encoding))
+    assert load_recipe(str(path)).description == "für mich"
+    path.write_bytes('description = "für mich"'.encode("cp1252"))
+    with pytest.raises(UserError, match=r"mine\.toml:1: this is not UTF-8 text"):
+        load_recipe(str(path))
+
+
 def test_everything_that_can_be_switched_off_can_be_switched_off_in_toml():
     """`None` cannot be written in TOML; where it is not the default, nobody could ask for it."""
     for settings in (Recipe(name=""), *(getattr(Recipe(name=""), part) for part in Recipe.model_fields)):
@@ -108,7 +119,7 @@ def test_an_unknown_recipe_is_answered_with_the_nearest():
         load_recipe("shape")
 
 
-@pytest.mark.parametrize("text", ["a = ", "[decoder\nunits = 3", "\x00"])
+@pytest.mark.parametrize("text", ["a = ", "[decoder\nunits = 3", "\x01"])
 def test_a_file_that_is_no_toml_is_named(tmp_path, text):
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(UserError, match=r"mine\.toml is not a readable recipe"):

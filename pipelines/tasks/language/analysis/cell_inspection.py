@@ -18,7 +18,7 @@ from captioner.models.language.language_model import LanguageModel
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.tasks.language.analysis.text_signals import signals_of, word_positions
 from pipelines.tasks.language.chunks import parts_of
-from pipelines.tasks.language.corpora import library_files, read_text
+from pipelines.tasks.language.corpora import library_files, read_document
 from pipelines.utils.console import log, table
 
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
@@ -191,13 +191,13 @@ def inspect_run(
         )
     per_text = None
     if file:
-        texts = [read_text(file)]
+        texts = [read_document(file)]
     elif not texts:
         texts, per_text, room = [], limit // SOURCES, limit
         for path in reversed(library_files()):
             if room <= 0:
                 break
-            texts.append(read_text(path))
+            texts.append(read_document(path))
             room -= min(per_text, len(texts[-1]))
     log("Reading the text with the model, then with one that has learned nothing", error=True)
     activity = record_activity(model, texts, limit, per_text)

@@ -1,6 +1,7 @@
 """`captioner language tasks`: the outcomes of all cells on the memory tasks, as one table that grows cell by cell."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -9,6 +10,7 @@ import pandas as pd
 import tensorflow as tf
 
 from captioner.errors import UserError, nearest
+from captioner.text.files import read_text
 from pipelines.tasks.language.analysis.memory_tasks import MAX_COUNT, TASKS, WAIT, Budget, Outcome, learn
 from pipelines.utils.atomic_files import as_user_error, atomic_write
 from pipelines.utils.progress import Reporter
@@ -130,24 +132,23 @@ def read_outcomes(path: Path, budget: Budget) -> dict[tuple[str, str], Outcome]:
     path, outcomes = path.with_suffix(".csv"), {}
     if not path.is_file():
         return outcomes
-    with as_user_error(path), open(path, encoding="utf-8", errors="replace", newline="") as file:
-        table = csv.DictReader(file)
-        for row in table:
-            try:
-                settings = row.pop("settings")
-                outcome = Outcome(
-                    row["task"], row["cell"], float(row["score"]), {"True": True, "False": False}[row["solved"]],
-                    int(row["steps"]), int(row["parameters"]), float(row["seconds"]),
-                )  # fmt: skip
-            except (KeyError, ValueError, TypeError):
-                raise UserError(
-                    f"{path}:{table.line_num}: this is no line of a table of tasks. Give another --output, or delete "
-                    "the file."
-                ) from None
-            if settings != budget.settings():
-                raise UserError(
-                    f"{path} holds results with other settings ({settings}) than wanted here ({budget.settings()}). "
-                    "Give another --output, or delete the file."
-                )
-            outcomes[outcome.task, outcome.cell] = outcome
+    table = csv.DictReader(io.StringIO(read_text(path, errors="surrogateescape")))
+    for row in table:
+        try:
+            settings = row.pop("settings")
+            outcome = Outcome(
+                row["task"], row["cell"], float(row["score"]), {"True": True, "False": False}[row["solved"]],
+                int(row["steps"]), int(row["parameters"]), float(row["seconds"]),
+            )  # fmt: skip
+        except (KeyError, ValueError, TypeError):
+            raise UserError(
+                f"{path}:{table.line_num}: this is no line of a table of tasks. Give another --output, or delete "
+                "the file."
+            ) from None
+        if settings != budget.settings():
+            raise UserError(
+                f"{path} holds results with other settings ({settings}) than wanted here ({budget.settings()}). "
+                "Give another --output, or delete the file."
+            )
+        outcomes[outcome.task, outcome.cell] = outcome
     return outcomes

@@ -8,6 +8,7 @@ import pytest
 
 from captioner.errors import UserError
 from pipelines.data.datasets import read_dataset
+from pipelines.data.datasets.text import NOT_TEXT
 from pipelines.data.question_datasets import read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 from tests.support_datasets import check_dataset, draw_image, make_karpathy, make_table, write
@@ -73,7 +74,7 @@ def test_a_question_that_is_no_text_in_any_column_costs_its_row_alone(tmp_path, 
     write(tmp_path / "questions.csv", rows.encode() + b"Mont\xe9e\n")
     dataset = read_questions(tmp_path)
     assert [one.question for one in dataset.examples] == ["what is it ?"]
-    assert problems(dataset) == [(3, "'a.jpg': this row is not UTF-8 text and was left out; save the file as UTF-8")]
+    assert problems(dataset) == [(3, f"'a.jpg': {NOT_TEXT}")]
 
 
 @pytest.mark.parametrize("field", ["type", "split"])

@@ -40,7 +40,8 @@ def test_a_folder_is_split_by_whole_files_and_what_is_no_text_is_told(tmp_path):
     corpus = open_corpus(LanguageDataSettings(), tmp_path)
     assert sorted((*corpus.train, *corpus.dev)) == sorted(f"{n}" * 50 for n in range(10))
     assert len(corpus.dev) == 1 and corpus.ends
-    assert ["picture.png is no text" in str(p) or "empty.txt is empty" in str(p) for p in corpus.problems] == [True] * 2
+    assert len(corpus.problems) == 2
+    assert all("picture.png is not text" in str(p) or "empty.txt is empty" in str(p) for p in corpus.problems)
     write(tmp_path / "deep/another.txt", "x" * 50)
     more = open_corpus(LanguageDataSettings(), tmp_path)
     order = [text for text in (*more.train, *more.dev) if text[0] != "x"]
@@ -66,9 +67,9 @@ def test_line_breaks_and_byte_order_marks_are_those_of_no_system(tmp_path):
     [
         (b"", "bad.txt is empty. There is nothing to learn from"),
         (b" \n\t", "bad.txt is empty"),
-        (b"text\0text", "bad.txt is no text: it holds a zero byte at 4"),
-        ("h\u00f6flich\n".encode("utf-16"), "bad.txt is no text: it holds a zero byte"),
-        (b"fine\nb\xe4d\n", r"bad.txt:2: this is no UTF-8 text \(invalid continuation byte\). Save the file as UTF-8"),
+        (b"text\0text", "bad.txt is not text: it holds a zero byte at 4"),
+        ("h\u00f6flich\n".encode("utf-16-le"), "bad.txt is not text: it holds a zero byte"),
+        (b"fine\nb\xe4d\n", r"bad.txt:2: this is not UTF-8 text \(invalid continuation byte\). Save the file as UTF-8"),
         (b"a", "bad.txt has 1 characters: too few"),
     ],
 )
@@ -85,7 +86,7 @@ def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(UserError, match="empty holds no text file"):
         open_corpus(LanguageDataSettings(), tmp_path / "empty")
     (tmp_path / "empty" / "a.bin").write_bytes(b"\0")
-    with pytest.raises(UserError, match=r"empty holds no text file: .*a\.bin is no text"):
+    with pytest.raises(UserError, match=r"empty holds no text file: .*a\.bin is not text"):
         open_corpus(LanguageDataSettings(), tmp_path / "empty")
 
 
