@@ -215,6 +215,7 @@ class VisualQASettings(Settings):
     probabilities: Literal["softmax", "sigmoid"] = Field(
         "softmax", description="softmax: one class is right; sigmoid: any number of them"
     )
+    temperature: float = Field(1.0, gt=0, description="divides the classes' scores: above 1 probabilities are modest")
 
 
 # Settings of recipes and presets that had another name, so that a message can say the new one.

@@ -98,6 +98,25 @@ def answer_type(answer: str) -> str:
     return "number" if text in _NUMBER_WORDS or _NUMBER.fullmatch(text) else "other"
 
 
+_ASKS_NUMBER = re.compile(r"(.*[\s,])?(how many|what number of|what is the number of)\b")
+_ASKS_YES_NO = re.compile(
+    r"(is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)(n't|n’t)?\b"
+)
+_ALTERNATIVES = re.compile(r"\bor\b")
+
+
+def expected_type(question: str) -> str:
+    """The type of answer that the form of a question asks for, `yes/no` or `number`; "" where it leaves that open.
+
+    >>> [expected_type(text) for text in ("Is it raining?", "How many dogs are there?", "Is it red or blue?", "Who?")]
+    ['yes/no', 'number', '', '']
+    """
+    text = " ".join(question.lower().split())
+    if _ASKS_NUMBER.match(text):
+        return "number"
+    return "yes/no" if _ASKS_YES_NO.match(text) and not _ALTERNATIVES.search(text) else ""
+
+
 class AnswerList:
     """The answers that a model chooses from, numbered from 0.
 
@@ -108,6 +127,7 @@ class AnswerList:
     def __init__(self, answers: Sequence[str]):
         self.answers = tuple(map(plain, answers))
         self._numbers = {answer_key(answer): number for number, answer in enumerate(self.answers)}
+        self._types = tuple(map(answer_type, self.answers))
         if len(self._numbers) < len(self.answers) or "" in self._numbers:
             raise ValueError(
                 f"A list of answers holds each answer once, none empty; received {len(self.answers)} answers, "
@@ -159,6 +179,16 @@ class AnswerList:
     def encode(self, answer: str) -> int | None:
         """The number of an answer; None if it is not in the list."""
         return self._numbers.get(answer_key(answer))
+
+    def fitting(self, question: str) -> list[int]:
+        """The numbers of the answers that fit the form of a question; of all, where fewer than two do or it is open.
+
+        >>> AnswerList(["yes", "red", "2", "no"]).fitting("Is it red?")
+        [0, 3]
+        """
+        wanted = expected_type(question)
+        fitting = [number for number, kind in enumerate(self._types) if kind == wanted]
+        return fitting if len(fitting) > 1 else list(range(len(self)))
 
     def decode(self, number: int) -> str:
         """The answer of a number.

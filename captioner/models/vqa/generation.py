@@ -18,44 +18,52 @@ class Answer:
     """An answer to a question about an image.
 
     text: the answer.
-    probability: of a class its probability; of a choice its share of the probability of all choices, or its own where
-        the model was trained to tell of each answer by itself whether it is right (`VisualQASettings.probabilities`);
-        of a written answer exp(mean log-probability a word, the end counted as a word).
+    probability: of a class its probability, among the answers that fit the question's form; of a choice its share of
+        the probability of all choices, or its own where the model was trained to tell of each answer by itself whether
+        it is right (`VisualQASettings.probabilities`); of a written answer exp(mean log-probability a word, the end
+        counted as a word).
     """
 
     text: str
     probability: float
 
 
-def choose(model, inputs, choices: Choices, top: int) -> list[list[Answer]]:
-    """Classes by their probability; where there are choices, of these. A choice that is no class has none.
+def choose(model, inputs, questions: Sequence[str], choices: Choices, top: int) -> list[list[Answer]]:
+    """Classes by their probability: of the choices where there are any, else of those that fit the question's form.
+
+    A choice that is no class has no probability.
 
     Args:
         model: a `VisualQA` that scores classes.
         inputs: of an `Answerer`, padded to a whole batch.
+        questions: the real rows.
         choices: for each real row its choices, or None.
         top: answers a row at most.
     """
-    probabilities, rows = model.settings.probabilities, len(inputs["questions"])
-    scores = model.run(Answerer, inputs, rows, (probabilities,), jit_compile=False)
+    settings, rows = model.settings, len(inputs["questions"])
+    how = (settings.probabilities, settings.temperature)
+    scores = model.run(Answerer, inputs, rows, how, jit_compile=False)
+    independent = settings.probabilities == "sigmoid"
     answers = []
-    for row, offered in zip(np.exp(scores.astype("float64")), choices, strict=False):
+    for row, question, offered in zip(np.exp(scores.astype("float64")), questions, choices, strict=False):
         if offered is None:
-            best = np.argsort(-row, kind="stable")[:top]
-            answers.append([Answer(model.answers.decode(number), float(row[number])) for number in best])
+            fitting = np.array(model.answers.fitting(question))
+            each = row[fitting] if independent or len(fitting) == len(row) else _shares(row[fitting])
+            best = np.argsort(-each, kind="stable")[:top]
+            answers.append([Answer(model.answers.decode(fitting[number]), float(each[number])) for number in best])
         else:
             numbers = [model.answers.encode(choice) for choice in offered]
             each = np.array([0.0 if number is None else row[number] for number in numbers])
-            answers.append(_best(each if probabilities == "sigmoid" else _shares(each), offered, top))
+            answers.append(_best(each if independent else _shares(each), offered, top))
     return answers
 
 
-def write(model, inputs, choices: Choices, top: int) -> list[list[Answer]]:
+def write(model, inputs, questions: Sequence[str], choices: Choices, top: int) -> list[list[Answer]]:
     """Answers outputs by beam search; where there are choices, these by their likelihood a word.
 
     Args:
         model: a `VisualQA` that writes.
-        inputs, choices, top: as in `choose`.
+        inputs, questions, choices, top: as in `choose`; what is written has no list to fit.
     """
     answers: list[list[Answer]] = [[] for _ in choices]
     if any(offered is None for offered in choices):

@@ -90,7 +90,7 @@ class ImageEncoder(_SharedNetwork):
 
 
 class Answerer(_SharedNetwork):
-    """Log-probabilities of all classes `(B, K)`, from their scores z.
+    """Log-probabilities of all classes `(B, K)`, from their scores z divided by the temperature.
 
         softmax    log p_k = z_k - log sum_j exp(z_j)       one answer is right
         sigmoid    log p_k = -log(1 + exp(-z_k))            each is right or not by itself
@@ -99,15 +99,16 @@ class Answerer(_SharedNetwork):
 
     Args:
         probabilities: "softmax" or "sigmoid": what the scores were trained as.
+        temperature: see `VisualQASettings`.
     """
 
-    def __init__(self, network, probabilities):
+    def __init__(self, network, probabilities, temperature=1.0):
         super().__init__(network)
-        self.probabilities = probabilities
+        self.probabilities, self.temperature = probabilities, temperature
 
     def call(self, inputs):
         features, _ = self.join(inputs)
-        scores = ops.cast(self.network.head(features), "float32")
+        scores = ops.cast(self.network.head(features), "float32") / self.temperature
         return ops.log_sigmoid(scores) if self.probabilities == "sigmoid" else ops.log_softmax(scores, axis=-1)
 
 

@@ -162,7 +162,7 @@ class VisualQA(PretrainedImageModel):
         answers: list[list[Answer]] = []
         for rows, inputs in self._batches(features, questions, images, batch_size):
             offered = list(choices[rows]) if choices else [None] * (rows.stop - rows.start)
-            answers += decode(self, inputs, offered, top)
+            answers += decode(self, inputs, questions[rows], offered, top)
         return answers
 
     def attention_maps(

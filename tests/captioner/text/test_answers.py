@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
-from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, items, one_word, plain
+from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, expected_type, items, one_word, plain
 
 TEXTS = st.text(max_size=12) | st.lists(st.sampled_from(["a", " ", ",", "1", ".", "A", "\u2028", "\n"])).map("".join)
 TRAINING = [["red"], ["Red."], ["blue"], ["book, lamp"], ["lamp,book"], ["lamp, book"], ["2", "two", "2"]]
@@ -33,6 +33,35 @@ def test_what_most_people_say_counts():
     assert agreed(["cream", "white"]) == "cream"
     with pytest.raises(ValueError, match="Nobody answered"):
         agreed([])
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Is this a cat?", "yes/no"),
+        ("  ARE  there dogs", "yes/no"),
+        ("Isn't it cold?", "yes/no"),
+        ("Does he wear orange?", "yes/no"),  # "or" is a word, not letters of one
+        ("Is it day or night?", ""),
+        ("How many people are there?", "number"),
+        ("In the sky, how many kites are there?", "number"),
+        ("How tall is he?", ""),
+        ("Island or beach?", ""),
+        ("What is it?", ""),
+        ("", ""),
+    ],
+)
+def test_what_the_form_of_a_question_asks_for(question, expected):
+    """If this fails, "is it a cat?" is answered with a colour, or a choice of two things with yes."""
+    assert expected_type(question) == expected
+
+
+def test_answers_that_fit_a_question():
+    answers = AnswerList(["red", "no", "2", "yes", "three"])
+    assert answers.fitting("Is it red?") == [1, 3]
+    assert answers.fitting("How many?") == [2, 4]
+    assert answers.fitting("What colour is it?") == [0, 1, 2, 3, 4]
+    assert AnswerList(["red", "no", "2"]).fitting("Is it red?") == [0, 1, 2], "a list without a yes leaves no choice"
 
 
 def test_types_of_answers():

@@ -107,6 +107,33 @@ def test_classes_are_a_distribution(chooses, pictures):
     assert answers == sorted(answers, key=lambda answer: -answer.probability)
 
 
+def test_the_form_of_a_question_limits_its_answers(pictures):
+    """Wrong if "is it red?" is answered "red" because that is the likeliest of all answers."""
+    answers = AnswerList(["yes", "red", "two", "no"])
+    keras.utils.set_random_seed(1)
+    model = VisualQA(make().settings, WORDS, answers)
+    asked = model.answer_features(pictures[[0, 0]], ["is the star blue", "the star blue"])
+    assert {answer.text for answer in asked[0]} == {"yes", "no"}
+    assert sum(answer.probability for answer in asked[0]) == pytest.approx(1)
+    assert {answer.text for answer in asked[1]} == set(answers.answers)
+
+
+@pytest.mark.parametrize("probabilities", ["softmax", "sigmoid"])
+def test_a_temperature_moves_probabilities_and_no_answer(chooses, pictures, probabilities):
+    def answers(temperature):
+        changes = {"probabilities": probabilities, "temperature": temperature}
+        model = VisualQA(chooses.settings.model_copy(update=changes), WORDS, ANSWERS)
+        model.network.set_weights(chooses.network.get_weights())
+        return model.answer_features(pictures[:1], ["what is red"])[0]
+
+    sharp, modest = answers(1.0), answers(2.0)
+    assert [answer.text for answer in sharp] == [answer.text for answer in modest]
+    odds = [np.log(each.probability) for each in sharp], [np.log(each.probability) for each in modest]
+    if probabilities == "sigmoid":
+        odds = [[np.log(p.probability / (1 - p.probability)) for p in each] for each in (sharp, modest)]
+    np.testing.assert_allclose(np.diff(odds[0]), 2 * np.diff(odds[1]), rtol=1e-3)
+
+
 def test_choices_share_the_probability(chooses, pictures):
     """A set counts in any order, and a choice that was never learned has no probability."""
     question = ["what is red"]
