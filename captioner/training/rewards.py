@@ -12,8 +12,8 @@ from captioner.text.vocabulary import END
 
 
 def rewards() -> dict[str, type[Metric]]:
-    """The scores that can reward a caption, those that say something of one caption alone -> their metrics."""
-    metrics = [METRICS.get(name) for name in METRICS.names()]
+    """The scores that can reward a caption -> their metrics: fast ones that say something of one caption alone."""
+    metrics = [metric for metric in map(METRICS.get, METRICS.names()) if metric.in_training]
     return {score.name: metric for metric in metrics for score in metric.scores if score.per_item}
 
 
