@@ -15,6 +15,7 @@ METRICS = Registry(
         "cider_d": "captioner.metrics.cider:CiderD",
         "cider": "captioner.metrics.cider:Cider",
         "meteor": "captioner.metrics.meteor.metric:Meteor",
+        "sacre_bleu": "captioner.metrics.sacre_bleu:SacreBleu",
         "novel_captions": "captioner.metrics.diversity:NovelCaptions",
         "diversity": "captioner.metrics.diversity:Diversity",
     },

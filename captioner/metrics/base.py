@@ -93,10 +93,12 @@ class Metric:
     Attributes:
         scores: what it computes, in the order in which it is shown.
         in_training: whether it is fast enough to be computed after each epoch.
+        of_texts: whether it compares captions as they are written, with words of its own, and takes them as strings.
     """
 
     scores: tuple[Score, ...]
     in_training: bool = True
+    of_texts: bool = False
 
     @classmethod
     def for_corpus(cls, references: Sequence, training: Iterable[Words] | None = None) -> "Metric":

@@ -81,6 +81,7 @@ def score_captions(
     scores: dict[str, float] = {}
     columns: dict[str, Sequence[float]] = {"words": [len(words) for words in predicted]}
     counted = References(expected)
+    texts, text_references = list(predictions.values()), [references[image] for image in predictions]
     if isinstance(metrics, str):
         names = [name for name in METRICS.names() if metrics == "all" or METRICS.get(name).in_training]
         ready, notes = available_metrics(METRICS, names, counted, training)
@@ -89,7 +90,7 @@ def score_captions(
     rows = {}
     for name, metric in list(ready.items()):
         try:
-            rows[name] = metric.rows(predicted, counted)
+            rows[name] = metric.rows(texts, text_references) if metric.of_texts else metric.rows(predicted, counted)
         except MetricUnavailable as error:
             if not isinstance(metrics, str):
                 raise
