@@ -121,6 +121,7 @@ class CaptionerSettings(Settings):
     decoder: DecoderSettings = DecoderSettings()
     text: TextSettings = TextSettings()
     search: SearchSettings = SearchSettings()
+    min_score: float | None = Field(None, description="captions below it are unsure: mean log-probability a word")
 
 
 class LanguageTextSettings(Settings):

@@ -15,8 +15,8 @@ from captioner.presets.weights import check_weights
 from captioner.settings import CaptionerSettings, VisualQASettings
 
 KINDS = {"captioner": CaptionerSettings, "visual_qa": VisualQASettings}
-# Settings of training and search, which say nothing about the weights.
-WEIGHTLESS = ("dropout", "word_dropout", "search")
+# Settings of training, search and calibration, which say nothing about the weights.
+WEIGHTLESS = ("dropout", "word_dropout", "search", "min_score", "temperature")
 
 
 def average_weights(

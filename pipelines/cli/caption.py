@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -37,7 +38,10 @@ def caption(  # noqa: PLR0913 - one parameter an option
         list[str] | None, typer.Option(help="Also beside each image: txt or xmp (alternative text); may be repeated.")
     ] = None,
     min_score: Annotated[
-        float | None, typer.Option(help="Captions below it are marked as unsure: mean log-probability a word, as -0.8.")
+        float | None,
+        typer.Option(
+            help="Captions below it are marked as unsure: mean log-probability a word; the model's own by default."
+        ),
     ] = None,
     limits=None,
     language=None,
@@ -91,7 +95,10 @@ def caption_with_models(
     from pipelines.inference.models import checked_presets, load_captioner, models_identity
     from pipelines.utils.progress import JobProgress
 
-    identity = models_identity(checked_presets(models, options.generation), language)
+    presets = checked_presets(models, options.generation)
+    identity = models_identity(presets, language)
+    if options.min_score is None and len(presets) == 1 and not language:  # together they have other scores
+        options = replace(options, min_score=presets[0].settings.min_score)
     job = CaptionJob(paths, partial(load_captioner, models, encoder_weights, language), options, identity)
     progress = JobProgress("Captions", "images", image_sources(paths, options))
     alone = len(paths) == 1 and not paths[0].is_dir()

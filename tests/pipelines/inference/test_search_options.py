@@ -145,6 +145,27 @@ def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_pat
         assert captions[0].text in (tmp_path / "trees" / (line["image"] + ".html")).read_text()
 
 
+def test_a_model_marks_what_it_is_unsure_of_by_itself(place, tmp_path):
+    """Wrong if a threshold that was chosen for a model has to be typed again, or cannot be moved."""
+    captioner = ImageCaptioner.from_preset(place / "a")
+    plain = tmp_path / "plain.jsonl"
+    caption_with_models([place / "in"], [place / "a"], plain, CaptionOptions())
+    scores = {line["image"]: line["score"] for line in lines(plain)}
+    assert not any("unsure" in line for line in lines(plain))
+    middle = sorted(scores.values())[len(scores) // 2]
+    captioner.settings = captioner.settings.model_copy(update={"min_score": middle})
+    captioner.save_to_preset(tmp_path / "own")
+    for name, models, options, expected in (
+        ("own", ["own"], {}, middle),
+        ("asked", ["own"], {"min_score": -1e9}, -1e9),
+        ("together", ["own", "own"], {}, -1e9),  # whose scores are others
+    ):
+        output = tmp_path / f"{name}.jsonl"
+        caption_with_models([place / "in"], [tmp_path / model for model in models], output, CaptionOptions(**options))
+        unsure = {line["image"] for line in lines(output) if line.get("unsure")}
+        assert unsure == {image for image, score in scores.items() if score < expected}, name
+
+
 def test_what_cannot_be_is_said_before_anything_is_written(place, tmp_path):
     for models, options, said in (
         (["a", "other"], {}, "have different words"),
