@@ -8,6 +8,8 @@ Programming errors stay `ValueError` and `TypeError`.
 import difflib
 from collections.abc import Iterable
 
+MOST_LISTED = 15  # names in a message
+
 
 class UserError(ValueError):
     """Something that the user of the program can put right; the message says how."""
@@ -23,3 +25,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     matches = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean `{matches[0]}`?" if matches else ""
+
+
+def alternatives(name: str, known: Iterable[str], listed_by: str = "") -> str:
+    """What can be chosen in place of an unknown name: the nearest first, then all, or the command that lists them.
+
+    Args:
+        listed_by: a command, for names that are too many for a message.
+
+    >>> alternatives("lstn", ["gru", "lstm"])
+    ' Did you mean `lstm`? Available: gru, lstm.'
+    >>> alternatives("recipe10", [f"recipe-{number}" for number in range(33)], "captioner list recipes")
+    ' Did you mean `recipe-10`? `captioner list recipes` lists all 33.'
+    """
+    known = list(known)
+    hint = nearest(name, known)
+    if len(known) <= MOST_LISTED or not (hint or listed_by):
+        return f"{hint} Available: {', '.join(known)}."
+    return f"{hint} `{listed_by}` lists all {len(known)}." if listed_by else hint

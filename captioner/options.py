@@ -6,7 +6,7 @@ of that part says which options there are. This is the only place where the argu
 
 import inspect
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 
 
 def constructor_arguments(part: type, base: type) -> dict[str, inspect.Parameter]:
@@ -44,8 +44,8 @@ def build_part(what: str, part: type, base: type, common: dict, options: dict, *
     known = part_options(part, base, {*common, *fixed})
     for option in options:
         if option not in known:
-            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
-            raise UserError(f"The {what} has no option `{option}`; {has}.{nearest(option, known)}")
+            has = alternatives(option, sorted(known)) if known else " It has none."
+            raise UserError(f"The {what} has no option `{option}`.{has}")
     for option in known:
         if option not in options and arguments[option].default is inspect.Parameter.empty:
             raise UserError(f"The {what} needs the option `{option}`.")

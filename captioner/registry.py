@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 
 
 class Registry:
@@ -48,10 +48,7 @@ class Registry:
             UserError: there is no such name; the message lists those that exist.
         """
         if name not in self._table:
-            raise UserError(
-                f"There is no {self.kind} called {name!r}. Available: {', '.join(self._table)}."
-                f"{nearest(name, self._table)}"
-            )
+            raise UserError(f"There is no {self.kind} called {name!r}.{alternatives(name, self._table)}")
         return self._table[name]
 
     def get(self, name: str):

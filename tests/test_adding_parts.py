@@ -147,7 +147,7 @@ def test_an_encoder(package):
     settings = EncoderSettings(name="stripes", image_size=16, options={"stripes": 2})
     check_encoder(build_encoder(settings))
     assert captions_of(DecoderSettings(units=8), settings)
-    with pytest.raises(UserError, match=r"The encoder stripes has no option `stripe`; it has stripes\. Did you mean"):
+    with pytest.raises(UserError, match=r"The encoder stripes has no option `stripe`\. .*Available: stripes"):
         build_encoder(EncoderSettings(name="stripes", options={"stripe": 2}))
     assert "stripes of the image" in listed("encoders")
 

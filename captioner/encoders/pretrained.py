@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from captioner.encoders.backbone import precision
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 
 
 def application_names() -> list[str]:
@@ -33,8 +33,7 @@ def build_application(name: str, weights: str, classifier: bool, size: int, half
     """
     if name not in application_names():
         raise UserError(
-            f"There is no network called {name!r} in keras.applications. Available: "
-            f"{', '.join(application_names())}.{nearest(name, application_names())}"
+            f"There is no network called {name!r} in keras.applications.{alternatives(name, application_names())}"
         )
     with precision(half_precision):
         model = _construct(name, "imagenet" if weights == "imagenet" else None, classifier, size)

@@ -19,7 +19,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from captioner.errors import nearest
+from captioner.errors import alternatives
 from captioner.images.files import (
     DEFAULT_LIMITS,
     IMAGE_EXTENSIONS,
@@ -85,8 +85,8 @@ class ImageSpec:
     def __post_init__(self):
         if self.preprocessing not in PREPROCESSING:
             raise ValueError(
-                f"There is no preprocessing called {self.preprocessing!r}. "
-                f"Available: {', '.join(PREPROCESSING)}.{nearest(self.preprocessing, PREPROCESSING)}"
+                f"There is no preprocessing called {self.preprocessing!r}."
+                f"{alternatives(self.preprocessing, PREPROCESSING)}"
             )
         if self.height < 1 or self.width < 1:
             raise ValueError(

@@ -18,14 +18,13 @@ from typing import Any
 
 from captioner.errors import UserError
 from captioner.presets.atomic_folder import current_path, file_version, replace_files
-from captioner.presets.installed import model_folder
+from captioner.presets.installed import CONFIG, METADATA, WEIGHTS, model_folder
 from captioner.settings import Settings, validate
 from captioner.text.answers import AnswerList
 from captioner.text.files import normalized
 from captioner.text.vocabulary import Vocabulary
 
-CONFIG, VOCABULARY, WEIGHTS, METADATA = "config.json", "vocabulary.txt", "model.weights.h5", "metadata.json"
-ANSWERS = "answers.txt"
+VOCABULARY, ANSWERS = "vocabulary.txt", "answers.txt"
 CHECKED = (CONFIG, VOCABULARY, WEIGHTS)
 FORMAT = 2
 _TEXT = (".json", ".txt")  # endings of the files whose line ends Git and editors change

@@ -1,12 +1,17 @@
 """Models that are installed with the package: folders in `models/`, each a preset with a card that tells what it is."""
 
+import functools
+import logging
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
 from captioner.presets.atomic_folder import current_path
 
 MODELS = Path(__file__).with_name("models")
-CARD, CONFIG = "MODEL_CARD.md", "config.json"
+CARD, CONFIG, METADATA, WEIGHTS = "MODEL_CARD.md", "config.json", "metadata.json", "model.weights.h5"
+
+# The installed model that is used where none is named, of each kind of model.
+DEFAULT_MODELS = {"captioner": "flickr8k", "visual_qa": "daquar"}
 
 
 def installed_models() -> list[str]:
@@ -14,25 +19,51 @@ def installed_models() -> list[str]:
     return sorted(path.parent.name for path in MODELS.glob(f"*/{CONFIG}"))
 
 
+def default_model(kind: str) -> str:
+    """The installed model of a kind that is used where none is named.
+
+    Raises:
+        UserError: none is installed.
+    """
+    name = DEFAULT_MODELS.get(kind, "")
+    if name not in installed_models():
+        raise UserError("No model of this kind is installed. Say which is used, with --model FOLDER.")
+    return name
+
+
 def model_folder(name: str | Path) -> Path:
     """The folder of a model: that of this path if it is there, else that of the installed model of this name.
 
-    A folder that is no preset does not hide an installed model: data of that name may lie about.
+    A folder that is no preset does not hide an installed model: data of that name may lie about. One that does is
+    reported, once.
 
     Raises:
         UserError: there is neither.
     """
     path = Path(name)
     known = installed_models()
-    if str(name) in known and not current_path(path, CONFIG).is_file():
-        return MODELS / str(name)
+    if str(name) in known:
+        if not all(current_path(path, file).is_file() for file in (CONFIG, METADATA, WEIGHTS)):
+            return MODELS / str(name)
+        _report_hidden(path.absolute())
+        return path
     if path.exists():
         return path
     # What looks like a path was meant as one.
     hint = nearest(str(name), known) if len(path.parts) == 1 else ""
     raise UserError(
-        f"{name} is not a model: there is no such folder. Give the folder that `captioner train` wrote, or the name of "
-        f"an installed model: {', '.join(known) or 'there are none here'}.{hint}"
+        f"{name} is not a model: there is no such folder.{hint} Give the folder that `captioner train` wrote, or the "
+        f"name of an installed model: {', '.join(known) or 'there are none here'}."
+    )
+
+
+@functools.cache
+def _report_hidden(folder: Path) -> None:
+    # Without a handler of the user's, a warning of `logging` is a line on standard error.
+    logging.getLogger(__name__).warning(
+        "The model is the folder %s, not the installed model %s. Rename the folder to use that one.",
+        folder,
+        folder.name,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 from captioner.metrics import METRICS
 from captioner.metrics.base import Metric
 from captioner.metrics.ngrams import References, Words
@@ -40,7 +40,7 @@ class CaptionReward:
         choices = rewards()
         for name in weights:
             if name not in choices:
-                raise UserError(f"There is no reward called {name!r}: {', '.join(choices)}.{nearest(name, choices)}")
+                raise UserError(f"There is no reward called {name!r}.{alternatives(name, choices)}")
         self.weights = {name: weight for name, weight in weights.items() if weight}
         if not self.weights:
             raise UserError("training.reward gives every metric the weight 0: there would be nothing to learn from.")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 from captioner.metrics import ANSWER_METRICS, LABEL_METRICS, METRICS
 from captioner.metrics.base import Metric, Prominence, Score
 from captioner.metrics.score import ScoreReport, score_captions
@@ -60,8 +60,7 @@ def selection_metric(name: str, registries: Sequence[Registry] = CAPTION_REGISTR
         if score.higher_is_better is not None
     }
     if name not in choices:
-        known = ", ".join(choices)
-        raise UserError(f"There is no score called {name!r} to choose by: {known}.{nearest(name, choices)}")
+        raise UserError(f"There is no score called {name!r} to choose by.{alternatives(name, choices)}")
     return choices[name]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, PrivateAttr
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 from captioner.settings import Settings, Share, validate
 from captioner.text.files import read_text
 from pipelines.recipes.task_registry import RECIPE_KINDS
@@ -103,8 +103,8 @@ def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = (), 
         path = RECIPES / f"{name_or_path}.toml"
     if not path.is_file():
         raise UserError(
-            f"There is no recipe called {name_or_path!r}, and no such file. Recipes: {', '.join(recipe_names())}."
-            f"{nearest(name_or_path, recipe_names())}"
+            f"There is no recipe called {name_or_path!r}, and no such file."
+            f"{alternatives(name_or_path, recipe_names(), 'captioner list recipes')}"
         )
     try:
         values = tomllib.loads(read_text(path))

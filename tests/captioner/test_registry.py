@@ -37,7 +37,7 @@ def test_every_name_leads_to_something_that_is_described(registry, name):
 def test_an_unknown_name_is_answered_with_the_known_ones():
     registry = Registry("cell", {"lstm": "captioner.cells.lstm:LSTMCell", "gru": "nowhere:GRU"})
     with pytest.raises(
-        UserError, match=r"There is no cell called 'lstn'\. Available: lstm, gru\. Did you mean `lstm`\?"
+        UserError, match=r"There is no cell called 'lstn'\. Did you mean `lstm`\? Available: lstm, gru\."
     ):
         registry.get("lstn")
     with pytest.raises(UserError, match="no cell called 'os:system'"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 from captioner.images.clips import read_clip
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.sequences.build import build_sequence_network
@@ -100,9 +100,7 @@ class SequenceModel(PretrainedModel):
         known, facts = self.settings.facts, text.split()
         for fact in facts:
             if fact not in known:
-                raise UserError(
-                    f"{fact!r} is no fact that this model knows.{nearest(fact, known)} Known: {', '.join(known)}."
-                )
+                raise UserError(f"{fact!r} is no fact that this model knows.{alternatives(fact, known)}")
         if not facts:
             raise UserError("There are no facts to describe. Give some, like 'count=1 colour=red shape=star'.")
         return np.array([fact in facts for fact in known], "float32")

@@ -194,7 +194,7 @@ def test_no_download_says_what_to_do(monkeypatch):
         ),
         (
             {"name": "keras_application", "options": {"application": "VGG16", "features": "fc7"}},
-            "keras_application has no option `features`; it has application",
+            "keras_application has no option `features`. Available: application",
         ),
         ({"name": "keras_application"}, "needs the option `application`"),
         ({"name": "vgg16", "options": {"features": "fc6"}}, "features is one of grid, fc7, received 'fc6'"),

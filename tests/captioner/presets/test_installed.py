@@ -9,7 +9,7 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.presets.folder import read_preset
-from captioner.presets.installed import CARD, MODELS, installed_models, model_folder, model_summary
+from captioner.presets.installed import CARD, DEFAULT_MODELS, MODELS, default_model, installed_models, model_folder, model_summary
 from captioner.settings import CaptionerSettings, VisualQASettings
 
 ROOT = Path(__file__).parents[3]
@@ -42,18 +42,32 @@ def test_the_wheel_takes_every_file_of_a_model():
     assert found >= {path for path in MODELS.glob("*/*") if path.is_file()} and installed_models()
 
 
-def test_a_preset_in_the_working_folder_wins_and_other_folders_do_not(tmp_path, monkeypatch):
-    """The model somebody trained must not be passed over for ours; the data that it is called after is no model."""
+def test_a_preset_in_the_working_folder_wins_and_other_folders_do_not(tmp_path, monkeypatch, caplog):
+    """The model somebody trained must not be passed over for ours, and not be taken for ours; the data that it is
+    called after is no model, whatever files it has."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flickr8k").mkdir()
     assert model_folder("flickr8k") == MODELS / "flickr8k"
     (tmp_path / "flickr8k" / "config.json").write_text("{}")
-    assert model_folder("flickr8k") == Path("flickr8k")
+    assert model_folder("flickr8k") == MODELS / "flickr8k"
+    assert not caplog.text
+    for name in ("metadata.json", "model.weights.h5"):
+        (tmp_path / "flickr8k" / name).write_text("{}")
+    assert model_folder("flickr8k") == model_folder("flickr8k") == Path("flickr8k")
+    assert caplog.text.count("not the installed model flickr8k") == 1
+
+
+def test_a_model_is_installed_for_each_kind_that_has_a_default():
+    """Wrong if a command without --model names a model that is not there, or one of another kind."""
+    for kind in DEFAULT_MODELS:
+        assert read_preset(default_model(kind), kinds={kind: KINDS[kind]})
+    with pytest.raises(UserError, match="No model of this kind is installed"):
+        default_model("glimpses")
 
 
 def test_an_unknown_name_is_told_those_that_there_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"flickr9k is not a model: .*: .*flickr8k.* Did you mean `flickr8k`\?"):
+    with pytest.raises(UserError, match=r"flickr9k is not a model: .* Did you mean `flickr8k`\? .*: .*flickr8k"):
         model_folder("flickr9k")
     with pytest.raises(UserError, match="runs/mine is not a model: there is no such folder"):
         model_folder("runs/mine")

@@ -180,5 +180,5 @@ def test_a_tokeniser_travels_to_other_processes(name):
 
 def test_an_unknown_tokeniser_is_named_with_the_known_ones():
     # Otherwise a slip in a settings file ends in a KeyError.
-    with pytest.raises(UserError, match=r"(?s)'unicod'.*ptb, unicode, characters.*Did you mean `unicode`"):
+    with pytest.raises(UserError, match=r"(?s)'unicod'.*Did you mean `unicode`.*ptb, unicode, characters"):
         get_tokenizer("unicod")

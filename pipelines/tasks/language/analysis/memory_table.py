@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import tensorflow as tf
 
-from captioner.errors import UserError, nearest
+from captioner.errors import UserError, alternatives
 from captioner.text.files import read_text
 from pipelines.tasks.language.analysis.memory_tasks import MAX_COUNT, TASKS, WAIT, Budget, Outcome, learn
 from pipelines.utils.atomic_files import as_user_error, atomic_write
@@ -42,7 +42,7 @@ def run_tasks(
     """
     for task in tasks:
         if task not in TASKS:
-            raise UserError(f"There is no task called {task!r}. Available: {', '.join(TASKS)}.{nearest(task, TASKS)}")
+            raise UserError(f"There is no task called {task!r}.{alternatives(task, TASKS)}")
     tf.get_logger().setLevel("ERROR")  # each network is compiled once, which TensorFlow warns of when there are many
     known = read_outcomes(output, budget) if output else {}
     pairs = [(task, cell) for cell in cells for task in tasks]
