@@ -6,6 +6,8 @@ Programming errors stay `ValueError` and `TypeError`.
 """
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
 
 MOST_LISTED = 15  # names in a message
@@ -43,3 +45,17 @@ def alternatives(name: str, known: Iterable[str], listed_by: str = "") -> str:
     if len(known) <= MOST_LISTED or not (hint or listed_by):
         return f"{hint} Available: {', '.join(known)}."
     return f"{hint} `{listed_by}` lists all {len(known)}." if listed_by else hint
+
+
+def is_address(path: str | os.PathLike) -> bool:
+    """Whether a path is an address on a network, which nothing here opens; `Path` makes one slash of its two.
+
+    >>> is_address("https://example.org/a.jpg"), is_address("photos/s3:/bucket/a.jpg"), is_address("C:/a.jpg")
+    (True, True, False)
+    """
+    return re.search(r"(^|/)[A-Za-z][A-Za-z0-9+.-]+:/", os.fspath(path)) is not None
+
+
+def address_hint(path: str | os.PathLike) -> str:
+    """Behind "there is no such file": what to do with an address; nothing where it is none."""
+    return " (it is an address: download it first)" if is_address(path) else ""

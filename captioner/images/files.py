@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from captioner.errors import UserError
+from captioner.errors import UserError, address_hint
 
 _ENDINGS = "avif bmp dib gif jfif jpe jpeg jpg mpo pgm png ppm tif tiff webp"
 IMAGE_EXTENSIONS = frozenset(f".{ending}" for ending in _ENDINGS.split())
@@ -79,7 +79,7 @@ def read_bytes(path: str | os.PathLike, limits: ImageLimits = DEFAULT_LIMITS) ->
     except ImageError:
         raise
     except FileNotFoundError:
-        raise ImageError(name, "there is no such file") from None
+        raise ImageError(name, f"there is no such file{address_hint(name)}") from None
     except PermissionError:
         raise ImageError(name, "this file may not be read (permission denied)") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

@@ -5,9 +5,11 @@ by Ctrl-C.
 """
 
 import os
+from typing import Annotated
 
 import typer
 
+from captioner import __version__
 from pipelines.cli.ask import ask
 from pipelines.cli.average import average
 from pipelines.cli.caption import caption
@@ -30,9 +32,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 app = typer.Typer(
     name="captioner",
-    help="Recurrent networks that look at pictures and write about them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,6 +40,22 @@ data_app = typer.Typer(help="Make the data that comes with the program.", no_arg
 app.add_typer(data_app, name="data")
 app.add_typer(language_app, name="language")
 app.add_typer(sequence_app, name="sequence")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"captioner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+):
+    """Recurrent networks that look at pictures and write about them."""
+
 
 for function in (train, caption, ask, evaluate, score, rank, average, compare, features, check):
     command(app)(function)
@@ -51,7 +67,7 @@ for function in (shapes, clips):
 def main():
     """What the console script `captioner` runs."""
     try:
-        app()
+        app(prog_name="captioner")  # also where Python was given the name of a module
     except KeyboardInterrupt:
         stop("Stopped.")
 

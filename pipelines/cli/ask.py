@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED
-from pipelines.cli.options import LIMITS, Weights, takes
+from pipelines.cli.options import LIMITS, Model, Weights, installed_default, takes
 from pipelines.utils.console import log, printable, table
 
 
@@ -17,7 +17,7 @@ from pipelines.utils.console import log, printable, table
 def ask(  # noqa: PLR0913 - one parameter an option
     image: Annotated[Path | None, typer.Argument(help="An image.")] = None,
     question: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotation marks.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Folder of the run, or any preset.")] = None,
+    model: Model = None,
     questions: Annotated[
         Path | None, typer.Option("--questions", help="A csv, tsv or jsonl with image and question (and choices, id).")
     ] = None,
@@ -44,8 +44,6 @@ def ask(  # noqa: PLR0913 - one parameter an option
     from pipelines.inference.models import load_visual_qa, visual_qa_identity
     from pipelines.utils.progress import JobProgress
 
-    if model is None:
-        raise typer.BadParameter("say which model answers.", param_hint="--model")
     if (image is None) == (questions is None) or (image is not None and not question):
         raise typer.BadParameter("give either an IMAGE and a QUESTION, or --questions FILE.")
     if questions is not None and choices:
@@ -55,6 +53,11 @@ def ask(  # noqa: PLR0913 - one parameter an option
     for problem in (*map(question_problem, question or ()), choices_problem(choices) if choices else ""):
         if problem:
             raise typer.BadParameter(f"{problem}.")
+    if image is not None and not image.exists():
+        files = [text for text in question if Path(text).is_file()]
+        hint = f' The image comes first: captioner ask {files[0]} "{image}".' if files else ""
+        raise typer.BadParameter(f"there is no image {image}.{hint}")
+    model = model or installed_default("visual_qa", [image or questions])
     identity = visual_qa_identity(model)  # an error in the preset is reported before anything is written or loaded
     made_with = {"model": identity, "file of questions": os.path.realpath(questions or image)}
     if questions is None:

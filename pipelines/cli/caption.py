@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command import SKIPPED
-from pipelines.cli.options import LANGUAGE, LIMITS, Weights, takes
+from pipelines.cli.command import SKIPPED, new_file
+from pipelines.cli.options import LANGUAGE, LIMITS, Models, Weights, installed_default, takes
 from pipelines.cli.search_options import GENERATION
 from pipelines.utils.console import log, log_errors, printable
 
@@ -18,10 +18,8 @@ from pipelines.utils.console import log, log_errors, printable
 @takes(generation=GENERATION, limits=LIMITS, language=LANGUAGE)
 def caption(  # noqa: PLR0913 - one parameter an option
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
-    model: Annotated[
-        list[Path], typer.Option(help="Folder of the run, or any preset; several of one vocabulary form an ensemble.")
-    ],
     generation,
+    model: Models = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="captions.jsonl, .csv or .parquet; else they are printed."),
@@ -50,12 +48,16 @@ def caption(  # noqa: PLR0913 - one parameter an option
 ):
     """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
     from pipelines.inference.jobs.captioning import CaptionOptions
+    from pipelines.inference.jobs.journal import journal_path
 
     for kind in sidecar or ():
         if kind not in ("txt", "xmp"):
             raise typer.BadParameter("there are two kinds: txt and xmp.", param_hint="--sidecar")
     if tree is not None and generation.candidates < 2:
         raise typer.BadParameter("a tree needs --candidates 2 or more.", param_hint="--tree")
+    if tree is not None and tree.is_file() and not (output and journal_path(output).exists()):
+        new_file(tree, "--tree")
+    model = model or [installed_default("captioner", paths)]
     options = CaptionOptions(
         generation=generation,
         batch_size=batch_size,

@@ -3,13 +3,15 @@
 import errno
 import functools
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
-from captioner.errors import UserError
+from captioner.errors import UserError, is_address
 from pipelines.utils.console import log
 
 FAILED, SKIPPED, STOPPED = 1, 3, 130
@@ -31,6 +33,7 @@ def command(app: typer.Typer, name: str | None = None):
         @functools.wraps(function)
         def wrapped(*arguments, **options):
             try:
+                refuse_addresses(options.values())
                 status = function(*arguments, **options)
             except (UserError, FloatingPointError) as error:
                 status = fail(str(error))
@@ -45,6 +48,35 @@ def command(app: typer.Typer, name: str | None = None):
         return app.command(name)(wrapped)
 
     return register
+
+
+def refuse_addresses(values: Iterable[object]) -> None:
+    """Refuses an address where the path of a file is meant."""
+    for value in values:
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and is_address(path) and not path.exists():
+                address = re.sub(":/", "://", str(path), count=1)
+                raise UserError(
+                    f"{address} is an address, and only files of this machine are read and written. Download it first, "
+                    "and give the path of the file."
+                )
+
+
+def new_file(path: Path, option: str) -> None:
+    """Lets a file that is there be replaced only by somebody who says so.
+
+    Args:
+        path: of a file that a command is to write.
+        option: that named it.
+
+    Raises:
+        UserError: it is there, and nobody can be asked or the answer is no.
+    """
+    if not os.path.lexists(path):
+        return
+    asked = sys.stdin.isatty() and sys.stderr.isatty()
+    if not (asked and typer.confirm(f"{path} exists already. Replace it?", err=True)):
+        raise UserError(f"{path} exists already. Nothing was changed: give another {option}, or move that file away.")
 
 
 def fail(text: str) -> int:

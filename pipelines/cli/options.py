@@ -2,16 +2,85 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from captioner.errors import is_address
+from captioner.presets.installed import default_model, installed_models
+from pipelines.utils.console import log
+
+
+def _existing(path: Path | None) -> Path | None:
+    """Checks a file that is read only after a network is built."""
+    if path is not None and not is_address(path) and not path.is_file():
+        raise typer.BadParameter(f"there is no file {path}.")
+    return path
+
+
+def _recipes(incomplete: str) -> list[str]:
+    """For the completion of a shell, as the others."""
+    from pipelines.recipes.recipe import RECIPES
+
+    return sorted(path.stem for path in RECIPES.glob(f"{incomplete}*.toml"))
+
+
+def _models(incomplete: str) -> list[str]:
+    return [name for name in installed_models() if name.startswith(incomplete)]
+
+
+def installed_default(kind: str, inputs: Iterable[Path]) -> Path:
+    """The installed model that a command takes where it was given none; it is reported.
+
+    Args:
+        kind: of model.
+        inputs: what the model is to be used on.
+
+    Raises:
+        UserError: none is installed.
+        typer.BadParameter: one of the inputs is a model.
+    """
+    from captioner.presets.folder import is_preset
+
+    for path in inputs:
+        if is_preset(path) or (not path.exists() and str(path) in installed_models()):
+            raise typer.BadParameter(f"{path} is a model: write --model {path}.")
+    name = default_model(kind)
+    log(f"The model is {name}, which is installed; --model takes another.", error=True)
+    return Path(name)
+
+
+Recipe = Annotated[
+    str,
+    typer.Argument(help="A recipe (see `captioner list recipes`) or a TOML file.", autocompletion=_recipes),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the run, or any preset; by default the best one that is installed.", autocompletion=_models
+    ),
+]
+Models = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model",
+        help="Folder of the run, or any preset; several of one vocabulary form an ensemble; by default the best one "
+        "that is installed.",
+        autocompletion=_models,
+    ),
+]
+
+
 Weights = Annotated[
     Path | None,
-    typer.Option("--encoder-weights", help="File with the frozen network's weights, instead of a download."),
+    typer.Option(
+        "--encoder-weights",
+        callback=_existing,
+        help="File with the frozen network's weights, instead of a download.",
+    ),
 ]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command import SKIPPED
-from pipelines.cli.options import Weights
+from pipelines.cli.command import SKIPPED, refuse_addresses
+from pipelines.cli.options import Model, Weights, installed_default
 from pipelines.utils.console import log, log_errors, table
 
 MOST_LETTERS = 50  # of a caption in the table
@@ -22,7 +22,7 @@ def score(
             help="A csv, tsv or jsonl file with image and caption; a data set's folder; or an image and its captions."
         ),
     ],
-    model: Annotated[Path, typer.Option(help="Folder of the run, or any model.")],
+    model: Model = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="scores.jsonl or .csv; else they are printed.")
     ] = None,
@@ -43,10 +43,16 @@ def score(
     from pipelines.utils.progress import JobProgress
 
     first, *texts = captions
+    refuse_addresses([Path(first)])
+    if texts and not Path(first).exists():
+        files = [text for text in texts if Path(text).is_file()]
+        hint = f' The image comes first: captioner score {files[0]} "{first}".' if files else ""
+        raise typer.BadParameter(f"there is no image {first}.{hint}")
     if split and (texts or not Path(first).is_dir()):
         raise typer.BadParameter("it is for a data set's folder.", param_hint="--split")
     output = None if output is None else checked_output(output, FORMATS)
     rows, problems = (rows_of_image(Path(first), texts), []) if texts else read_rows(Path(first), split, images)
+    model = model or installed_default("captioner", [Path(first)])
     identity = models_identity(checked_presets([model]))
     scored, faults = [], list(map(str, problems))
 

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from captioner.errors import UserError
-from pipelines.cli.options import Cache, Data, Weights, flag
+from pipelines.cli.options import Cache, Data, Recipe, Weights, flag
 from pipelines.utils.console import load_keras
 
 
 def train(  # noqa: PLR0913 - one parameter an option
-    recipe: Annotated[str, typer.Argument(help="A recipe (see `captioner list recipes`) or a TOML file.")],
+    recipe: Recipe,
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
     settings: Annotated[

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioner.errors import UserError
+from captioner.errors import UserError, address_hint
 from pipelines.data.datasets.finder import ImageFinder
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.table import IMAGE_FOLDERS
@@ -122,5 +122,5 @@ def row_problem(row: Row) -> str:
     if not row.image:
         return "no image is named"
     if row.path is None:
-        return f"there is no image {truncate(row.image)}"
+        return f"there is no image {truncate(row.image)}{address_hint(row.image)}"
     return "" if row.caption else "the caption is empty"

@@ -67,6 +67,7 @@ class Journal:
         self._check_owner(made_with)
         with as_user_error(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._is_new = not self.path.exists()
             self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
         try:
             self._lock()
@@ -82,7 +83,13 @@ class Journal:
     def __enter__(self) -> "Journal":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
+        failed = error is not None and issubclass(error, Exception)  # not an interruption
+        if failed and self._is_new and not os.fstat(self._file.fileno()).st_size:
+            # A job that fails before its first record leaves nothing behind; while the lock is held nobody goes on.
+            for path in (self.path, self.sidecar, self._fingerprints.path):
+                with contextlib.suppress(OSError):
+                    path.unlink()
         self.close()
 
     def close(self) -> None:

@@ -144,7 +144,7 @@ def test_layer_dropout_is_the_decoders_dropout():
 def test_a_cell_or_option_that_does_not_exist_is_refused():
     with pytest.raises(UserError, match=r"no cell called 'lstn'.*Did you mean `lstm`"):
         build_decoder(settings(cell="lstn").decoder, vocabulary_size=9)
-    with pytest.raises(UserError, match="gru has no option `activation`. Available: update"):
+    with pytest.raises(UserError, match=r"gru has no option `activation`. Available: update"):
         build_decoder(settings(cell="gru", cell_options={"activation": "relu"}).decoder, vocabulary_size=9)
     with pytest.raises(UserError, match=r"`connection` = 'rezidual' does not fit: input should be 'none', 'residual'"):
         validate(DecoderSettings, {"connection": "rezidual"}, source="here")

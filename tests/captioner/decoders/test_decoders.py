@@ -105,5 +105,5 @@ def test_options_reach_the_decoder_that_has_them_and_no_other():
     assert build_decoder(settings, vocabulary_size=9).reconstruction_weight == 0.25
     with pytest.raises(UserError, match=r"no option `reconstruction_weigt`.*Did you mean `reconstruction_weight`"):
         build_decoder(settings.model_copy(update={"options": {"reconstruction_weigt": 1.0}}), vocabulary_size=9)
-    with pytest.raises(UserError, match="inject has no option `entropy_weight`. It has none"):
+    with pytest.raises(UserError, match=r"inject has no option `entropy_weight`. It has none"):
         build_decoder(DecoderSettings(name="inject", options={"entropy_weight": 1.0}), vocabulary_size=9)

@@ -91,7 +91,9 @@ def test_what_a_block_finds_tells_the_next_what_to_look_for():
 
 
 def test_what_cannot_be_built_says_why():
-    with pytest.raises(UserError, match=r"has no option `hop`. Did you mean `hops`. Available: attention_size, coordinates, hops"):
+    with pytest.raises(
+        UserError, match=r"has no option `hop`. Did you mean `hops`. Available: attention_size, coordinates, hops"
+    ):
         build_fusion(FusionSettings(options={"hop": 2}), (2, 3))
     with pytest.raises(UserError, match="once at least, received hops=0"):
         build_fusion(FusionSettings(options={"hops": 0}), (2, 3))

@@ -9,7 +9,15 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.presets.folder import read_preset
-from captioner.presets.installed import CARD, DEFAULT_MODELS, MODELS, default_model, installed_models, model_folder, model_summary
+from captioner.presets.installed import (
+    CARD,
+    DEFAULT_MODELS,
+    MODELS,
+    default_model,
+    installed_models,
+    model_folder,
+    model_summary,
+)
 from captioner.settings import CaptionerSettings, VisualQASettings
 
 ROOT = Path(__file__).parents[3]

@@ -148,7 +148,7 @@ def test_runs_of_words_by_hand():
 def test_what_cannot_be_built_says_why():
     with pytest.raises(UserError, match="`widths` is 1 or more"):
         build_question_encoder(QuestionSettings(name="convolutional", options={"widths": 0}), 10)
-    with pytest.raises(UserError, match="has no option `image_lst`. Did you mean `image_last`"):
+    with pytest.raises(UserError, match=r"has no option `image_lst`. Did you mean `image_last`"):
         build_question_encoder(QuestionSettings(name="vis_lstm", options={"image_lst": True}), 10)
     with pytest.raises(UserError, match=r"no question encoder called 'recurent'.*recurrent"):
         build_question_encoder(QuestionSettings(name="recurent"), 10)

@@ -77,7 +77,7 @@ def test_every_summary_is_a_whole_sentence(path):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("caption",), ("caption", "x.jpg"), ("list", "dogs"), ("evaluate",), ("evaluate", "run", "--predictions", "p"),
+        ("caption",), ("list", "dogs"), ("evaluate",), ("evaluate", "run", "--predictions", "p"),
         ("evaluate", "--predictions", "p"), ("fly",), ("caption", "x", "--model", "m", "--num-beams", "0"),
         ("caption", "x", "--model", "m", "--sidecar", "pdf"), ("evaluate", "run", "--format", "pdf"),
         ("evaluate", "run", "--scorer", "mine"), ("data", "shapes", "--out", "d", "--size", "train"),

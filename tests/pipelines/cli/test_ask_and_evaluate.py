@@ -90,9 +90,10 @@ def test_wrong_usage_is_a_sentence_and_ends_with_2(root, image, arguments, sente
     assert done.exit_code == 2 and sentence in " ".join(done.output.split()) and "Traceback" not in done.output
 
 
-def test_a_missing_image_is_a_sentence_and_ends_with_3(root, image):
-    done = run("ask", image.with_name("gone.png"), "is it red?", "--model", root / "attends")
-    assert done.exit_code == 3 and "gone.png: there is no such file" in done.stderr
+def test_an_unreadable_image_is_a_sentence_and_ends_with_3(root, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"")
+    done = run("ask", tmp_path / "broken.png", "is it red?", "--model", root / "attends")
+    assert done.exit_code == 3 and "broken.png: " in done.stderr and "empty" in done.stderr
 
 
 def test_a_model_of_another_kind_is_a_sentence(root, image, tmp_path):

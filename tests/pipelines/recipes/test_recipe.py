@@ -115,7 +115,9 @@ def test_an_override_that_is_wrong_is_answered(override, message):
 
 
 def test_an_unknown_recipe_is_answered_with_the_nearest():
-    with pytest.raises(UserError, match=r"no recipe called 'shape'.*Did you mean `shapes`\? `captioner list recipes` lists all"):
+    with pytest.raises(
+        UserError, match=r"no recipe called 'shape'.*Did you mean `shapes`\? `captioner list recipes` lists all"
+    ):
         load_recipe("shape")
 
 

@@ -84,6 +84,21 @@ def test_an_error_of_the_work_is_raised_where_the_job_was_called():
         run_job(Broken())
 
 
+def test_a_job_that_fails_before_its_first_record_leaves_nothing(tmp_path):
+    """Wrong if an option that the model refuses leaves an empty output, or takes away a file that was there."""
+
+    class Unloadable(Lengths):
+        def load(self):
+            raise UserError("there is no such model")
+
+    (tmp_path / "kept.jsonl").touch()
+    for name in ("lengths.jsonl", "lengths.csv", "kept.jsonl"):
+        with pytest.raises(UserError, match="no such model"):
+            run_job(Unloadable(), tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir() if "kept" not in path.name} == set()
+    assert (tmp_path / "kept.jsonl").exists()
+
+
 def test_a_runner_can_compute_a_share_of_the_batches():
     """Shards must agree on the batches, or a file made of them would differ from that of one machine."""
     whole = [each.record for results in compute(Lengths(), pending_batches(Lengths(), ())) for each in results]
