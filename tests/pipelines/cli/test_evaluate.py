@@ -23,7 +23,7 @@ def captions(tmp_path):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("--data", "flickr8k"), ("--encoder-weights", "vgg16.h5"), ("--language-model", "runs/language"),
+        ("--data", "flickr8k"), ("--encoder-weights", __file__), ("--language-model", "runs/language"),
         ("--language-weight", 0.5), ("--cache", "cache"), ("--force-words", "dog"), ("--bad-words", "dog"),
         ("--min-words", 3),
         ("--max-words", 9), ("--length-penalty", 1), ("--num-beam-groups", 2), ("--diversity-penalty", 1),
