@@ -15,7 +15,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.rows import lowered, with_lowered
-from pipelines.data.datasets.text import parse_json, read_json, read_lines, read_records, truncate
+from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_json, read_lines, read_records, truncate
 from pipelines.utils.tables import read_parquet, unguarded
 
 _IMAGE = ("image", "image_id", "file_name", "filename", "id")
@@ -134,6 +134,8 @@ def _image_and_captions(location: str, record) -> tuple[str, list[str]]:
             return str(image), []
         captions = captions if isinstance(captions, list) else [captions]
         if named and all(isinstance(caption, str) for caption in captions):
+            if not all(map(is_text, (str(image), *captions))):
+                raise UserError(f"{location}: {NOT_TEXT}.")
             return str(image), captions
     raise UserError(f"{location}: expected an image and a caption, got {truncate(repr(record))}.")
 

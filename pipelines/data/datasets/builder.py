@@ -10,7 +10,7 @@ from pathlib import Path
 from captioner.errors import UserError, address_hint
 from pipelines.data.datasets.finder import ImageFinder
 from pipelines.data.datasets.splits import hashed_splits, read_split_lists
-from pipelines.data.datasets.text import NOT_TEXT, is_text, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
 from pipelines.data.examples import CaptionExample, DataSet, Location, Problem, ProblemList, canonical_split
 
 
@@ -77,7 +77,7 @@ class DatasetBuilder(ProblemList):
         """
         name = name.strip().replace("\\", "/")
         if not all(map(is_text, (name, caption, split or "", source_id or ""))):
-            return self.problem(location, f"{truncate(name)}: {NOT_TEXT}")
+            return self.problem(location, f"{truncate(name)}: {NOT_TEXT_LEFT_OUT}")
         caption = " ".join(caption.split())
         if not name:
             return self.problem(location, "no image is named; the row was left out")

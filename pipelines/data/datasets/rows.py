@@ -8,7 +8,7 @@ from pathlib import Path
 
 from captioner.errors import UserError, nearest
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_lines, read_records, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, parse_json, read_lines, read_records, truncate
 from pipelines.data.examples import SPLITS, DataSet, Location, ProblemList, canonical_split
 from pipelines.data.synthetic.scenes import NOVEL_SPLIT
 
@@ -157,7 +157,7 @@ def named_split(problems: ProblemList, image: str, split: object, location: Loca
     if not isinstance(split, str) or not split.strip():
         return problems.problem(location, f"{truncate(image)} has no split; the row was left out")
     if not is_text(split):
-        return problems.problem(location, f"{truncate(image)}: {NOT_TEXT}")
+        return problems.problem(location, f"{truncate(image)}: {NOT_TEXT_LEFT_OUT}")
     split = canonical_split(split)
     if split not in (*SPLITS, NOVEL_SPLIT) and split not in problems.own_splits:
         problems.own_splits.add(split)

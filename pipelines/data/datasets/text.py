@@ -14,11 +14,9 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.text.files import read_text
 
-# Of a row in a table, or of what makes a part of it.
-NOT_TEXT = (
-    "this row is not UTF-8 text (it holds bytes of another encoding, a zero byte or half a character) and was left "
-    "out; save the file as UTF-8"
-)
+# What is wrong with a row, and what follows for a data set.
+NOT_TEXT = "this is not UTF-8 text (bytes of another encoding, a zero byte or half a character); save the file as UTF-8"
+NOT_TEXT_LEFT_OUT = f"{NOT_TEXT}; the row was left out"
 
 
 def _read(path: Path) -> str:

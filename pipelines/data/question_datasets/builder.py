@@ -6,7 +6,7 @@ from pathlib import Path
 
 from captioner.text.answers import answer_key, plain
 from pipelines.data.datasets.builder import DatasetBuilder, ImageRows
-from pipelines.data.datasets.text import NOT_TEXT, is_text, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
 from pipelines.data.examples import Location, QuestionExample, canonical_split
 
 FEWEST_CHOICES = 2
@@ -53,7 +53,7 @@ class QuestionDatasetBuilder(DatasetBuilder):
         """
         name = name.strip().replace("\\", "/")
         if not all(map(is_text, (name, split or "", *row.texts()))):
-            return self.problem(location, f"{truncate(name)}: {NOT_TEXT}")
+            return self.problem(location, f"{truncate(name)}: {NOT_TEXT_LEFT_OUT}")
         question = " ".join(row.question.split())
         answers = None if row.answers is None else list(filter(None, map(self._normalise, row.answers)))
         if not name:

@@ -11,7 +11,7 @@ from captioner.errors import UserError, address_hint
 from pipelines.data.datasets.finder import ImageFinder
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.table import IMAGE_FOLDERS
-from pipelines.data.datasets.text import NOT_TEXT, is_text, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
 from pipelines.data.examples import Location, Problem, ProblemList
 from pipelines.utils.tables import unguarded
 
@@ -92,7 +92,7 @@ def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]
     rows: list[Row] = []
     for line, image, caption in _pairs(problems, path):
         if not (is_text(image) and is_text(caption)):
-            problems.problem(Location(path, line), NOT_TEXT)
+            problems.problem(Location(path, line), NOT_TEXT_LEFT_OUT)
             continue
         name = image.strip().replace("\\", "/")
         relative = finder.find(name) if name else None

@@ -15,7 +15,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.models.vqa.preprocessing import choices_problem
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
-from pipelines.data.datasets.text import is_text
+from pipelines.data.datasets.text import NOT_TEXT, is_text
 from pipelines.data.examples import Location, ProblemList
 
 _KINDS = (".csv", ".tsv", ".jsonl")
@@ -68,7 +68,7 @@ def make_question(image: str, path: str, question: str, choices: Sequence[str] =
     """
     if not all(map(is_text, (question, id, *choices))):
         question, id, *choices = (_escaped(text) for text in (question, id, *choices))
-        problem = "this is not UTF-8 text"
+        problem = NOT_TEXT
     else:
         problem = question_problem(question) or (choices_problem(choices) if choices else "")
     if not image:

@@ -19,7 +19,7 @@ from captioner.errors import UserError
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, named_split
 from pipelines.data.datasets.splits import hashed_splits
-from pipelines.data.datasets.text import is_text, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
 from pipelines.data.examples import SPLITS, Location, Problem, ProblemList, canonical_split
 from pipelines.tasks.sequences.examples import SequenceExample
 
@@ -102,7 +102,7 @@ def _example(problems, location, row: dict, task: str, tokenize: Callable) -> Se
     if not isinstance(source, str) or not isinstance(target, str):
         return problems.problem(location, f"expected {columns[0]} and {columns[1]}, both text; the row was left out")
     if not is_text(source + target):
-        return problems.problem(location, "the row is not UTF-8 text; it was left out")
+        return problems.problem(location, NOT_TEXT_LEFT_OUT)
     source, target = " ".join(source.split()), " ".join(target.split())
     words, tags, fault = source.split() if task == "describe" else tokenize(source), tuple(target.split()), ""
     if not words:

@@ -110,6 +110,26 @@ def test_names_of_columns_may_be_in_capitals(tmp_path, kind):
     assert read_predictions(path) == ({"a.jpg": "a dog"}, 0)
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "json"])
+@pytest.mark.parametrize(
+    "caption",
+    [b"a dog\x92s ball", b"a dog\\ud83d", b"a \\u0000 dog"],
+    ids=["Windows-1252", "half of an emoji", "a zero byte"],
+)
+def test_a_caption_that_is_no_text_is_refused_as_it_is_by_check(tmp_path, kind, caption):
+    """It was scored with whatever words its bytes made, and exit status 0."""
+    path = tmp_path / f"captions.{kind}"
+    row = b'{"image_id": 42, "caption": "' + caption + b'"}'
+    plain = caption.replace(b"\\u0000", b"\0").replace(b"\\ud83d", b"\xed\xa0\xbd")
+    path.write_bytes({"csv": b"image_id,caption\n42," + plain + b"\n", "jsonl": row, "json": b"[" + row + b"]"}[kind])
+    place = {"csv": ":2", "jsonl": ":1", "json": ", entry 1"}[kind]
+    for reader in (read_predictions, read_references):
+        with pytest.raises(
+            UserError, match=rf"captions\.{kind}{place}: this is not UTF-8 text .* save the file as UTF-8"
+        ):
+            reader(path)
+
+
 def test_what_is_wrong_with_a_row_of_a_table_is_told(tmp_path):
     """Whoever is told that fields are missing where one is too long looks for the wrong fault."""
     path = tmp_path / "captions.csv"

@@ -4,7 +4,7 @@ import pytest
 
 from captioner.errors import UserError
 from pipelines.data.datasets import flickr8k, read_dataset
-from pipelines.data.datasets.text import NOT_TEXT
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT
 from tests.support_datasets import check_dataset, draw_image, make_flickr8k, write
 
 
@@ -79,7 +79,7 @@ def test_every_fault_is_told_with_its_line_and_the_rest_is_read(tmp_path):
     dataset = flickr8k.read(tmp_path)
     check_dataset(dataset)
     assert [example.captions for example in dataset.examples] == [("A dog .", "A dog ."), ("A café .",)]
-    not_utf8 = NOT_TEXT
+    not_utf8 = NOT_TEXT_LEFT_OUT
     in_dev = "'a.jpg' is in dev as well (Flickr_8k.devImages.txt:2); it stays in dev only"
     assert said(dataset) == {
         "Flickr8k.token.txt:2": "repeats line 1 (same image, same caption); left out",

@@ -6,7 +6,7 @@ import pytest
 
 from captioner.errors import UserError
 from pipelines.data.datasets import read_dataset, table
-from pipelines.data.datasets.text import NOT_TEXT
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT
 from tests.support_datasets import check_dataset, draw_image, make_table, write
 
 
@@ -80,13 +80,13 @@ def test_ragged_missing_repeated_and_undecodable_rows(folder):
         (2, f"5 fields where the header has 4 {commas}; the row was left out"),
         (4, "repeats line 3 (same image, same caption); left out"),
         (5, "there is no image 'x.jpg'; its caption was left out"),
-        (6, f"'b.jpg': {NOT_TEXT}"),
+        (6, f"'b.jpg': {NOT_TEXT_LEFT_OUT}"),
         (7, "'b.jpg' has no split; the row was left out"),
         (8, "no image is named; the row was left out"),
         (9, "'a.jpg' is in dev here, but in train line 3; it stays in train, and this row was left out"),
         (10, "the split 'trian' is neither train, dev nor test; it was kept as one of its own. Did you mean `train`?"),
         (11, "the split 'holiday' is neither train, dev nor test; it was kept as one of its own."),
-        (13, f"'b.jpg': {NOT_TEXT}"),
+        (13, f"'b.jpg': {NOT_TEXT_LEFT_OUT}"),
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from captioner.errors import UserError
 from pipelines.data.datasets import read_dataset
-from pipelines.data.datasets.text import NOT_TEXT
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT
 from pipelines.data.question_datasets import read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 from tests.support_datasets import check_dataset, draw_image, make_karpathy, make_table, write
@@ -74,7 +74,7 @@ def test_a_question_that_is_no_text_in_any_column_costs_its_row_alone(tmp_path, 
     write(tmp_path / "questions.csv", rows.encode() + b"Mont\xe9e\n")
     dataset = read_questions(tmp_path)
     assert [one.question for one in dataset.examples] == ["what is it ?"]
-    assert problems(dataset) == [(3, f"'a.jpg': {NOT_TEXT}")]
+    assert problems(dataset) == [(3, f"'a.jpg': {NOT_TEXT_LEFT_OUT}")]
 
 
 @pytest.mark.parametrize("field", ["type", "split"])
@@ -88,7 +88,7 @@ def test_half_of_a_letter_in_json_is_no_text_either(tmp_path, field):
     path.write_text(json.dumps(content))
     dataset = read_questions(tmp_path)
     left_out = len(image["qa_pairs"]) if field == "split" else 1
-    assert [text.endswith("save the file as UTF-8") for _, text in problems(dataset)] == [True] * left_out
+    assert [text.endswith(NOT_TEXT_LEFT_OUT) for _, text in problems(dataset)] == [True] * left_out
     assert dataset.examples
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
+from pipelines.data.datasets.text import NOT_TEXT
 from pipelines.inference.jobs.answering import NO_WORD_KNOWN, AskOptions, question_picture
 from pipelines.inference.jobs.question_files import Question, question_key, read_questions_file
 from tests.pipelines.inference.stub_visual_qa import StubVisualQA
@@ -182,7 +183,7 @@ def test_rows_that_cannot_be_read_are_records_too(tmp_path):
     (tmp_path / "q.csv").write_bytes(b"image,question\na.png,\xff what?\na.png,one,two\n")
     ask(tmp_path / "q.csv", tmp_path / "c.jsonl")
     found = {line.get("line"): line["error"] for line in records(tmp_path / "c.jsonl")}
-    assert found[None] == "this is not UTF-8 text" and "3 fields where the header has 2" in found[3]
+    assert found[None] == NOT_TEXT and "3 fields where the header has 2" in found[3]
 
 
 @pytest.mark.parametrize(

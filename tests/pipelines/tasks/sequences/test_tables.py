@@ -5,6 +5,7 @@ import json
 import pytest
 
 from captioner.errors import UserError
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT
 from pipelines.tasks.sequences.tables import read_examples
 
 
@@ -103,7 +104,7 @@ def test_a_faulty_row_is_named_and_the_others_are_read(tmp_path, task, text, fau
 def test_bytes_that_are_no_text_cost_their_row_alone(tmp_path):
     (tmp_path / "a.csv").write_bytes(GOOD.encode() + b"\xff\xfe,a,train\n")
     examples, problems = read(tmp_path / "a.csv")
-    assert len(examples["train"]) == 1 and problems == ["./a.csv:4: the row is not UTF-8 text; it was left out"]
+    assert len(examples["train"]) == 1 and problems == [f"./a.csv:4: {NOT_TEXT_LEFT_OUT}"]
 
 
 def test_json_lines_that_are_none(tmp_path):
