@@ -1,12 +1,15 @@
 """The order of a training, the same for all tasks: open the run, guard its data, seed, build, keep, train, report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from captioner.encoders.base import Encoder
+from captioner.errors import UserError
 from captioner.text.vocabulary import Vocabulary
+from pipelines.data.examples import Problem
 from pipelines.recipes.recipe import AnyRecipe
 from pipelines.recipes.task_registry import EXPERIMENTS
 from pipelines.training.loop import Batches, EvalResult, TrainingLoop
@@ -29,6 +32,21 @@ def train(recipe: AnyRecipe, run: str | Path, *, reporter: Reporter | None = Non
         UserError: see `Experiment.train`.
     """
     return EXPERIMENTS.get(recipe.kind)(recipe, reporter=reporter, **options).train(run)
+
+
+def no_development(thing: str, state: str, root: Path, problems: Sequence[Problem]) -> UserError:
+    """The error that no epoch could be chosen; raised before the first step.
+
+    Args:
+        thing, state: what would be evaluated, and what none of them is.
+        root: of the data.
+        problems: with the images.
+    """
+    first = f" The first problem: {problems[0]}." if problems else ""
+    return UserError(
+        f"None of the development {thing}s in {root} {state}, so no epoch could be evaluated.{first} "
+        "Mend them, or leave the development split out: then the loss chooses the best epoch."
+    )
 
 
 class Experiment:

@@ -1,5 +1,6 @@
 """Training a captioner: one command, which goes on where it was stopped."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from captioner.models.language.language_model import LanguageModel
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.policy_gradient import PolicyGradient
-from pipelines.data.examples import DataSet
+from pipelines.data.examples import CaptionExample, DataSet, Problem
 from pipelines.data.features.augmented import open_augmented
 from pipelines.data.features.sources import Source, open_source
 from pipelines.data.open import open_captions
@@ -27,7 +28,7 @@ from pipelines.inference.batch_captioning import decode_source
 from pipelines.tasks.captioning.build import adopt_model, build_captioner, make_batches
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
 from pipelines.tasks.captioning.settings import Recipe, TrainingSettings
-from pipelines.training.experiment import Experiment
+from pipelines.training.experiment import Experiment, no_development
 from pipelines.training.history import sample_captions
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
@@ -122,17 +123,33 @@ class CaptioningExperiment(Experiment):
         log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
         problems = list(dataset.problems)
         with self.reporter.images("Features") as advance:
-            images, views = [example.image for example in self.train_examples], augmentations_of(training.augmentations)
-            source, more = open_augmented(self.encoder, images, self.cache, views, training.seed, advance, log)
-            problems += more
             if self.dev_examples:
                 images = [example.image for example in self.dev_examples]
                 self.dev_source, more = open_source(self.encoder, images, self.cache, advance, log)
                 problems += more
+                self._check_development(more)
+            images, views = [example.image for example in self.train_examples], augmentations_of(training.augmentations)
+            source, more = open_augmented(self.encoder, images, self.cache, views, training.seed, advance, log)
+            problems += more
         self.compile(source)
         if not self.resumed and not self.init_from:
             fit_components(self.encoder, source, log)
         self.reporter.problems(problems)
+
+    def _check_development(self, problems: Sequence[Problem]) -> None:
+        """Scores empty captions: what fails after an epoch fails before the first step.
+
+        Args:
+            problems: with the development images.
+
+        Raises:
+            UserError: none of the images can be read and has captions, or there is no such score.
+        """
+        pairs = zip(self.dev_examples, self.dev_source.readable, strict=True)
+        usable = [example for example, readable in pairs if readable and example.captions]
+        if not usable:
+            raise no_development("image", "has captions and can be read", self.dataset.root, problems)
+        self._evaluated(self._scores(usable[:2], {example.id: "" for example in usable[:2]}))
 
     def compile(self, source: Source) -> None:
         """Makes the batches and the network from the images of the training split.
@@ -150,9 +167,13 @@ class CaptioningExperiment(Experiment):
         """Decodes the development captions freely and scores them."""
         if self.dev_source is None:
             return EvalResult({}, "loss (there is no development split to decode)", -loss)
-        scores, name = self._decode(epoch), self.recipe.training.select_by
+        scores = self._decode(epoch)
         if isinstance(self.batches, SelfCriticalBatches):
             scores["reward"] = self.batches.mean_reward()
+        return self._evaluated(scores)
+
+    def _evaluated(self, scores: dict[str, float]) -> EvalResult:
+        name = self.recipe.training.select_by
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
         return EvalResult(scores, name, selection_metric(name).selection_value(name, scores))
@@ -166,9 +187,8 @@ class CaptioningExperiment(Experiment):
             batch_size=self.recipe.training.evaluate_batch_size,
         )
         predictions = {examples[index].id: captions[0].text for index, captions in written.items()}
-        tokenizer, select_by = self.captioner.settings.text.tokenizer, self.recipe.training.select_by
-        report = score_split(self.dataset, examples, predictions, tokenizer, select_by)
-        distinct = len(set(predictions.values())) / max(len(predictions), 1)
+        scores = self._scores(examples, predictions)
+        distinct = scores["distinct_captions"]
         for line in sample_captions(examples, predictions, epoch):
             self.reporter.log(line)
         if distinct < COLLAPSED and len(predictions) >= 100:
@@ -176,7 +196,12 @@ class CaptioningExperiment(Experiment):
                 f"Only {distinct:.1%} of the captions are distinct: the decoder says much the same of every image. "
                 "That is usual in the first epoch; later, lower training.learning_rate."
             )
-        return {**report.scores, "distinct_captions": distinct}
+        return scores
+
+    def _scores(self, examples: Sequence[CaptionExample], predictions: dict[str, str]) -> dict[str, float]:
+        tokenizer, select_by = self.captioner.settings.text.tokenizer, self.recipe.training.select_by
+        report = score_split(self.dataset, examples, predictions, tokenizer, select_by)
+        return {**report.scores, "distinct_captions": len(set(predictions.values())) / max(len(predictions), 1)}
 
     def save(self, folder: Path, facts: dict[str, Any]) -> None:
         self.captioner.save_to_preset(

@@ -11,7 +11,7 @@ from captioner.metrics import ANSWER_METRICS, available_metrics
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.soft_targets import SoftCrossEntropy
-from pipelines.data.examples import QuestionExample
+from pipelines.data.examples import Problem, QuestionExample
 from pipelines.data.majority_answers import count_answers, most_frequent, most_frequent_of_type
 from pipelines.data.open import open_questions
 from pipelines.data.provenance import data_facts
@@ -21,7 +21,7 @@ from pipelines.tasks.vqa.answer import answer_split
 from pipelines.tasks.vqa.build import IGNORE_INDEX, build_visual_qa, learned_questions, make_batches
 from pipelines.tasks.vqa.images import QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
-from pipelines.training.experiment import Experiment
+from pipelines.training.experiment import Experiment, no_development
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
@@ -85,8 +85,11 @@ class VisualQAExperiment(Experiment):
             log(note)
         problems = list(dataset.problems)
         with self.reporter.images("Features") as advance:
-            for questions in filter(None, (self.questions, self.dev)):
-                problems += questions.open(self.encoder, self.cache, sees, advance, log)
+            if self.dev:
+                more = self.dev.open(self.encoder, self.cache, sees, advance, log)
+                problems += more
+                self._check_development(more)
+            problems += self.questions.open(self.encoder, self.cache, sees, advance, log)
         self.batches = make_batches(self.recipe, self.model, self.questions)
         if not self.batches.steps:
             raise UserError(f"None of the training questions in {dataset.root} can be used.")
@@ -95,6 +98,22 @@ class VisualQAExperiment(Experiment):
         self.reporter.problems(problems)
         self._log_baselines()
         self.network = compile_network(self.model.network, self.recipe.training, self._loss(), self.batches.steps)
+
+    def _check_development(self, problems: Sequence[Problem]) -> None:
+        """Scores empty answers: what fails after an epoch fails before the first step.
+
+        Args:
+            problems: with the development images.
+
+        Raises:
+            UserError: no question can be scored, or there is no such score.
+        """
+        dev = self.dev
+        readable = np.flatnonzero(dev.source.readable)
+        usable = [dev.examples[number] for image in readable for number in dev.questions[image]]
+        if not any(example.answers for example in usable):
+            raise no_development("question", "has answers and an image that can be read", self.dataset.root, problems)
+        self._evaluated(score_answers(usable, {example.id: "" for example in usable}, self.recipe.training.select_by))
 
     def _loss(self):
         if self.recipe.training.targets == "soft":
@@ -127,11 +146,14 @@ class VisualQAExperiment(Experiment):
             return EvalResult({}, "loss (there is no development split to answer)", -loss)
         answers_of = answer_split(self.model, dev, batch_size=self.recipe.training.evaluate_batch_size)
         texts = {key: answers[0].text if answers else "" for key, answers in answers_of.items()}
+        result = self._evaluated(score_answers(dev.examples, texts, self.recipe.training.select_by))
+        self._log_samples(texts, epoch)
+        return result
+
+    def _evaluated(self, scores: dict[str, float]) -> EvalResult:
         name = self.recipe.training.select_by
-        scores = score_answers(dev.examples, texts, name)
         if name not in scores:
             raise UserError(f"training.select_by = {name!r} is not a score of this data: {', '.join(scores)}.")
-        self._log_samples(texts, epoch)
         return EvalResult(scores, name, selection_metric(name, [ANSWER_METRICS]).selection_value(name, scores))
 
     def _log_samples(self, texts: Mapping[str, str], epoch: int) -> None:
@@ -171,7 +193,9 @@ def score_answers(
     classes = metric_classes([ANSWER_METRICS])
     names = [name for name, metric in classes.items() if metric.in_training or metric is wanted]
     answers = [example.answers for example in scored]
-    metrics, _ = available_metrics(ANSWER_METRICS, names, answers)
+    metrics, notes = available_metrics(ANSWER_METRICS, names, answers)
+    if notes and not any(isinstance(metric, wanted) for metric in metrics.values()):
+        raise UserError(" ".join(notes))
     scores = {}
     for metric in metrics.values():
         scores |= metric.combine(metric.rows([predictions[example.id] for example in scored], answers))

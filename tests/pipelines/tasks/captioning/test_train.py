@@ -389,6 +389,25 @@ def test_a_run_that_was_stopped_while_it_wrote_its_words_counts_them_again(data,
     assert len(begun[0].experiment.captioner.vocabulary) > 20
 
 
+@pytest.mark.parametrize("captions", [True, False], ids=["unreadable images", "no captions"])
+def test_development_images_that_cannot_be_scored_are_refused_before_the_first_step(tmp_path, monkeypatch, captions):
+    """An epoch was learned before the sentence, and again on every restart."""
+    shapes.draw(tmp_path / "shapes", sizes={"train": 4, "dev": 2}, image_size=32)
+    dataset = read_dataset(tmp_path / "shapes")
+    for example in dataset.split("dev"):
+        if captions:
+            example.image.write_bytes(b"none")
+    if not captions:
+        without = tuple(dataclasses.replace(example, captions=()) for example in dataset.split("dev"))
+        dataset = dataclasses.replace(dataset, examples=(*dataset.split("train"), *without))
+        monkeypatch.setattr(training, "open_captions", lambda *_: dataset)
+    monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda _: pytest.fail("a step was taken"))
+    for _ in ("the first time", "again"):
+        with pytest.raises(UserError, match=r"None of the development images .* has captions and can be read") as told:
+            run(tmp_path / "run", tmp_path / "shapes")
+        assert (dataset.split("dev")[0].image.name in str(told.value)) == captions, "the first problem is named"
+
+
 def test_without_a_development_split_the_loss_chooses(data, tmp_path, monkeypatch):
     table = [f'{example.image},"{example.captions[0]}",train' for example in read_dataset(data).split("train")]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))

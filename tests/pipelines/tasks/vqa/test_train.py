@@ -241,6 +241,16 @@ def test_a_damaged_image_is_left_out(data, tmp_path):
     assert set(answer_split(model, asked)) == {one.id for one in asked.examples} - left_out
 
 
+def test_development_questions_that_cannot_be_scored_are_refused_before_the_first_step(tmp_path, monkeypatch):
+    """An epoch was learned before the sentence, and again on every restart."""
+    root = tmp_path / "shapes"
+    shapes.draw(root, sizes={"train": 4, "dev": 1}, image_size=32)
+    read_questions(root).split("dev")[0].image.write_bytes(b"none")
+    monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda _: pytest.fail("a step was taken"))
+    with pytest.raises(UserError, match=r"None of the development questions .* has answers.* first problem"):
+        run(tmp_path / "run", "vqa-stacked-attention", root)
+
+
 def test_settings_that_contradict_each_other_are_refused(data, tmp_path):
     with pytest.raises(UserError, match=r"'soft' goes with answer.name = 'classes'"):
         run(tmp_path, "vqa-7w-attention", data, "training.targets=soft")
