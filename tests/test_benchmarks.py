@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from benchmarks import (
+    agreement,
     answers,
     beam,
     caption,
@@ -40,6 +41,12 @@ def test_the_cells_benchmark_measures_cells_beside_keras():
 def test_the_metrics_benchmark_runs():
     pytest.importorskip("pycocoevalcap")
     assert metrics.main(["--toy"]) > 0
+
+
+def test_the_agreement_benchmark_runs():
+    shares = agreement.main(["--toy"])
+    assert {metric for metric, _ in shares} >= {"bleu_4", "cider_d", "meteor"}
+    assert all(share > 0.5 for (metric, _), share in shares.items() if metric == "meteor")
 
 
 @pytest.mark.skipif(not shutil.which("java"), reason="the COCO scorer's tokenizer is written in Java")
