@@ -96,6 +96,20 @@ def write_preset(
         (new / METADATA).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def change_settings(folder: str | Path, settings: Settings) -> None:
+    """Replaces the settings of a preset by others that leave its words and weights as they are.
+
+    Raises:
+        UserError: it is no preset of this kind of model.
+    """
+    preset = read_preset(Path(folder), kinds={settings.kind: type(settings)})
+    facts = {name: value for name, value in preset.metadata.items() if name != "checksums"}
+    weights = preset.weights.read_bytes()
+    write_preset(
+        preset.folder, settings, preset.vocabulary, lambda path: path.write_bytes(weights), facts, preset.answers
+    )
+
+
 def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     """Reads and checks everything but the weights' values.
 

@@ -19,12 +19,21 @@ def soft_targets(answers: Sequence[Sequence[str]], answer_list: AnswerList) -> n
     """
     targets = np.zeros((len(answers), len(answer_list)), "float32")
     for row, of_question in zip(targets, answers, strict=True):
-        enough = min(ENOUGH, len(of_question))
-        for key, count in Counter(map(answer_key, of_question)).items():
+        for key, right in rightness(of_question).items():
             number = answer_list.encode(key)
             if number is not None:
-                row[number] = min(1.0, count / enough)
+                row[number] = right
     return targets
+
+
+def rightness(answers: Sequence[str]) -> dict[str, float]:
+    """How right each of the answers that people gave to a question is, by its `answer_key`; see `soft_targets`.
+
+    >>> rightness(["red", "Red.", "red", "blue"])
+    {'red': 1.0, 'blue': 0.3333333333333333}
+    """
+    enough = min(ENOUGH, len(answers))
+    return {key: min(1.0, count / enough) for key, count in Counter(map(answer_key, answers)).items()}
 
 
 @keras.saving.register_keras_serializable("captioner")

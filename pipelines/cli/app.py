@@ -12,6 +12,7 @@ import typer
 from captioner import __version__
 from pipelines.cli.ask import ask
 from pipelines.cli.average import average
+from pipelines.cli.calibrate import calibrate
 from pipelines.cli.caption import caption
 from pipelines.cli.check import check
 from pipelines.cli.command import command, stop
@@ -57,7 +58,7 @@ def about(
     """Recurrent networks that look at pictures and write about them."""
 
 
-for function in (train, caption, ask, evaluate, score, rank, average, compare, features, check):
+for function in (train, caption, ask, evaluate, score, rank, average, calibrate, compare, features, check):
     command(app)(function)
 command(app, "list")(list_names)
 for function in (shapes, clips):

@@ -67,7 +67,7 @@ def evaluate_run(
     reporter, begun = reporter or Reporter(), time.monotonic()
     model = VisualQA.from_preset(run, encoder_weights)
     run = folder_of(run)
-    dataset = _questions_of(run, data, reporter)
+    dataset = questions_of(run, data, reporter)
     examples = split_of(dataset, split)
     questions = QuestionsByImage.of(examples)
     with reporter.images("Images") as advance:
@@ -132,7 +132,8 @@ def _submit(
     )
 
 
-def _questions_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
+def questions_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
+    """The data set in the folder `data`, or the one that the run's recipe names."""
     if data is not None and not (run / RECIPE).is_file():
         return read_questions(data)
     recipe = recipe_of(run, kind="visual_qa")

@@ -11,7 +11,7 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.presets.folder import checksum, is_preset, kind_of_preset, read_preset, write_preset
+from captioner.presets.folder import change_settings, checksum, is_preset, kind_of_preset, read_preset, write_preset
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
 
@@ -54,6 +54,17 @@ def change_config(folder, **values):
             inner = inner[part]
         inner[last] = value
     change(folder, "config.json", json.dumps(config))
+
+
+def test_settings_change_and_nothing_else(preset):
+    """Wrong if calibrating a model loses where it is from, or leaves a preset that no longer loads."""
+    before = read_preset(preset, KINDS)
+    change_settings(preset, before.settings.model_copy(update={"min_score": -0.75}))
+    after = read_preset(preset, KINDS)
+    assert after.settings.min_score == -0.75 and before.settings.min_score is None
+    assert after.settings.model_copy(update={"min_score": None}) == before.settings
+    assert after.weights.read_bytes() == b"weights" and after.vocabulary == before.vocabulary
+    assert after.metadata["recipe"] == before.metadata["recipe"]
 
 
 def test_a_preset_comes_back(preset):

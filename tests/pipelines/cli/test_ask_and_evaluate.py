@@ -172,6 +172,19 @@ def test_a_run_is_evaluated(root, tmp_path):
         assert told in done.stdout
 
 
+def test_a_model_is_calibrated(root, image, tmp_path):
+    """Wrong if the temperature is not stored, changes answers, or makes the probabilities foretell less."""
+    shutil.copytree(root / "attends", tmp_path / "model")
+    done = run("calibrate", tmp_path / "model", "--data", root / "data", "--split", "test")
+    assert done.exit_code == 0, done.output
+    (told,) = [line for line in done.output.splitlines() if "calibration error" in line]
+    temperature = VisualQA.from_preset(tmp_path / "model").settings.temperature
+    assert f"Temperature {temperature:g}:" in told and temperature != 1
+    asked = [run("ask", image, "what is it?", "--model", folder) for folder in (tmp_path / "model", root / "attends")]
+    words = [[line.split()[0] for line in done.stdout.splitlines() if line.strip()] for done in asked]
+    assert words[0] == words[1] and asked[0].stdout != asked[1].stdout
+
+
 def test_two_evaluations_are_compared_question_by_question(root, tmp_path):
     for name in ("attends", "whole"):
         assert run("evaluate", root / name, "--data", root / "data", "--report", tmp_path / name).exit_code == 0

@@ -1,0 +1,96 @@
+"""Probabilities of answers that say how often the answers are right."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from captioner.presets.folder import change_settings, read_preset
+from captioner.settings import VisualQASettings
+from captioner.text.answers import answer_key
+from pipelines.data.examples import QuestionExample
+from pipelines.training.run_folder import split_of
+from pipelines.utils.console import load_keras
+from pipelines.utils.progress import Reporter
+
+TEMPERATURES = np.geomspace(1 / 8, 8, 37)  # each 12 % above the one before; 1 is among them
+BINS = 10
+
+
+def calibrate_answers(
+    preset: Path,
+    data: Path | None = None,
+    split: str = "dev",
+    *,
+    encoder_weights: Path | None = None,
+    cache: Path | None = None,
+    reporter: Reporter | None = None,
+) -> float:
+    """Chooses the temperature at which the first answer's probability best foretells its accuracy, and stores it.
+
+    Args:
+        preset: its folder.
+        data, split: images with answered questions that the model did not learn from.
+        encoder_weights, cache, reporter: as in `pipelines.tasks.vqa.evaluate.evaluate_run`.
+
+    Returns:
+        the temperature.
+
+    Reference: Guo et al. 2017 (https://arxiv.org/abs/1706.04599), section 4.2.
+    """
+    read_preset(preset, kinds={"visual_qa": VisualQASettings})
+    load_keras()
+    from captioner.models.vqa.visual_qa import VisualQA
+    from pipelines.tasks.vqa.answer import answer_split
+    from pipelines.tasks.vqa.evaluate import questions_of
+    from pipelines.tasks.vqa.images import QuestionsByImage
+
+    reporter = reporter or Reporter()
+    model = VisualQA.from_preset(preset, encoder_weights)
+    examples = split_of(questions_of(preset, data, reporter), split)
+    questions = QuestionsByImage.of([example for example in examples if example.answers])
+    with reporter.images("Images") as advance:
+        sees = model.network.image_encoder is not None
+        reporter.problems(questions.open(model.encoder, cache or preset.absolute().parent / "cache", sees, advance))
+    settings, found = model.settings, {}
+    for temperature in map(float, TEMPERATURES.round(3)):
+        model.settings = settings.model_copy(update={"temperature": temperature})
+        found[temperature] = _told_and_right(questions.examples, answer_split(model, questions))
+    best = min(found, key=lambda temperature: cross_entropy(*found[temperature]))
+    change_settings(preset, settings.model_copy(update={"temperature": best}))
+    reporter.log(
+        f"Temperature {best:g}: expected calibration error {calibration_error(*found[1.0]):.3f} without it, "
+        f"{calibration_error(*found[best]):.3f} with it, on {len(found[best][0]):,} questions"
+    )
+    return best
+
+
+def _told_and_right(examples: Sequence[QuestionExample], answers) -> tuple[np.ndarray, np.ndarray]:
+    """The probability of each question's first answer, and how right it is."""
+    from captioner.training.soft_targets import rightness  # loads Keras
+
+    rows = []
+    for example in examples:
+        if first := answers.get(example.id, [])[:1]:
+            rows.append((first[0].probability, rightness(example.answers).get(answer_key(first[0].text), 0.0)))
+    told, right = np.array(rows, float).reshape(-1, 2).T
+    return told, right
+
+
+def cross_entropy(told: np.ndarray, right: np.ndarray) -> float:
+    """Mean of - r log p - (1 - r) log(1 - p), in nats; least where p is how right answers are on average."""
+    told = np.clip(told, 1e-6, 1 - 1e-6)
+    return float(-np.mean(right * np.log(told) + (1 - right) * np.log1p(-told)))
+
+
+def calibration_error(told: np.ndarray, right: np.ndarray) -> float:
+    """Expected calibration error: how far answers of about the same probability are from being right as often.
+
+    Ten bins of equal width, weighted by the answers in them.
+
+    >>> round(calibration_error(np.array([0.95, 0.95, 0.55, 0.55]), np.array([1.0, 1.0, 1.0, 0.0])), 3)
+    0.05
+    """
+    bins = np.minimum((told * BINS).astype(int), BINS - 1)
+    gaps = [abs(np.sum(told[bins == one]) - np.sum(right[bins == one])) for one in range(BINS)]
+    return float(np.sum(gaps) / max(len(told), 1))
