@@ -8,7 +8,6 @@ import dataclasses
 import os
 import re
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +16,17 @@ from PIL import Image, ImageSequence
 from captioner.errors import UserError
 from captioner.images.decode import (
     DEFAULT_LIMITS,
-    IMAGE_EXTENSIONS,
     ImageError,
     ImageLimits,
     ImageSpec,
     decode_image,
     load_image,
     normalise,
+    open_image,
     read_bytes,
 )
+from captioner.images.files import litter_kind
+from captioner.images.formats import decodable_extensions
 
 MAX_FRAMES = 2000
 # Pads clips that have fewer frames than others. No pixel and no feature is as large (`StoredPrecision`), and
@@ -139,7 +140,9 @@ def read_clip(source, size: int, limits: ImageLimits = DEFAULT_LIMITS) -> np.nda
 
 def folder_frames(folder: Path) -> list[Path]:
     """The images of a folder as the frames of a clip: sorted by the numbers in their names, frame2 before frame10."""
-    images = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_EXTENSIONS and path.is_file()]
+    known = decodable_extensions()
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in known and not litter_kind(path.name)]
+    images = [path for path in paths if path.is_file()]
     stills = [path for path in images if path.suffix.lower() != ".gif"]  # a GIF among them is a clip of its own
     return sorted(stills or images, key=_by_number)
 
@@ -154,30 +157,32 @@ def _from_folder(folder: Path, spec: ClipSpec, limits: ImageLimits, name: str) -
 
 
 def _from_gif(data: bytes, spec: ClipSpec, limits: ImageLimits, name: str) -> np.ndarray:
-    first = decode_image(data, spec, limits, name)  # refuses what is too large, or no image
-    frames, durations = [first], []
-    try:
-        with Image.open(BytesIO(data), formats=["GIF"]) as animation:
-            count = animation.n_frames
-            _check_count(count, name)
-            if count * animation.width * animation.height > _ALL_FRAMES * limits.max_pixels:
-                size = f"{count:,} frames of {animation.width:,} x {animation.height:,} pixels"
-                limit = f"the limit is {_ALL_FRAMES * limits.max_pixels:,} pixels in all"
-                raise ImageError(name, f"too large: {size}, {limit}")
-            for number, frame in enumerate(ImageSequence.Iterator(animation)):
-                durations.append(frame.info.get("duration") or 0)
-                if number:
-                    frames.append(decode_image(frame.convert("RGBA"), spec, limits, name))
-    except ImageError:
-        raise
-    except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
-        raise ImageError(name, f"damaged GIF at frame {len(frames) + 1}: {error}") from error
+    frames, durations = open_image(data, name, lambda animation, _: _frames(animation, spec, limits, name), limits, spec)
     # Programs that write GIFs turn equal frames in a row into one that is shown longer.
     unit = min((time for time in durations if time), default=0)
     times = [max(round(time / unit), 1) if unit else 1 for time in durations]
     _check_count(sum(times), name)
     indices = np.repeat(np.arange(len(frames)), times)
     return np.stack([frames[indices[index]] for index in evenly_spaced(len(indices), spec.frames)])
+
+
+def _frames(animation: Image.Image, spec: ClipSpec, limits: ImageLimits, name: str) -> tuple[list, list]:
+    """All frames of an animated GIF, and how long each is shown."""
+    count = getattr(animation, "n_frames", 1)
+    _check_count(count, name)
+    if count * animation.width * animation.height > _ALL_FRAMES * limits.max_pixels:
+        size = f"{count:,} frames of {animation.width:,} x {animation.height:,} pixels"
+        raise ImageError(name, f"too large: {size}, the limit is {_ALL_FRAMES * limits.max_pixels:,} pixels in all")
+    frames, durations = [], []
+    try:
+        for number, frame in enumerate(ImageSequence.Iterator(animation)):
+            durations.append(frame.info.get("duration") or 0)
+            frames.append(decode_image(frame.convert("RGBA") if number else frame, spec, limits, name))
+    except ImageError:
+        raise
+    except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
+        raise ImageError(name, f"damaged GIF at frame {len(frames) + 1}: {error}") from error
+    return frames, durations
 
 
 def _check_count(count: int, name: str) -> None:
@@ -192,5 +197,5 @@ def _decoded(frames, spec: ClipSpec, limits: ImageLimits, name: str = "") -> np.
 
 
 def _by_number(path: Path) -> tuple:
-    parts = re.split(r"(\d+)", path.stem)
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+    parts = re.split(r"([0-9]+)", path.stem)  # every second one is a number
+    return tuple((0, int(part), "") if index % 2 else (1, 0, part) for index, part in enumerate(parts))

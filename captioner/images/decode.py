@@ -1,36 +1,49 @@
 """A file, bytes, a Pillow image or an array -> the pixels that an encoder expects, or an `ImageError`.
 
     photo.jpg ──decode_image──▶ uint8 (height, width, 3) RGB ──normalise──▶ float32, as the network wants it
-               EXIF rotation, first frame, palette, alpha, CMYK, 16 bits, resizing
+               EXIF rotation, first frame, palette, alpha, CMYK, more than 8 bits, resizing
 
-Files may be hostile: only formats that Pillow decodes itself are tried (no
-PostScript), sizes are checked before anything is decoded, and whatever a decoder does with arbitrary bytes
-comes back as an `ImageError`.
+Files may be hostile: sizes and memory are checked before anything is decoded, and whatever a decoder does with
+arbitrary bytes comes back as an `ImageError`. Metadata never costs a picture: where a decoder refuses a file, what
+is not needed for its pixels is left away (`containers.py`), and it is tried again.
 """
 
 import contextlib
 import dataclasses
 import io
 import os
-import sys
+import re
+import struct
 import threading
 import warnings
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
 
 from captioner.errors import alternatives
+from captioner.images import containers
+from captioner.images.colours import rgb_rows
 from captioner.images.files import (
     DEFAULT_LIMITS,
-    IMAGE_EXTENSIONS,
     ImageError,
     ImageLimits,
     check_bytes,
-    format_of,
     read_bytes,
     sniff_image,
+)
+from captioner.images.formats import (
+    CAMERA_RAW,
+    HEAD,
+    IMAGE_EXTENSIONS,
+    ImageFormat,
+    all_plugins,
+    format_named,
+    format_of,
+    has_decoder,
     undecodable_reason,
 )
+from captioner.images.memory import allowed_memory, decoding_memory, memory_needed
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -42,18 +55,17 @@ __all__ = [
     "decode_image",
     "load_image",
     "normalise",
+    "open_image",
     "read_bytes",
     "sniff_image",
     "upright_size",
 ]
 
-_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
 _RESIZING = Image.Resampling.BILINEAR  # Pillow widens the filter when it shrinks, so nothing aliases
-_opening = threading.Lock()
 
 # Whatever Pillow warns of is either raised below as an `ImageError` or harmless (an odd EXIF entry), and its warnings
 # name no file.
-warnings.filterwarnings("ignore", module=r"PIL(\..*)?$")
+warnings.filterwarnings("ignore", module=r"(PIL|pillow_\w+)(\..*)?$")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 PREPROCESSING = {
@@ -115,9 +127,9 @@ def load_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, na
 def decode_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, name: str = "") -> np.ndarray:
     """The pixels of one image: uint8 RGB `(spec.height, spec.width, 3)`.
 
-    EXIF rotation is applied, an animation gives its first frame, transparent parts become white, 16-bit and
-    floating-point values are scaled to 8 bits. A JPEG of at least four times the wanted size is decoded at a
-    fraction of its size, as JPEG can: several times faster, and different by little more than rounding.
+    EXIF rotation is applied, an animation gives its first frame, transparent parts become white, values of more than
+    8 bits are scaled (`captioner.images.depth` has the rule). A JPEG of at least four times the wanted size is decoded
+    at a fraction of its size, as JPEG can: several times faster, and different by little more than rounding.
 
     Args:
         source: a path, the bytes of a file, a `PIL.Image`, or a uint8 array `(H, W)`, `(H, W, 1)`, RGB
@@ -134,23 +146,19 @@ def decode_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, 
             f"An image is a path, bytes, a PIL image or a NumPy array, but this is of type {type(source).__name__}."
         )
     name = name or _name_of(source)
-    if not isinstance(source, Image.Image | np.ndarray):
-        source = read_bytes(source, limits) if isinstance(source, str | os.PathLike) else bytes(source)
-        check_bytes(len(source), name, limits)
-    try:
-        with _open(source, name) as image:
-            if image.width * image.height > limits.max_pixels:
-                size = f"{image.width:,} x {image.height:,} pixels"
-                raise ImageError(name, f"too large: {size}, the limit is {limits.max_pixels:,} pixels in all")
-            if image.format in ("JPEG", "MPO") and image is not source:
-                longest = 2 * max(spec.height, spec.width)  # twice the size leaves resizing some choice
-                image.draft("RGB", (longest, longest))
-            return _pixels(image, spec)
-    except ImageError:
-        raise
-    except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
-        kind = format_of(source[:16]) if isinstance(source, bytes) else ""
-        raise ImageError(name, _reason(error, kind or "image")) from error
+    if isinstance(source, np.ndarray):
+        source = _from_array(source, name)
+    if isinstance(source, Image.Image):  # the caller's, who may want it again: it is neither closed nor changed
+        try:
+            _check_pixels(source.size, limits, name)
+            return _pixels(source, spec)
+        except ImageError:
+            raise
+        except Exception as error:  # Pillow may open it lazily, and a decoder may fail in any way whatever
+            raise ImageError(name, _reason(error, source.format or "image")) from error
+    data = read_bytes(source, limits) if isinstance(source, str | os.PathLike) else bytes(source)
+    check_bytes(len(data), name, limits)
+    return open_image(data, name, lambda image, content: _pixels(image, spec, content), limits, draft=spec)
 
 
 def upright_size(source: str | os.PathLike | bytes, limits: ImageLimits = DEFAULT_LIMITS) -> tuple[int, int]:
@@ -162,14 +170,13 @@ def upright_size(source: str | os.PathLike | bytes, limits: ImageLimits = DEFAUL
     name = _name_of(source)
     if isinstance(source, str | os.PathLike):
         source = read_bytes(source, limits)
-    try:
-        with _open(source, name) as image:
-            sideways = _orientation(image) in _TURNS_SIDEWAYS
-            return (image.height, image.width) if sideways else (image.width, image.height)
-    except ImageError:
-        raise
-    except Exception as error:  # as above
-        raise ImageError(name, _reason(error, format_of(source[:16]) or "image")) from error
+
+    def size(image: Image.Image, _: bytes) -> tuple[int, int]:
+        # Of a TIFF Pillow itself says the size after turning it.
+        sideways = image.format != "TIFF" and _orientation(image) in _TURNS_SIDEWAYS
+        return (image.height, image.width) if sideways else image.size
+
+    return open_image(source, name, size, limits)
 
 
 def _name_of(source) -> str:
@@ -178,21 +185,164 @@ def _name_of(source) -> str:
     return str(getattr(source, "filename", "") or "image")
 
 
-def _open(source, name: str) -> contextlib.AbstractContextManager[Image.Image]:
-    if isinstance(source, Image.Image):
-        return contextlib.nullcontext(source)  # the caller's image is neither closed nor changed
-    if isinstance(source, np.ndarray):
-        return _from_array(source, name)
-    # Pillow's own limit warns at 89 and fails at 179 megapixels; ours is checked before a pixel is decoded.
-    with _opening:
-        # A number, not None: Pillow looks twice, and what another thread decodes meanwhile would fail between.
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, sys.maxsize
+def open_image(data: bytes, name: str, use: Callable, limits: ImageLimits = DEFAULT_LIMITS, draft=None):
+    """Opens the content of an image file for `use`, by whichever way it can be opened.
+
+    Args:
+        data: the content.
+        name: of the file.
+        use: called with an image as Pillow opened it, its pixels not yet decoded, and the content that it was opened
+            from. It may be called again, with another one, if it raises.
+        limits: what is refused.
+        draft: an `ImageSpec` for which the pixels are wanted; None: they are not decoded.
+
+    Returns:
+        what `use` returns.
+
+    Raises:
+        ImageError: the image cannot be used.
+    """
+    data = data[containers.picture_start(data) :]
+    announced, named = format_of(data[:HEAD]), format_named(name)
+    if announced is not None and announced.name == "TIFF" and named is CAMERA_RAW:
+        raise ImageError(name, CAMERA_RAW.reason)  # many are TIFFs, with a small preview in the first place
+    attempt = _Attempt(name, use, limits, draft)
+    if announced is not None:
+        if not has_decoder(announced):
+            raise ImageError(name, undecodable_reason(data, name))
+        return _with_format(data, announced, attempt)
+    plugins = all_plugins()
+    if named is not None and has_decoder(named):
+        plugins.insert(0, named.plugin)
+    reason = ""
+    for plugin in plugins:
         try:
-            return Image.open(io.BytesIO(source), formats=_FORMATS)
-        except Image.UnidentifiedImageError:
-            raise ImageError(name, undecodable_reason(source)) from None
+            return attempt(data, plugin)
+        except ImageError:
+            raise
+        except _NotOpenedError:
+            continue
+        except Exception as error:  # a decoder that is fed arbitrary bytes may fail in any way whatever
+            # Of a format without a signature only the name says that it was meant.
+            if named is not None and plugin == named.plugin and named.signature is None:
+                reason = _reason(error, named.name)
+    raise ImageError(name, reason or undecodable_reason(data, name))
+
+
+class _NotOpenedError(Exception):
+    """A decoder did not take a file for its own, or not its header. ended: the file ended within the header."""
+
+    def __init__(self, text: str, ended: bool):
+        super().__init__(text)
+        self.ended = ended
+
+
+@dataclasses.dataclass(frozen=True)
+class _Attempt:
+    """Opens content with one of Pillow's decoders, within limits, and hands it to `use`; arguments of `open_image`."""
+
+    name: str
+    use: Callable
+    limits: ImageLimits
+    draft: ImageSpec | None
+
+    def __call__(self, data: bytes, plugin: str):
+        if plugin == "JXL" and (size := containers.jxl_size(data)):  # decoded when it is opened
+            _check_pixels(size, self.limits, self.name)
+        if (plugin == "PNG" and containers.is_animated_png(data)) or (
+            plugin == "TIFF" and containers.tiff_is_heavy(data)
+        ):
+            data = containers.without_metadata(data, plugin)
+        with _opened(data, plugin) as image:
+            if self.draft is None:
+                return self.use(image, data)
+            _check_pixels(image.size, self.limits, self.name)
+            size = _draft(image, data, self.draft)
+            needed, allowed = memory_needed(image, data, size), allowed_memory(self.limits)
+            if needed > allowed:
+                text = f"decoding a {image.format} of {size[0]:,} x {size[1]:,} pixels takes {needed / 1e9:.1f} GB"
+                allowance = f"a limit of {self.limits.max_pixels:,} pixels allows {allowed / 1e9:.1f} GB"
+                raise ImageError(self.name, f"too large: {text}, and {allowance}")
+            with decoding_memory.reserve(needed), _pillows_limit(image.size, self.limits):
+                return self.use(image, data)
+
+
+def _draft(image: Image.Image, data: bytes, spec: ImageSpec) -> tuple[int, int]:
+    """Has a decoder shrink an image while it decodes it, where it can; returns the size `(width, height)` then."""
+    longest = 2 * max(spec.height, spec.width)  # twice the size leaves resizing some choice
+    if image.format in ("JPEG", "MPO"):
+        image.draft("RGB", (longest, longest))
+    elif image.format == "JPEG2000" and (times := min(image.size) // longest) > 1:
+        with contextlib.suppress(struct.error, IndexError):
+            halvings = min(times.bit_length() - 1, containers.jpeg2000_levels(data))
+            image.reduce = halvings
+            return image.width >> halvings, image.height >> halvings
+    return image.size
+
+
+def _opened(data: bytes, plugin: str) -> Image.Image:
+    """What `Image.open` does for one format, but that it keeps the reason of a refusal and has no limit of its own.
+
+    Raises:
+        _NotOpenedError: the decoder refuses the header.
+    """
+    factory, accept = Image.OPEN[plugin]
+    file = io.BytesIO(data)
+    if accept and accept(data[:16]) is not True:
+        raise _NotOpenedError("", False)
+    try:
+        return factory(file, "")
+    except (SyntaxError, IndexError, TypeError, struct.error) as error:
+        cause = error.__cause__ or error
+        ended = isinstance(cause, IndexError | EOFError | struct.error) and file.tell() >= len(data)
+        raise _NotOpenedError(str(error), ended) from None
+
+
+def _with_format(data: bytes, announced: ImageFormat, attempt: _Attempt):
+    """`open_image` of a format that is known; where its decoder refuses, without what the pixels do not need."""
+    try:
+        return attempt(data, announced.plugin)
+    except ImageError:
+        raise
+    except Exception as error:  # as above
+        reason = _unsupported(data, announced.plugin) or _reason(error, announced.name)
+    with contextlib.suppress(Exception):  # the first reason is the one that counts
+        clean = containers.without_metadata(data, announced.plugin)
+        if announced.plugin != "JPEG" or not reason.startswith("truncated"):
+            if clean != data:
+                return attempt(clean, announced.plugin)
+        elif containers.jpeg_is_complete(clean):
+            # Only its end mark may be missing, and then what is put before a new one changes no pixel.
+            ended = attempt(clean + containers.JPEG_END, announced.plugin)
+            filled = attempt(clean + _NO_SCAN + containers.JPEG_END, announced.plugin)
+            if np.array_equal(ended, filled):
+                return ended
+    raise ImageError(attempt.name, reason)
+
+
+_NO_SCAN = b"\x5a\x0c\xa5\x93" * 32  # if a decoder still wants bytes of a scan, it makes a mess of these
+_huge = threading.Lock()
+
+
+@contextlib.contextmanager
+def _pillows_limit(size: tuple[int, int], limits: ImageLimits) -> Iterator[None]:
+    """Raises the limit of 179 megapixels at which some of Pillow's decoders fail; ours has been checked."""
+    if Image.MAX_IMAGE_PIXELS is None or size[0] * size[1] <= 2 * Image.MAX_IMAGE_PIXELS:
+        yield
+        return
+    with _huge:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limits.max_pixels
+        try:
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+
+
+def _check_pixels(size: tuple[int, int], limits: ImageLimits, name: str) -> None:
+    width, height = size
+    if width * height > limits.max_pixels:
+        pixels = f"{width:,} x {height:,} pixels"
+        raise ImageError(name, f"too large: {pixels}, the limit is {limits.max_pixels:,} pixels in all")
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
@@ -221,47 +371,109 @@ _TURNS = {
 _TURNS_SIDEWAYS = (5, 6, 7, 8)
 
 
-def _pixels(image: Image.Image, spec: ImageSpec) -> np.ndarray:
-    image.load()
+def _pixels(image: Image.Image, spec: ImageSpec, data: bytes = b"") -> np.ndarray:
+    rows = rgb_rows(image, data)  # loads it
     orientation = _orientation(image)
     size = (spec.height, spec.width) if orientation in _TURNS_SIDEWAYS else (spec.width, spec.height)
-    image = _to_rgb(image).resize(size, _RESIZING)
+    image = _shrunk(rows, image.size, size)
     if orientation in _TURNS:  # after resizing, when it costs nothing
         image = image.transpose(_TURNS[orientation])
     return np.array(image, np.uint8)
 
 
+_LARGE = 2**24  # pixels of which a second copy is no matter
+_STRIP = 2**22
+
+
+def _shrunk(rows: Callable[[int, int], Image.Image], size: tuple[int, int], wanted: tuple[int, int]) -> Image.Image:
+    """An image at the size that is wanted; of a large one never more than a strip is held in another form.
+
+    Args:
+        rows: from row, to row -> these as RGB.
+        size, wanted: widths and heights.
+    """
+    width, height = size
+    # Three times the size that is wanted: means of whole blocks are then no different to what resizing makes of them.
+    across, down = (max(1, have // (3 * want)) for have, want in zip(size, wanted, strict=True))
+    if width * height <= _LARGE or across * down == 1:
+        return rows(0, height).resize(wanted, _RESIZING)
+    step = max(1, _STRIP // (width * down)) * down
+    small = Image.new("RGB", (-(-width // across), -(-height // down)))
+    for top in range(0, height, step):
+        strip = rows(top, min(top + step, height))
+        small.paste(Image.Image.reduce(strip, (across, down)), (0, top // down))  # plugins have others
+    return small.resize(wanted, _RESIZING, box=(0, 0, width / across, height / down))
+
+
 def _orientation(image: Image.Image) -> int:
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        return 1  # its decoder has turned it, whatever the EXIF data still say
     try:
         return image.getexif().get(0x0112, 1)
     except Exception:  # damaged EXIF data: the picture itself may well be fine
         return 1
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        scales = {"I": (255, 65535), "F": (1, 255, 65535)}.get(image.mode, (65535,))
-        return Image.fromarray(_to_8_bits(np.asarray(image), scales)).convert("RGB")
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        return white
-    return image.convert("RGB")
+def _unsupported(data: bytes, plugin: str) -> str:
+    """Why a decoder refuses a file that may be in order, as far as its header tells; or nothing."""
+    with contextlib.suppress(struct.error, IndexError, ValueError):
+        if plugin == "JPEG" and (frame := containers.jpeg_frame(data)):
+            kind = {0xC3: "lossless", 0xCB: "lossless", 0xF7: "lossless (JPEG-LS)"}.get(frame.marker)
+            kind = kind or ("hierarchical" if frame.marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA) else "")
+            if kind:
+                return f"unsupported JPEG: it is {kind}; export it as an ordinary JPEG or as PNG"
+            if frame.bits in (12, 16):
+                return f"unsupported JPEG: {frame.bits} bits a value; export it with 8 bits, or as PNG"
+            if len(frame.components) == 2:
+                return "unsupported JPEG: 2 components; export it as RGB"
+        if plugin == "TIFF":
+            return _unsupported_tiff(containers.tiff_directory(data), data)
+    return ""
 
 
-def _to_8_bits(values: np.ndarray, scales: tuple[int, ...]) -> np.ndarray:
-    """uint8 from values whose white is the first of `scales` that none exceeds, or else their maximum."""
-    values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
-    largest = float(values.max())
-    white = next((scale for scale in scales if largest <= scale), largest)
-    return np.clip(values * (255 / white) + 0.5, 0, 255).astype(np.uint8)
+_TIFF_FORMATS = {1: "unsigned", 2: "signed", 3: "floating-point", 4: "undefined", 5: "complex", 6: "complex"}
+_TIFF_COLOURS = {
+    0: "grey",
+    1: "grey",
+    2: "RGB",
+    3: "palette",
+    5: "CMYK",
+    6: "YCbCr",
+    8: "CIELab",
+    32803: "sensor data",
+    32844: "LogL",
+    32845: "LogLuv",
+}
+
+
+def _unsupported_tiff(directory: containers.TiffDirectory, data: bytes) -> str:
+    tags = {tag: directory.numbers(data, tag) for tag in (258, 259, 262, 339)}
+    bits, compression = tags[258] or (1,), (tags[259] or (1,))[0]
+    kind, colours = (tags[339] or (1,))[0], (tags[262] or (1,))[0]
+    known = kind in _TIFF_FORMATS and colours in _TIFF_COLOURS and all(each <= 64 for each in bits)
+    ordinary = max(bits) <= 16 and kind == 1 and colours in (0, 1, 2, 3, 5, 6, 8) and compression < 10
+    if not known or ordinary:
+        return ""
+    packed = "" if compression < 10 else f", compression {compression}"
+    return (
+        f"unsupported TIFF: {_TIFF_COLOURS[colours]} of {bits[0]}-bit {_TIFF_FORMATS[kind]} values{packed}; export it "
+        "with 8 or 16 bits a value and without compression, or as PNG"
+    )
+
+
+_UNSUPPORTED = re.compile("unsupported|not supported|not yet supported|unimplemented|unknown|cannot handle", re.I)
 
 
 def _reason(error: Exception, kind: str) -> str:
     if isinstance(error, MemoryError):
         return f"too large: this {kind} does not fit into memory"
     text = " ".join(str(error).split()) or type(error).__name__
-    if "truncated" in text.lower() or isinstance(error, EOFError):
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too large: {text}"
+    if "truncated" in text.lower() or isinstance(error, EOFError) or getattr(error, "ended", False):
         return f"truncated {kind}: the file ends before the picture does"
+    if _UNSUPPORTED.search(text):
+        return f"unsupported or damaged {kind}: {text}"
+    if isinstance(error, _NotOpenedError):
+        return f"damaged {kind}: its header cannot be read"
     return f"damaged {kind}: {text}"

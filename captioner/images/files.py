@@ -1,4 +1,4 @@
-"""Image files: reading them within limits, and recognising formats by their first bytes."""
+"""Image files: reading them within limits, which are images, and which are other programs' litter."""
 
 import dataclasses
 import os
@@ -6,36 +6,7 @@ import stat
 from pathlib import Path
 
 from captioner.errors import UserError, address_hint
-
-_ENDINGS = "avif bmp dib gif jfif jpe jpeg jpg mpo pgm png ppm tif tiff webp"
-IMAGE_EXTENSIONS = frozenset(f".{ending}" for ending in _ENDINGS.split())
-
-# First bytes -> format.
-_IMAGES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"II*\0": "TIFF",  # little-endian, big-endian, and the same of more than 4 GB
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-    b"BM": "BMP",
-    b"P2": "PGM",  # as text, and below as bytes
-    b"P3": "PPM",
-    b"P5": "PGM",
-    b"P6": "PPM",
-}
-_HEIC = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-_OTHERS = (
-    (b"<svg", "an SVG drawing, which has no pixels; export it as PNG"),
-    (b"<?xml", "an XML file; an SVG drawing has to be exported as PNG"),
-    (b"<!doctype html", "a web page saved under an image's name; download the image itself"),
-    (b"<html", "a web page saved under an image's name; download the image itself"),
-    (b"%pdf", "a PDF document; export its pages as PNG"),
-    (b"%!ps", "a PostScript file; export it as PNG"),
-    (b"version https://git-lfs", "a Git LFS pointer; fetch the file itself with `git lfs pull`"),
-)
+from captioner.images.formats import HEAD, format_of
 
 
 class ImageError(UserError):
@@ -101,38 +72,31 @@ def sniff_image(path: str | os.PathLike) -> bool:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:
-            return bool(format_of(file.read(16)))
+            announced = format_of(file.read(HEAD))
     except (OSError, ValueError):
         return False
+    return announced is not None and announced.by_content
 
 
-def format_of(head: bytes) -> str:
-    """The format that a file's first 16 bytes announce, or nothing if it is none that can be decoded.
+# Folders of file systems, desktops and disk stations: previews and copies of images, deleted ones, metadata.
+_LITTER_FOLDERS = frozenset(
+    {"__macosx", "@eadir", ".ipynb_checkpoints", ".appledouble", ".thumbnails", ".@__thumb", "#recycle", "@recycle"}
+    | {"$recycle.bin", "system volume information", ".trash", ".trashes"}
+)
 
-    >>> format_of(b"GIF89a"), format_of(b"RIFF1234WEBP"), format_of(b"RIFF1234WAVE")
-    ('GIF', 'WebP', '')
+
+def litter_kind(name: str) -> str:
+    """What another program keeps beside images is left out by its name: which kind it is; empty: it is none.
+
+    `._photo.jpg` is not a photograph but what macOS knows of one, on disks that cannot keep it elsewhere.
+
+    Args:
+        name: of a file or, with a "/" at its end, of a folder.
+
+    >>> litter_kind("._photo.jpg"), litter_kind("@eaDir/"), litter_kind("@eaDir"), litter_kind(".hidden.png")
+    ('._*', '@eaDir/', '', '')
     """
-    if head[:4] == b"RIFF":
-        return "WebP" if head[8:12] == b"WEBP" else ""
-    if head[4:8] == b"ftyp":
-        return "AVIF" if head[8:12] in (b"avif", b"avis") else ""
-    return next((name for beginning, name in _IMAGES.items() if head.startswith(beginning)), "")
-
-
-def undecodable_reason(data: bytes) -> str:
-    """Why no decoder recognises a file, and what to do about it.
-
-    >>> undecodable_reason(b"%PDF-1.7 ...")
-    'not an image but a PDF document; export its pages as PNG'
-    """
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
-        return "a HEIC photograph, which cannot be read here; export it as JPEG"
-    head = data[:64].lstrip().lower()
-    for beginning, explanation in _OTHERS:
-        if head.startswith(beginning):
-            return f"not an image but {explanation}"
-    if announced := format_of(data[:16]):
-        return f"damaged {announced}: its header cannot be read"
-    if not data.strip(b"\0"):
-        return "not an image: the file holds nothing but zeros"
-    return "not an image (JPEG, PNG, GIF, WebP, TIFF, BMP, PPM and AVIF are understood)"
+    if name.endswith("/"):
+        folder = name.lower().rstrip("/")
+        return name if folder in _LITTER_FOLDERS or folder.startswith(".trash-") else ""
+    return "._*" if name.startswith("._") else ""

@@ -32,14 +32,19 @@ def file_fingerprints(path: str, limits: ImageLimits) -> tuple[int, int] | None:
     """
     try:
         status = os.stat(path)
-        content = struct.pack("<qq", status.st_size, status.st_mtime_ns)
+        content = _packed(status.st_size, status.st_mtime_ns)
         if stat.S_ISDIR(status.st_mode):  # a clip, whose frames may change without the folder
             frames = [(os.fsencode(entry.name), entry.stat()) for entry in os.scandir(path) if entry.is_file()]
-            content += b"".join(sorted(n + struct.pack("<qq", s.st_size, s.st_mtime_ns) for n, s in frames))
+            content += b"".join(sorted(name + _packed(s.st_size, s.st_mtime_ns) for name, s in frames))
     except (OSError, ValueError):
         return None
-    more = struct.pack("<qqq", status.st_ctime_ns, limits.max_bytes, limits.max_pixels)
+    more = _packed(status.st_ctime_ns, limits.max_bytes, limits.max_pixels)
     return _hash(b"c" + content), _hash(b"e" + content + more)
+
+
+def _packed(*numbers: int) -> bytes:
+    """Numbers as 8 bytes each. Cut to them: file systems keep times after 2262, in nanoseconds more than 63 bits."""
+    return struct.pack(f"<{len(numbers)}Q", *(number % 2**64 for number in numbers))
 
 
 MISSING = 1  # the fingerprint of a file that was not there

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from captioner.images.files import IMAGE_EXTENSIONS
+from captioner.images.formats import decodable_extensions
 from pipelines.utils.atomic_files import as_user_error, atomic_write
 
 _TOOLKIT = 'x:xmptk="captioner"'  # what an XMP file of ours is known by
@@ -116,7 +116,7 @@ def sidecar_path(image: str, kind: str) -> Path:
     stem, ending = os.path.splitext(image)
     same = ending.lower() == f".{kind}" or any(
         other != ending and os.path.isfile(stem + other)
-        for known in ("", *IMAGE_EXTENSIONS)
+        for known in ("", *decodable_extensions())
         for other in {known, known.upper()}
     )
     return Path(f"{image if same else stem}.{kind}")

@@ -1,0 +1,108 @@
+"""How much memory decoding takes, and a budget that all threads of the process share.
+
+Decoders need up to sixteen bytes a pixel, and a file of a few kilobytes may announce hundreds of millions of pixels. So
+what an image will take is estimated from its header; an image whose share is not free waits for others to finish, and
+one that would take more than its limits allow is refused before a pixel is decoded.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from PIL import Image
+
+from captioner.images.containers import jpeg_frame, jpeg_scans, tiff_directory
+from captioner.images.files import DEFAULT_LIMITS, ImageLimits
+
+BYTES_OF_A_PIXEL = 6  # of `ImageLimits.max_pixels` that one image may take
+
+# Bytes a pixel besides the decoded image: frames that decoders keep, copies between them and Pillow. Measured.
+_DECODERS = {"BMP": 0, "GIF": 11, "JPEG": 0, "MPO": 0, "PNG": 0, "PPM": 0, "TIFF": 0, "WEBP": 12, "AVIF": 8,
+             "JPEG2000": 16}  # fmt: skip
+_OTHER_DECODERS = 8
+_ICONS = ("ICO", "CUR", "ICNS")  # whose pictures have headers of their own
+_BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+
+
+def allowed_memory(limits: ImageLimits) -> int:
+    """Bytes that decoding one image may take."""
+    return BYTES_OF_A_PIXEL * limits.max_pixels
+
+
+BUDGET = allowed_memory(DEFAULT_LIMITS)
+
+
+def memory_needed(image: Image.Image, data: bytes, size: tuple[int, int]) -> int:
+    """Bytes that decoding an image takes, about and at most.
+
+    Args:
+        image: as Pillow opened it, nothing decoded.
+        data: the content of its file.
+        size: at which it is decoded, `(width, height)`.
+    """
+    pixels, kind = size[0] * size[1], image.format or ""
+    decoded = pixels * _BYTES_OF_MODE.get(image.mode, 4)
+    if kind in _ICONS:
+        return BUDGET
+    if kind in ("JPEG", "MPO"):
+        return decoded + _jpeg_coefficients(data)
+    if kind == "TIFF":
+        turned = image.getexif().get(0x0112, 1) != 1  # Pillow turns these itself, at their full size
+        return decoded * (1 + turned) + _tiff_strip(data)
+    return decoded + pixels * _DECODERS.get(kind, _OTHER_DECODERS)
+
+
+def _jpeg_coefficients(data: bytes) -> int:
+    """What libjpeg keeps, two bytes each, where components come in several scans. Drafts are no smaller."""
+    frame, scan = jpeg_frame(data), next(jpeg_scans(data), None)
+    if frame is None or scan is None or (frame.marker in (0xC0, 0xC1, 0xC9) and len(scan[0]) == len(frame.components)):
+        return 0
+    blocks = sum(across * down for _, across, down in frame.components)
+    largest = max(across for _, across, _ in frame.components) * max(down for _, _, down in frame.components)
+    return 2 * frame.height * frame.width * blocks // max(largest, 1)
+
+
+def _tiff_strip(data: bytes) -> int:
+    """The buffer for one strip or tile of a compressed TIFF."""
+    directory = tiff_directory(data)
+
+    def number(tag: int, default: int) -> int:
+        return (*directory.numbers(data, tag), default)[0]
+
+    if number(259, 1) == 1:
+        return 0
+    width, height = number(256, 0), number(257, 0)
+    if tile := number(322, 0) * number(323, 0):
+        pixels = tile
+    else:
+        pixels = width * min(number(278, height), height)
+    return pixels * max(4, number(277, 1) * max(directory.numbers(data, 258), default=8) // 8)
+
+
+class MemoryBudget:
+    """Bytes that threads take and give back; who asks for more than there is waits.
+
+    Args:
+        total: bytes. Who asks for more gets all of them, and so is alone.
+    """
+
+    def __init__(self, total: int):
+        self.total = self._free = total
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def reserve(self, amount: int) -> Iterator[None]:
+        """Takes `amount` bytes for the length of a `with` block. A thread that holds some must not ask for more."""
+        amount = min(amount, self.total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= amount)
+            self._free -= amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += amount
+                self._changed.notify_all()
+
+
+decoding_memory = MemoryBudget(BUDGET)
