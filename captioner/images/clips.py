@@ -157,7 +157,9 @@ def _from_folder(folder: Path, spec: ClipSpec, limits: ImageLimits, name: str) -
 
 
 def _from_gif(data: bytes, spec: ClipSpec, limits: ImageLimits, name: str) -> np.ndarray:
-    frames, durations = open_image(data, name, lambda animation, _: _frames(animation, spec, limits, name), limits, spec)
+    frames, durations = open_image(
+        data, name, lambda animation, _: _frames(animation, spec, limits, name), limits, spec
+    )
     # Programs that write GIFs turn equal frames in a row into one that is shown longer.
     unit = min((time for time in durations if time), default=0)
     times = [max(round(time / unit), 1) if unit else 1 for time in durations]

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from captioner.errors import UserError, address_hint
@@ -83,6 +84,20 @@ _LITTER_FOLDERS = frozenset(
     {"__macosx", "@eadir", ".ipynb_checkpoints", ".appledouble", ".thumbnails", ".@__thumb", "#recycle", "@recycle"}
     | {"$recycle.bin", "system volume information", ".trash", ".trashes"}
 )
+
+
+def litter_line(litter: Mapping[str, int], things: str = "images") -> str:
+    """A sentence about the files and folders of other programs that were left out, or nothing.
+
+    Args:
+        litter: kind, as `litter_kind` has it -> how many.
+        things: what they lie beside.
+
+    >>> litter_line({"._*": 1200, "@eaDir/": 1})
+    'Left out, as other programs keep it beside images: 1,200 x ._*, 1 x @eaDir/.'
+    """
+    kinds = ", ".join(f"{count:,} x {kind}" for kind, count in sorted(litter.items()))
+    return f"Left out, as other programs keep it beside {things}: {kinds}." if kinds else ""
 
 
 def litter_kind(name: str) -> str:

@@ -25,8 +25,8 @@ _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;
 
 
 def allowed_memory(limits: ImageLimits) -> int:
-    """Bytes that decoding one image may take."""
-    return BYTES_OF_A_PIXEL * limits.max_pixels
+    """Bytes that decoding one image may take: more where more pixels are allowed, but never less than there are."""
+    return BYTES_OF_A_PIXEL * max(limits.max_pixels, DEFAULT_LIMITS.max_pixels)
 
 
 BUDGET = allowed_memory(DEFAULT_LIMITS)

@@ -92,6 +92,7 @@ def caption_with_models(
     Raises:
         UserError: as of `CaptionJob` and `ImageCaptioner.from_preset`.
     """
+    from captioner.images.files import litter_line
     from pipelines.cli.run import describe, run_with_progress
     from pipelines.inference.jobs.captioning import CaptionJob, image_sources
     from pipelines.inference.models import checked_presets, load_captioner, models_identity
@@ -109,6 +110,8 @@ def caption_with_models(
     if output is not None:
         marked = (summary.unsure, 'unsure ("unsure": true)')
         log(f"{describe(summary, ('image', 'captioned'), 'files', marked, 'read')}: {output}", error=True)
+    if left_out := litter_line(summary.litter):
+        log(left_out, error=True)
     reason = "was not written: another file is there, or its name is too long"
     log_errors([f"{path} {reason}" for path in summary.left_alone], most=5)
     return summary

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from captioner.errors import UserError, address_hint
-from pipelines.data.datasets.finder import ImageFinder
+from captioner.errors import UserError
+from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.splits import hashed_splits, read_split_lists
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
 from pipelines.data.examples import CaptionExample, DataSet, Location, Problem, ProblemList, canonical_split
@@ -158,7 +158,7 @@ class DatasetBuilder(ProblemList):
             UserError: there is no example in it at all.
         """
         for name, rows in self._absent.items():
-            text = f"there is no image {truncate(name)}{address_hint(name)}; {_left_out(rows, self.thing)}"
+            text = f"{absent_image(name)}; {_left_out(rows, self.thing)}"
             self.problem(Location(rows[0].path, rows[0].line), text)
         examples = tuple(self._examples())
         problems = sorted(self.problems, key=lambda problem: (str(problem.path), problem.line or 0))

@@ -10,6 +10,7 @@ from typing import Any
 
 from captioner.errors import UserError, nearest
 from captioner.text.files import read_text
+from pipelines.data.datasets.finder import leads_out
 from pipelines.data.datasets.text import is_text, parse_json, read_lines
 from pipelines.data.examples import CaptionExample, DataSet, Problem
 from pipelines.utils.atomic_files import atomic_write
@@ -211,7 +212,7 @@ def _parse_lines(path: Path, parse: Callable[[dict], Any]) -> Iterator[tuple[int
 
 def _example(root: Path, record: dict) -> CaptionExample:
     image = root / record["image"]
-    if not image.is_file():
+    if leads_out(record["image"]) or not image.is_file():
         raise ValueError(f"The picture {record['image']} is not there.")
     captions, split = record["captions"], str(record["split"])
     if not isinstance(captions, list) or not captions or not all(isinstance(v, str) and v.strip() for v in captions):

@@ -6,9 +6,34 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from captioner.errors import address_hint
+from pipelines.data.datasets.text import truncate
+
+
+def leads_out(name: str) -> bool:
+    """Whether a relative path leads out of the folder in which it begins.
+
+    >>> [leads_out(name) for name in ("../a.png", "b/../../a.png", "b/../a.png", "/data/a.png", "..a.png")]
+    [True, True, False, False, False]
+    """
+    path = posixpath.normpath(name)
+    return not os.path.isabs(name) and (path == ".." or path.startswith("../"))
+
+
+def absent_image(name: str) -> str:
+    """What is said of a row whose image is not there.
+
+    Rows come from anywhere, and reports show their images: a relative name never leads to a file beside the data set.
+    """
+    if leads_out(name):
+        return f"there is no image {truncate(name)} below the folder; one elsewhere has to be named by its whole path"
+    return f"there is no image {truncate(name)}{address_hint(name)}"
+
 
 class ImageFinder:
     """Finds image files below `root` by name with one listing a folder instead of one system call an image.
+
+    A name that is an absolute path is looked for where it says, and any other one below `root` only.
 
     Args:
         root: the data set's folder.
@@ -25,6 +50,8 @@ class ImageFinder:
         """The path of image `name` relative to the root, with "/"; None where there is no such file."""
         for folder in self._folders:
             path = posixpath.normpath(posixpath.join(folder, name))
+            if leads_out(path):
+                continue
             parent, base = posixpath.split(path)
             listing = self._listing(parent)
             # macOS may store "é" as two characters: compare in one form, return what is on disk.

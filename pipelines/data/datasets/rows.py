@@ -3,10 +3,12 @@
 What is wrong with a row goes into a `ProblemList`, and the others are read.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
+from captioner.images.files import litter_kind, litter_line
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, parse_json, read_lines, read_records, truncate
 from pipelines.data.examples import SPLITS, DataSet, Location, ProblemList, canonical_split
@@ -18,7 +20,11 @@ _DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": ",;\t"}
 
 
 def find_tables(root: Path) -> list[Path]:
-    """The csv, tsv and jsonl files of a folder."""
+    """The csv, tsv and jsonl files of a folder; not `._captions.csv`, which macOS writes on some disks."""
+    return [path for path in _named_like_tables(root) if not litter_kind(path.name)]
+
+
+def _named_like_tables(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.suffix.lower() in _KINDS and path.is_file())
 
 
@@ -38,6 +44,8 @@ def read_tables(builder: DatasetBuilder, tables: list[Path], stem: str, add_tabl
     Raises:
         UserError: there is no table or several, a column is missing, or none of the images is there.
     """
+    litter = Counter(filter(None, (litter_kind(path.name) for path in _named_like_tables(builder.root))))
+    builder.notes += filter(None, [litter_line(litter, "tables")])
     with_splits = [add_table(builder, path, split) for split, path in choose_tables(builder.root, tables, stem)]
     if not any(with_splits):
         builder.use_hash(SHARE)

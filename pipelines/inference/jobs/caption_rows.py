@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from captioner.errors import UserError, address_hint
-from pipelines.data.datasets.finder import ImageFinder
+from captioner.errors import UserError
+from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.table import IMAGE_FOLDERS
-from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text
 from pipelines.data.examples import Location, Problem, ProblemList
 from pipelines.utils.tables import unguarded
 
@@ -122,5 +122,5 @@ def row_problem(row: Row) -> str:
     if not row.image:
         return "no image is named"
     if row.path is None:
-        return f"there is no image {truncate(row.image)}{address_hint(row.image)}"
+        return absent_image(row.image)
     return "" if row.caption else "the caption is empty"

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.images.clips import ClipSpec, pixel_batch
 from captioner.images.decode import ImageLimits
+from captioner.images.files import litter_line
 from captioner.models.captioning.sampling import keys_of
 from captioner.settings import GenerationConfig
 from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_tree
@@ -50,10 +52,12 @@ class CaptionSummary(JobSummary):
 
     unsure: captions of this run below the lowest score.
     left_alone: sidecars that were not written because another file is there.
+    litter: kind -> how many files or folders that other programs keep beside images were left out.
     """
 
     unsure: int = 0
     left_alone: list[Path] = field(default_factory=list)
+    litter: Counter = field(default_factory=Counter)
 
     def add(self, record: dict) -> None:
         super().add(record)
@@ -93,11 +97,13 @@ class CaptionJob(Job):
         self._sidecars = Sidecars(options.sidecars)
         kept = distinct_paths(paths)
         self._folder = kept[0] if not options.frames and len(kept) == 1 and os.path.isdir(kept[0]) else ""
-        self.batch_size = len(list(itertools.islice(self._images(), options.batch_size)))  # one image needs no batch
+        self._litter: Counter = Counter()
+        # One image needs no batch.
+        self.batch_size = len(list(itertools.islice(self._images(self._litter), options.batch_size)))
         if not self.batch_size:
             raise UserError(
                 "There is no image in these files and folders. Images are recognised by the endings of their names and "
-                "by their content."
+                f"by their content. {litter_line(self._litter)}".strip()
             )
         self.read_ahead = 3 * self.batch_size
         unsure = ["unsure"] if options.min_score is not None else []
@@ -115,7 +121,8 @@ class CaptionJob(Job):
         }
 
     def batches(self) -> Iterator[list[ImageFile]]:
-        images = self._images()
+        self._litter.clear()
+        images = self._images(self._litter)
         while batch := list(itertools.islice(images, self.batch_size)):
             yield batch
 
@@ -173,10 +180,10 @@ class CaptionJob(Job):
         self._sidecars.write(result.record, result.item.path)
 
     def summary(self) -> CaptionSummary:
-        return CaptionSummary(left_alone=self._sidecars.left_alone)
+        return CaptionSummary(left_alone=self._sidecars.left_alone, litter=self._litter)
 
-    def _images(self) -> Iterator[ImageFile]:
-        return image_sources(self.paths, self.options)
+    def _images(self, litter: Counter | None = None) -> Iterator[ImageFile]:
+        return image_sources(self.paths, self.options, litter)
 
     def _write(self, pixels, features) -> list[list]:
         """Captions of images `(N, ...)`: for each a list, best first."""
@@ -222,7 +229,12 @@ class CaptionJob(Job):
                 write_tree(path, name, batch[index].path, decoded[index].pixels, candidates, probabilities)
 
 
-def image_sources(paths: Sequence[str | Path], options: CaptionOptions) -> Iterator[ImageFile]:
-    """The images, or the clips, that `paths` stand for, without the pictures that the job itself draws."""
+def image_sources(
+    paths: Sequence[str | Path], options: CaptionOptions, litter: Counter | None = None
+) -> Iterator[ImageFile]:
+    """The images, or the clips, that `paths` stand for, without the pictures that the job itself draws.
+
+    Arguments are those of `find_images`.
+    """
     exclude = [] if options.attention is None else [options.attention]
-    return (find_clips if options.frames else find_images)(paths, exclude)
+    return (find_clips if options.frames else find_images)(paths, exclude, litter)

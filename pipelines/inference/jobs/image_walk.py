@@ -6,12 +6,14 @@ opened unless its name says nothing.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.images.decode import IMAGE_EXTENSIONS, sniff_image
+from captioner.images.files import litter_kind
 
 HELD = 50_000  # names in memory: some megabytes
 
@@ -28,11 +30,14 @@ class ImageFile:
     problem: str = ""
 
 
-def find_images(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) -> Iterator[ImageFile]:
+def find_images(
+    paths: Sequence[str | Path], exclude: Sequence[str | Path] = (), litter: Counter | None = None
+) -> Iterator[ImageFile]:
     """All images of `paths`: files, and everything below folders.
 
     In a folder a file counts as an image if its name ends like one's or if it begins like one. Links to files
-    are followed; links to folders too, unless that folder is walked anyway, so no circle goes round twice.
+    are followed; links to folders too, unless that folder is walked anyway, so no circle goes round twice. What other
+    programs keep beside images (`captioner.images.files.litter_kind`) is left out.
 
     Names are relative to the folder if there is but one path and it is a folder. Otherwise they begin with
     the path itself, so that equal names in two folders stay apart. Paths inside others are left out.
@@ -40,6 +45,7 @@ def find_images(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ())
     Args:
         paths: files and folders.
         exclude: folders to leave out, such as one that pictures are written to.
+        litter: counts by kind the files and folders that other programs keep beside images.
 
     Raises:
         UserError: there is no path, or none of them exists.
@@ -48,24 +54,26 @@ def find_images(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ())
     if not any(os.path.lexists(path) for path in distinct):
         missing = " or ".join(distinct[:3]) or "(no path was given)"
         raise UserError(f"There is no file or folder {missing}. Give images, or folders with images.")
-    return _find(distinct, exclude, alone=len(distinct) == 1)
+    return _find(distinct, exclude, Counter() if litter is None else litter, alone=len(distinct) == 1)
 
 
-def find_clips(paths: Sequence[str | Path], exclude: Sequence[str | Path] = ()) -> Iterator[ImageFile]:
+def find_clips(
+    paths: Sequence[str | Path], exclude: Sequence[str | Path] = (), litter: Counter | None = None
+) -> Iterator[ImageFile]:
     """All clips of `paths`: animated GIFs, and folders whose images are the frames of one clip each.
 
     Below a folder every GIF is a clip, and the other images that lie in one folder are the frames of another, which has
     the folder's name. A single image that is named itself is a clip of one frame. Names begin with the path.
 
     Args:
-        paths, exclude: as in `find_images`.
+        paths, exclude, litter: as in `find_images`.
 
     Raises:
         UserError: there is no path, or none of them exists.
     """
     find_images(paths, exclude)  # raises
     distinct = distinct_paths(paths)
-    return _clips(_find(distinct, exclude, alone=False), set(distinct))
+    return _clips(_find(distinct, exclude, Counter() if litter is None else litter, alone=False), set(distinct))
 
 
 def _clips(images: Iterator[ImageFile], distinct: set[str]) -> Iterator[ImageFile]:
@@ -81,12 +89,12 @@ def _clips(images: Iterator[ImageFile], distinct: set[str]) -> Iterator[ImageFil
             yield ImageFile(os.path.dirname(image.name) or image.name, folder)
 
 
-def _find(distinct: list[str], exclude: Sequence[str | Path], alone: bool) -> Iterator[ImageFile]:
+def _find(distinct: list[str], exclude: Sequence[str | Path], litter: Counter, alone: bool) -> Iterator[ImageFile]:
     left_out = {os.path.realpath(path) for path in exclude}
     walked = [os.path.realpath(path) for path in distinct if os.path.isdir(path)]
     for path in distinct:
         if os.path.isdir(path):
-            yield from _walk(path, "" if alone else _as_name(path), walked, left_out)
+            yield from _walk(path, "" if alone else _as_name(path), walked, left_out, litter)
         else:
             yield ImageFile(_as_name(path), path)
 
@@ -107,7 +115,7 @@ def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
     return [path for path in dict.fromkeys(path for _, path in real) if path in set(kept.values())]
 
 
-def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iterator[ImageFile]:
+def _walk(folder: str, name: str, walked: list[str], left_out: set[str], litter: Counter) -> Iterator[ImageFile]:
     """Everything below `folder`, which is called `name` in results; a stack: folders may be nested deeply."""
     stack = [(folder, name, _names(folder))]
     while stack:
@@ -123,6 +131,9 @@ def _walk(folder: str, name: str, walked: list[str], left_out: set[str]) -> Iter
             stack.pop()
             continue
         path, entry_name = os.path.join(folder, entry), f"{name}/{entry}" if name else entry
+        if kind := litter_kind(entry):
+            litter[kind] += 1
+            continue
         if entry.endswith("/"):
             below = path.rstrip("/")
             if _to_walk(below, walked, left_out):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.models.vqa.preprocessing import choices_problem
+from pipelines.data.datasets.finder import absent_image, leads_out
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.text import NOT_TEXT, is_text
 from pipelines.data.examples import Location, ProblemList
@@ -114,9 +115,9 @@ def read_questions_file(path: Path) -> tuple[list[Question], int]:
 
 
 def _image_path(root: Path, name: str) -> str:
-    """Where the image of a table is, or would be looked for first."""
-    paths = [os.path.join(root, folder, name) for folder in _FOLDERS]
-    return next((path for path in paths if os.path.isfile(path)), paths[0])
+    """Where the image of a table is, or would be looked for first; empty where that leads out of the table's folder."""
+    paths = [os.path.join(root, folder, name) for folder in _FOLDERS if not leads_out(os.path.join(folder, name))]
+    return next((path for path in paths if os.path.isfile(path)), (*paths, "")[0])
 
 
 def _delimited(faults: ProblemList, path: Path, find_image: FindImage) -> Iterator[tuple[int, Question]]:
@@ -146,6 +147,8 @@ def _is_word(value: object) -> bool:
 def _question(image: str, question: str, choices: list[str], id: str, line: int, find_image: FindImage) -> Question:
     image = image.strip(" \t\r\n")  # other blanks may be meant
     row = make_question(image, find_image(image), question, choices, id.strip())
+    if row.image and not row.path:
+        return replace(row, problem=row.problem or absent_image(image))
     return row if row.image else replace(row, path="", line=line)
 
 
