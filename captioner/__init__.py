@@ -6,6 +6,8 @@ without Keras.
 
 import importlib
 
+from captioner.backend import load_keras
+
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -34,6 +36,8 @@ __all__ = ["__version__", *_PUBLIC]
 def __getattr__(name: str):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'captioner' has no attribute {name!r}")
+    if _PUBLIC[name].startswith("captioner.models."):
+        load_keras()
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 

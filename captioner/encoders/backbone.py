@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 from keras import ops
 
+from captioner.backend import predict_on_batch
 from captioner.encoders.fingerprint import fingerprint
 
 # The largest number below float16's maximum that bfloat16 can hold too; activations of VGG stay far below it.
@@ -45,7 +46,7 @@ class Backbone:
 
     def predict(self, images):
         """The same from arrays to arrays, compiled. Each new size of a batch is compiled anew."""
-        return self.model.predict_on_batch(images)
+        return predict_on_batch(self.model, images)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some inputs were skipp
 by Ctrl-C.
 """
 
-import os
+import sys
 from typing import Annotated
 
 import typer
@@ -15,21 +15,18 @@ from pipelines.cli.average import average
 from pipelines.cli.calibrate import calibrate
 from pipelines.cli.caption import caption
 from pipelines.cli.check import check
-from pipelines.cli.command import command, stop
+from pipelines.cli.command import command, fail, sentence, stop
 from pipelines.cli.compare import compare
 from pipelines.cli.data import clips, shapes
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.features import features
 from pipelines.cli.language import language_app
 from pipelines.cli.list_names import list_names
+from pipelines.cli.process import flush_output, prepare
 from pipelines.cli.retrieval import rank
 from pipelines.cli.score import score
 from pipelines.cli.sequence import app as sequence_app
 from pipelines.cli.train import train
-
-# Read when TensorFlow and Keras are loaded.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 app = typer.Typer(
     name="captioner",
@@ -67,10 +64,16 @@ for function in (shapes, clips):
 
 def main():
     """What the console script `captioner` runs."""
+    prepare()
     try:
-        app(prog_name="captioner")  # also where Python was given the name of a module
+        try:
+            app(prog_name="captioner")  # also where Python was given the name of a module
+        finally:
+            flush_output()
     except KeyboardInterrupt:
         stop("Stopped.")
+    except OSError as error:
+        sys.exit(fail(sentence(error)))
 
 
 if __name__ == "__main__":

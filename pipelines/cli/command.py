@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import typer
 
+from captioner.backend import missing_package
 from captioner.errors import UserError, is_address
 from pipelines.utils.console import log
 
@@ -41,6 +42,10 @@ def command(app: typer.Typer, name: str | None = None):
                 stop("Stopped. The same command goes on from what was saved, if anything was.")
             except BrokenPipeError:
                 raise  # whoever read the output has seen enough
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] in ("captioner", "pipelines"):
+                    raise  # a fault of the program, which a traceback shows
+                status = fail(f"{missing_package(error)}.")
             except OSError as error:
                 status = fail(sentence(error))
             raise typer.Exit(status or 0)
@@ -90,7 +95,7 @@ def sentence(error: OSError) -> str:
     >>> sentence(PermissionError(13, "Permission denied", "runs/a.csv"))
     'runs/a.csv cannot be used: you may not read or write it (permission denied).'
     """
-    name = os.fsdecode(error.filename) if error.filename else "A file"
+    name = os.fsdecode(error.filename) if error.filename else "A file, or the output,"
     return f"{name} cannot be used: {_REASONS.get(error.errno, error.strerror or str(error))}."
 
 

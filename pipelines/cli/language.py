@@ -1,6 +1,5 @@
 """`captioner language ...`. As in `pipelines.cli.app`, nothing heavy is imported until a command needs it."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -52,10 +51,9 @@ def sample(
     load_keras()
     from captioner.models.language.language_model import LanguageModel
 
-    model, encoding = LanguageModel.from_preset(run), sys.stdout.encoding or "utf-8"
+    model = LanguageModel.from_preset(run)
     for piece in model.stream(length, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed):
-        text = printable(piece, keep="\n\t")  # characters that would move the cursor become escapes
-        print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
+        print(printable(piece, keep="\n\t"), end="", flush=True)  # what would move the cursor becomes an escape
     print(flush=True)
 
 

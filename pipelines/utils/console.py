@@ -1,37 +1,22 @@
 """Text on the terminal, and Keras loaded without its notices."""
 
-import os
-import re
 import sys
-import tempfile
 from collections.abc import Sequence
 
 import typer
 
-# Lines of absl, the logging library in TensorFlow, that are neither errors nor fatal.
-_NOTICE = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} ")
+from captioner import backend
 
 
 def load_keras() -> None:
-    """Imports Keras and its backend without their notices about oneDNN and CUDA, which tell users nothing.
+    """Imports Keras for a command: quietly, and in the state that networks need.
 
-    TensorFlow writes them to the file of standard error itself, whatever `TF_CPP_MIN_LOG_LEVEL` says. Everything
-    else that is written meanwhile is passed on afterwards.
+    Raises:
+        UserError: see `captioner.backend.load_keras`.
     """
-    if "keras" in sys.modules:
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-            written.seek(0)
-            os.write(2, b"".join(line for line in written if not _NOTICE.match(line)))
+    if "keras" not in sys.modules:
+        backend.load_keras()
+        backend.set_keras_state()
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from captioner.backend import predict_on_batch, require_own_process, require_usable_backend
 from captioner.encoders import build_encoder
 from captioner.errors import UserError
 from captioner.models.base.batching import encode_with, pad_batch
@@ -37,6 +38,7 @@ class PretrainedModel:
     answers: AnswerList | None = None  # of a model that chooses from a list
 
     def __init__(self, settings: Settings, vocabulary: Vocabulary):
+        require_usable_backend()
         self.settings = settings
         self.vocabulary = vocabulary
         self.metadata: dict[str, Any] = {}
@@ -58,6 +60,18 @@ class PretrainedModel:
             f"recipe {self.metadata.get('recipe', 'unknown')}>"
         )
 
+    def __reduce_ex__(self, protocol):
+        """Pickling, `copy.copy` and `copy.deepcopy` end here: Keras' networks do not survive them.
+
+        Raises:
+            UserError: always; a preset takes the place of a pickle.
+        """
+        name = type(self).__name__
+        raise UserError(
+            f"{name} cannot be pickled or copied. Write it with save_to_preset(folder), and load it where it is needed "
+            f"with {name}.from_preset(folder)."
+        )
+
     # Presets.
 
     @classmethod
@@ -74,6 +88,7 @@ class PretrainedModel:
 
     @classmethod
     def _load(cls, folder: str | Path, **options) -> Self:
+        require_usable_backend()
         kind = cls.settings_class.model_fields["kind"].default
         preset = read_preset(Path(folder), kinds={kind: cls.settings_class})
         try:
@@ -142,7 +157,8 @@ class PretrainedModel:
             chunk = slice(start, start + batch_size)
             batch = keras.tree.map_structure(lambda values, chunk=chunk: pad_batch(values[chunk], batch_size), inputs)
             shapes = tuple(values.shape for values in keras.tree.flatten(batch))
-            outputs.append(self.compiled(kind, shapes, *options, jit_compile=jit_compile).predict_on_batch(batch))
+            network = self.compiled(kind, shapes, *options, jit_compile=jit_compile)
+            outputs.append(predict_on_batch(network, batch))
         return keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:rows], *outputs)
 
     def compiled(self, kind: type[keras.Model], shape, *options, jit_compile: bool = True) -> keras.Model:
@@ -155,6 +171,7 @@ class PretrainedModel:
             shape: what tells inputs of one shape from those of another.
             jit_compile: XLA makes loops over words fast, and takes long to compile.
         """
+        require_own_process()
         key = (kind, shape, *options)
         if key not in self._compiled:
             self._compiled[key] = kind(*self._parts, *options)
@@ -177,6 +194,7 @@ class PretrainedImageModel(PretrainedModel):
     """
 
     def __init__(self, settings: Settings, vocabulary: Vocabulary, encoder_weights: str | Path | None = None):
+        require_usable_backend()
         self.encoder = build_encoder(settings.encoder, weights_path=encoder_weights)
         super().__init__(settings, vocabulary)
 

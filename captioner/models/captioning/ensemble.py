@@ -62,6 +62,11 @@ class Ensemble(ImageCaptioner):
         """Loads presets. Arguments and errors are those of `ImageCaptioner.from_preset`."""
         return cls([ImageCaptioner.from_preset(folder, encoder_weights) for folder in folders], folders)
 
+    def __reduce_ex__(self, protocol):
+        raise UserError(
+            "Ensemble cannot be pickled or copied. Load it where it is needed with Ensemble.from_presets(folders)."
+        )
+
     def save_to_preset(self, *_, **__):
         raise UserError("An ensemble is several presets and has none of its own. Save its members.")
 

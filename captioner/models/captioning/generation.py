@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from captioner.backend import predict_on_batch
 from captioner.decoding.beam import BeamOptions
 from captioner.decoding.constraints import IMPOSSIBLE
 from captioner.decoding.sample import SampleOptions
@@ -74,12 +75,12 @@ def _writer(captioner, features, config, batch_size, keys) -> Callable:
             constraints=constraints,
         )
         searcher = captioner.compiled(CaptionSearcher, batch_size, options, captioner.fusion)
-        return lambda batch, rows: searcher.predict_on_batch(batch)
+        return lambda batch, rows: predict_on_batch(searcher, batch)
     keys = keys_of(features) if keys is None else keys
     noise = sampling_noise(config.seed, keys, config.candidates, config.max_words)
     options = SampleOptions(config.temperature, config.top_k, config.top_p, constraints)
     sampler = captioner.compiled(CaptionSampler, (batch_size, *noise.shape[1:]), options, False, captioner.fusion)
-    return lambda batch, rows: sampler.predict_on_batch({"image": batch, "noise": pad_batch(noise[rows], batch_size)})
+    return lambda batch, rows: predict_on_batch(sampler, {"image": batch, "noise": pad_batch(noise[rows], batch_size)})
 
 
 def _attention(captioner, features, words, batch_size):

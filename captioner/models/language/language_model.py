@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from captioner.backend import predict_on_batch
 from captioner.cells.build import build_cell
 from captioner.cells.window import WindowCell
 from captioner.errors import UserError
@@ -125,7 +126,7 @@ class LanguageModel(PretrainedModel):
                 "noise": np.concatenate([np.zeros(len(forced)), noise])[None].astype("float32"),
                 "states": states,
             }
-            outputs = writer.predict_on_batch(inputs)
+            outputs = predict_on_batch(writer, inputs)
             states, words = outputs["states"], outputs["words"][0].tolist()
             last = words[-1]
             return words
@@ -171,7 +172,7 @@ class LanguageModel(PretrainedModel):
         for start in range(0, words.shape[1], READ_AT_ONCE):
             now = np.s_[:, start : start + READ_AT_ONCE]
             inputs = {"words": words[now], "targets": targets[now], "reset": reset[now], "states": states}
-            part = reader.predict_on_batch(inputs)
+            part = predict_on_batch(reader, inputs)
             states = part.pop("states")
             if units is not None:
                 part["activations"] = part["activations"][..., units].astype("float16")

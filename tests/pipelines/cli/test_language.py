@@ -58,7 +58,7 @@ def test_scores_are_shown_side_by_side(model):
     "arguments, sentence",
     [
         (("sample", "RUN", "--prompt", "aß"), "The prompt has the character 'ß', which the model has never seen"),
-        (("sample", "RUN", "--temperature", "-1"), "The temperature is -1.0"),
+        (("sample", "RUN", "--temperature", "-1"), "`temperature` = -1.0 does not fit"),
         (("sample", "nowhere"), "nowhere is not a model"),
         (("inspect", "RUN", "--text", "abc", "--cell", "9:9"), "There is no cell '9:9'"),
         (("train", "shapes"), "shapes.toml is a recipe of kind 'captioner', but 'language' is needed here"),
