@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Answer": "captioner.models.vqa.visual_qa",
-    "Caption": "captioner.models.captioning.image_captioner",
+    "Caption": "captioner.models.captioning.captions",
     "Ensemble": "captioner.models.captioning.ensemble",
     "EncoderDecoder": "captioner.models.sequences.writers",
     "GenerationConfig": "captioner.settings",

@@ -1,38 +1,19 @@
 """Captions of images whose features are at hand: searched for or sampled, batch by batch, as text."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from captioner.backend import predict_on_batch
 from captioner.decoding.beam import BeamOptions
-from captioner.decoding.constraints import IMPOSSIBLE
 from captioner.decoding.sample import SampleOptions
 from captioner.errors import UserError
 from captioner.models.base.batching import pad_batch
+from captioner.models.captioning.captions import Caption, captions_of
 from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
 from captioner.models.captioning.sampling import keys_of, sampling_noise
 from captioner.models.captioning.search_constraints import constraints_of
 from captioner.settings import GenerationConfig
-from captioner.text.tokenizers import get_tokenizer
-from captioner.text.vocabulary import Vocabulary
-
-
-@dataclass(frozen=True)
-class Caption:
-    """A sentence about an image.
-
-    text: the sentence.
-    words: its words, as the tokenizer counts them.
-    score: mean log-probability a word, the end word included, in nats; 0 would be certainty.
-    attention: `(words, P)`, the weights before each word, if the decoder has attention and they were requested.
-    """
-
-    text: str
-    words: tuple[str, ...]
-    score: float
-    attention: np.ndarray | None = None
 
 
 def write_captions(
@@ -53,7 +34,7 @@ def write_captions(
         outputs = {name: values[: len(batch), : config.candidates] for name, values in outputs.items()}
         maps = _attention(captioner, batch, outputs["words"], batch_size) if attention else None
         for row in range(len(batch)):
-            captions.append(_captions_of(captioner.vocabulary, outputs, row, None if maps is None else maps[row]))
+            captions.append(captions_of(captioner.vocabulary, outputs, row, None if maps is None else maps[row]))
             if not captions[-1]:
                 raise UserError(
                     f"There is no caption of {config.min_words} to {config.max_words} words that satisfies all "
@@ -86,22 +67,3 @@ def _writer(captioner, features, config, batch_size, keys) -> Callable:
 def _attention(captioner, features, words, batch_size):
     edge = np.full((*words.shape[:2], 1), captioner.vocabulary.start_id, "int32")
     return captioner.read(features, np.concatenate([edge, words, edge], axis=2), batch_size).get("attention")
-
-
-def _captions_of(vocabulary: Vocabulary, outputs, row: int, maps) -> list[Caption]:
-    captions = []
-    for index in range(outputs["words"].shape[1]):
-        length, total = int(outputs["lengths"][row, index]), float(outputs["log_probabilities"][row, index])
-        if total < IMPOSSIBLE / 2:
-            continue  # there are fewer captions than beams
-        ended = bool(outputs["ended"][row, index]) if "ended" in outputs else True
-        words = vocabulary.decode(outputs["words"][row, index, :length])
-        captions.append(
-            Caption(
-                text=get_tokenizer(vocabulary.tokenizer).detokenize(words),
-                words=tuple(words),
-                score=total / (length + ended),
-                attention=None if maps is None else maps[index, :length],
-            )
-        )
-    return captions

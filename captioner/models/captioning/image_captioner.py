@@ -10,7 +10,8 @@ from captioner.images.clips import load_pixels
 from captioner.images.decode import ImageLimits
 from captioner.models.base.build import build_decoder
 from captioner.models.base.pretrained_model import PretrainedImageModel
-from captioner.models.captioning.generation import Caption, write_captions
+from captioner.models.captioning.captions import Caption
+from captioner.models.captioning.generation import write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
 from captioner.models.captioning.sampling import keys_of
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_captions
