@@ -18,6 +18,7 @@ import re
 import numpy as np
 
 from captioner.metrics.base import ItemMetric, MetricUnavailable, Prominence, Score
+from captioner.text.answers import with_blanks
 
 PEOPLE = 3  # as many make an answer wholly right
 FEWEST_ANSWERS = PEOPLE + 1  # with less, no answer can be: one is left out
@@ -69,9 +70,9 @@ class VqaAccuracy(ItemMetric):
         return cls()
 
     def statistics(self, prediction, answers):
-        predicted = normalise(prediction)
+        predicted = normalise(with_blanks(prediction))
         people = len(answers)
-        same = sum(normalise(answer) == predicted for answer in answers)
+        same = sum(normalise(with_blanks(answer)) == predicted for answer in answers)
         without_one_of_them = same * min(1.0, (same - 1) / PEOPLE)
         without_another = (people - same) * min(1.0, same / PEOPLE)
         return np.array([(without_one_of_them + without_another) / people])

@@ -19,7 +19,7 @@ and Palmer, 1994.
 import numpy as np
 
 from captioner.metrics.base import ItemMetric, MetricUnavailable, Score
-from captioner.text.answers import agreed, items
+from captioner.text.answers import agreed, items, with_blanks
 from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
 
 THRESHOLDS = (0.9, 0.0)
@@ -53,7 +53,7 @@ class Wups(ItemMetric):
     def statistics(self, prediction, answers):
         pair = prediction, agreed(answers)
         if pair not in self._scored:  # most answers are frequent answers
-            predicted, true = items(pair[0]), items(pair[1])
+            predicted, true = (items(with_blanks(answer)) for answer in pair)
             towards = np.array([[self._similarity(a, t) for t in true] for a in predicted])
             back = np.array([[self._similarity(t, a) for a in predicted] for t in true])
             self._scored[pair] = np.array([_wups(towards, back, threshold) for threshold in THRESHOLDS])
@@ -95,9 +95,10 @@ class WordSimilarity:
         return self._known[pair]
 
     def _of_word(self, word: str) -> list[int]:
-        """The noun senses of a word or of its base form; an underscore joins the words of a phrase."""
+        """The noun senses of a word or a phrase, or of its base form."""
         if word not in self._senses:
-            self._senses[word] = [self._number(sense) for sense in self._wordnet.synsets(word, pos="n")]
+            joined = word.replace(" ", "_")  # as WordNet writes phrases
+            self._senses[word] = [self._number(sense) for sense in self._wordnet.synsets(joined, pos="n")]
         return self._senses[word]
 
     def _number(self, sense) -> int:

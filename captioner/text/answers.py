@@ -13,7 +13,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.text.files import read_text
 
-_COMMA = re.compile(r"\s*,(?!\d)\s*")
+_SEPARATOR = re.compile(r"\s*(?:(?<!\d),|,(?!\d))\s*")  # a comma between digits separates nothing: 1,000
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(\.[0-9]+)?")
 _NUMBER_WORDS = frozenset(
     ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -26,20 +26,31 @@ _REMEDY = "Copy the file from the original model."
 def plain(answer: str) -> str:
     """An answer in one spelling: lower case, single blanks, no full stop at its end.
 
-    >>> [plain(answer) for answer in ("Wood.", " book,scissor ", "1,000", "...")]
-    ['wood', 'book, scissor', '1,000', '...']
+    Underscores stay, as data sets have them: `with_blanks` is for people.
+
+    >>> [plain(answer) for answer in ("Wood.", " book,scissor ", "1,000", "...", "Garbage_bin")]
+    ['wood', 'book, scissor', '1,000', '...', 'garbage_bin']
     """
-    return _without_stop(_COMMA.sub(", ", " ".join(answer.lower().split())).strip())
+    return _without_stop(_SEPARATOR.sub(", ", " ".join(answer.lower().split())).strip())
+
+
+def with_blanks(answer: str) -> str:
+    """An answer as people write it: data sets of single words, such as DAQUAR, join those of a phrase by underscores.
+
+    >>> with_blanks("bottle_of_liquid, Lamp")
+    'bottle of liquid, Lamp'
+    """
+    return " ".join(answer.replace("_", " ").split()) or answer if "_" in answer else answer
 
 
 def items(answer: str) -> list[str]:
     """The members of an answer that is a set, written with commas; of any other, itself.
 
-    >>> items("book, scissor"), items("Wood.")
-    (['book', 'scissor'], ['wood'])
+    >>> items("book, scissor"), items("Wood."), items("1,000")
+    (['book', 'scissor'], ['wood'], ['1,000'])
     """
     text = plain(answer)
-    return [item.strip(" ").rstrip(". ") for item in text.split(",") if item.strip(". ")] or [text]
+    return [item.strip(" ").rstrip(". ") for item in _SEPARATOR.split(text) if item.strip(". ")] or [text]
 
 
 def _without_stop(text: str) -> str:
@@ -48,12 +59,13 @@ def _without_stop(text: str) -> str:
 
 @functools.lru_cache(maxsize=_CACHED)
 def answer_key(answer: str) -> str:
-    """What two answers have in common if and only if they are the same: the order in a set says nothing.
+    """What two answers have in common if and only if they are the same: neither the order in a set says anything nor
+    whether blanks or underscores part the words.
 
-    >>> answer_key("pillow, blanket") == answer_key("Blanket, pillow.")
-    True
+    >>> answer_key("pillow, night_stand") == answer_key("Night stand, pillow."), answer_key("1,000")
+    (True, '1,000')
     """
-    text = plain(answer)
+    text = plain(with_blanks(answer))
     return ", ".join(sorted(set(items(text)))) if "," in text else text
 
 
@@ -78,7 +90,8 @@ def agreed(answers: Sequence[str]) -> str:
 
 
 def one_word(answer: str) -> bool:
-    """Whether an answer is a single word: no set, no phrase. An underscore joins words to one, as in DAQUAR.
+    """Whether an answer is a single word to its data set: no set, no phrase. An underscore joins words to one, as in
+    DAQUAR.
 
     >>> [one_word(answer) for answer in ("garbage_bin", "book, scissor", "hot dog")]
     [True, False, False]
@@ -121,11 +134,16 @@ class AnswerList:
     """The answers that a model chooses from, numbered from 0.
 
     Args:
-        answers: each once, in the spelling in which they are to be given.
+        answers: each once, as the data set spells them.
+
+    Attributes:
+        answers: as people read them, with blanks for underscores.
+        spellings: as the data set spells them, in lower case.
     """
 
     def __init__(self, answers: Sequence[str]):
-        self.answers = tuple(map(plain, answers))
+        self.spellings = tuple(map(plain, answers))
+        self.answers = tuple(map(with_blanks, self.spellings))
         self._numbers = {answer_key(answer): number for number, answer in enumerate(self.answers)}
         self._types = tuple(map(answer_type, self.answers))
         if len(self._numbers) < len(self.answers) or "" in self._numbers:
@@ -168,10 +186,10 @@ class AnswerList:
         return answer_key(answer) in self._numbers
 
     def __eq__(self, other) -> bool:
-        return self.answers == other.answers if isinstance(other, AnswerList) else NotImplemented
+        return self.spellings == other.spellings if isinstance(other, AnswerList) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.answers)
+        return hash(self.spellings)
 
     def __repr__(self) -> str:
         return f"<AnswerList of {len(self)} answers>"
@@ -191,7 +209,7 @@ class AnswerList:
         return fitting if len(fitting) > 1 else list(range(len(self)))
 
     def decode(self, number: int) -> str:
-        """The answer of a number.
+        """The answer of a number, as people read it.
 
         Raises:
             IndexError: there is no such number.
@@ -212,7 +230,7 @@ class AnswerList:
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes `answers.txt`."""
-        lines = (answer + "\n" for answer in self.answers)  # blanks of all kinds became one: no line breaks inside
+        lines = (answer + "\n" for answer in self.spellings)  # blanks of all kinds became one: no line breaks inside
         Path(path).write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
 
     @classmethod

@@ -72,7 +72,7 @@ def ask(  # noqa: PLR0913 - one parameter an option
     job = AskJob(rows, partial(load_visual_qa, model, encoder_weights), options, made_with)
     summary = run_with_progress(job, output, JobProgress("Questions", "questions", rows), show)
     if output is not None:
-        marked = (summary.unknown, 'without a word that the model knows ("warning")')
+        marked = (summary.warnings, 'to questions or among choices that the model does not know ("warning")')
         log(f"{describe(summary, ('question', 'answered'), 'images', marked, 'asked')}: {output}", error=True)
     return SKIPPED if summary.faults else 0
 

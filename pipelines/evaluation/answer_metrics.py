@@ -10,7 +10,7 @@ from captioner.errors import UserError
 from captioner.metrics import ANSWER_METRICS, available_metrics
 from captioner.metrics.base import Metric
 from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS, VqaAccuracy
-from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, one_word, plain
+from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, one_word, plain, with_blanks
 from pipelines.data.examples import QuestionExample
 from pipelines.evaluation.bootstrap import intervals
 from pipelines.evaluation.results import AnsweredQuestion
@@ -93,9 +93,12 @@ def evaluate_answers(
             image=question.id.rsplit("#", 1)[0],
             path=question.image,
             question=question.question,
-            references=question.answers,
-            agreed=answer,
-            candidates=tuple(candidates[question.id] if candidates else [(prediction, 1.0)]),
+            references=tuple(map(with_blanks, question.answers)),
+            agreed=with_blanks(answer),
+            candidates=tuple(
+                (with_blanks(text), share)
+                for text, share in (candidates[question.id] if candidates else [(prediction, 1.0)])
+            ),
             scores={score: float(values[number]) for score, values in per_item},
             type=question.type,
             answer_type=question.answer_type or answer_type(answer),
@@ -167,7 +170,7 @@ def confusion(true: Sequence[str], predicted: Sequence[str], labels: int = _LABE
         `answers`: their names and, if there are more, "(other)"; `counts[t][p]`: how often the true answer t got the
         prediction p; `questions`: the sum of all counts.
     """
-    spelled = {answer_key(answer): plain(answer) for answer in reversed(true)}
+    spelled = {answer_key(answer): with_blanks(plain(answer)) for answer in reversed(true)}
     keys = [key for key, _ in Counter(map(answer_key, true)).most_common(labels)]
     numbers = {key: number for number, key in enumerate(keys)}
     pairs = [(numbers.get(answer_key(t), len(keys)), numbers.get(answer_key(p), len(keys)))

@@ -7,8 +7,8 @@ import numpy as np
 
 from captioner.models.vqa.networks import Answerer, AnswerReader, AnswerSearcher
 from captioner.models.vqa.preprocessing import encode_answer
-from captioner.text.answer_tokens import answer_words, join_answer
-from captioner.text.answers import plain
+from captioner.text.answer_tokens import answer_words, join_answer, known_spelling
+from captioner.text.answers import answer_key, plain, with_blanks
 
 Choices = Sequence[Sequence[str] | None]
 
@@ -17,15 +17,18 @@ Choices = Sequence[Sequence[str] | None]
 class Answer:
     """An answer to a question about an image.
 
-    text: the answer.
+    text: the answer, as people read it.
     probability: of a class its probability, among the answers that fit the question's form; of a choice its share of
         the probability of all choices, or its own where the model was trained to tell of each answer by itself whether
         it is right (`VisualQASettings.probabilities`); of a written answer exp(mean log-probability a word, the end
         counted as a word).
+    spelling: the answer as the data set spells it: "garbage_bin", or a choice letter by letter. That is what is sent
+        in to whoever scores answers to that data set.
     """
 
     text: str
     probability: float
+    spelling: str
 
 
 def choose(model, inputs, questions: Sequence[str], choices: Choices, top: int) -> list[list[Answer]]:
@@ -50,7 +53,7 @@ def choose(model, inputs, questions: Sequence[str], choices: Choices, top: int) 
             fitting = np.array(model.answers.fitting(question))
             each = row[fitting] if independent or len(fitting) == len(row) else _shares(row[fitting])
             best = np.argsort(-each, kind="stable")[:top]
-            answers.append([Answer(model.answers.decode(fitting[number]), float(each[number])) for number in best])
+            answers.append([_class_answer(model.answers, fitting[number], each[number]) for number in best])
         else:
             numbers = [model.answers.encode(choice) for choice in offered]
             each = np.array([0.0 if number is None else row[number] for number in numbers])
@@ -83,30 +86,35 @@ def _search(model, inputs, top) -> list[list[Answer]]:
     outputs = model.run(AnswerSearcher, inputs, len(inputs["questions"]), options)
     answers = []
     for words, lengths, totals in zip(outputs["words"], outputs["lengths"], outputs["log_probabilities"], strict=True):
-        of_text: dict[str, Answer] = {}  # two sequences of words may spell the same
+        different: dict[str, Answer] = {}  # two sequences of words may spell the same
         for ids, length, total in zip(words, lengths, totals, strict=True):
-            text = join_answer(model.vocabulary.decode(ids[:length]))
+            spelling = join_answer(model.vocabulary.decode(ids[:length]))
             probability = float(np.exp(total / (length + 1)))
-            if text and text not in of_text and probability > 0:
-                of_text[text] = Answer(text, probability)
-        answers.append(list(of_text.values())[:top])
+            if spelling and probability > 0:
+                different.setdefault(answer_key(spelling), Answer(with_blanks(spelling), probability, spelling))
+        answers.append(list(different.values())[:top])
     return answers
 
 
 def _likelihoods(model, inputs, choices: Choices) -> list[np.ndarray]:
     """exp(mean log-probability a word) of the choices of each question, the end counted as a word."""
     # Multiples of four: few shapes, few compilations.
-    most = -(-max(len(offered or ()) for offered in choices) // 4) * 4
-    length = -(-max(len(answer_words(choice)) for offered in choices for choice in offered or ()) // 4) * 4 + 2
     rows, vocabulary = len(inputs["questions"]), model.vocabulary
+    spelled = [[known_spelling(choice, vocabulary) for choice in offered or ()] for offered in choices]
+    most = -(-max(map(len, spelled)) // 4) * 4
+    length = -(-max(len(answer_words(choice)) for offered in spelled for choice in offered) // 4) * 4 + 2
     ids = np.full((rows, most, length), vocabulary.pad_id, "int32")
-    for row, offered in enumerate(choices):
-        for column, choice in enumerate(offered or ()):
+    for row, offered in enumerate(spelled):
+        for column, choice in enumerate(offered):
             ids[row, column] = encode_answer(choice, vocabulary, length)
     read = model.run(AnswerReader, {**inputs, "answers": ids}, rows, jit_compile=False)
     words = np.maximum((ids[:, :, 1:] != vocabulary.pad_id).sum(axis=-1), 1)
     means = np.exp(read.sum(axis=-1) / words)
-    return [means[row, : len(offered or ())] for row, offered in enumerate(choices)]
+    return [means[row, : len(offered)] for row, offered in enumerate(spelled)]
+
+
+def _class_answer(answers, number: int, probability: float) -> Answer:
+    return Answer(answers.decode(number), float(probability), answers.spellings[number])
 
 
 def _shares(scores: np.ndarray) -> np.ndarray:
@@ -118,4 +126,4 @@ def _shares(scores: np.ndarray) -> np.ndarray:
 def _best(probabilities: np.ndarray, choices: Sequence[str], top: int) -> list[Answer]:
     """Choices with their probabilities, the likeliest first."""
     best = np.argsort(-probabilities, kind="stable")[:top]
-    return [Answer(plain(choices[number]), float(probabilities[number])) for number in best]
+    return [Answer(with_blanks(plain(choices[n])), float(probabilities[n]), choices[n]) for n in best]

@@ -74,3 +74,13 @@ def choices_problem(choices: Sequence[str]) -> str:
             return f"the choices repeat {choice[:60]!r}"
         keys.add(key)
     return "" if len(choices) > 1 else f"there must be at least 2 choices, and here is {len(choices)}"
+
+
+def unknown_choices_text(unknown: Sequence[str]) -> str:
+    """What is reported where some of the choices are unknown to a model.
+
+    >>> unknown_choices_text(["sunny", "rainy"])
+    "the model never learned these choices as answers, and their probabilities say nothing: 'sunny', 'rainy'"
+    """
+    listed = ", ".join(repr(choice[:60]) for choice in unknown)
+    return f"the model never learned these choices as answers, and their probabilities say nothing: {listed}"

@@ -1,5 +1,6 @@
 """Visual question answering: a picture and questions in, answers with probabilities out."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.vqa.build import build_visual_qa
 from captioner.models.vqa.generation import Answer, choose, write
 from captioner.models.vqa.networks import AttentionReader, ImageEncoder, VisualQANetwork
-from captioner.models.vqa.preprocessing import choices_problem, encode_questions, words_of
+from captioner.models.vqa.preprocessing import choices_problem, encode_questions, unknown_choices_text, words_of
 from captioner.presets.folder import Preset
 from captioner.settings import VisualQASettings
+from captioner.text.answer_tokens import COMMA, answer_words, known_spelling
 from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary
 
@@ -90,6 +92,28 @@ class VisualQA(PretrainedImageModel):
 
     # Answers.
 
+    def unknown_choices(self, choices: Sequence[str]) -> list[str]:
+        """Those of `choices` that the network never learned as answers: no class, or written with an unknown word.
+
+        A class that it does not know has no probability, and words that it does not know are the same `<unk>`.
+        """
+        if self.answers:
+            return [choice for choice in choices if choice not in self.answers]
+        return [choice for choice in choices if not all(word in self.vocabulary for word in self._words(choice))]
+
+    def choices_problem(self, choices: Sequence[str]) -> str:
+        """Why it cannot choose from these; "" if it can, for better or worse: see `unknown_choices`."""
+        if problem := choices_problem(choices):
+            return problem
+        if self.answers:
+            known = any(choice in self.answers for choice in choices)
+        else:
+            known = any(word in self.vocabulary for choice in choices for word in self._words(choice) if word != COMMA)
+        return "" if known else "the model knows none of the choices, so nothing speaks for one of them"
+
+    def _words(self, choice: str) -> list[str]:
+        return answer_words(known_spelling(choice, self.vocabulary))
+
     def answer(
         self,
         image,
@@ -111,9 +135,15 @@ class VisualQA(PretrainedImageModel):
             a list of answers, best first; for a list of questions, a list of such lists.
 
         Raises:
-            UserError: a question holds no words, or the choices are fewer than two or hold one twice.
+            UserError: a question holds no words, or the choices are fewer than two or hold one twice, or the network
+                knows none of them. If it knows some, it warns of the others.
             ImageError: the image cannot be read.
         """
+        if choices is not None:
+            if problem := self.choices_problem(choices):
+                raise UserError(f"The question cannot be answered: {problem}.")
+            if unknown := self.unknown_choices(choices):
+                warnings.warn(unknown_choices_text(unknown), stacklevel=2)
         several = not isinstance(questions, str)
         questions = list(questions) if several else [questions]
         pixels = load_image(image, self.encoder.spec, limits or ImageLimits())[None]

@@ -13,6 +13,7 @@ from captioner.errors import UserError
 from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.models.base.batching import pad_batch
+from captioner.models.vqa.preprocessing import unknown_choices_text
 from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
 from pipelines.inference.jobs.file_fingerprints import MISSING
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
@@ -42,13 +43,13 @@ class AskOptions:
 
 @dataclass
 class AskSummary(JobSummary):
-    """What a run did, with `unknown`: answers of this run to questions of which the model knows no word."""
+    """What a run did, with `warnings`: its answers to questions or among choices that the model does not know."""
 
-    unknown: int = 0
+    warnings: int = 0
 
     def add(self, record: dict) -> None:
         super().add(record)
-        self.unknown += "warning" in record
+        self.warnings += "warning" in record
 
 
 class AskJob(Job):
@@ -75,7 +76,7 @@ class AskJob(Job):
         )
         self._made_with = {**(made_with or {}), "number of answers": options.top}
         self.read_ahead = 3 * options.batch_size
-        more = [name for name in ("id", "choices") if any(getattr(question, name) for question in questions)]
+        more = [name for name in ("id", "choices") if any(name in question.record() for question in questions)]
         several = ["answers"] if options.top > 1 else []
         self.columns = ["image", "question", "answer", "probability", *several, *more, "warning", "error"]
 
@@ -152,9 +153,14 @@ class AskJob(Job):
         fields = dict(listed[0])
         if len(listed) > 1:
             fields["answers"] = listed
+        warnings = []
         words = self.model.question_words(question.question)
         if len(self.model.unknown_words(question.question)) == len(words):
-            fields["warning"] = NO_WORD_KNOWN
+            warnings.append(NO_WORD_KNOWN)
+        if unknown := self.model.unknown_choices(question.choices):
+            warnings.append(unknown_choices_text(unknown))
+        if warnings:
+            fields["warning"] = "; ".join(warnings)
         return fields
 
     def _draw(self, answered: list, contents, features: np.ndarray, image_rows: dict[str, int]) -> None:
@@ -182,13 +188,15 @@ def _paths(questions: Sequence[Question]) -> list[str]:
 
 
 def _checked_words(question: Question, model) -> Question:
-    """The question, with a problem if the model can read no word of it."""
-    try:
-        if not question.problem:
-            model.question_words(question.question)
+    """The question, with a problem if the model can read no word of it, or knows none of its choices."""
+    if question.problem:
         return question
+    try:
+        model.question_words(question.question)
     except UserError:
         return replace(question, problem="the question is empty")
+    problem = model.choices_problem(question.choices) if question.choices else ""
+    return replace(question, problem=problem) if problem else question
 
 
 def question_picture(question: Question, folder: Path) -> Path:

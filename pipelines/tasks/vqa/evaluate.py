@@ -80,10 +80,11 @@ def evaluate_run(
     evaluated = {"model": run.resolve().name, "data set": dataset.name, "split": examples[0].split}
     left_out = {"images left out": int(np.sum(~questions.source.readable))}
     title = f"{run.resolve().name} on {dataset.name}, {examples[0].split}"
-    texts = {id: candidates[0].text if candidates else "" for id, candidates in answers.items()}
     if has_hidden_answers(examples):
-        _submit(examples, texts, report, dataset.name, reporter)
+        spelled = {id: candidates[0].spelling if candidates else "" for id, candidates in answers.items()}
+        _submit(examples, spelled, report, dataset.name, reporter)
         return Evaluation(title, {}, {}, (), evaluated | left_out)
+    texts = {id: candidates[0].text if candidates else "" for id, candidates in answers.items()}
     candidates = {id: [(answer.text, float(answer.probability)) for answer in listed] for id, listed in answers.items()}
     baselines = baseline_answers(dataset, examples)
     scored = evaluate_answers(examples, texts, model.answers, baselines, candidates=candidates)
@@ -109,7 +110,7 @@ def evaluate_run(
         },
         trained=trained | ({"answers known": len(model.answers)} if model.answers else {}),
         settings=settings_of(model, run),
-        notes=tuple(scored.summary["notes"]),
+        notes=(*scored.summary["notes"], *_chosen_blindly(model, examples)),
         attention=attention,
         history=run / "metrics.csv",
         rows=scored.rows,
@@ -155,6 +156,15 @@ def _how_answered(model, examples: Sequence[QuestionExample]) -> str:
     if not choices:
         return way
     return "multiple choice" if choices == len(examples) else f"{way}; {choices:,} questions have choices"
+
+
+def _chosen_blindly(model, examples: Sequence[QuestionExample]) -> tuple[str, ...]:
+    """The note for a reader of the scores where the model knows none of a question's choices."""
+    chosen = [question for question in examples if question.choices]
+    blind = sum(bool(model.choices_problem(question.choices)) for question in chosen)
+    if not blind:
+        return ()
+    return (f"{blind:,} of {len(chosen):,} questions have no choice that the model knows: it takes the first.",)
 
 
 def attention_of(model, questions, answers: dict[str, list], ids: Sequence[str]) -> dict[str, AttentionMaps]:

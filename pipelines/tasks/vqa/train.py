@@ -8,6 +8,7 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.metrics import ANSWER_METRICS, available_metrics
+from captioner.text.answers import with_blanks
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.soft_targets import SoftCrossEntropy
@@ -169,7 +170,7 @@ class VisualQAExperiment(Experiment):
         for number in np.random.default_rng(epoch).integers(0, len(known), 3):
             example = known[number]
             answer = texts[example.id]
-            self.reporter.log(f"    {example.id}: {example.question} {answer} ({example.answers[0]})")
+            self.reporter.log(f"    {example.id}: {example.question} {answer} ({with_blanks(example.answers[0])})")
 
     def save(self, folder: Path, facts: dict[str, Any]) -> None:
         self.model.save_to_preset(folder, {"recipe": self.recipe.name, "data_set": data_facts(self.dataset), **facts})

@@ -56,6 +56,9 @@ def test_similarities_by_hand(tiny):
         # At 0.9: 0.1 * 2/3 * 0.1 * 4/5 * 1.
         ("cat, animal, kid", "dog, child", 0.01 * 8 / 15, 8 / 15),
         ("", "dog", 0, 0),
+        # Blank and underscore are equal, and a comma between digits separates nothing.
+        ("kid_animal", "kid animal", 1, 1),
+        ("1,000", "1,000,000", 0, 0),
     ],
 )
 def test_wups_by_hand(tiny, prediction, true, strict, loose):

@@ -5,9 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
-from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, expected_type, items, one_word, plain
+from captioner.text.answer_tokens import answer_words, join_answer, known_spelling
+from captioner.text.answers import (
+    AnswerList,
+    agreed,
+    answer_key,
+    answer_type,
+    expected_type,
+    items,
+    one_word,
+    plain,
+    with_blanks,
+)
 
-TEXTS = st.text(max_size=12) | st.lists(st.sampled_from(["a", " ", ",", "1", ".", "A", "\u2028", "\n"])).map("".join)
+TEXTS = st.text(max_size=12) | st.lists(st.sampled_from([*"a ,1.A_\n", "\u2028"])).map("".join)
 TRAINING = [["red"], ["Red."], ["blue"], ["book, lamp"], ["lamp,book"], ["lamp, book"], ["2", "two", "2"]]
 
 
@@ -25,6 +36,39 @@ def test_sets_have_no_order_and_numbers_no_members():
     assert answer_key("book, book, lamp") == answer_key("lamp, book")
     assert items("book,  lamp") == ["book", "lamp"]
     assert plain("1,000") == "1,000" and plain("3, 4") == "3, 4"
+
+
+def test_a_comma_between_digits_separates_nothing():
+    """If this fails, 1,000 and 1,000,000 are the same set of numbers: one answer of a list, one choice, one score."""
+    different = ["1,000", "1,000,000", "1, 000", "000,1", "1,000 people"]
+    assert len(set(map(answer_key, different))) == 5 and len(AnswerList(different)) == 5
+    assert [items(answer) for answer in different[:3]] == [["1,000"], ["1,000,000"], ["1", "000"]]
+    assert items("lamp,2") == ["lamp", "2"] and answer_key("2,lamp") == answer_key("lamp, 2")
+
+
+def test_blanks_and_underscores_are_equal():
+    """If this fails, "night stand" is wrong where the data set writes night_stand, and people read underscores."""
+    assert answer_key("Night_stand, lamp") == answer_key("lamp, night stand.") != answer_key("nightstand, lamp")
+    found = AnswerList.from_answers([["night_stand"], ["night stand"], ["night_stand"], ["lamp"]])
+    assert found.answers == ("night stand", "lamp") and found.spellings == ("night_stand", "lamp")
+    assert found.encode("night stand") == found.encode("Night_Stand.") == 0 and found.decode(0) == "night stand"
+    assert agreed(["night_stand", "lamp", "night stand"]) == "night_stand", "as the first of them wrote it"
+    assert with_blanks("_") == "_" and with_blanks("a__b_") == "a b"
+
+
+def test_a_written_answer_is_read_in_the_spelling_that_was_learned():
+    """If this fails, a choice with a blank is two unknown words to a network that learned it with an underscore."""
+    words = {"night_stand", "hot", "dog", ","}
+    assert known_spelling("Night stand", words) == known_spelling("night_stand", words) == "night_stand"
+    assert known_spelling("hot_dog, night stand", words) == "hot dog, night_stand"
+    assert known_spelling("blue_sky, hot dog", words) == "blue_sky, hot dog", "what nobody knows keeps its own spelling"
+
+
+@given(TEXTS)
+def test_the_words_of_an_answer_spell_it(text):
+    """If this fails, a network that writes answers learns others than those that are scored."""
+    assert join_answer(answer_words(text)) == plain(text)
+    assert answer_key(known_spelling(text, {"a", "a_a", "1"})) == answer_key(text)
 
 
 def test_what_most_people_say_counts():

@@ -63,9 +63,10 @@ def test_a_question_prints_answers_with_probabilities(root, image):
 
 
 def test_choices_are_all_there_is_to_say(root, image):
-    done = run("ask", image, "what is it?", "is it red?", "--model", root / "attends", "--choices", "red",
-               "--choices", "blue")  # fmt: skip
-    assert done.exit_code == 0 and done.stdout.count("red") >= 2 and done.stdout.count("blue") == 2
+    done = run("ask", image, "what is it?", "is it red?", "--model", root / "attends", "--choices", "yes",
+               "--choices", "no")  # fmt: skip
+    assert done.exit_code == 0 and done.stdout.count(" yes ") == done.stdout.count(" no ") == 2
+    assert not done.stderr, "both are known"
     assert "what is it?" in done.stdout, "several answers without their questions"
 
 
@@ -74,11 +75,22 @@ def test_unknown_words_are_answered_with_a_warning(root, image):
     assert done.exit_code == 0 and "knows none of the words" in done.stderr and "probability" in done.stdout
 
 
+def test_choices_that_the_model_does_not_know_are_reported(root, image):
+    """0.5000 each for sunny and rainy, from a model that knows neither, looked like an answer."""
+    ask = ("ask", image, "is it red?", "--model", root / "attends", "--choices", "sunny", "--choices")
+    done = run(*ask, "rainy")
+    assert done.exit_code == 3 and "0.5" not in done.stdout
+    assert "the model knows none of the choices, so nothing speaks for one of them" in " ".join(done.stderr.split())
+    done = run(*ask, "yes")
+    assert done.exit_code == 0 and "never learned these choices as answers" in done.stderr and "'sunny'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("is it red?", "--choices", "red"), "at least 2 choices"),
         (("is it red?", "--choices", "red", "--choices", "Red."), "the choices repeat 'Red.'"),
+        (("is it red?", "--choices", "hot dog", "--choices", "hot_dog"), "the choices repeat 'hot_dog'"),
         ((" ? ",), "the question is empty"),
         ((), "IMAGE and a QUESTION"),
         (("is it?", "--questions", "q.csv"), "either"),
@@ -203,6 +215,7 @@ def test_multiple_choice_is_answered_with_one_of_the_choices(root, tmp_path):
         assert answer_key(given[example.id]) in set(map(answer_key, example.choices))
     written = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert written["evaluated"]["answers"] == "multiple choice" and set(written["by_question_type"]) == {"what", "why"}
+    assert any("2 of 2 questions have no choice that the model knows" in note for note in written["notes"])
 
 
 def test_withheld_answers_are_written_to_be_sent_in(root, tmp_path):
@@ -233,14 +246,14 @@ def test_some_known_answers_are_enough_to_score():
 
 
 def test_questions_are_named_as_their_data_set_names_them(tmp_path):
-    """Numbers where all are numbers, as VQA's server wants them; our own names where the data set has none."""
+    """Numbers as numbers, zeros before them kept, as the server knows them; our own names where there are none."""
 
     def ids(*own):
         asked = [QuestionExample(f"a.jpg#{n}", Path("a.jpg"), "is it?", (), "test", source_id=name)
                  for n, name in enumerate(own)]  # fmt: skip
         return [row["question_id"] for row in json.loads(write_submission(asked, {}, tmp_path).read_text())]
 
-    assert ids("7", "12") == [7, 12] and ids("7", "q12") == ["7", "q12"] and ids("", "") == ["a.jpg#0", "a.jpg#1"]
+    assert ids(7, 0) == [7, 0] and ids("02930152", "12") == ["02930152", "12"] and ids("", "") == ["a.jpg#0", "a.jpg#1"]
 
 
 def test_unreadable_images_are_left_out_and_told(root, tmp_path):

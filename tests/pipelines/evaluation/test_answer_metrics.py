@@ -68,6 +68,19 @@ def test_scores_of_all_and_by_type_by_hand():
     assert 0 <= low < 2 / 5 < high <= 1
 
 
+def test_people_read_blanks_and_underscores_join_words():
+    """By hand: of three answers two are right whatever parts their words; two are one word to their data set."""
+    questions = [ask(0, ("night_stand",)), ask(1, ("hot dog",)), ask(2, ("garbage_bin",))]
+    predictions = {"a.jpg#0": "night stand", "a.jpg#1": "hot_dog", "a.jpg#2": "lamp"}
+    found = evaluate_answers(questions, predictions)
+    assert found.summary["scores"]["exact_match"] == pytest.approx(2 / 3)
+    single = found.summary["protocols"][SINGLE]
+    assert single["questions"] == 2 and single["exact_match"] == 0.5
+    for row in (question.row() for question in found.questions):
+        assert "_" not in str([row[name] for name in ("prediction", "answer", "answers", "people")])
+    assert sorted(found.breakdown["confusion"]["answers"]) == ["(other)", "garbage bin", "hot dog", "night stand"]
+
+
 def test_both_single_word_protocols_are_named():
     """If this fails, a score over one-word questions is read as one over all.
 

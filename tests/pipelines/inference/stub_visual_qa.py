@@ -42,6 +42,12 @@ class StubVisualQA:
     def unknown_words(self, question):
         return [word for word in self.question_words(question) if word not in KNOWN]
 
+    def unknown_choices(self, choices):
+        return [choice for choice in choices if "unknown" in choice]
+
+    def choices_problem(self, choices):
+        return "the model knows none of the choices" if len(self.unknown_choices(choices)) == len(choices) else ""
+
     def encode(self, pixels, batch_size=None):
         assert batch_size is None or len(pixels) <= batch_size
         self.encoded.append(len(pixels))

@@ -8,7 +8,7 @@ from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.vqa.networks import ImageEncoder
 from captioner.models.vqa.preprocessing import count_words, encode_answer, encode_questions
-from captioner.models.vqa.visual_qa import Answer, VisualQA
+from captioner.models.vqa.visual_qa import VisualQA
 from captioner.settings import (
     AnswerSettings,
     BeamSettings,
@@ -144,7 +144,38 @@ def test_choices_share_the_probability(chooses, pictures):
         "book, lamp": of["lamp, book"] / both, "red": of["red"] / both, "zebra": 0.0,
     }  # fmt: skip
     even = chooses.answer_features(pictures[:1], question, choices=[["zebra", "gnu"]])[0]
-    assert even == [Answer("zebra", 0.5), Answer("gnu", 0.5)], "no choice was ever learned: nothing speaks for one"
+    assert [(one.text, one.probability) for one in even] == [("zebra", 0.5), ("gnu", 0.5)], "nothing speaks for one"
+
+
+def test_choices_that_the_model_does_not_know_are_reported(chooses, writes):
+    """0.5 each for two unknown choices looked like an answer."""
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    for model in (chooses, writes):
+        with pytest.raises(UserError, match="the model knows none of the choices, so nothing speaks for one of them"):
+            model.answer(picture, "what is red", choices=["zebra", "gnu"])
+        with pytest.warns(UserWarning, match="never learned these choices as answers.*say nothing: 'zebra'$"):
+            answers = model.answer(picture, "what is red", choices=["zebra", "red"])
+        assert {answer.text for answer in answers} == {"zebra", "red"}
+        assert model.unknown_choices(["Lamp, book", "red"]) == ([] if model is chooses else ["Lamp, book"])
+    with pytest.warns(UserWarning, match="say nothing: 'blue zebra', 'red gnu'$"):  # words of them are known
+        writes.answer(picture, "what is red", choices=["blue zebra", "red gnu"])
+
+
+def test_people_read_blanks_and_the_data_set_gets_its_own_spelling(pictures):
+    """Users saw bottle_of_hand_wash_liquid; a server that scores answers wants what its data set has."""
+    words = Vocabulary([*WORDS.words[4:], "night_stand"], "unicode")
+    model = VisualQA(make().settings, words, AnswerList(["yes", "night_stand"]))
+    answers = model.answer_features(pictures[:1], ["what is red"])[0]
+    assert {(answer.text, answer.spelling) for answer in answers} == {
+        ("yes", "yes"), ("night stand", "night_stand"),
+    }  # fmt: skip
+    chosen = model.answer_features(pictures[:1], ["what is red"], choices=[["Night Stand.", "yes"]])[0]
+    assert {(answer.text, answer.spelling) for answer in chosen} == {
+        ("yes", "yes"), ("night stand", "Night Stand."),
+    }  # fmt: skip
+    assert all(0 < answer.probability < 1 for answer in chosen), "it is the class with an underscore"
+    writer = VisualQA(make("attending", "question", "words").settings, words)
+    assert writer.unknown_choices(["night stand", "night_stand", "hat stand"]) == ["hat stand"]
 
 
 def test_answers_that_were_learned_each_by_itself_have_probabilities_of_their_own(chooses, pictures, tmp_path):
