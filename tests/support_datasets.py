@@ -21,7 +21,7 @@ def check_dataset(dataset: DataSet):
     for example in dataset.examples:
         assert example.image.is_file(), f"{example.image} is not there: training would stop at it"
         assert example.split, f"{example.id} is in no split"
-        for text in (example.id, example.split, example.source_id):
+        for text in (example.id, example.split, str(example.source_id)):
             text.encode("utf-8")  # or it could not be written again
         splits.setdefault(example.image.resolve(), set()).add(example.split)
         if isinstance(example, CaptionExample):

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.errors import UserError, nearest
+from captioner.text.answers import with_blanks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SPLITS = ("train", "dev", "test")
+Id = str | int | float  # as an annotation file has it, so that it leaves as it came
 _SAME_SPLIT = {
     "training": "train",
     "val": "dev",
@@ -41,14 +43,15 @@ def canonical_split(name: str) -> str:
 class CaptionExample:
     """An image and what people wrote about it.
 
-    `id` is the image's path below the data set's folder, with "/"; `source_id` is the data set's own name for it.
+    `id` is the image's path below the data set's folder, with "/"; `source_id` is the data set's own name for it, a
+    number where it is one there; "" if it has none.
     """
 
     id: str
     image: Path
     captions: tuple[str, ...]
     split: str
-    source_id: str = ""
+    source_id: Id = ""
 
     def rows(self) -> list[dict]:
         """One row a caption."""
@@ -62,10 +65,10 @@ class QuestionExample:
     """An image, a question about it and the answers that people gave.
 
     `id` is unique: the image's path below the data set's folder, "#" and the question's number among those of
-    the image; `source_id` is the data set's own name for the question. `answers` has one entry a person (ten
-    in VQA, one in most others; none where a data set withholds them); an answer that is a set is a list with
-    commas. `choices`, where it is multiple choice. `type` is the question's, `answer_type` the answer's, as
-    the data set has it; empty where it has none.
+    the image; `source_id` is the data set's own name for the question, as in `CaptionExample`. `answers` has one
+    entry a person (ten in VQA, one in most others; none where a data set withholds them), as the data set spells
+    it; an answer that is a set is a list with commas. `choices`, where it is multiple choice. `type` is the
+    question's, `answer_type` the answer's, as the data set has it; empty where it has none.
     """
 
     id: str
@@ -75,14 +78,15 @@ class QuestionExample:
     split: str
     choices: tuple[str, ...] = ()
     type: str = ""
-    source_id: str = ""
+    source_id: Id = ""
     answer_type: str = ""
 
     def rows(self) -> list[dict]:
         """One row an answer; one without an answer where none is known."""
         same = {"id": self.id, "image": str(self.image), "question": self.question}
         rest = {"split": self.split, "type": self.type, "source_id": self.source_id}
-        return [{**same, "answer": answer, **rest} for answer in self.answers or (None,)]
+        answers = list(map(with_blanks, self.answers)) or [None]
+        return [{**same, "answer": answer, **rest} for answer in answers]
 
 
 @dataclass(frozen=True, slots=True)

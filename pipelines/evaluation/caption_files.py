@@ -11,14 +11,18 @@ How the names of images in the two are matched: `pipelines.evaluation.matching`.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.rows import lowered, with_lowered
 from pipelines.data.datasets.text import NOT_TEXT, is_text, parse_json, read_json, read_lines, read_records, truncate
+from pipelines.data.datasets.values import as_id, column_ids, field_captions, value_text
+from pipelines.data.examples import Id
 from pipelines.utils.tables import read_parquet, unguarded
 
 _IMAGE = ("image", "image_id", "file_name", "filename", "id")
+_TYPELESS = (".csv", ".tsv", ".txt")
 _CAPTION = ("caption", "captions", "comment", "references", "text")
 
 
@@ -30,10 +34,11 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
     """
     predictions: dict[str, str] = {}
     skipped = 0
-    for location, image, captions in _rows(Path(path)):
+    for location, id, captions in _rows(Path(path)):
         if not captions:
             skipped += 1
             continue
+        image = value_text(id)
         if image in predictions or len(captions) > 1:
             raise UserError(
                 f"{location}: the image {truncate(image)} has several captions; one caption an image can be scored."
@@ -44,10 +49,22 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
     return predictions, skipped
 
 
-def read_references(
-    path: Path, split: str | None = None
-) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """`(image -> references, other name -> the images that have it)`.
+@dataclass(frozen=True)
+class ReferenceFile:
+    """What a file of references, or a data set, says of its images.
+
+    captions: image -> references.
+    others: other name of an image -> the images that have it.
+    ids: image -> its id as it came, for files of results.
+    """
+
+    captions: dict[str, tuple[str, ...]]
+    others: dict[str, tuple[str, ...]]
+    ids: dict[str, Id]
+
+
+def read_references(path: Path, split: str | None = None) -> ReferenceFile:
+    """The references of images.
 
     Args:
         path: a file, or the folder of a data set.
@@ -59,33 +76,42 @@ def read_references(
     path = Path(path)
     references: dict[str, list[str]] = {}
     others: dict[str, dict[str, None]] = {}
+    ids: dict[str, Id] = {}
     if path.is_dir():
         from pipelines.data.datasets import read_dataset
 
         dataset = read_dataset(path)
         for example in dataset.split(split) if split else dataset.examples:
             references.setdefault(example.id, []).extend(example.captions)
-            if example.source_id:
-                others.setdefault(example.source_id, {})[example.id] = None
+            ids[example.id] = example.source_id
+            if example.source_id != "":
+                others.setdefault(value_text(example.source_id), {})[example.id] = None
     else:
         content = read_json(path) if path.suffix.lower() == ".json" else None
         if isinstance(content, dict) and isinstance(content.get("images"), list):
             for image in content["images"]:
-                if isinstance(image, dict) and {"file_name", "id"} <= set(image):
-                    others.setdefault(str(image["file_name"]), {})[str(image["id"])] = None
-        for _, image, captions in _rows(path, content):
-            references.setdefault(image, []).extend(filter(str.strip, captions))
+                name, own = map(image.get, ("file_name", "id")) if isinstance(image, dict) else (None, None)
+                if value_text(name) is not None and as_id(own) is not None:
+                    others.setdefault(value_text(name), {})[value_text(own)] = None
+        for _, id, captions in _rows(path, content):
+            image = value_text(id)
+            listed = (text for caption in captions for text in field_captions(caption))
+            references.setdefault(image, []).extend(filter(str.strip, listed))
+            ids.setdefault(image, id)
+        if path.suffix.lower() in _TYPELESS:
+            ids = dict(zip(ids, column_ids(list(ids)), strict=True))
     references = {image: captions for image, captions in references.items() if captions}
     if not references:
         raise UserError(f"{path} holds no references.")
-    return (
+    return ReferenceFile(
         {image: tuple(captions) for image, captions in references.items()},
         {name: tuple(images) for name, images in others.items()},
+        ids,
     )
 
 
-def _rows(path: Path, content=None) -> Iterator[tuple[str, str, list[str]]]:
-    """`(location in the file, image, captions)`."""
+def _rows(path: Path, content=None) -> Iterator[tuple[str, Id, list[str]]]:
+    """`(location in the file, id of the image, captions)`."""
     if not path.is_file():
         raise UserError(f"There is no file {path}.")
     for location, record in _records(path, content):
@@ -101,7 +127,7 @@ def _records(path: Path, content) -> Iterator[tuple[str, object]]:
     elif kind == ".jsonl":
         for line, text in read_lines(path):
             yield f"{path}:{line}", parse_json(text, f"{path}:{line}")
-    elif kind in (".csv", ".tsv", ".txt"):
+    elif kind in _TYPELESS:
         yield from _table_records(path)
     elif kind == ".parquet":
         for number, record in enumerate(read_parquet(path), start=1):
@@ -114,29 +140,30 @@ def _json_entries(path: Path, content) -> list:
     if isinstance(content, dict) and "annotations" in content:
         content = content["annotations"]
     if isinstance(content, dict):
-        return [{"image": image, "caption": caption} for image, caption in content.items()]
+        ids = column_ids(list(content))
+        return [{"image": id, "caption": caption} for id, caption in zip(ids, content.values(), strict=True)]
     if not isinstance(content, list):
         expected = '[{"image_id": 42, "caption": "a dog"}, ...]'
         raise UserError(f"{path}: expected {expected}, got {truncate(repr(content))}.")
     return content
 
 
-def _image_and_captions(location: str, record) -> tuple[str, list[str]]:
-    """`(image, captions)`; no captions where the record says why there are none."""
+def _image_and_captions(location: str, record) -> tuple[Id, list[str]]:
+    """`(id of the image, captions)`; no captions where the record says why there are none."""
     if isinstance(record, dict):
         record = with_lowered(record)
-        image = next((record[name] for name in _IMAGE if name in record), None)
+        image = as_id(next((record[name] for name in _IMAGE if name in record), None))
         captions = next((record[name] for name in _CAPTION if name in record), None)
         if captions is None and "error" in record:  # as it stands where a table was made into JSON
             captions = ""
-        named = isinstance(image, (str, int)) and not _is_blank(image)
-        if named and _is_blank(captions) and not _is_blank(record.get("error") or ""):
-            return str(image), []
+        if image is not None and _is_blank(captions) and not _is_blank(record.get("error") or ""):
+            return image, []
         captions = captions if isinstance(captions, list) else [captions]
-        if named and all(isinstance(caption, str) for caption in captions):
-            if not all(map(is_text, (str(image), *captions))):
+        texts = [text for text in map(value_text, captions) if text is not None]
+        if image is not None and (texts or not captions):
+            if not all(map(is_text, (str(image), *texts))):
                 raise UserError(f"{location}: {NOT_TEXT}.")
-            return str(image), captions
+            return image, texts
     raise UserError(f"{location}: expected an image and a caption, got {truncate(repr(record))}.")
 
 

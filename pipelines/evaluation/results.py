@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipelines.data.examples import Id
 from pipelines.evaluation.error_analysis import ErrorAnalysis
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Prediction:
     """One image's caption.
 
     image: its name. path: its file, if it is at hand. score: the model's own, mean log-probability a word.
-    scores: of the metrics that say something of this caption alone.
+    scores: of the metrics that say something of this caption alone. source_id: the data set's own name of the image.
     """
 
     image: str
@@ -67,7 +68,7 @@ class Prediction:
     scores: dict[str, float]
     score: float | None = None
     path: Path | None = None
-    source_id: str = ""
+    source_id: Id = ""
 
     @property
     def id(self) -> str:
@@ -191,17 +192,15 @@ def coco_result(predictions: Sequence[Prediction]) -> list[dict]:
     return [{"image_id": id, "caption": prediction.caption} for id, prediction in zip(ids, predictions, strict=True)]
 
 
-def result_ids(source_ids: Sequence[str], names: Sequence[str]) -> list[int] | list[str]:
-    """The ids of images or questions in a file of results: the data set's own, as numbers where all are numbers.
+def result_ids(source_ids: Sequence[Id], names: Sequence[str]) -> list[Id]:
+    """The ids of images or questions in a file of results: the data set's own as they came, text or number.
 
     Args:
         source_ids: the data set's own, empty where it has none.
         names: ours, which are unique; they stand for all where the data set's own are not.
     """
-    ids = [source or name for source, name in zip(source_ids, names, strict=True)]
-    if len(set(ids)) < len(ids):
-        ids = list(names)
-    return [int(id) for id in ids] if all(id.isascii() and id.isdigit() for id in ids) else ids
+    ids = [name if source == "" else source for source, name in zip(source_ids, names, strict=True)]
+    return ids if len(set(ids)) == len(ids) else list(names)
 
 
 def rank(predictions: Sequence[Prediction]) -> list[Prediction]:

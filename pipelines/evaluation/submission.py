@@ -23,11 +23,11 @@ def write_submission(examples: Sequence[QuestionExample], predictions: Mapping[s
     """Writes `results.json` and returns its path.
 
     Whoever scores it wants an answer to each question of the split: those about images that could not be read get an
-    empty one. Questions are named as the data set names them, by numbers where all are numbers.
+    empty one. Questions are named and answers spelled as the data set does it.
 
     Args:
         examples: all questions of a split.
-        predictions: id of a question -> answer.
+        predictions: id of a question -> answer, as `Answer.spelling` has it.
         folder: made if it does not exist.
 
     Raises:

@@ -11,7 +11,7 @@ from captioner.errors import UserError
 from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.splits import hashed_splits, read_split_lists
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
-from pipelines.data.examples import CaptionExample, DataSet, Location, Problem, ProblemList, canonical_split
+from pipelines.data.examples import CaptionExample, DataSet, Id, Location, Problem, ProblemList, canonical_split
 
 
 @dataclass
@@ -19,7 +19,7 @@ class ImageRows:
     """What is known of one image while rows come in; `rows` are its captions, or its questions."""
 
     name: str  # as the annotations write it
-    source_id: str
+    source_id: Id
     split: str | None
     first: Location  # of the row that named it first
     rows: list = field(default_factory=list)
@@ -60,7 +60,7 @@ class DatasetBuilder(ProblemList):
         *,
         number: object = None,
         split: str | None = None,
-        source_id: str | None = None,
+        source_id: Id | None = None,
         keep_repeats: bool = False,
     ) -> None:
         """One caption row. What is wrong with it becomes a problem; where it cannot be used, it is left out.
@@ -76,7 +76,7 @@ class DatasetBuilder(ProblemList):
             keep_repeats: whether a row that says what an earlier row said is kept; it is reported anyway.
         """
         name = name.strip().replace("\\", "/")
-        if not all(map(is_text, (name, caption, split or "", source_id or ""))):
+        if not all(map(is_text, (name, caption, split or "", str(source_id)))):
             return self.problem(location, f"{truncate(name)}: {NOT_TEXT_LEFT_OUT}")
         caption = " ".join(caption.split())
         if not name:
@@ -97,7 +97,7 @@ class DatasetBuilder(ProblemList):
         return image.rows.append(caption)
 
     def image(
-        self, name: str, location: Location, *, split: str | None = None, source_id: str | None = None
+        self, name: str, location: Location, *, split: str | None = None, source_id: Id | None = None
     ) -> ImageRows | None:
         """The image that a row belongs to; None, and a problem, where there is none or it is in another split.
 

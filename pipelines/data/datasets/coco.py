@@ -12,7 +12,8 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import read_json, truncate
-from pipelines.data.examples import DataSet, Location, canonical_split
+from pipelines.data.datasets.values import as_id, value_text
+from pipelines.data.examples import DataSet, Id, Location, canonical_split
 
 EXPECTS = "annotations/captions_train2014.json and captions_val2014.json, or 2017; images in train2014/, val2014/"
 LICENCE = "COCO: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
@@ -64,35 +65,39 @@ def _has_images(root: Path, files: dict[str, Path], year: str) -> bool:
 
 def _add(builder: DatasetBuilder, path: Path, split: str):
     content = read_json(path)
-    images = content.get("images") if isinstance(content, dict) else None
+    listed = content.get("images") if isinstance(content, dict) else None
     annotations = content.get("annotations") if isinstance(content, dict) else None
-    if not isinstance(images, list) or not isinstance(annotations, list):
+    if not isinstance(listed, list) or not isinstance(annotations, list):
         raise UserError(f"{path} is not a COCO caption file: it needs the lists `images` and `annotations`.")
-    names = {}
-    for index, image in enumerate(images):
+    images: dict[str, tuple[str, Id]] = {}  # id as text -> name, and the id as it came
+    for index, image in enumerate(listed):
         location = Location(path, part=f"images[{index}]")
-        name, image_id = (image.get("file_name"), image.get("id")) if isinstance(image, dict) else (None, None)
-        if not isinstance(name, str) or not isinstance(image_id, int | str):
+        image = image if isinstance(image, dict) else {}
+        name, own = value_text(image.get("file_name")), as_id(image.get("id"))
+        image_id = value_text(own)  # 42 in one list may be "42" in the other
+        if name is None or own is None:
             builder.problem(location, f"expected a file_name and an id, got {reprlib.repr(image)}")
-        elif image_id in names:
-            builder.problem(location, f"the id {truncate(str(image_id))} is there already; left out")
+        elif image_id in images:
+            builder.problem(location, f"the id {truncate(image_id)} is there already; left out")
         else:
-            names[image_id] = name
+            images[image_id] = name, own
     captioned = set()
     for index, row in enumerate(annotations):
         location = Location(path, part=f"annotations[{index}]")
-        image_id, caption = (row.get("image_id"), row.get("caption")) if isinstance(row, dict) else (None, None)
-        if not isinstance(caption, str) or not isinstance(image_id, int | str):
+        row = row if isinstance(row, dict) else {}
+        image_id, caption = value_text(as_id(row.get("image_id"))), value_text(row.get("caption"))
+        if caption is None or image_id is None:
             builder.unexpected(location, "an image_id and a caption", row)
-        elif image_id not in names:
-            text = f"there is no image with the id {truncate(str(image_id))} in `images`; left out"
+        elif image_id not in images:
+            text = f"there is no image with the id {truncate(image_id)} in `images`; left out"
             builder.problem(location, text)
         else:
             captioned.add(image_id)
-            number = row["id"] if isinstance(row.get("id"), int | str) else index
-            source = str(image_id)
-            builder.add(names[image_id], caption, location, number=number, split=split, source_id=source)
-    for image_id, name in names.items():
+            name, own = images[image_id]
+            number = as_id(row.get("id"))
+            number = index if number is None else number
+            builder.add(name, caption, location, number=number, split=split, source_id=own)
+    for image_id, (name, _) in images.items():
         if image_id not in captioned:
-            text = f"the image {truncate(name)} (id {truncate(str(image_id))}) has no caption"
+            text = f"the image {truncate(name)} (id {truncate(image_id)}) has no caption"
             builder.problem(Location(path), text)

@@ -10,6 +10,7 @@ from captioner.errors import UserError
 from pipelines.data.datasets import flickr8k, flickr30k
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import read_json_list, truncate
+from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Location, canonical_split
 
 EXPECTS = "one dataset_*.json; images in images/, or in the folders that the file names (train2014/, val2014/)"
@@ -52,15 +53,14 @@ def _add(builder: DatasetBuilder, location: Location, image: object):
         return builder.unexpected(location, "filename, split and sentences", image)
     if not sentences:
         return builder.problem(location, f"{truncate(name)} has no caption")
-    source = image.get("cocoid", image.get("imgid"))
-    source = None if source is None else str(source)
+    source = as_id(image.get("cocoid", image.get("imgid")))
     inside = f"{folder}/{name}" if folder else name
     name = inside if builder.find(inside) is not None or builder.find(name) is None else name
     split = "train" if split == "restval" else canonical_split(split)
     for number, sentence in enumerate(sentences):
-        caption = sentence.get("raw") if isinstance(sentence, dict) else None
+        caption = value_text(sentence.get("raw")) if isinstance(sentence, dict) else None
         inner = Location(location.path, part=f"{location.part}.sentences[{number}]")
-        if not isinstance(caption, str):
+        if caption is None:
             builder.unexpected(inner, "a `raw` text", sentence)
             continue
         # The number is the index in this list, so that an entry that is there twice counts once.

@@ -11,6 +11,7 @@ from captioner.errors import UserError, nearest
 from captioner.images.files import litter_kind, litter_line
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, parse_json, read_lines, read_records, truncate
+from pipelines.data.datasets.values import value_text
 from pipelines.data.examples import SPLITS, DataSet, Location, ProblemList, canonical_split
 from pipelines.data.synthetic.scenes import NOVEL_SPLIT
 
@@ -162,7 +163,8 @@ def named_split(problems: ProblemList, image: str, split: object, location: Loca
     An unknown name is kept, with a problem the first time: it may be meant, and may be a slip. One that is no text is
     not: it would be written into the model's files, which are UTF-8, when the first epoch is done.
     """
-    if not isinstance(split, str) or not split.strip():
+    split = value_text(split) or ""
+    if not split.strip():
         return problems.problem(location, f"{truncate(image)} has no split; the row was left out")
     if not is_text(split):
         return problems.problem(location, f"{truncate(image)}: {NOT_TEXT_LEFT_OUT}")

@@ -2,8 +2,9 @@
 
 The table is `captions.csv`, `captions.tsv` or `captions.jsonl`, or the only file of these kinds in the folder, or one
 file a split (`train.csv`, `val.csv`, `test.csv`). `image` is a path relative to the folder or to its `images/`; an
-image with several captions has several rows (or, in jsonl, a list of captions). Without splits the images are split by
-a hash of their names: about 10 % each are dev and test (`pipelines.data.datasets.splits.hashed_splits`).
+image with several captions has several rows (or a list of captions, in csv and tsv as programs print one). Without
+splits the images are split by a hash of their names: about 10 % each are dev and test
+(`pipelines.data.datasets.splits.hashed_splits`).
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.rows import csv_rows, find_tables, is_jsonl, json_rows, named_split, read_tables
+from pipelines.data.datasets.values import field_captions, value_text
 from pipelines.data.examples import DataSet, Location
 
 EXPECTS = (
@@ -42,18 +44,16 @@ def add_table(builder: DatasetBuilder, path: Path, split: str | None = None, kee
         of_row = named_split(builder, row["image"], row.get("split"), location) if with_split else split
         if with_split and of_row is None:
             continue
-        for caption in row["caption"] if isinstance(row["caption"], list) else [row["caption"]]:
+        for caption in field_captions(row["caption"]):
             builder.add(row["image"], caption, location, split=of_row, keep_repeats=keep_repeats)
     return split is not None or with_split
 
 
 def _json(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
-    """The rows of a jsonl file; `caption` is a list."""
     for line, row in json_rows(builder, path):
-        captions = row.get("caption", row.get("captions"))
-        captions = captions if isinstance(captions, list) else [captions]
-        if isinstance(row.get("image"), str) and all(isinstance(caption, str) for caption in captions):
-            yield line, {**row, "caption": captions}
+        image, captions = value_text(row.get("image")), row.get("caption", row.get("captions"))
+        if image is not None and captions not in (None, []) and not isinstance(captions, dict):
+            yield line, {**row, "image": image, "caption": captions}
         else:
             location = Location(path, line)
-            builder.unexpected(location, "an image and a caption, both text", row, "the row was left out")
+            builder.unexpected(location, "an image and a caption", row, "the row was left out")

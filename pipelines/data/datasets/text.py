@@ -6,9 +6,10 @@ are lost: `is_text` tells such rows apart.
 """
 
 import csv
-import itertools
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -42,7 +43,9 @@ def read_records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str] | 
     lines = [line + "\n" for line in _read(path).split("\n")]
     start = 0
     while start < len(lines):
-        reader = csv.reader(itertools.islice(lines, start, None), delimiter=delimiter, strict=True)
+        # Not a slice, which would walk through all lines before `start` at each fault.
+        rest = map(lines.__getitem__, range(start, len(lines)))
+        reader = csv.reader(rest, delimiter=delimiter, strict=True)
         begin = start
         try:
             for fields in reader:
@@ -91,11 +94,20 @@ def read_json_list(path: Path, name: str, source: str, hook: Callable[[dict], ob
 def parse_json(text: str, location: str, hook: Callable[[dict], object] | None = None) -> object:
     """The value of `text`; `location` is named where it is not JSON."""
     try:
-        return json.loads(text, object_hook=hook)
+        return json.loads(text, object_hook=hook, parse_float=_parse_number)
     except json.JSONDecodeError as error:
         raise UserError(f"{location} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{location} is not JSON that can be read: {error}.") from error
+
+
+def _parse_number(text: str) -> float | int:
+    """A number with a point or an exponent. Beyond what a float tells apart, whole ones are int: two ids stay two."""
+    number = float(text)
+    if abs(number) < 2**53 or not isfinite(number):
+        return number
+    exact = Decimal(text)
+    return int(exact) if exact == exact.to_integral_value() else number
 
 
 def is_text(string: str) -> bool:

@@ -1,12 +1,14 @@
 """Question rows -> examples: what all readers of questions share."""
 
+import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from captioner.text.answers import answer_key, plain
+from captioner.text.answers import answer_key
 from pipelines.data.datasets.builder import DatasetBuilder, ImageRows
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
+from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import Location, QuestionExample, canonical_split
 
 FEWEST_CHOICES = 2
@@ -14,24 +16,18 @@ FEWEST_CHOICES = 2
 
 @dataclass(frozen=True)
 class AnnotatedQuestion:
-    """A question as an annotation file has it.
+    """A question as an annotation file has it; the builder makes texts of the values (`value_text`).
 
     answers: one a person; None where the data set withholds them.
     choices: None where the question is open.
     """
 
-    question: str
-    answers: Sequence[str] | None
-    choices: Sequence[str] | None = None
-    type: str = ""
-    answer_type: str = ""
-    source_id: str = ""
-
-    def texts(self) -> Iterator[str]:
-        """Everything in it that is written into files again."""
-        yield from (self.question, self.type, self.answer_type, self.source_id)
-        yield from self.answers or ()
-        yield from self.choices or ()
+    question: object
+    answers: Sequence[object] | None
+    choices: Sequence[object] | None = None
+    type: object = ""
+    answer_type: object = ""
+    source_id: object = ""
 
 
 class QuestionDatasetBuilder(DatasetBuilder):
@@ -52,52 +48,68 @@ class QuestionDatasetBuilder(DatasetBuilder):
             split: of the image, where that is known.
         """
         name = name.strip().replace("\\", "/")
-        if not all(map(is_text, (name, split or "", *row.texts()))):
+        question = self._normalise(row.question)
+        answers = None if row.answers is None else list(map(self._normalise, row.answers))
+        choices = None if row.choices is None else list(map(self._normalise, row.choices))
+        kind, answer_kind = self._normalise(row.type), self._normalise(row.answer_type)
+        source_id = as_id(row.source_id)
+        texts = (name, split or "", question, kind, answer_kind, str(source_id), *(answers or ()), *(choices or ()))
+        if not all(map(is_text, texts)):
             return self.problem(location, f"{truncate(name)}: {NOT_TEXT_LEFT_OUT}")
-        question = " ".join(row.question.split())
-        answers = None if row.answers is None else list(filter(None, map(self._normalise, row.answers)))
         if not name:
             return self.problem(location, "no image is named; the row was left out")
         if not question.strip("? "):
             return self.problem(location, f"the question about {truncate(name)} is empty; the row was left out")
-        if answers is not None and not answers:
+        if answers is not None and not any(answers):
             return self.problem(location, f"{truncate(question)} has no answer; the row was left out")
         image = self.image(name, location, split=split)
         if image is None:
             return None
+        self._report_empty(answers, "answers to", question, location)
+        self._report_empty(choices, "choices of", question, location)
+        if source_id is None and isinstance(row.source_id, bool | list | dict):
+            text = f"the id of {truncate(question)} is no text and no number: {reprlib.repr(row.source_id)}; left out"
+            self.problem(location, text)
         image_id = self.find(name)
         example = QuestionExample(
             id=f"{image_id}#{len(image.rows)}",
             image=image.rows[0].image if image.rows else self.root / image_id,  # one path for all of its questions
             question=question,
-            answers=tuple(answers or ()),
+            answers=tuple(filter(None, answers or ())),
             split="",
-            choices=self._choices(row, question, answers, location),
-            type=row.type.strip(),
-            source_id=row.source_id,
-            answer_type=row.answer_type.strip(),
+            choices=self._choices(choices, question, answers, location),
+            type=kind,
+            source_id="" if source_id is None else source_id,
+            answer_type=answer_kind,
         )
         self._questions.append((image, example))
         return image.rows.append(example)
 
-    def _normalise(self, text: str) -> str:
-        """`text` without needless blanks; equal ones are one string in memory."""
+    def _report_empty(self, texts: list[str] | None, what: str, question: str, location: Location) -> None:
+        """The problem that some of the answers or choices are empty."""
+        if texts and (empty := texts.count("")):
+            are = "is" if empty == 1 else "are"
+            self.problem(location, f"{empty} of the {len(texts)} {what} {truncate(question)} {are} empty; left out")
+
+    def _normalise(self, value: object) -> str:
+        """A value as text without needless blanks, "" if it is none; equal texts are one string in memory."""
+        text = value_text(value) or ""
         if text not in self._clean:
             self._clean[text] = " ".join(text.split())
         return self._clean[text]
 
     def _choices(
-        self, row: AnnotatedQuestion, question: str, answers: list[str] | None, location: Location
+        self, texts: list[str] | None, question: str, answers: list[str] | None, location: Location
     ) -> tuple[str, ...]:
         """The choices, each once; none, and a problem, where there are not two."""
-        if row.choices is None:
+        if texts is None:
             return ()
         choices: dict[str, str] = {}
         repeated = []
-        for choice in filter(None, map(self._normalise, row.choices)):
-            if plain(choice) in choices:
+        for choice in filter(None, texts):
+            if answer_key(choice) in choices:
                 repeated.append(choice)
-            choices.setdefault(plain(choice), choice)
+            choices.setdefault(answer_key(choice), choice)
         name = truncate(question)
         if repeated:
             self.problem(location, f"the choices of {name} repeat {truncate(repeated[0])}; it was kept once")
@@ -105,9 +117,9 @@ class QuestionDatasetBuilder(DatasetBuilder):
             text = f"{name} has {len(choices)} choices where there must be {FEWEST_CHOICES}; it is asked without"
             self.problem(location, text)
             return ()
-        keys = set(map(answer_key, choices))
-        if answers and not any(answer_key(answer) in keys for answer in answers):
-            text = f"none of the choices of {name} is an answer, such as {truncate(answers[0])}"
+        known = list(filter(None, answers or ()))
+        if known and not any(answer_key(answer) in choices for answer in known):
+            text = f"none of the choices of {name} is an answer, such as {truncate(known[0])}"
             self.problem(location, text)
         return tuple(choices.values())
 

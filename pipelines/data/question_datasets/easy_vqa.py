@@ -6,10 +6,12 @@
 """
 
 import importlib.util
+import re
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json
+from pipelines.data.datasets.values import value_text
 from pipelines.data.examples import DataSet, Location, canonical_split
 from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
@@ -68,8 +70,8 @@ def _add(builder: QuestionDatasetBuilder, path: Path, images: str, split: str):
         raise UserError(f"{path} is not a file of easy-VQA: it needs a list of [question, answer, image].")
     for index, row in enumerate(rows):
         location = Location(path, part=f"[{index}]")
-        question, answer, image = row if isinstance(row, list) and len(row) == 3 else (None, None, None)
-        if not isinstance(question, str) or not isinstance(answer, str) or type(image) is not int:
+        question, answer, image = map(value_text, row if isinstance(row, list) and len(row) == 3 else [None] * 3)
+        if question is None or answer is None or image is None or not re.fullmatch(r"[0-9]+", image):
             builder.unexpected(location, "[question, answer, number of the image]", row)
             continue
         asked = AnnotatedQuestion(question, [answer], type=question_type(question), source_id=f"{split}/{index}")

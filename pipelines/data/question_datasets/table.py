@@ -2,8 +2,9 @@
 
 The table is `questions.csv`, `questions.tsv` or `questions.jsonl`, or the only file of these kinds with such columns in
 the folder, or one file a split. Further columns, if you like: `choices`, `split`, `type`, `answer_type`, `id`. Several
-answers and choices are lists in jsonl, and separated by "|" in the others. Rows with the same image and question are
-what several people answered. Without splits the images are split by a hash of their names, as captions are.
+answers and choices are lists in jsonl, in the others separated by "|" or a list as programs print it (`['yes', 'no']`).
+Rows with the same image, question and id are what several people answered. Without splits the images are split by a
+hash of their names, as captions are.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from pipelines.data.datasets.rows import csv_rows, find_tables, header_of, is_jsonl, json_rows, named_split, read_tables
 from pipelines.data.datasets.table import IMAGE_FOLDERS
 from pipelines.data.datasets.text import truncate
+from pipelines.data.datasets.values import as_id, column_ids, field_values, value_text
 from pipelines.data.examples import DataSet, Location
 from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
@@ -42,20 +44,26 @@ def add_table(builder: QuestionDatasetBuilder, path: Path, split: str | None = N
     """
     rows = list(_json(builder, path) if is_jsonl(path) else _delimited(builder, path))
     with_split = any("split" in row for _, row in rows)
-    asked: dict[tuple[str, str, str | None], tuple[int, AnnotatedQuestion]] = {}
+    asked: dict[tuple, tuple[int, AnnotatedQuestion]] = {}
     for line, row in rows:
-        image = row["image"]
+        image, question = row["image"].strip(), " ".join(row["question"].split())
         of_row = named_split(builder, image, row.get("split"), Location(path, line)) if with_split else split
         if with_split and of_row is None:
             continue
-        key = image.strip(), " ".join(row["question"].split()), of_row
+        key = image, question, of_row, repr(as_id(row.get("id")))
         if key in asked:  # one more person answered
             asked[key][1].answers.extend(row["answers"])
             continue
-        rest = {name: _text(row.get(column)) for name, column in _REST.items()}
-        asked[key] = line, AnnotatedQuestion(row["question"], row["answers"], row["choices"], **rest)
-    for (image, _, of_row), (line, question) in asked.items():
+        rest = {name: row.get(column) for name, column in _REST.items()}
+        asked[key] = line, AnnotatedQuestion(question, row["answers"], row["choices"], **rest)
+    for (image, _, of_row, _), (line, question) in asked.items():
         builder.add_question(image, question, Location(path, line), of_row)
+    again = len(asked) - len({key[:3] for key in asked})
+    if again:
+        builder.notes.append(
+            f"{again:,} rows of {path.name} ask what was asked about the same image under another id: they are "
+            "questions of their own. Give the answers of several people to one question the same id, or none."
+        )
     return split is not None or with_split
 
 
@@ -65,38 +73,33 @@ def _tables(root: Path) -> list[Path]:
 
 def _delimited(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     answer = "answers" if "answers" in header_of(path) else "answer"
-    for line, row in csv_rows(builder, path, ("image", "question", answer)):
+    rows = list(csv_rows(builder, path, ("image", "question", answer)))
+    ids = column_ids([row.get("id", "").strip() for _, row in rows])
+    for (line, row), id in zip(rows, ids, strict=True):
         # The comma of a single answer belongs to it: "book, lamp" is a set that one person gave.
-        answers = row[answer].split(_MARK) if answer == "answers" else [row[answer]]
-        choices = row.get("choices", "").strip()
-        yield line, {**row, "answers": answers, "choices": choices.split(_MARK) if choices else None}
+        answers = field_values(row[answer], _MARK if answer == "answers" else "")
+        choices = row.get("choices", "")
+        choices = field_values(choices, _MARK) if choices.strip() else None
+        yield line, {**row, "id": id, "answers": answers, "choices": choices}
 
 
 def _json(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     for line, row in json_rows(builder, path):
-        answers, choices = _texts(row.get("answers", row.get("answer"))), _texts(row.get("choices"))
-        if not isinstance(row.get("image"), str) or not isinstance(row.get("question"), str) or answers is None:
-            location = Location(path, line)
-            builder.unexpected(location, "image, question and answer, all text", row, "the row was left out")
+        image, question, choices = value_text(row.get("image")), value_text(row.get("question")), row.get("choices")
+        if image is None or question is None or not {"answer", "answers"} & set(row):
+            builder.unexpected(Location(path, line), "image, question and answer", row, "the row was left out")
             continue
-        if choices is None and row.get("choices") is not None:
-            text = f"the choices of {truncate(row['question'])} are no list of texts; it is asked without"
+        if isinstance(choices, dict):
+            text = f"the choices of {truncate(question)} are no list of texts; it is asked without"
             builder.problem(Location(path, line), text)
-        yield line, {**row, "answers": answers, "choices": choices}
-
-
-def _texts(value: object) -> list[str] | None:
-    """A text, a number or a list of them as a list of texts; None for anything else."""
-    if isinstance(value, str):
-        return [value]
-    values = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str | int | float) and not isinstance(item, bool) for item in values):
-        return None
-    return list(map(_text, values))
-
-
-def _text(value: object) -> str:
-    """A text or a number as text, 2.0 as "2"; anything else is none."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value) if isinstance(value, str | int) else ""
+            choices = None
+        yield (
+            line,
+            {
+                **row,
+                "image": image,
+                "question": question,
+                "answers": list(field_values(row.get("answer") if row.get("answers") is None else row["answers"])),
+                "choices": None if choices is None else field_values(choices),
+            },
+        )

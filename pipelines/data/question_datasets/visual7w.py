@@ -10,6 +10,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json_list
+from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Location, canonical_split
 from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
@@ -51,16 +52,13 @@ def _file(root: Path) -> Path | None:
 
 def _add(builder: QuestionDatasetBuilder, location: Location, name: str, split: str, pair: object):
     pair = pair if isinstance(pair, dict) else {}
-    question, answer, wrong = pair.get("question"), pair.get("answer"), pair.get("multiple_choices")
-    wrong = [] if wrong is None else wrong
-    texts = [question, answer, *wrong] if isinstance(wrong, list) else [None]
-    if not all(isinstance(text, str) for text in texts):
+    question, answer = value_text(pair.get("question")), value_text(pair.get("answer"))
+    wrong = [] if pair.get("multiple_choices") is None else pair["multiple_choices"]
+    if question is None or answer is None or not isinstance(wrong, list):
         return builder.unexpected(location, "question, answer and multiple_choices", pair)
-    number = pair.get("qa_id")
-    source = str(number) if isinstance(number, int | str) else ""
-    seed = source or location.part
+    seed = value_text(as_id(pair.get("qa_id"))) or location.part
     choices = sorted([answer, *wrong], key=lambda choice: _digest(f"{seed}/{choice}")) if wrong else None
-    asked = AnnotatedQuestion(question, [answer], choices, type=_type(pair, question), source_id=source)
+    asked = AnnotatedQuestion(question, [answer], choices, type=_type(pair, question), source_id=pair.get("qa_id"))
     return builder.add_question(name, asked, location, split)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import read_json_list, truncate
+from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Location, canonical_split
 from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
 
@@ -25,6 +26,7 @@ _FOLDERS = (".", "questions", "annotations", "Questions", "Annotations")
 _QUESTIONS = re.compile(r"(?P<version>v\d+_)?(?:(?P<task>OpenEnded|MultipleChoice)_)?(?P<key>.+)_questions\.json")
 _ANNOTATIONS = re.compile(r"(?P<version>v\d+_)?(?P<key>.+)_annotations\.json")
 _ORDER = ("test", "test-dev", "val", "train")  # an image in several subsets stays in the one that is scored on
+_DIGITS = 12  # of an image's number in the name of its file
 _SUBSET = re.compile(r"(?:(?P<source>.+)_)?(?P<split>train|val|test-dev|test)(?P<year>\d{4})?")
 
 
@@ -95,7 +97,7 @@ class _Subset:
         self.split = canonical_split(match["split"])
         self.folder = match["split"].replace("test-dev", "test") + (match["year"] or "")
         self.source = match["source"] or "mscoco"
-        self._names: dict[object, str] = {}
+        self._names: dict[str, str] = {}
 
     def add(self):
         path = self.files.questions.get("OpenEnded", self.files.questions.get("MultipleChoice"))
@@ -107,46 +109,47 @@ class _Subset:
         asked = set()
         for index, row in enumerate(read_json_list(path, "questions", "VQA")):
             location = Location(path, part=f"questions[{index}]")
-            question, image, number = _get(row, "question"), _get(row, "image_id"), _get(row, "question_id")
-            if not isinstance(question, str) or not _is_id(image) or not _is_id(number):
+            question, image, number = value_text(_get(row, "question")), _id(row, "image_id"), _id(row, "question_id")
+            if question is None or image is None or number is None:
                 self.builder.unexpected(location, "question, image_id and question_id", row)
                 continue
             if number in asked:
-                text = f"the question_id {truncate(str(number))} is there already; left out"
-                self.builder.problem(location, text)
+                self.builder.problem(location, f"the question_id {truncate(number)} is there already; left out")
                 continue
             asked.add(number)
             answered = {} if annotations is None else annotations.get(number, (0, None))[1]
+            answered_image = _id(answered, "image_id")
             if answered is None:
-                self.builder.problem(location, f"the question {truncate(str(number))} has no annotation; left out")
-            elif _is_id(_get(answered, "image_id")) and answered["image_id"] != image:
-                text = f"its annotation is of another image, {truncate(str(answered['image_id']))}; left out"
+                fault = "has no annotation" if number not in annotations else "has an annotation that cannot be used"
+                self.builder.problem(location, f"the question {truncate(number)} {fault}; left out")
+            elif answered_image not in (None, image) and self._name(answered_image) != self._name(image):
+                text = f"its annotation is of another image, {truncate(answered_image)}; left out"
                 self.builder.problem(location, text)
             else:
                 self._ask(location, row, answered if annotations is not None else None, choices)
         for number, (index, _) in (annotations or {}).items():
             if number not in asked:
                 location = Location(self.files.annotations, part=f"annotations[{index}]")
-                self.builder.problem(location, f"there is no question {truncate(str(number))}; left out")
+                self.builder.problem(location, f"there is no question {truncate(number)}; left out")
 
     def _ask(self, location: Location, row: dict, answered: dict | None, choices: dict):
-        number = row["question_id"]
+        own = row.get("multiple_choices")
         asked = AnnotatedQuestion(
             row["question"],
             None if answered is None else _answers(answered),
-            choices.get(number, row.get("multiple_choices") if _are_texts(row.get("multiple_choices")) else None),
-            type=_text(answered, "question_type"),
-            answer_type=_text(answered, "answer_type"),
-            source_id=str(number),
+            choices.get(_id(row, "question_id"), own if isinstance(own, list) else None),
+            type=_get(answered, "question_type"),
+            answer_type=_get(answered, "answer_type"),
+            source_id=row["question_id"],
         )
-        self.builder.add_question(self._name(row["image_id"]), asked, location, self.split)
+        self.builder.add_question(self._name(_id(row, "image_id")), asked, location, self.split)
 
-    def _name(self, image: int | str) -> str:
+    def _name(self, image: str) -> str:
         """The file of an image: `COCO_train2014_000000000009.jpg`; newer copies leave the prefix out."""
         if image not in self._names:
             prefix = "COCO" if self.source == "mscoco" else self.source
-            number = f"{image:012}" if isinstance(image, int) else image
-            names = [f"{prefix}_{self.folder}_{number}", number]
+            padded = image.zfill(_DIGITS) if image.isascii() and image.isdigit() else image
+            names = [f"{first}{number}" for number in (padded, image) for first in (f"{prefix}_{self.folder}_", "")]
             files = (f"{name}.{kind}" for name in names for kind in ("jpg", "png", "jpeg"))
             existing = (file for file in files if self.builder.find(file) is not None)
             self._names[image] = next(existing, f"{names[0]}.jpg")
@@ -157,58 +160,52 @@ class _Subset:
         path = self.files.questions.get("MultipleChoice")
         choices = {}
         for index, row in enumerate(read_json_list(path, "questions", "VQA") if path else ()):
-            number, texts = _get(row, "question_id"), _get(row, "multiple_choices")
-            if _is_id(number) and _are_texts(texts):
-                choices.setdefault(number, texts)
+            number, values = _id(row, "question_id"), _get(row, "multiple_choices")
+            if number is not None and isinstance(values, list):
+                choices.setdefault(number, values)
             else:
                 location = Location(path, part=f"questions[{index}]")
                 self.builder.unexpected(location, "question_id and multiple_choices", row, "asked without")
         return choices
 
     def _annotations(self) -> dict | None:
-        """question_id -> (index, annotation); None where there is no such file."""
+        """question_id -> (index, annotation, or None for one that cannot be used); None where there is no such file."""
         path = self.files.annotations
         if path is None:
             return None
         annotations = {}
         for index, row in enumerate(read_json_list(path, "annotations", "VQA", _lighter)):
-            location, number = Location(path, part=f"annotations[{index}]"), _get(row, "question_id")
-            if not isinstance(row, dict) or not _is_id(number) or _answers(row) is None:
+            location, number = Location(path, part=f"annotations[{index}]"), _id(row, "question_id")
+            usable = number is not None and _answers(row) is not None
+            if not usable:
                 self.builder.unexpected(location, "question_id and answers", row)
-            elif number in annotations:
-                self.builder.problem(location, f"the question {truncate(str(number))} is answered already; left out")
+                if number is not None:
+                    annotations.setdefault(number, (index, None))
+            elif annotations.get(number, (0, None))[1] is not None:
+                self.builder.problem(location, f"the question {truncate(number)} is answered already; left out")
             else:
                 annotations[number] = index, row
         return annotations
 
 
 def _lighter(row: dict) -> object:
-    """Of one person's answer its text alone: there are millions, and a dict takes several times the memory."""
-    answer = row.get("answer")
-    return answer if isinstance(answer, str) and "answer_id" in row else row
+    """Of one person's answer the answer alone: there are millions, and a dict takes several times the memory."""
+    return row["answer"] if "answer" in row and "answer_id" in row else row
 
 
-def _answers(annotation: dict) -> list[str] | None:
-    agreed = _get(annotation, "multiple_choice_answer")
-    answers = annotation.get("answers", [agreed] if isinstance(agreed, str) else None)
+def _answers(annotation: dict) -> list | None:
+    """What people answered, one value a person; None where the annotation does not have its form."""
+    agreed = annotation.get("multiple_choice_answer")
+    answers = annotation.get("answers", None if agreed is None else [agreed])
     if not isinstance(answers, list):
         return None
-    texts = [answer if isinstance(answer, str) else _get(answer, "answer") for answer in answers]
-    return texts if _are_texts(texts) else None
+    return [answer.get("answer") if isinstance(answer, dict) else answer for answer in answers]
 
 
 def _get(row: object, key: str) -> object:
     return row.get(key) if isinstance(row, dict) else None
 
 
-def _text(row: dict | None, key: str) -> str:
-    value = _get(row, key)
-    return value if isinstance(value, str) else ""
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, int | str) and not isinstance(value, bool)
-
-
-def _are_texts(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+def _id(row: object, key: str) -> str | None:
+    """An id of a row as it is compared: 42 in one file is "42" in another."""
+    return value_text(as_id(_get(row, key)))

@@ -12,6 +12,7 @@ from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.table import IMAGE_FOLDERS
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text
+from pipelines.data.datasets.values import field_captions, value_text
 from pipelines.data.examples import Location, Problem, ProblemList
 from pipelines.utils.tables import unguarded
 
@@ -105,16 +106,16 @@ def _pairs(problems: ProblemList, path: Path) -> Iterator[tuple[int, str, str]]:
     """`(line, image, caption)`."""
     if not is_jsonl(path):
         for line, row in csv_rows(problems, path, ("image", "caption")):
-            yield line, unguarded(row["image"]), unguarded(row["caption"])
+            for caption in field_captions(unguarded(row["caption"])):
+                yield line, unguarded(row["image"]), caption
         return
     for line, row in json_rows(problems, path):
-        captions = row.get("caption", row.get("captions"))
-        captions = captions if isinstance(captions, list) else [captions]
-        if isinstance(row.get("image"), str) and captions and all(isinstance(text, str) for text in captions):
-            yield from ((line, row["image"], text) for text in captions)
+        image, captions = value_text(row.get("image")), row.get("caption", row.get("captions"))
+        if image is not None and captions not in (None, []) and not isinstance(captions, dict):
+            yield from ((line, image, caption) for caption in field_captions(captions))
         else:
             location = Location(path, line)
-            problems.unexpected(location, "an image and a caption, both text", row, "the row was left out")
+            problems.unexpected(location, "an image and a caption", row, "the row was left out")
 
 
 def row_problem(row: Row) -> str:

@@ -1,6 +1,7 @@
 """Files of questions to be answered: a csv, tsv or jsonl table with the columns `image` and `question`.
 
-Optional columns: `choices` (a list in jsonl, separated by "|" in the others) and `id`. Images are looked
+Optional columns: `choices` (a list in jsonl, in the others separated by "|" or a list as programs print it) and `id`,
+which leaves as it came. Images are looked
 for beside the file and in images/ beside it. Other columns are ignored, so the table of a data set can be used.
 """
 
@@ -17,7 +18,8 @@ from captioner.models.vqa.preprocessing import choices_problem
 from pipelines.data.datasets.finder import absent_image, leads_out
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.text import NOT_TEXT, is_text
-from pipelines.data.examples import Location, ProblemList
+from pipelines.data.datasets.values import as_id, field_values, value_text
+from pipelines.data.examples import Id, Location, ProblemList
 
 _KINDS = (".csv", ".tsv", ".jsonl")
 _FOLDERS = ("", "images")
@@ -39,7 +41,7 @@ class Question:
     path: str
     question: str
     choices: tuple[str, ...] = ()
-    id: str = ""
+    id: Id = ""
     line: int = 0
     problem: str = ""
 
@@ -47,7 +49,8 @@ class Question:
         """The fields of a record that state the question."""
         fields = {"id": self.id, "image": self.image, "question": self.question, "choices": list(self.choices),
                 "line": self.line}  # fmt: skip
-        return {name: value for name, value in fields.items() if value or name in ("image", "question")}
+        empty = {"id": "", "choices": [], "line": 0}
+        return {name: value for name, value in fields.items() if name not in empty or value != empty[name]}
 
 
 def question_key(record: dict) -> str:
@@ -59,7 +62,7 @@ def question_key(record: dict) -> str:
     return json.dumps([record.get(name) for name in ("id", "image", "question", "choices", "line")])
 
 
-def make_question(image: str, path: str, question: str, choices: Sequence[str] = (), id: str = "") -> Question:
+def make_question(image: str, path: str, question: str, choices: Sequence[str] = (), id: Id = "") -> Question:
     """A question, with its problem if it has one.
 
     >>> make_question("a.jpg", "a.jpg", " what   colour ?").question
@@ -67,8 +70,9 @@ def make_question(image: str, path: str, question: str, choices: Sequence[str] =
     >>> make_question("a.jpg", "a.jpg", "what ?", ["red"]).problem
     'there must be at least 2 choices, and here is 1'
     """
-    if not all(map(is_text, (question, id, *choices))):
-        question, id, *choices = (_escaped(text) for text in (question, id, *choices))
+    if not all(map(is_text, (question, str(id), *choices))):
+        question, *choices = map(_escaped, (question, *choices))
+        id = _escaped(id) if isinstance(id, str) else id
         problem = NOT_TEXT
     else:
         problem = question_problem(question) or (choices_problem(choices) if choices else "")
@@ -123,30 +127,33 @@ def _image_path(root: Path, name: str) -> str:
 def _delimited(faults: ProblemList, path: Path, find_image: FindImage) -> Iterator[tuple[int, Question]]:
     for line, row in csv_rows(faults, path, ("image", "question")):
         listed = row.get("choices", "")
-        choices = listed.split("|") if listed.strip() else []
+        choices = list(map(_known_text, field_values(listed, "|"))) if listed.strip() else []
         yield line, _question(row["image"], row["question"], choices, row.get("id", ""), line, find_image)
 
 
 def _json(faults: ProblemList, path: Path, find_image: FindImage) -> Iterator[tuple[int, Question]]:
     for line, row in json_rows(faults, path):
         image, question, choices, id = (row.get(name) for name in ("image", "question", "choices", "id"))
-        choices = [] if choices is None else choices
-        if not isinstance(image, str) or not isinstance(question, str):
-            faults.problem(Location(path, line), f"expected image and question, both text, got {reprlib.repr(row)}")
-        elif not isinstance(choices, list) or not all(map(_is_word, choices)):
+        image, question = value_text(image), value_text(question)
+        texts = [] if choices is None else list(map(value_text, field_values(choices)))
+        if image is None or question is None:
+            faults.problem(Location(path, line), f"expected image and question, got {reprlib.repr(row)}")
+        elif None in texts:
             faults.problem(Location(path, line), f"the choices should be a list of texts, got {reprlib.repr(choices)}")
+        elif isinstance(id, bool | list | dict):
+            faults.problem(Location(path, line), f"the id should be a text or a number, got {reprlib.repr(id)}")
         else:
-            id = str(id) if _is_word(id) else ""
-            yield line, _question(image, question, list(map(str, choices)), id, line, find_image)
+            id = as_id(id)
+            yield line, _question(image, question, texts, "" if id is None else id, line, find_image)
 
 
-def _is_word(value: object) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool)
+def _known_text(value: object) -> str:
+    return value_text(value) or ""
 
 
-def _question(image: str, question: str, choices: list[str], id: str, line: int, find_image: FindImage) -> Question:
+def _question(image: str, question: str, choices: list[str], id: Id, line: int, find_image: FindImage) -> Question:
     image = image.strip(" \t\r\n")  # other blanks may be meant
-    row = make_question(image, find_image(image), question, choices, id.strip())
+    row = make_question(image, find_image(image), question, choices, id.strip() if isinstance(id, str) else id)
     if row.image and not row.path:
         return replace(row, problem=row.problem or absent_image(image))
     return row if row.image else replace(row, path="", line=line)

@@ -252,15 +252,17 @@ def evaluate_predictions(
     from pipelines.evaluation.matching import match
 
     captions, skipped = read_predictions(predictions)
-    expected, other_names = read_references(references, split)
-    texts = match(captions, expected, other_names)
+    known = read_references(references, split)
+    expected = known.captions
+    texts = match(captions, expected, known.others)
     results = compute_metrics(texts, expected, tokenizer, scorer=report.scorer)
     evaluation = Evaluation(
         title=f"{Path(predictions).name} against {Path(references).name}",
         scores=results.scores,
         intervals=results.intervals,
         predictions=tuple(
-            Prediction(image, text, expected[image], results.report.per_caption[image]) for image, text in texts.items()
+            Prediction(image, text, expected[image], results.report.per_caption[image], source_id=known.ids[image])
+            for image, text in texts.items()
         ),
         evaluated={
             "captions": Path(predictions).name,

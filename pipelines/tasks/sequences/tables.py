@@ -1,7 +1,7 @@
 """Your own examples: a table with sources and targets.
 
-    tag         text, tags      as many tags as words: "DET NOUN", or in jsonl a list
-    classify    text, label
+    tag         text, tags      as many tags as words: "DET NOUN", or a list
+    classify    text, label     a label may be a number, or true and false
     translate   source, target
     describe    source, target  source: facts such as "count=1 colour=red"
 
@@ -20,6 +20,7 @@ from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, named_split
 from pipelines.data.datasets.splits import hashed_splits
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
+from pipelines.data.datasets.values import field_values, value_text
 from pipelines.data.examples import SPLITS, Location, Problem, ProblemList, canonical_split
 from pipelines.tasks.sequences.examples import SequenceExample
 
@@ -96,11 +97,12 @@ def _rows(problems: ProblemList, path: Path, split: str | None, task: str, token
 def _example(problems, location, row: dict, task: str, tokenize: Callable) -> SequenceExample | None:
     """The example of a row, or None and a problem."""
     columns = COLUMNS[task]
-    source, target = (row.get(name) for name in columns)
-    if task == "tag" and isinstance(target, list):
-        target = " ".join(map(str, target))
-    if not isinstance(source, str) or not isinstance(target, str):
-        return problems.problem(location, f"expected {columns[0]} and {columns[1]}, both text; the row was left out")
+    values = [row.get(columns[0]), *(field_values(row.get(columns[1])) if task == "tag" else [row.get(columns[1])])]
+    texts = list(map(value_text, values))
+    if None in texts:
+        shown = {name: row.get(name) for name in columns}
+        return problems.unexpected(location, f"{columns[0]} and {columns[1]}", shown, "the row was left out")
+    source, target = texts[0], " ".join(texts[1:])
     if not is_text(source + target):
         return problems.problem(location, NOT_TEXT_LEFT_OUT)
     source, target = " ".join(source.split()), " ".join(target.split())

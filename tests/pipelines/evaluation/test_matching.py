@@ -70,8 +70,8 @@ def test_the_images_of_a_data_set_go_by_their_names_in_the_table_and_by_their_pa
     for name in ("1", "a/1", "b/1"):
         draw_image(tmp_path / f"images/{name}.jpg")
     write(tmp_path / "captions.csv", "image,caption\n1.jpg,a\na/1.jpg,b\nb/1.jpg,c\n")
-    references, others = read_references(tmp_path)
+    known = read_references(tmp_path)
     for name in ("1", "a/1", "b/1"):
         for before in ("", "images/", f"{tmp_path}/images/"):
-            found = match({f"{before}{name}.jpg": "x"}, references, others)
+            found = match({f"{before}{name}.jpg": "x"}, known.captions, known.others)
             assert found == {f"images/{name}.jpg": "x"}

@@ -19,7 +19,7 @@ def test_ids_of_coco_are_kept_and_val_is_dev(tmp_path):
     dataset = coco.read(tmp_path)
     assert dataset.splits() == {"train": 2, "dev": 1}
     (dev,) = dataset.split("val")
-    assert (dev.source_id, dev.id) == ("42", "val2014/COCO_val2014_000000000042.jpg")
+    assert (dev.source_id, dev.id) == (42, "val2014/COCO_val2014_000000000042.jpg")
     assert dev.captions == ("Bread on table 5.", "Bread on table 6.")  # without the line breaks of the file
 
 
@@ -74,6 +74,24 @@ def test_entries_that_lead_nowhere_are_told_and_the_rest_is_read(tmp_path):
         "the image 'b.jpg' (id '1') has no caption",
         "there is no image 'absent.jpg'; its caption was left out",
     ]
+
+
+def test_ids_that_are_text_in_one_list_and_numbers_in_the_other(tmp_path):
+    """If this fails, no caption finds its image. The id leaves as the list of images has it."""
+    draw_image(tmp_path / "a.jpg")
+    draw_image(tmp_path / "b.jpg")
+    images = [{"id": "007", "file_name": "a.jpg"}, {"id": 7, "file_name": "b.jpg"}]
+    annotations = [
+        {"id": 1, "image_id": "007", "caption": "A dog."},
+        {"id": 2, "image_id": "7", "caption": "A cat."},
+        {"id": 3, "image_id": 7.0, "caption": "The cat."},
+    ]
+    write_coco(tmp_path / "captions_val2014.json", images, annotations)
+    dataset = coco.read(tmp_path)
+    assert [(one.source_id, one.captions) for one in dataset.examples] == [
+        ("007", ("A dog.",)), (7, ("A cat.", "The cat.")),
+    ]  # fmt: skip
+    assert not dataset.problems
 
 
 @pytest.mark.parametrize("text", ['{"images": [', "[]", '{"images": []}', ""])

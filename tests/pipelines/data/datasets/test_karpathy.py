@@ -14,7 +14,7 @@ def test_restval_joins_train_and_folders_are_used(tmp_path):
     make_karpathy(tmp_path)
     dataset = karpathy.read(tmp_path)
     assert dataset.splits() == {"train": 2, "dev": 1, "test": 1}
-    assert [example.source_id for example in dataset.split("train")] == ["100", "101"]
+    assert [example.source_id for example in dataset.split("train")] == [100, 101]
     assert dataset.examples[0].captions == ("A man 0.", "A man 1.")
     assert dataset.examples[0].id == "train2014/COCO_train2014_000000000000.jpg"
 

@@ -1,5 +1,6 @@
 """Visual7W, easy-VQA and plain tables: what is special about each."""
 
+import csv
 import json
 import sys
 from collections import Counter
@@ -37,7 +38,7 @@ def test_visual7w_keeps_types_and_numbers(tmp_path):
     """If this fails, there are no scores by what, where, when, who, why and how."""
     make_visual7w(tmp_path)
     first, second = read_questions(tmp_path).split("train")
-    assert (first.type, second.type, first.source_id) == ("what", "why", "23230500")
+    assert (first.type, second.type, first.source_id) == ("what", "why", 23230500)
     assert set(first.choices) == {"Wood.", "Tile.", "Carpet.", "Cement."} and first.answers == ("Wood.",)
     assert "The sun set, too." in second.choices
 
@@ -49,12 +50,15 @@ def test_visual7w_without_choices_or_with_odd_ones(tmp_path):
     content = json.loads(path.read_text())
     pairs = content["images"][0]["qa_pairs"]
     del pairs[0]["multiple_choices"], pairs[0]["type"]
-    pairs[1]["multiple_choices"] = ["Clouds.", "It is night.", 7]
+    pairs[1]["multiple_choices"] = ["Clouds.", "It is night.", None, 7]
     content["images"].append({"filename": "x.jpg"})
     path.write_text(json.dumps(content))
     dataset = read_questions(tmp_path)
-    assert [(one.type, one.choices) for one in dataset.split("train")] == [("what", ())]
-    assert [text.split(":")[0] for _, text in problems(dataset)] == ["images[0].qa_pairs[1]", "images[3]"]
+    first, second = dataset.split("train")
+    assert (first.type, first.choices, sorted(second.choices)) == ("what", (), ["7", "Clouds.", "It is night."])
+    empty, repeated, image = [text for _, text in problems(dataset)]
+    assert empty == "images[0].qa_pairs[1]: 1 of the 5 choices of 'Why is it dark?' is empty; left out"
+    assert "repeat 'It is night.'" in repeated and image.startswith("images[3]: expected")
 
 
 def test_visual7w_is_not_taken_for_captions(tmp_path):
@@ -192,16 +196,71 @@ def test_jsonl_rows_that_are_none(folder):
     (folder / "questions.csv").unlink()
     rows = [
         '{"image": "a.jpg", "question": "How many?", "answer": 2, "choices": [1, 2.0], "id": 0, "split": "train"}',
-        '{"image": "a.jpg", "question": "What?", "answer": null, "split": "train"}',
+        '{"image": "a.jpg", "question": "What?", "answer": NaN, "split": "train"}',
         '{"image": "a.jpg", "question": "Who?", "answer": "he", "choices": {"a": 1}, "split": "train"}',
         "[]",
     ]
     write(folder / "questions.jsonl", "\n".join(rows))
     dataset = read_questions(folder)
     assert [(one.answers, one.choices, one.source_id) for one in dataset.examples] == [
-        (("2",), ("1", "2"), "0"), (("he",), (), "")
+        (("2",), ("1", "2"), 0), (("he",), (), "")
     ]  # fmt: skip
     assert [line for line, _ in problems(dataset)] == [2, 3, 4]
+
+
+def test_numbers_of_json_are_answers_and_ids_and_what_is_none_is_neither(folder):
+    """Written by a program that had a gap in its columns: 1.5e+06 and nan were answers, and all ids one."""
+    (folder / "questions.csv").unlink()
+    values = [(1500000.0, 262148000.0), (float("inf"), 262148001.0), ([2, None, "2", float("nan")], 262148002.0)]
+    rows = [{"image": "a.jpg", "question": "how many?", "answer": answer, "id": id} for answer, id in values]
+    write(folder / "questions.jsonl", "\n".join(map(json.dumps, rows)))
+    dataset = read_questions(folder)
+    assert [(one.answers, one.source_id) for one in dataset.examples] == [
+        (("1500000",), 262148000), (("2", "2"), 262148002),
+    ]  # fmt: skip
+    assert problems(dataset) == [
+        (2, "'how many?' has no answer; the row was left out"),
+        (3, "2 of the 4 answers to 'how many?' are empty; left out"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_lists_as_programs_print_them(folder, kind):
+    """If this fails, "['yes', 'no']" is one answer, and no choice is one."""
+    (folder / "questions.csv").unlink()
+    mark = {"csv": ",", "tsv": "\t"}[kind]
+    rows = [("image", "question", "answers", "choices"),
+            ("a.jpg", "is it?", "['yes', 'yes', \"don't know\"]", '["yes", "no", "don\'t know"]'),
+            ("a.jpg", "how many?", "[1 2 2]", "[1.0, 2.0]"), ("a.jpg", "what?", "dog|cat", "dog|cat")]  # fmt: skip
+    with open(folder / f"questions.{kind}", "w", newline="") as file:
+        csv.writer(file, delimiter=mark).writerows(rows)
+    dataset = read_questions(folder)
+    assert [(one.answers, one.choices) for one in dataset.examples] == [
+        (("yes", "yes", "don't know"), ("yes", "no", "don't know")), (("1", "2", "2"), ("1", "2")),
+        (("dog", "cat"), ("dog", "cat")),
+    ]  # fmt: skip
+    assert not dataset.problems
+
+
+def test_two_ids_never_become_one(folder):
+    """Two people's answers to one question are one question; two questions with ids of their own are two."""
+    rows = ["image,question,answer,id", 'a.jpg,how many?,"1,000",07', 'a.jpg,how many?,"1,000,000",7',
+            'a.jpg,how many?,"1,000",07', "a.jpg,what?,dog,", "a.jpg,what?,cat,"]  # fmt: skip
+    write(folder / "questions.csv", "\n".join(rows))
+    dataset = read_questions(folder)
+    assert [(one.answers, one.source_id) for one in dataset.examples] == [
+        (("1,000", "1,000"), "07"), (("1,000,000",), "7"), (("dog", "cat"), ""),
+    ]  # fmt: skip
+    assert any("1 rows of questions.csv ask what was asked" in note for note in dataset.notes)
+
+
+def test_choices_that_are_the_same_answer_are_one(folder):
+    """Blank and underscore are equal; a comma between digits separates nothing."""
+    row = 'a.jpg,what?,a,"hot dog|hot_dog|1,000|1,000,000|a"'
+    write(folder / "questions.csv", f"image,question,answer,choices\n{row}\n")
+    dataset = read_questions(folder)
+    assert dataset.examples[0].choices == ("hot dog", "1,000", "1,000,000", "a")
+    assert problems(dataset) == [(2, "the choices of 'what?' repeat 'hot_dog'; it was kept once")]
 
 
 def test_a_missing_column_is_named(folder):

@@ -25,7 +25,7 @@ def test_a_question_with_all_that_is_known_of_it(tmp_path):
     make_vqa(tmp_path)
     dataset = read_questions(tmp_path)
     assert dataset.splits() == {"train": 6, "dev": 3, "test": 3}
-    one = next(one for one in dataset.examples if one.source_id == "91")
+    one = next(one for one in dataset.examples if one.source_id == 91)
     assert one.image == tmp_path / "train2014/COCO_train2014_000000000009.jpg"
     assert one.id == "train2014/COCO_train2014_000000000009.jpg#1"
     assert (one.question, one.answers) == ("Is it number 1?", tuple(TEN))
@@ -121,7 +121,7 @@ def test_annotations_and_questions_that_do_not_belong_together(tmp_path):
     assert f"{questions}: questions[0]: the question '90' has no annotation; left out" in text
     assert f"{questions}: questions[1]: its annotation is of another image, '25'; left out" in text
     assert f"{questions}: questions[3]: 'Is it number 0?' has no answer; the row was left out" in text
-    assert f"{questions}: questions[4]: the question '251' has no annotation; left out" in text
+    assert f"{questions}: questions[4]: the question '251' has an annotation that cannot be used; left out" in text
     assert len(dataset.problems) == 7
 
 
@@ -140,6 +140,52 @@ def test_bad_questions(tmp_path):
     assert any("questions[0]: the question about 'COCO_train2014_000000000009.jpg' is empty" in text for text in found)
     assert any(text.startswith("questions[1]: expected question, image_id and question_id") for text in found)
     assert any("questions[3]: the question_id '250' is there already; left out" in text for text in found)
+
+
+def test_ids_that_are_text_in_one_file_and_numbers_in_the_other(tmp_path):
+    """If this fails, all questions are left out, and each is said to have an annotation of another image."""
+    make_vqa(tmp_path)
+
+    def as_text(rows):
+        for row in rows:
+            row.update(image_id=str(row["image_id"]), question_id=float(row["question_id"]))
+
+    change(tmp_path / "v2_OpenEnded_mscoco_train2014_questions.json", "questions", as_text)
+    dataset = read_questions(tmp_path)
+    assert dataset.splits() == {"train": 6, "dev": 3, "test": 3} and not dataset.problems
+    assert [one.source_id for one in dataset.split("train")][:2] == [90, 91]
+
+
+def test_ids_leave_as_they_came(tmp_path):
+    """If this fails, a server that gave "02930152" gets 2930152, which it does not know."""
+    make_vqa(tmp_path)
+    ids = ["02930152", "201307251", 7]
+    change(
+        tmp_path / "v2_OpenEnded_mscoco_test2015_questions.json", "questions",
+        lambda rows: [row.update(question_id=id) for row, id in zip(rows, ids, strict=True)],
+    )  # fmt: skip
+    assert [one.source_id for one in read_questions(tmp_path).split("test")] == ids
+
+
+def test_one_answer_of_ten_that_is_none_costs_nothing_else(tmp_path):
+    """If this fails, nine people's answers are lost, and the reason that is given is another one."""
+    make_vqa(tmp_path)
+
+    def damage(rows):
+        rows[0]["answers"][3]["answer"] = None
+        rows[1]["answers"] = {"0": "yes"}
+        rows[2]["answers"][3] = {"answer_id": 4}
+
+    change(tmp_path / "v2_mscoco_val2014_annotations.json", "annotations", damage)
+    dataset = read_questions(tmp_path)
+    assert [len(one.answers) for one in dataset.split("dev")] == [9, 9]
+    found = sorted(problems(dataset))
+    assert found[0].startswith("annotations[1]: expected question_id and answers, got")
+    assert found[1:] == [
+        "questions[0]: 1 of the 10 answers to 'Is it number 0?' is empty; left out",
+        "questions[1]: the question '421' has an annotation that cannot be used; left out",
+        "questions[2]: 1 of the 10 answers to 'Is it number 2?' is empty; left out",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_every_question_has_one_record_and_what_cannot_be_asked_its_reason(table
 def test_a_question_of_unknown_words_is_answered_and_marked(table, tmp_path):
     summary = ask(table, tmp_path / "a.jsonl")
     marked = [line for line in records(tmp_path / "a.jsonl") if "warning" in line]
-    assert summary.unknown == len(marked) == 10
+    assert summary.warnings == len(marked) == 10
     assert {line["question"] for line in marked} == {"quux frobnicates?"} and all(line["answer"] for line in marked)
     assert marked[0]["warning"] == NO_WORD_KNOWN
 
@@ -163,22 +163,56 @@ def test_images_of_all_names_are_found_in_all_kinds_of_files(tmp_path):
     (tmp_path / "q.jsonl").write_text(lines, "utf-8")
     write_csv(tmp_path / "q.csv", [(row["image"], row["question"], "", row["id"]) for row in rows],
               ("image", "question", "choices", "id"))  # fmt: skip
-    for kind in ("jsonl", "csv"):
+    for kind, as_it_came in (("jsonl", int), ("csv", str)):
         ask(tmp_path / f"q.{kind}", tmp_path / f"{kind}.jsonl")
         found = records(tmp_path / f"{kind}.jsonl")
         assert {line["id"]: line["image"] for line in found if "error" not in line} == {
-            str(row["id"]): row["image"] for row in rows
+            as_it_came(row["id"]): row["image"] for row in rows
         }
+
+
+def test_ids_leave_as_they_came(tmp_path):
+    """Float ids vanished, 0 was none, and "007" must not become 7: whoever asked could not match the answers."""
+    draw(tmp_path / "a.png", 0)
+    ids = ["007", 7, 0, "7", 1.5, "x|y"]
+    rows = [{"image": "a.png", "question": "what is it?", "id": id} for id in ids]
+    lines = [*map(json.dumps, rows), '{"image": "a.png", "question": "what is it?", "id": 262148000.0}']
+    (tmp_path / "q.jsonl").write_text("\n".join(lines))
+    for kind in ("jsonl", "csv"):
+        ask(tmp_path / "q.jsonl", tmp_path / f"a.{kind}")
+    found = [line["id"] for line in records(tmp_path / "a.jsonl")]
+    assert found == [*ids, 262148000] and list(map(type, found[:5])) == list(map(type, ids[:5]))
+    with open(tmp_path / "a.csv", newline="") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == [*map(str, ids), "262148000"]
+
+
+def test_choices_that_the_model_does_not_know_are_marked_or_an_error(tmp_path):
+    """Two of 0.5 each for two unknown choices looked like an answer."""
+    draw(tmp_path / "a.png", 0)
+    choices = ("unknown a|unknown b", "unknown|red")
+    path = write_csv(tmp_path / "q.csv", [("a.png", "is it?", each) for each in choices])
+    summary = ask(path, tmp_path / "a.jsonl")
+    error, marked = records(tmp_path / "a.jsonl")
+    assert error["error"] == "the model knows none of the choices" and "answer" not in error
+    assert marked["warning"].endswith("their probabilities say nothing: 'unknown'") and marked["answer"]
+    assert (summary.warnings, summary.faults) == (1, 1)
+
+
+def test_lists_as_programs_print_them_are_choices(tmp_path):
+    draw(tmp_path / "a.png", 0)
+    path = write_csv(tmp_path / "q.csv", [("a.png", "is it?", "['red', 'two']")])
+    assert read_questions_file(path)[0][0].choices == ("red", "two")
 
 
 def test_rows_that_cannot_be_read_are_records_too(tmp_path):
     draw(tmp_path / "a.png", 0)
-    lines = ['{"image": "a.png", "question": "what is it?"}', "no json", '{"image": 7, "question": "x"}', "[]",
-             '{"image": "a.png", "question": "is it?", "choices": "red"}']  # fmt: skip
+    lines = ['{"image": "a.png", "question": "what is it?"}', "no json", '{"image": [7], "question": "x"}', "[]",
+             '{"image": "a.png", "question": "is it?", "choices": {"red": 1}}',
+             '{"image": "a.png", "question": "is it?", "id": [7]}']  # fmt: skip
     (tmp_path / "q.jsonl").write_text("\n".join(lines))
     ask(tmp_path / "q.jsonl", tmp_path / "a.jsonl")
     found = records(tmp_path / "a.jsonl")
-    assert [line["line"] for line in found if "line" in line] == [2, 3, 4, 5] and len(found) == 5
+    assert [line["line"] for line in found if "line" in line] == [2, 3, 4, 5, 6] and len(found) == 6
     assert all(line["error"].startswith(f"line {line['line']}: ") for line in found if "line" in line)
     (tmp_path / "q.csv").write_bytes(b"image,question\na.png,\xff what?\na.png,one,two\n")
     ask(tmp_path / "q.csv", tmp_path / "c.jsonl")

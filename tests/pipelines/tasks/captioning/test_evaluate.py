@@ -120,8 +120,8 @@ def test_the_references_of_one_split_of_a_data_set_can_be_asked_for(tmp_path):
     from pipelines.data.datasets import shapes
 
     shapes.draw(tmp_path / "data", sizes={"train": 4, "test": 3}, image_size=32)
-    everything, _ = read_references(tmp_path / "data")
-    test, _ = read_references(tmp_path / "data", "test")
+    everything = read_references(tmp_path / "data").captions
+    test = read_references(tmp_path / "data", "test").captions
     assert len(everything) == 7 and len(test) == 3 and set(test) < set(everything)
 
 
@@ -165,11 +165,12 @@ def test_a_reference_without_words_is_none(tmp_path, kind):
     rows = [{"image": "a", "caption": "a dog"}, {"image": "a", "caption": " "}, {"image": "b", "caption": ""}]
     text = "\n".join(["image,caption", *(f"{row['image']},{row['caption']}" for row in rows)])
     path = write(tmp_path / f"r.{kind}", rows if kind == "json" else text)
-    assert read_references(path)[0] == {"a": ("a dog",)}
+    assert read_references(path).captions == {"a": ("a dog",)}
 
 
 def test_images_are_matched_by_id_file_name_or_last_part_of_a_path(references):
-    expected, others = read_references(references)
+    known = read_references(references)
+    expected, others = known.captions, known.others
     for name in ("3", "3.jpg", "somewhere/3.jpg"):
         assert match({name: "a dog"}, expected, others) == {"3": "a dog"}
     with pytest.raises(UserError, match=r"'7' has a caption but no reference.*like '0'"):
@@ -241,13 +242,16 @@ def test_truth_of_drawn_scenes_is_combined_as_the_corpus_is(tmp_path):
     assert scores["true_captions"] == pytest.approx(np.mean([one.faithfulness == 1 for one in checked]))
 
 
-def test_coco_results_use_numbers_only_where_all_ids_are_numbers():
+def test_ids_leave_as_they_came():
+    """A server that gave "007" does not know 7; with 0 taken for none, one image got another's name."""
+
     def one(image, source):
         return Prediction(image, "a", ("b",), {}, source_id=source)
 
-    assert [row["image_id"] for row in coco_result([one("a.jpg", "7"), one("b.jpg", "42")])] == [7, 42]
-    assert [row["image_id"] for row in coco_result([one("a.jpg", "x"), one("b.jpg", "42")])] == ["x", "42"]
-    assert [row["image_id"] for row in coco_result([one("a.jpg", "1"), one("b.jpg", "1")])] == ["a.jpg", "b.jpg"]
+    for ids in ([7, 0], ["007", "42"], ["x", 42], [7, "7"]):
+        assert [row["image_id"] for row in coco_result([one("a.jpg", ids[0]), one("b.jpg", ids[1])])] == ids
+    assert [row["image_id"] for row in coco_result([one("a.jpg", 1), one("b.jpg", 1)])] == ["a.jpg", "b.jpg"]
+    assert [row["image_id"] for row in coco_result([one("1", ""), one("b.jpg", 2)])] == ["1", 2]
 
 
 def test_the_best_come_first():

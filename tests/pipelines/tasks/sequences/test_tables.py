@@ -107,15 +107,33 @@ def test_bytes_that_are_no_text_cost_their_row_alone(tmp_path):
     assert len(examples["train"]) == 1 and problems == [f"./a.csv:4: {NOT_TEXT_LEFT_OUT}"]
 
 
+def test_labels_that_are_numbers_or_true(tmp_path):
+    """If this fails, data whose labels are 0 and 1, as most is, has no rows."""
+    labels = [0, 1, True, False, 1.0, "1", None]
+    rows = [{"text": f"word{n}", "label": label, "split": "train" if n else "dev"} for n, label in enumerate(labels)]
+    examples, problems = read(write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows))))
+    assert [label for _, (label,) in examples["train"]] == ["1", "true", "false", "1", "1"]
+    assert examples["dev"] == [("word0", ("0",))] and len(problems) == 1
+
+
+@pytest.mark.parametrize("tags", [["DET", "NOUN"], "DET NOUN", "['DET', 'NOUN']", '["DET", "NOUN"]'])
+def test_tags_as_a_list_or_printed_as_one(tmp_path, tags):
+    rows = [{"text": "the dog", "tags": tags, "split": split} for split in ("train", "dev")]
+    rows[1]["text"] = "a dog"
+    examples, problems = read(write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows))), "tag")
+    assert examples["train"] == [("the dog", ("DET", "NOUN"))] and not problems
+
+
 def test_json_lines_that_are_none(tmp_path):
     path = write(
         tmp_path / "a.jsonl",
         '{"text": "a", "label": "x", "split": "train"}\n{"text": "b", "label": "y", "split": "dev"}\n'
-        '{"text": 3, "label": "x", "split": "train"}\n[1]\n{"text\n',
+        '{"text": null, "label": "x", "split": "train"}\n[1]\n{"text\n',
     )
     examples, problems = read(path)
     assert len(examples["train"]) == 1
-    assert "./a.jsonl:3: expected text and label, both text; the row was left out" in problems
+    expected = "./a.jsonl:3: expected text and label, got {'label': 'x', 'text': None}; the row was left out"
+    assert expected in problems
     assert any(problem.startswith("./a.jsonl:4: expected an object") for problem in problems)
     assert any(problem.startswith("./a.jsonl:5: ") for problem in problems)
 
