@@ -27,8 +27,8 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     options = parser.parse_args(argv)
     load_keras()
     from pipelines.data.datasets import shapes
+    from pipelines.data.features.sources import NoiseSource
     from pipelines.recipes.recipe import load_recipe
-    from pipelines.tasks.captioning.dry_run import Noise
     from pipelines.tasks.captioning.train import CaptioningExperiment
 
     changes = ["encoder.weights=none", "text.minimum_count=1", *(TOY if options.toy else [])]
@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         experiment = CaptioningExperiment(recipe, data=Path(folder) / "data")
         experiment.open_data()
         experiment.build(None)
-    experiment.compile(Noise(experiment.encoder.backbone_shape, len(experiment.train_examples)))
+    experiment.compile(NoiseSource(experiment.encoder.backbone_shape, len(experiment.train_examples)))
     batches, network = experiment.batches, experiment.network
     reward, spent = batches.reward, []
 

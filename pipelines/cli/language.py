@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import command
+from pipelines.cli.options import Changes, DryRun, Out, Recipe
 from pipelines.cli.probes import gradients, tasks
+from pipelines.cli.train import start_training
 from pipelines.utils.console import load_keras, printable
 
 language_app = typer.Typer(help="Language models: train, sample, score and inspect.", no_args_is_help=True)
@@ -18,23 +20,14 @@ File = Annotated[Path | None, typer.Option("--file", help="A text file.")]
 
 @command(language_app)
 def train(
-    recipe: Annotated[
-        str, typer.Argument(help="A recipe of kind language (`captioner list recipes`), or a TOML file.")
-    ],
+    recipe: Recipe,
     data: Annotated[Path | None, typer.Option(help="A text file, or a folder of text files.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, like model.cell=gru; may be repeated.")
-    ] = None,
+    out: Out = None,
+    settings: Changes = None,
+    dry_run: DryRun = False,
 ):
-    """Train a language model. Stopped at any moment, the same command goes on."""
-    from pipelines.recipes.recipe import load_recipe
-
-    chosen = load_recipe(recipe, settings or [], kind="language")
-    load_keras()
-    from pipelines.training.experiment import train as train_recipe
-
-    train_recipe(chosen, out or Path("runs") / chosen.name, data=data)
+    """Train a recipe of kind language. Stopped at any moment, the same command goes on."""
+    start_training(recipe, settings or [], out, dry_run, {"data": data}, kind="language")
 
 
 @command(language_app)

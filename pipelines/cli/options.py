@@ -57,6 +57,12 @@ Recipe = Annotated[
     str,
     typer.Argument(help="A recipe (see `captioner list recipes`) or a TOML file.", autocompletion=_recipes),
 ]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setting of `captioner list settings RECIPE`, like training.epochs=5; repeated."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print parameters, disk, memory and time.")]
 Model = Annotated[
     Path | None,
     typer.Option(

@@ -1,6 +1,5 @@
 """Settings as a table: what each is called, what it may be, what it is by default and what it means."""
 
-import importlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -11,18 +10,10 @@ from pydantic_core import PydanticUndefined
 
 from captioner.options import constructor_arguments, part_options
 from captioner.settings import Settings
+from pipelines.recipes.parts import CELLS, PARTS, imported
 from pipelines.recipes.recipe import toml_value
 
 _BOUNDS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-
-# Groups of settings that choose a part: its registry and its base class.
-_PARTS = {
-    "encoder": ("captioner.encoders:ENCODERS", "captioner.encoders.base:Encoder"),
-    "decoder": ("captioner.decoders:DECODERS", "captioner.decoders.base:Decoder"),
-    "question": ("captioner.question_encoders:QUESTION_ENCODERS", "captioner.question_encoders.base:QuestionEncoder"),
-    "fusion": ("captioner.fusions:FUSIONS", "captioner.fusions.base:Fusion"),
-}
-_CELLS = ("captioner.cells:CELLS", "captioner.cells.base:RecurrentCell")
 
 
 def describe_settings(
@@ -59,16 +50,16 @@ def describe_options(recipe: Settings) -> Iterator[tuple[str, str, str, str]]:
 
     Types and defaults are those of the constructors; the meaning is that of the class's docstring.
     """
-    for group, (registry, base) in _PARTS.items():
+    for group, (registry, base) in PARTS.items():
         chosen = getattr(recipe, group, None)
         if chosen is None:
             continue
-        part, common = _imported(registry).get(chosen.name), type(chosen).model_fields
-        yield from _describe_options(part, _imported(base), common, f"{group}.options", chosen.options)
+        part, common = imported(registry).get(chosen.name), type(chosen).model_fields
+        yield from _describe_options(part, imported(base), common, f"{group}.options", chosen.options)
         if "cell_options" in common:
-            part = _imported(_CELLS[0]).get(chosen.cell)
+            part = imported(CELLS[0]).get(chosen.cell)
             yield from _describe_options(
-                part, _imported(_CELLS[1]), ["units"], f"{group}.cell_options", chosen.cell_options
+                part, imported(CELLS[1]), ["units"], f"{group}.cell_options", chosen.cell_options
             )
 
 
@@ -86,11 +77,6 @@ def _describe_options(part: type, base: type, common, path: str, values: dict):
             text,
             re.sub(r"^(int|float|str|bool)[,.] ", "", " ".join(meaning[1].split())) if meaning else "",
         )
-
-
-def _imported(path: str):
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def type_name(annotation: Any) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt, PrivateAttr
 from captioner.errors import UserError, alternatives
 from captioner.settings import Settings, Share, validate
 from captioner.text.files import read_text
+from pipelines.recipes.parts import check_part_names
 from pipelines.recipes.task_registry import RECIPE_KINDS
 
 RECIPES = Path(__file__).parent
@@ -56,8 +57,12 @@ class AnyRecipe(Settings):
 
     @classmethod
     def read(cls, values: dict[str, Any], source: str, changed: tuple[str, ...] = ()) -> "AnyRecipe":
-        """A recipe from plain values; see `captioner.settings.validate`."""
+        """A recipe from plain values; see `captioner.settings.validate` and `check_part_names`."""
         recipe = validate(cls, values, source)
+        try:
+            check_part_names(recipe)
+        except UserError as error:
+            raise UserError(f"{source}: {error}") from None
         recipe._changed = changed
         return recipe
 

@@ -94,6 +94,14 @@ class Experiment:
     def prepare_batches(self) -> None:
         """What may take long and comes after the recipe is kept, such as computing features."""
 
+    def prepare_dry_run(self) -> str:
+        """Makes the batches of noise in place of images, so that steps can be measured before any image is read.
+
+        Returns:
+            what computing and keeping features would take; nothing where no images are seen.
+        """
+        return ""
+
     def evaluate(self, epoch: int, loss: float) -> EvalResult:
         """Measures the network as it is now, on data that it does not learn from; `loss` is the epoch's own."""
         raise NotImplementedError

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from captioner.errors import UserError
+from captioner.errors import MOST_LISTED, UserError
 from captioner.presets.installed import MODELS, model_folder
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.datasets import read_dataset
 from pipelines.data.examples import DataSet
 from pipelines.data.open import open_captions
+from pipelines.recipes.describe import describe_settings
 from pipelines.recipes.recipe import AnyRecipe, as_toml, load_recipe
 from pipelines.training.checkpoint import read_progress
 from pipelines.utils.atomic_files import atomic_path, atomic_write
@@ -28,10 +29,10 @@ def open_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
     """
     if (run / RECIPE).is_file():
         there = load_recipe(str(run / RECIPE))
-        if there != recipe and _settings_that_matter(there) != _settings_that_matter(recipe):
+        if there != recipe and (differing := _differences(there, recipe)):
             raise UserError(
-                f"{run} holds a training with other settings ({run / RECIPE}). Give another folder with --out, or "
-                "delete that one."
+                f"{run} holds a training with other settings ({run / RECIPE}): {'; '.join(differing[:MOST_LISTED])}. "
+                "Give another folder with --out, or delete that one."
             )
     return read_progress(run)
 
@@ -41,12 +42,22 @@ def keep_recipe(recipe: AnyRecipe, run: Path) -> None:
     atomic_write(run / RECIPE, as_toml(recipe))
 
 
-def _settings_that_matter(recipe: AnyRecipe) -> dict:
-    values = recipe.model_dump()
-    values.pop("description")
-    values["data"].pop("directory", None)
-    values["training"].pop("checkpoint_minutes")
-    return values
+def _differences(there: AnyRecipe, here: AnyRecipe) -> list[str]:
+    """Settings that matter and differ, with both values."""
+    if there.kind != here.kind:
+        return [f"kind = {there.kind} there, {here.kind} here"]
+    before, now = _settings_that_matter(there), _settings_that_matter(here)
+    return [
+        f"{name} = {before.get(name, 'none')} there, {now.get(name, 'none')} here"
+        for name in dict.fromkeys((*now, *before))
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _settings_that_matter(recipe: AnyRecipe) -> dict[str, str]:
+    """Settings by their dotted names, as TOML, without those that change nothing of what is learned."""
+    free = {"description", "data.directory", "training.checkpoint_minutes"}
+    return {name: text for name, _, text, _ in describe_settings(type(recipe), recipe) if name not in free}
 
 
 def kept_words(recipe: AnyRecipe, run: Path) -> Vocabulary | None:

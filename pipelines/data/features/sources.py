@@ -61,6 +61,22 @@ class PixelSource:
         return np.stack(list(self._pool.map(load, indices)))
 
 
+class NoiseSource:
+    """Noise in place of images that are not read: the same for all of them, since sampling takes longer than reading.
+
+    Args:
+        shape: of an image's array.
+        count: images.
+    """
+
+    def __init__(self, shape: tuple[int, ...], count: int):
+        self.readable = np.ones(count, bool)
+        self.image = np.random.default_rng(0).normal(size=shape).astype("float16")
+
+    def read(self, indices: Sequence[int]) -> np.ndarray:
+        return np.broadcast_to(self.image, (len(indices), *self.image.shape))
+
+
 class JoinedSource:
     """What several frozen networks see of the same images, as an `Ensemble` takes it.
 

@@ -18,8 +18,9 @@ from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.policy_gradient import PolicyGradient
 from pipelines.data.examples import CaptionExample, DataSet, Problem
-from pipelines.data.features.augmented import open_augmented
-from pipelines.data.features.sources import Source, open_source
+from pipelines.data.features.augmented import open_augmented, plan_augmented
+from pipelines.data.features.extract import FeatureExtraction
+from pipelines.data.features.sources import NoiseSource, Source, open_source
 from pipelines.data.open import open_captions
 from pipelines.data.provenance import data_facts
 from pipelines.evaluation.data_metrics import DataMetric
@@ -52,6 +53,9 @@ class CaptioningExperiment(Experiment):
         reporter: where progress is logged.
 
     After each epoch the development captions are decoded freely and scored.
+
+    Raises:
+        UserError: the recipe learns from captions that a model writes, and there is none to begin with.
     """
 
     def __init__(
@@ -66,19 +70,15 @@ class CaptioningExperiment(Experiment):
         reporter: Reporter | None = None,
     ):
         super().__init__(recipe, reporter)
+        if recipe.training.objective == "self_critical" and not init_from:
+            raise UserError(
+                f"{recipe.name} learns from the captions that a model writes already: give one with --init-from PRESET."
+            )
         if init_from:
             self.recipe = adopt_model(recipe, init_from, self.reporter.warn)
         self.data, self.cache, self.encoder_weights = data, cache, encoder_weights
         self.init_from, self.init_from_language = init_from, init_from_language
         self.dev_source: Source | None = None
-
-    def train(self, run: str | Path) -> Path:
-        if self.recipe.training.objective == "self_critical" and not self.init_from:
-            raise UserError(
-                f"{self.recipe.name} learns from the captions that a model writes already: give one with --init-from "
-                "PRESET."
-            )
-        return super().train(run)
 
     def open_data(self) -> DataIdentity:
         self.dataset = open_captions(self.data, self.recipe.source, self.reporter.log)
@@ -150,6 +150,18 @@ class CaptioningExperiment(Experiment):
         if not usable:
             raise no_development("image", "has captions and can be read", self.dataset.root, problems)
         self._evaluated(self._scores(usable[:2], {example.id: "" for example in usable[:2]}))
+
+    def prepare_dry_run(self) -> str:
+        images = [example.image for example in self.train_examples]
+        augmentations = augmentations_of(self.recipe.training.augmentations)
+        self.compile(NoiseSource(self.encoder.backbone_shape, len(images)))
+        if not self.encoder.cacheable:
+            return "none are kept: the encoder is trained"
+        everything = images + [example.image for example in self.dev_examples]
+        plan = str(FeatureExtraction(self.encoder, everything, self.cache).plan)
+        if len(augmentations) == 1:
+            return plan
+        return f"{plan} Other views: {plan_augmented(self.encoder, images, self.cache, augmentations[1:])}"
 
     def compile(self, source: Source) -> None:
         """Makes the batches and the network from the images of the training split.

@@ -13,6 +13,8 @@ from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.soft_targets import SoftCrossEntropy
 from pipelines.data.examples import Problem, QuestionExample
+from pipelines.data.features.extract import FeatureExtraction
+from pipelines.data.features.sources import NoiseSource
 from pipelines.data.majority_answers import count_answers, most_frequent, most_frequent_of_type
 from pipelines.data.open import open_questions
 from pipelines.data.provenance import data_facts
@@ -20,7 +22,7 @@ from pipelines.evaluation.answer_metrics import ceiling
 from pipelines.evaluation.metrics import metric_classes, selection_metric
 from pipelines.tasks.vqa.answer import answer_split
 from pipelines.tasks.vqa.build import IGNORE_INDEX, build_visual_qa, learned_questions, make_batches
-from pipelines.tasks.vqa.images import QuestionsByImage
+from pipelines.tasks.vqa.images import NoImages, QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
 from pipelines.training.experiment import Experiment, no_development
 from pipelines.training.loop import EvalResult, compile_network
@@ -91,13 +93,30 @@ class VisualQAExperiment(Experiment):
                 problems += more
                 self._check_development(more)
             problems += self.questions.open(self.encoder, self.cache, sees, advance, log)
-        self.batches = make_batches(self.recipe, self.model, self.questions)
-        if not self.batches.steps:
-            raise UserError(f"None of the training questions in {dataset.root} can be used.")
+        self._compile()
         if not self.resumed and sees:
             fit_components(self.encoder, self.questions.source, log)
         self.reporter.problems(problems)
         self._log_baselines()
+
+    def prepare_dry_run(self) -> str:
+        parts = list(filter(None, (self.questions, self.dev)))
+        sees = self.model.network.image_encoder is not None
+        for questions in parts:
+            count = len(questions.images)
+            questions.source = NoiseSource(self.encoder.backbone_shape, count) if sees else NoImages(count)
+        self._compile()
+        if not sees:
+            return "none: the network does not see the images"
+        if not self.encoder.cacheable:
+            return "none are kept: the encoder is trained"
+        return str(FeatureExtraction(self.encoder, [path for part in parts for path in part.images], self.cache).plan)
+
+    def _compile(self) -> None:
+        """Makes the batches, and the network that learns from them."""
+        self.batches = make_batches(self.recipe, self.model, self.questions)
+        if not self.batches.steps:
+            raise UserError(f"None of the training questions in {self.dataset.root} can be used.")
         self.network = compile_network(self.model.network, self.recipe.training, self._loss(), self.batches.steps)
 
     def _check_development(self, problems: Sequence[Problem]) -> None:

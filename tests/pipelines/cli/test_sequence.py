@@ -71,9 +71,3 @@ def test_commands_for_captions_say_that_this_is_no_captioner(tagger, tmp_path):
         done = run(*arguments)
         assert done.exit_code == 1
         assert "holds a model of kind 'sequence', but 'captioner' is needed here" in done.output
-
-
-def test_a_dry_run_is_for_captioners():
-    done = run("train", "sequence-tag", "--dry-run")
-    output = " ".join(done.output.replace("│", "").split())
-    assert done.exit_code == 2 and "not of a recipe of kind 'sequence'" in output

@@ -19,10 +19,10 @@ from captioner.training.rewards import CaptionReward
 from pipelines.data.datasets import shapes
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.captioning.batches import CaptionBatches
-from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
 from pipelines.tasks.captioning.train import compile_captioner
 from pipelines.training.checkpoint import FILE, read_progress
+from pipelines.training.dry_run import dry_run
 from pipelines.training.experiment import train
 from pipelines.utils.progress import Reporter
 

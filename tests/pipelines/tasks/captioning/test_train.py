@@ -17,10 +17,10 @@ from pipelines.data.provenance import is_trained_on
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.captioning import train as training
 from pipelines.tasks.captioning.build import adopt_model, build_captioner
-from pipelines.tasks.captioning.dry_run import dry_run
 from pipelines.training import history as training_log
 from pipelines.training import loop
 from pipelines.training.checkpoint import read_progress
+from pipelines.training.dry_run import dry_run
 from pipelines.utils.progress import Reporter
 from tests.support_encoders import narrow_networks
 from tests.support_training import train_and_log
@@ -160,8 +160,10 @@ def test_a_finished_run_is_finished(trained, data):
 
 
 def test_another_training_does_not_overwrite_a_run(trained, data):
-    with pytest.raises(UserError, match="holds a training with other settings"):
+    with pytest.raises(UserError, match=r"holds a training with other settings .*training\.seed = 0 there, 1 here\."):
         run(trained[0], data, "training.seed=1")
+    with pytest.raises(UserError, match=r"`decoder\.cell` = 'lsmt' does not fit.*Did you mean `lstm`"):
+        run(trained[0], data, "decoder.cell=lsmt")
 
 
 def test_the_same_seed_begins_with_the_same_weights_and_another_with_others(data, tmp_path, begun):

@@ -215,7 +215,7 @@ def test_texts_that_are_cut_are_told(tmp_path):
 
 @pytest.mark.parametrize("option", ["--init-from", "--encoder-weights"])
 def test_options_that_mean_nothing_are_refused(option, tmp_path):
-    refused = CliRunner().invoke(app, ["train", "sequence-tag", "--out", str(tmp_path / "run"), option, str(tmp_path)])
+    refused = CliRunner().invoke(app, ["train", "sequence-tag", "--out", str(tmp_path / "run"), option, __file__])
     assert refused.exit_code == 1 and f"{option} means nothing to sequence-tag" in refused.output
 
 
