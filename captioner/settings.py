@@ -36,6 +36,10 @@ class EncoderSettings(Settings):
     frames_cell: str = Field("lstm", description="the cell that runs over the frames")
     options: Options = Field({}, description="what only one encoder takes")
 
+    def __str__(self) -> str:
+        frames = f"{self.frames} frames of " if self.frames else ""
+        return f"{self.name} {frames}{self.image_size}x{self.image_size}"
+
 
 class DecoderSettings(Settings):
     """How memory becomes words."""
@@ -56,6 +60,9 @@ class DecoderSettings(Settings):
     coverage: bool = Field(False, description="attention knows which positions it has attended to in this caption")
     options: Options = Field({}, description="what only one decoder takes")
 
+    def __str__(self) -> str:
+        return f"{self.name} {cells_text(self)}"
+
 
 class TextSettings(Settings):
     """How captions become word ids."""
@@ -64,6 +71,13 @@ class TextSettings(Settings):
     minimum_count: PositiveInt = Field(5, description="rarer words of the training split become <unk>")
     maximum_size: PositiveInt | None = Field(None, description="most words of the vocabulary; all by default")
     max_length: PositiveInt = Field(24, description="ids of a caption: start, words, end")
+
+
+def cells_text(settings: Any) -> str:
+    """The cells of any settings that have them, such as "bidirectional 2 x lstm 512"."""
+    both = "bidirectional " if getattr(settings, "bidirectional", False) else ""
+    layers = f"{settings.layers} x " if settings.layers > 1 else ""
+    return f"{both}{layers}{settings.cell} {settings.units}"
 
 
 class BeamSettings(Settings):
@@ -147,6 +161,9 @@ class LanguageNetworkSettings(Settings):
     dropout: Share = Field(0.0, description="on embedded words, between layers and before the scores")
     tie_embeddings: bool = Field(False, description="the scores use the transposed embedding (embedding_size = units)")
 
+    def __str__(self) -> str:
+        return f"window of {self.window}, {self.units}" if self.name == "window" else cells_text(self)
+
 
 class LanguageModelSettings(Settings):
     """Everything that is needed to build a language model again, except its words and weights."""
@@ -181,6 +198,9 @@ class QuestionSettings(Settings):
     dropout: Share = Field(0.0, description="on embedded words and between layers")
     options: Options = Field({}, description="what only one question encoder takes")
 
+    def __str__(self) -> str:
+        return f"{self.name} {cells_text(self)}"
+
 
 class FusionSettings(Settings):
     """How a question and what is seen become one vector."""
@@ -189,6 +209,9 @@ class FusionSettings(Settings):
     size: PositiveInt = Field(256, description="of the fused vector")
     dropout: Share = Field(0.0, description="on it, and on the question's vector")
     options: Options = Field({}, description="what only one fusion takes")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.size}"
 
 
 class AnswerSettings(Settings):

@@ -1,4 +1,4 @@
-"""Batches of one size, so that one compiled network serves all of them."""
+"""Batches of one size, so that one compiled network serves all of them; and positions as the grid they form."""
 
 import numpy as np
 
@@ -19,3 +19,10 @@ def encode_with(encoder, pixels: np.ndarray, batch_size: int | None = None) -> n
         return pixels
     rows = len(pixels)
     return np.asarray(encoder.backbone.predict(pad_batch(pixels, batch_size or rows)))[:rows]
+
+
+def on_grid(maps: np.ndarray, grid: tuple[int, int] | None) -> np.ndarray:
+    """Weights of positions `(..., P)` as `(..., h, w)`; as they are where the positions form no grid."""
+    if grid is None or maps.shape[-1] != grid[0] * grid[1]:
+        return maps
+    return maps.reshape(*maps.shape[:-1], *grid)

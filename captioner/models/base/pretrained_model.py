@@ -55,10 +55,11 @@ class PretrainedModel:
         raise NotImplementedError(f"{type(self).__name__} does not define `_build_network`.")
 
     def __repr__(self) -> str:
-        return (
-            f"<{type(self).__name__}: {self.network.count_params():,} parameters, {len(self.vocabulary):,} words, "
-            f"recipe {self.metadata.get('recipe', 'unknown')}>"
-        )
+        return f"{type(self).__name__}({self._parts_text()}, {len(self.vocabulary):,} words)"
+
+    def _parts_text(self) -> str:
+        """The parts of the network in the order in which they run, with their sizes."""
+        return f"{self.network.count_params():,} parameters"
 
     def __reduce_ex__(self, protocol):
         """Pickling, `copy.copy` and `copy.deepcopy` end here: Keras' networks do not survive them.

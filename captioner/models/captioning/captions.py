@@ -1,7 +1,7 @@
 """Captions as text, from the ids that a search or a sampler gives. Loads without Keras."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,15 +15,16 @@ class Caption:
     """A sentence about an image.
 
     text: the sentence.
-    words: its words, as the tokenizer counts them.
+    words: its T words, as the tokenizer counts them.
     score: mean log-probability a word, the end word included, in nats; 0 would be certainty.
-    attention: `(words, P)`, the weights before each word, if the decoder has attention and they were requested.
+    attention: the weights before each word, which sum to 1, if the decoder has attention and they were requested:
+        `(T, h, w)` over the grid of the encoder, or `(T, P)` where its P positions form none, as frames do.
     """
 
     text: str
-    words: tuple[str, ...]
+    words: tuple[str, ...] = field(repr=False)
     score: float
-    attention: np.ndarray | None = None
+    attention: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 def captions_of(vocabulary: Vocabulary, outputs: Mapping[str, np.ndarray], row: int, maps=None) -> list[Caption]:
@@ -32,7 +33,7 @@ def captions_of(vocabulary: Vocabulary, outputs: Mapping[str, np.ndarray], row: 
     Args:
         outputs: `words`, `lengths`, `log_probabilities` and of a sampler `ended`, as `CaptionSearcher` describes them.
         row: the image's place in the batch.
-        maps: attention weights `(K, T, P)`, or None.
+        maps: attention weights `(K, T, ...)`, or None.
     """
     captions = []
     for index in range(outputs["words"].shape[1]):

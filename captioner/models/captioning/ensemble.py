@@ -62,6 +62,9 @@ class Ensemble(ImageCaptioner):
         """Loads presets. Arguments and errors are those of `ImageCaptioner.from_preset`."""
         return cls([ImageCaptioner.from_preset(folder, encoder_weights) for folder in folders], folders)
 
+    def _parts_text(self) -> str:
+        return " + ".join(member._parts_text() for member in self.members)
+
     def __reduce_ex__(self, protocol):
         raise UserError(
             "Ensemble cannot be pickled or copied. Load it where it is needed with Ensemble.from_presets(folders)."

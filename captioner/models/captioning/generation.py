@@ -8,7 +8,7 @@ from captioner.backend import predict_on_batch
 from captioner.decoding.beam import BeamOptions
 from captioner.decoding.sample import SampleOptions
 from captioner.errors import UserError
-from captioner.models.base.batching import pad_batch
+from captioner.models.base.batching import on_grid, pad_batch
 from captioner.models.captioning.captions import Caption, captions_of
 from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
 from captioner.models.captioning.sampling import keys_of, sampling_noise
@@ -66,4 +66,5 @@ def _writer(captioner, features, config, batch_size, keys) -> Callable:
 
 def _attention(captioner, features, words, batch_size):
     edge = np.full((*words.shape[:2], 1), captioner.vocabulary.start_id, "int32")
-    return captioner.read(features, np.concatenate([edge, words, edge], axis=2), batch_size).get("attention")
+    maps = captioner.read(features, np.concatenate([edge, words, edge], axis=2), batch_size).get("attention")
+    return None if maps is None else on_grid(maps, captioner.encoder.grid)

@@ -51,6 +51,9 @@ class ImageCaptioner(PretrainedImageModel):
         network({"image": image, "words": np.ones((1, 1, 2), "int32")})
         return network
 
+    def _parts_text(self) -> str:
+        return f"{self.settings.encoder} -> {self.settings.decoder}"
+
     @property
     def _parts(self) -> tuple:
         return self.image_encoder, self.decoder

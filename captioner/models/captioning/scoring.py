@@ -1,7 +1,7 @@
 """Log-probabilities of given captions: each for its image, and every caption for every image."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,7 +14,7 @@ PAD = Vocabulary.pad_id
 SIDE_BY_SIDE = 5  # captions of an image that are read together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoredCaption:
     """How likely a caption is for its image.
 
@@ -26,8 +26,8 @@ class ScoredCaption:
     """
 
     text: str
-    words: tuple[str, ...]
-    log_probabilities: np.ndarray
+    words: tuple[str, ...] = field(repr=False)
+    log_probabilities: np.ndarray = field(repr=False)
     unknown: tuple[str, ...]
 
     @property

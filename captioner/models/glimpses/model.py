@@ -1,7 +1,7 @@
 """A trained network of glimpses: images in; labels, probabilities and locations out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ class GlimpsePrediction:
 
     label: str
     probability: float
-    locations: np.ndarray | None = None
+    locations: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
 class GlimpseModel(PretrainedModel):
@@ -46,6 +46,12 @@ class GlimpseModel(PretrainedModel):
 
     def __init__(self, settings: GlimpseSettings):
         super().__init__(settings, Vocabulary(settings.labels, settings.text.tokenizer))
+
+    def __repr__(self) -> str:
+        network = self.settings.network
+        path = f" -> {network.glimpses} glimpses, {network.cell} {network.units}" if network.name == "glimpses" else ""
+        size = f"{network.image_size}x{network.image_size}"
+        return f"{type(self).__name__}({network.name} {size}{path} -> {len(self.settings.labels)} labels)"
 
     @classmethod
     def _arguments(cls, preset: Preset) -> tuple:

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,7 @@ WRITTEN_AT_ONCE = 64  # words of one call of the compiled loop; a terminal shows
 READ_AT_ONCE = 32  # words of one call of the compiled reader
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScoredText:
     """How likely a text is.
 
@@ -32,8 +32,8 @@ class ScoredText:
     """
 
     text: str
-    words: tuple[str, ...]
-    log_probabilities: np.ndarray
+    words: tuple[str, ...] = field(repr=False)
+    log_probabilities: np.ndarray = field(repr=False)
     unknown: int
 
     @property
@@ -64,6 +64,10 @@ class LanguageModel(PretrainedModel):
 
     def _build_network(self) -> LanguageNetwork:
         return build_network(self.settings, len(self.vocabulary))
+
+    def __repr__(self) -> str:
+        words = self.settings.text.tokenizer if self.settings.text.tokenizer == "characters" else "words"
+        return f"{type(self).__name__}({self.settings.model}, {len(self.vocabulary):,} {words})"
 
     def sample(self, length: int, **options) -> str:
         """Writes a text of `length` words or characters, the prompt before it; see `stream` for the options."""

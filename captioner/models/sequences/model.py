@@ -13,6 +13,7 @@ from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.sequences.build import build_sequence_network
 from captioner.models.sequences.settings import SequenceSettings
 from captioner.models.sequences.writers import SequenceSearcher
+from captioner.settings import cells_text
 from captioner.text.tokenizers import get_tokenizer
 
 WRITES = ("translate", "describe")  # tasks whose output is a sentence
@@ -54,6 +55,12 @@ class SequenceModel(PretrainedModel):
         network = build_sequence_network(self.settings, len(self.vocabulary))
         network(self._example())
         return network
+
+    def _parts_text(self) -> str:
+        settings = self.settings
+        reader = f"{len(settings.facts)} facts" if settings.task == "describe" else cells_text(settings.reader)
+        output = settings.decoder if settings.task in WRITES else f"{len(settings.labels)} labels"
+        return f"{settings.task}: {reader} -> {output}"
 
     def _example(self):
         """Inputs of one row and two steps, with which all variables are made."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.images.decode import ImageLimits, load_image
-from captioner.models.base.batching import pad_batch
+from captioner.models.base.batching import on_grid, pad_batch
 from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.vqa.build import build_visual_qa
 from captioner.models.vqa.generation import Answer, choose, write
@@ -72,6 +72,14 @@ class VisualQA(PretrainedImageModel):
         ids = np.ones((1, 1, 2), "int32")
         network({"image": image, "questions": ids, "words": ids})
         return network
+
+    def _parts_text(self) -> str:
+        """An image or a question that the fusion does without is not named."""
+        network, settings = self.network, self.settings
+        image = [str(settings.encoder)] if network.image_encoder is not None else []
+        question = [str(settings.question)] if network.questions is not None else []
+        answer = f"{len(self.answers):,} answers" if self.answers else str(settings.answer.decoder)
+        return f"{' + '.join([*image, *question])} -> {settings.fusion} -> {answer}"
 
     def _metadata_facts(self) -> dict[str, Any]:
         return {**super()._metadata_facts(), "answers": len(self.answers or ())}
@@ -203,14 +211,15 @@ class VisualQA(PretrainedImageModel):
         images: Sequence[int] | None = None,
         batch_size: int = 32,
     ) -> np.ndarray | None:
-        """Attention weights, which sum to 1 over the P positions of the grid (`encoder.grid`).
+        """Attention weights, which sum to 1 over the positions of the grid `(h, w)` (`encoder.grid`).
 
         Args:
             features, questions, images, batch_size: see `answer_features`.
 
         Returns:
-            `(M, hops, P)` where `attention_axis` is "hops"; `(M, T, P)` where it is "words": row t holds the weights
-            before word t of `question_words` was read, and rows of padding mean nothing; None without attention.
+            `(M, hops, h, w)` where `attention_axis` is "hops"; `(M, T, h, w)` where it is "words": entry t holds the
+            weights before word t of `question_words` was read, and entries of padding mean nothing; None without
+            attention.
         """
         if self.attention_axis is None:
             return None
@@ -218,7 +227,7 @@ class VisualQA(PretrainedImageModel):
         for rows, inputs in self._batches(features, questions, images, batch_size):
             outputs = self.run(AttentionReader, inputs, batch_size, jit_compile=False)
             maps.append(outputs[: rows.stop - rows.start])
-        return np.concatenate(maps)
+        return on_grid(np.concatenate(maps), self.encoder.grid)
 
     def _batches(self, features, questions, images, batch_size) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
         """The slice of the questions in each batch, and the inputs of a network, padded to the whole batch."""

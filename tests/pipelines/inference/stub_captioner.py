@@ -42,5 +42,5 @@ class StubCaptioner:
     def _caption(self, row, k, together, attention):
         text = WORDS[(int(row.sum()) + k) % len(WORDS)]
         words = tuple(text.split())
-        looked = np.full((len(words), 4), 0.25) if attention else None
+        looked = np.full((len(words), 2, 2), 0.25) if attention else None
         return SimpleNamespace(text=text, words=words, score=-k - together, attention=looked)

@@ -73,4 +73,4 @@ class StubVisualQA:
 
     def attention_maps(self, features, questions, *, images=None, batch_size=32):
         longest = 2 if self.attention_axis == "hops" else max(len(self.question_words(one)) for one in questions)
-        return np.random.default_rng(0).random((len(questions), longest, 4), np.float32)
+        return np.random.default_rng(0).random((len(questions), longest, 2, 2), np.float32)

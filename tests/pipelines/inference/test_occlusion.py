@@ -54,6 +54,6 @@ def test_attention_has_a_map_a_word_or_a_hop():
     questions = ["what is it?", "how many red ones?"]
     words = maps_by_attention(StubVisualQA("words"), np.zeros((1, 8, 8, 3)), questions, [0, 0])
     assert [one.labels for one in words] == [("what", "is", "it"), ("how", "many", "red", "ones")]
-    assert [one.weights.shape for one in words] == [(3, 4), (4, 4)], "padding is shown as if it were looked at"
+    assert [one.weights.shape for one in words] == [(3, 2, 2), (4, 2, 2)], "padding is shown as if it were looked at"
     hops = maps_by_attention(StubVisualQA("hops"), np.zeros((1, 8, 8, 3)), questions, [0, 0])
     assert {one.labels for one in hops} == {("hop 1", "hop 2")}

@@ -79,8 +79,10 @@ def test_candidates_differ_and_come_best_first(captioner, pictures):
 def test_attention_has_a_row_a_word_and_rows_sum_to_one(captioner, pictures):
     for captions in captioner.caption(pictures[:3], candidates=2, attention=True):
         for caption in captions:
-            assert caption.attention.shape == (len(caption.words), np.prod(captioner.encoder.grid))
-            assert caption.attention.sum(axis=-1) == pytest.approx(1, abs=1e-5)
+            assert caption.attention.shape == (len(caption.words), *captioner.encoder.grid)
+            assert caption.attention.sum(axis=(1, 2)) == pytest.approx(1, abs=1e-5)
+            assert "attention" not in repr(caption) and len(repr(caption)) < 100
+        assert captions[0] == captions[0] != captions[1] and len(set(captions)) == 2, "arrays are neither equal nor not"
 
 
 def test_a_captions_score_is_its_mean_log_probability_a_word(captioner, pictures):

@@ -230,8 +230,8 @@ def test_where_it_looked(question, fusion, attention_axis, rows, pictures):
     if attention_axis is None:
         assert looked is None
         return
-    assert looked.shape == (4, rows, 4)  # a grid of 2 x 2
-    np.testing.assert_allclose(looked.sum(axis=-1), 1.0, rtol=1e-5)
+    assert looked.shape == (4, rows, 2, 2)
+    np.testing.assert_allclose(looked.sum(axis=(-2, -1)), 1.0, rtol=1e-5)
     assert np.abs(looked[0] - model.attention_maps(pictures[1:2], QUESTIONS[:1])[0]).max() > 1e-4
 
 
