@@ -1,6 +1,6 @@
 """Replaces several files of a folder at once: a kill at any moment leaves all of the old files or all of the new ones.
 
-    preset.new/      the new files while they are written; what a kill leaves in it is thrown away
+    preset.new.*     the new files while they are written; what a kill leaves in it is thrown away
     preset.ready/    the same folder once it is complete; from here on the new files count
 
 Renaming the folder is the step that decides. Its files then move up one by one, and until the last has moved
@@ -10,17 +10,20 @@ next writer moves the rest.
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-NEW, READY = "preset.new", "preset.ready"
+from captioner.files import as_user_error, flush_folder, keep_owner_and_mode, locked_folder, refuse_link
+
+NEW, READY = "preset.new.", "preset.ready"
 
 
 def current_path(folder: Path, name: str) -> Path:
     """Where a file of the folder is now."""
-    ready = folder / READY / name
-    return ready if ready.is_file() else folder / name
+    ready = folder / READY
+    return ready / name if not ready.is_symlink() and (ready / name).is_file() else folder / name
 
 
 @contextlib.contextmanager
@@ -28,31 +31,45 @@ def replace_files(folder: Path) -> Iterator[Path]:
     """Gives an empty folder to write new files to, which replace those of the same names at the end.
 
     After an error nothing has changed.
+
+    Raises:
+        UserError: another process writes to the folder, or what would be replaced is a link.
     """
-    finish_replacement(folder)
-    new = folder / NEW
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    try:
-        yield new
-        for path in new.iterdir():
-            _flush_to_disk(path, os.O_RDWR)
-        _flush_to_disk(new)
-        os.rename(new, folder / READY)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-    _flush_to_disk(folder)
-    finish_replacement(folder)
+    with locked_folder(folder):
+        finish_replacement(folder)
+        for left in folder.glob(f"{NEW}*"):
+            shutil.rmtree(left, ignore_errors=True)  # which follows no link
+        new = folder / f"{NEW}{secrets.token_hex(8)}"
+        new.mkdir()
+        try:
+            yield new
+            for path in new.iterdir():
+                with open(path, "r+b") as file:
+                    keep_owner_and_mode(file, folder / path.name)
+                    os.fsync(file.fileno())
+            flush_folder(new)
+            os.rename(new, folder / READY)
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            raise
+        flush_folder(folder)
+        finish_replacement(folder)
 
 
 def finish_replacement(folder: Path) -> None:
-    """Moves complete new files up; also those that a kill left behind."""
+    """Moves complete new files up; also those that a kill left behind.
+
+    Raises:
+        UserError: they cannot be moved.
+    """
     ready = folder / READY
+    refuse_link(ready)
     if ready.is_dir():
-        for path in sorted(ready.iterdir()):
-            os.replace(path, folder / path.name)
-        ready.rmdir()
+        with as_user_error(folder):
+            for path in sorted(ready.iterdir()):
+                os.replace(path, folder / path.name)
+            ready.rmdir()
+        flush_folder(folder)
 
 
 def file_version(folder: Path, name: str) -> tuple:
@@ -62,19 +79,3 @@ def file_version(folder: Path, name: str) -> tuple:
     except OSError:
         return ()
     return (status.st_ino, status.st_mtime_ns, (folder / READY).is_dir())
-
-
-def _flush_to_disk(path: Path, flags: int = os.O_RDONLY) -> None:
-    try:
-        descriptor = os.open(path, flags)
-    except OSError:
-        if flags == os.O_RDONLY:  # a folder cannot be opened on Windows
-            return
-        raise
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        if flags != os.O_RDONLY:
-            raise
-    finally:
-        os.close(descriptor)

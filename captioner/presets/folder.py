@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
+from captioner.files import atomic_write, locked_folder, open_regular
 from captioner.presets.atomic_folder import current_path, file_version, replace_files
 from captioner.presets.installed import CONFIG, METADATA, WEIGHTS, model_folder
 from captioner.settings import Settings, validate
@@ -81,10 +82,9 @@ def write_preset(
         answers: those that the model chooses from, if it does.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     config = {"format": FORMAT, **settings.model_dump(mode="json")}
     with replace_files(folder) as new:
-        (new / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        atomic_write(new / CONFIG, json.dumps(config, indent=2) + "\n")
         vocabulary.save(new / VOCABULARY)
         save_weights(new / WEIGHTS)
         if answers is not None:
@@ -93,7 +93,7 @@ def write_preset(
         checksums = {name: checksum(new / name) for name in written}
         facts = {**json.loads(json.dumps(metadata)), "checksums": checksums}
         checksums[METADATA] = _own_checksum(facts)
-        (new / METADATA).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        atomic_write(new / METADATA, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def change_settings(folder: str | Path, settings: Settings) -> None:
@@ -102,12 +102,13 @@ def change_settings(folder: str | Path, settings: Settings) -> None:
     Raises:
         UserError: it is no preset of this kind of model.
     """
-    preset = read_preset(Path(folder), kinds={settings.kind: type(settings)})
-    facts = {name: value for name, value in preset.metadata.items() if name != "checksums"}
-    weights = preset.weights.read_bytes()
-    write_preset(
-        preset.folder, settings, preset.vocabulary, lambda path: path.write_bytes(weights), facts, preset.answers
-    )
+    with locked_folder(model_folder(folder)):  # a training that goes on has newer weights in a moment
+        preset = read_preset(Path(folder), kinds={settings.kind: type(settings)})
+        facts = {name: value for name, value in preset.metadata.items() if name != "checksums"}
+        weights = preset.weights.read_bytes()
+        write_preset(
+            preset.folder, settings, preset.vocabulary, lambda path: atomic_write(path, weights), facts, preset.answers
+        )
 
 
 def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
@@ -166,9 +167,9 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits; that of a text file does not depend on its line ends."""
-    if path.suffix in _TEXT:
-        return hashlib.sha256(normalized(path.read_bytes())).hexdigest()
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
+        if path.suffix in _TEXT:
+            return hashlib.sha256(normalized(file.read())).hexdigest()
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

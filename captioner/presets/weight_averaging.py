@@ -10,7 +10,8 @@ import numpy as np
 
 from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
-from captioner.presets.folder import Preset, read_preset, write_preset
+from captioner.files import locked_folder
+from captioner.presets.folder import Preset, is_preset, read_preset, write_preset
 from captioner.presets.weights import check_weights
 from captioner.settings import CaptionerSettings, VisualQASettings
 
@@ -35,12 +36,19 @@ def average_weights(
         half_precision: store the weights as float16.
 
     Raises:
-        UserError: a preset cannot be read, or two of them do not belong together.
+        UserError: a preset cannot be read, two of them do not belong together, or there is a model in `out` already.
 
     References: Wortsman et al. 2022, "Model soups" (https://arxiv.org/abs/2203.05482), for the mean of several;
     "Robust fine-tuning of zero-shot models" (https://arxiv.org/abs/2109.01903), for that of a model before and after
     fine-tuning.
     """
+    with locked_folder(Path(out)):
+        if is_preset(Path(out)):
+            raise UserError(f"There is a model in {out} already. Give another folder.")
+        _average(folders, Path(out), shares, half_precision)
+
+
+def _average(folders: Sequence[str | Path], out: Path, shares: Sequence[float] | None, half_precision: bool) -> None:
     if len(folders) < 2:
         raise UserError(f"A mean is of two models at least; received {len(folders)}.")
     shares = np.ones(len(folders)) if shares is None else np.asarray(shares, "float64")
@@ -66,7 +74,7 @@ def average_weights(
         for preset, share in zip(presets, shares, strict=True)
     ]
     facts = {name: value for name, value in first.metadata.items() if name not in ("checksums", "scores", "trained")}
-    write_preset(Path(out), first.settings, first.vocabulary, save_weights, {**facts, "mean_of": mixed}, first.answers)
+    write_preset(out, first.settings, first.vocabulary, save_weights, {**facts, "mean_of": mixed}, first.answers)
 
 
 def _check_alike(first: Preset, other: Preset) -> None:

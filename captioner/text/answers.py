@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.files import atomic_write
 from captioner.text.files import read_text
 
 _SEPARATOR = re.compile(r"\s*(?:(?<!\d),|,(?!\d))\s*")  # a comma between digits separates nothing: 1,000
@@ -229,9 +230,9 @@ class AnswerList:
         return sum(reached) / len(reached) if reached else 0.0
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes `answers.txt`."""
+        """Writes `answers.txt` as a whole."""
         lines = (answer + "\n" for answer in self.spellings)  # blanks of all kinds became one: no line breaks inside
-        Path(path).write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
+        atomic_write(Path(path), "".join(lines).encode("utf-8", "surrogatepass"))
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "AnswerList":

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.files import atomic_write
 from captioner.text.files import read_text
 from captioner.text.tokenizers import get_tokenizer
 
@@ -144,10 +145,10 @@ class Vocabulary:
         return sum(word not in self._ids for word in words) / max(1, len(words))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes `vocabulary.txt`. The tokenizer's name is kept by the preset, in `config.json`."""
+        """Writes `vocabulary.txt` as a whole. The tokenizer's name is kept by the preset, in `config.json`."""
         lines = (re.sub(r"[\\\n\r]", lambda found: _ESCAPES[found[0]], word) + "\n" for word in self.words)
         # surrogatepass: a word may come from a file name or a broken file that is not proper Unicode.
-        Path(path).write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
+        atomic_write(Path(path), "".join(lines).encode("utf-8", "surrogatepass"))
 
     @classmethod
     def load(cls, path: str | os.PathLike, tokenizer: str) -> "Vocabulary":

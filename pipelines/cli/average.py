@@ -19,11 +19,7 @@ def average(
     ] = False,
 ):
     """Write the model whose weights are the mean of several: of runs with other seeds, or of a start and its end."""
-    from captioner.errors import UserError
-    from captioner.presets.folder import is_preset
     from captioner.presets.weight_averaging import average_weights
 
-    if is_preset(out):
-        raise UserError(f"There is a model in {out} already. Give another folder with --out.")
     average_weights(models, out, share, half_precision)
     log(f"The mean of {len(models)} models is in {out}")

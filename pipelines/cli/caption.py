@@ -112,8 +112,7 @@ def caption_with_models(
         log(f"{describe(summary, ('image', 'captioned'), 'files', marked, 'read')}: {output}", error=True)
     if left_out := litter_line(summary.litter):
         log(left_out, error=True)
-    reason = "was not written: another file is there, or its name is too long"
-    log_errors([f"{path} {reason}" for path in summary.left_alone], most=5)
+    log_errors([f"{path} was not written: {reason}" for path, reason in summary.left_alone.items()], most=5)
     return summary
 
 

@@ -13,6 +13,7 @@ import typer
 
 from captioner.backend import missing_package
 from captioner.errors import UserError, is_address
+from captioner.files import release_locks
 from pipelines.utils.console import log
 
 FAILED, SKIPPED, STOPPED = 1, 3, 130
@@ -102,6 +103,7 @@ def sentence(error: OSError) -> str:
 def stop(text: str) -> NoReturn:
     """Ends at once: threads that compute cannot be interrupted, and nothing is lost by leaving them."""
     log(f"\n{text}", error=True)
+    release_locks()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(STOPPED)

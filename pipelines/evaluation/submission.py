@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from captioner.files import atomic_write, make_folder
 from pipelines.data.examples import QuestionExample
 from pipelines.evaluation.results import result_ids
-from pipelines.utils.atomic_files import as_user_error, atomic_write
 
 RESULTS = "results.json"
 
@@ -39,7 +39,6 @@ def write_submission(examples: Sequence[QuestionExample], predictions: Mapping[s
         for number, question in zip(ids, examples, strict=True)
     ]
     path = Path(folder) / RESULTS
-    with as_user_error(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     atomic_write(path, json.dumps(rows) + "\n")
     return path

@@ -5,14 +5,13 @@ end with other weights than one that was not.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from captioner.errors import UserError
-from pipelines.utils.atomic_files import atomic_path
+from captioner.files import atomic_file
 
 if TYPE_CHECKING:
     import keras
@@ -40,10 +39,8 @@ def save_checkpoint(folder: Path, model: "keras.Model", progress: dict[str, Any]
         UserError: it cannot be written.
     """
     arrays = {f"v{index:04d}": np.asarray(variable) for index, variable in enumerate(state_variables(model))}
-    with atomic_path(folder / FILE) as beside, open(beside, "wb") as file:
+    with atomic_file(folder / FILE) as file:
         np.savez(file, progress=np.frombuffer(json.dumps(progress).encode(), np.uint8), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read_progress(folder: Path) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import keras
 
 from captioner.encoders.base import Encoder
 from captioner.errors import UserError
+from captioner.files import locked_folder
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.examples import Problem
 from pipelines.recipes.recipe import AnyRecipe
@@ -127,12 +128,15 @@ class Experiment:
             UserError: the folder holds another experiment or was begun with other data, the data cannot be used, or the
                 loss becomes NaN or infinite.
         """
-        run, recipe = Path(run), self.recipe
+        with locked_folder(Path(run)) as folder:
+            return self._train(folder)
+
+    def _train(self, run: Path) -> Path:
+        recipe = self.recipe
         progress = open_run(recipe, run)
         self.resumed = progress is not None
         identity = self.open_data()
         check_same_data(identity, run)
-        run.mkdir(parents=True, exist_ok=True)
         keras.utils.set_random_seed(recipe.training.seed)  # of the first weights and of dropout
         words = self.build(kept_words(recipe, run))
         if self.resumed:

@@ -1,24 +1,26 @@
 """What a training run leaves for people to read: a line an epoch, a table of epochs and a picture of its curves."""
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from captioner.files import atomic_file, atomic_write
 from captioner.metrics.base import Prominence
 from pipelines.evaluation.metrics import scores_of
-from pipelines.utils.atomic_files import atomic_path
 from pipelines.utils.progress import format_duration
 
 
 def write_history(path: Path, history: list[dict[str, Any]]) -> None:
     """Writes `metrics.csv`, one row an epoch, in place of the one before."""
     columns = list(dict.fromkeys(name for row in history for name in row))
-    with atomic_path(path) as beside, open(beside, "w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, columns)
-        table.writeheader()
-        for row in history:
-            table.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns)
+    table.writeheader()
+    for row in history:
+        table.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
+    atomic_write(path, text.getvalue())
 
 
 LOSSES = {"loss": "training", "dev_loss": "development"}
@@ -69,5 +71,5 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
             axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    with atomic_path(path) as beside:
-        figure.savefig(beside, dpi=120, format="png")
+    with atomic_file(path) as file:
+        figure.savefig(file, dpi=120, format="png")

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.files import as_user_error
 from captioner.training.optimizers import build_optimizer, learning_rate_schedule
 from pipelines.data.tf_options import fast_input_options
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 from pipelines.training.checkpoint import restore_checkpoint, save_checkpoint
 from pipelines.training.history import describe_epoch, draw_curves, write_history
-from pipelines.utils.atomic_files import as_user_error
 from pipelines.utils.progress import Reporter
 
 HISTORY, CURVES = "metrics.csv", "curves.png"

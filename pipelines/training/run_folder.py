@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import MOST_LISTED, UserError
+from captioner.files import atomic_write, refuse_link
 from captioner.presets.installed import MODELS, model_folder
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.datasets import read_dataset
@@ -12,7 +13,6 @@ from pipelines.data.open import open_captions
 from pipelines.recipes.describe import describe_settings
 from pipelines.recipes.recipe import AnyRecipe, as_toml, load_recipe
 from pipelines.training.checkpoint import read_progress
-from pipelines.utils.atomic_files import atomic_path, atomic_write
 from pipelines.utils.progress import Reporter
 
 RECIPE, WORDS = "recipe.toml", "words.txt"
@@ -67,8 +67,7 @@ def kept_words(recipe: AnyRecipe, run: Path) -> Vocabulary | None:
 
 def keep_words(vocabulary: Vocabulary | None, run: Path) -> None:
     if vocabulary is not None:
-        with atomic_path(run / WORDS) as beside:
-            vocabulary.save(beside)
+        vocabulary.save(run / WORDS)
 
 
 def folder_of(run: Path) -> Path:
@@ -79,6 +78,17 @@ def folder_of(run: Path) -> Path:
     """
     folder = model_folder(run)
     return Path("runs") / folder.name if folder.resolve().parent == MODELS.resolve() else folder
+
+
+def evaluation_folder(run: Path, split: str, more: str = "") -> Path:
+    """Where the report of a split is written where the user names no folder.
+
+    Raises:
+        UserError: it is a link, which may lead out of the run.
+    """
+    folder = run / f"evaluation-{split}{more}"
+    refuse_link(folder)
+    return folder
 
 
 def recipe_of(run: Path, kind: str) -> AnyRecipe:

@@ -1,13 +1,13 @@
 """Records as csv and parquet."""
 
 import csv
-import os
+import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from captioner.errors import UserError
-from pipelines.utils.atomic_files import atomic_path
+from captioner.files import atomic_file
 
 # What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): at the beginning of a cell, and behind
 # what ends a cell where the list separator is another (in many countries it is the semicolon). In front of it
@@ -31,29 +31,28 @@ def unguarded(text: str) -> str:
     return re.sub(_FORMULA.pattern + "'", "", text)
 
 
-def write_csv(records: Iterable[dict], path: Path, columns: list[str]) -> None:
+def write_csv(records: Iterable[dict], path: Path, columns: list[str], *, follow_link: bool = False) -> None:
     """Writes records as csv (UTF-8), in a way that spreadsheets open without running anything.
 
-    Texts are `guarded`; lists of captions or answers are joined by " | ".
+    Texts are `guarded`; lists of captions or answers are joined by " | ". `follow_link`: see `captioner.files`.
     """
-    with (
-        atomic_path(path) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        writer = csv.writer(file)
+    with atomic_file(path, follow_link=follow_link) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
+        writer = csv.writer(text)
         writer.writerow(columns)
         for record in records:
             writer.writerow([_cell(record.get(column)) for column in columns])
-        file.flush()
-        os.fsync(file.fileno())
+        text.detach()  # which writes what it holds
 
 
-def write_parquet(records: Iterable[dict], path: Path, columns: list[str], rows: int = 10_000) -> None:
+def write_parquet(
+    records: Iterable[dict], path: Path, columns: list[str], rows: int = 10_000, *, follow_link: bool = False
+) -> None:
     """Writes records as parquet, `rows` at a time; scores are numbers, `unsure` is true or false, all else is text."""
     pyarrow, parquet = need_parquet()
     kinds = {**dict.fromkeys(_NUMBERS, pyarrow.float64()), "unsure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in columns])
-    with atomic_path(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+    with atomic_file(path, follow_link=follow_link) as file, parquet.ParquetWriter(file, schema) as writer:
         chunk: list[dict] = []
         for record in records:
             chunk.append({name: _parquet_value(name, record.get(name)) for name in columns})

@@ -9,7 +9,7 @@
 Whoever looks at single images sees the first frame of each. The world itself is in `pipelines/data/synthetic/clips.py`.
 """
 
-from pathlib import Path
+from typing import BinaryIO
 
 from pipelines.data.datasets.drawn import Drawing
 from pipelines.data.synthetic.clips import Clip, draw_clip, sample_clips, save_frames, write_captions
@@ -17,8 +17,8 @@ from pipelines.data.synthetic.clips import Clip, draw_clip, sample_clips, save_f
 EXPECTS = "captions.jsonl and clips.jsonl beside images/, as drawn by this program"
 
 
-def _save(clip: Clip, image_size: int, path: Path) -> None:
-    save_frames(draw_clip(clip, image_size), path)
+def _save(clip: Clip, image_size: int, file: BinaryIO) -> None:
+    save_frames(draw_clip(clip, image_size), file)
 
 
 DRAWING = Drawing(

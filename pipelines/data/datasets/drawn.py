@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, BinaryIO
 
 from captioner.errors import UserError, nearest
+from captioner.files import LOCK, atomic_file, atomic_write, flush_files, locked_folder, make_folder, remove_leftovers
 from captioner.text.files import read_text
 from pipelines.data.datasets.finder import leads_out
 from pipelines.data.datasets.text import is_text, parse_json, read_lines
 from pipelines.data.examples import CaptionExample, DataSet, Problem
-from pipelines.utils.atomic_files import atomic_write
 
 LICENCE = "drawn by this program; free to use without conditions (CC0)"
 
@@ -29,7 +29,7 @@ class Drawing:
     sizes: split -> how many are drawn where nobody says, in the order in which they are drawn.
     suffix: of its pictures. widest: pixels. records: the file beside captions.jsonl that says what each picture shows.
     sample: from the seed and sizes, yields `(split, number, content)`; a content has a method `record`.
-    save: draws a content, so many pixels wide, into a file.
+    save: draws a content, so many pixels wide, into an open file.
     from_record: the content of a line of `records`; raises KeyError, TypeError or ValueError.
     write_captions: of a content, with a random generator. stream: its name, from which the generator is seeded.
     more_versions: as `version`, of files that `write_more` makes: of a drawing with older ones only these are written.
@@ -48,7 +48,7 @@ class Drawing:
     widest: int
     records: str
     sample: Callable[[int, dict[str, int]], Iterable[tuple[str, int, Any]]]
-    save: Callable[[Any, int, Path], None]
+    save: Callable[[Any, int, BinaryIO], None]
     from_record: Callable[[dict], Any]
     write_captions: Callable[[Random, Any], Sequence[str]]
     stream: str
@@ -82,18 +82,21 @@ class Drawing:
         settings = {"version": self.version, "seed": seed, "sizes": sizes, "image_size": image_size}
         settings |= self.more_versions
         try:
-            drawn = drawn_with(root)
-            if drawn == settings:
+            if drawn_with(root) == settings:
                 return
-            is_new = not isinstance(drawn, dict) or {**drawn, **self.more_versions} != settings
-            if is_new:
-                self._make_room(root)
-            atomic_write(root / "README.txt", self._readme(settings))
-            if is_new:
-                self._write_pictures(root, settings, progress)
-            if self.write_more:
-                self.write_more(root, settings)
-            atomic_write(root / "drawn.json", json.dumps(settings) + "\n")
+            with locked_folder(root):
+                drawn = drawn_with(root)
+                if drawn == settings:
+                    return
+                is_new = not isinstance(drawn, dict) or {**drawn, **self.more_versions} != settings
+                if is_new:
+                    self._make_room(root)
+                atomic_write(root / "README.txt", self._readme(settings))
+                if is_new:
+                    self._write_pictures(root, settings, progress)
+                if self.write_more:
+                    self.write_more(root, settings)
+                atomic_write(root / "drawn.json", json.dumps(settings) + "\n")
         except OSError as error:
             raise UserError(f"The {self.name} cannot be drawn into {root}: {error.strerror or error}.") from error
 
@@ -117,29 +120,31 @@ class Drawing:
 
     def _make_room(self, root: Path) -> None:
         """Makes the folder, or removes what an earlier drawing left in it; never touches anything else."""
-        root.mkdir(parents=True, exist_ok=True)
         readme = root / "README.txt"
         ours = readme.is_file() and readme.read_bytes().startswith(self.title.encode("utf-8"))
-        if any(root.iterdir()) and not ours:
+        if any(path.name != LOCK for path in root.iterdir()) and not ours:
             raise UserError(f"{root} already holds something else. Give a new folder to draw the {self.name} into.")
+        remove_leftovers(make_folder(root / "images", below=root))
         (root / "drawn.json").unlink(missing_ok=True)
-        (root / "images").mkdir(exist_ok=True)
         for split in self.sizes:
             for picture in (root / "images").glob(f"{split}_[0-9]*{self.suffix}"):
                 picture.unlink()
 
     def _write_pictures(self, root: Path, settings: dict, progress: Callable[[int, int], None] | None) -> None:
         """Draws every picture, and writes its captions and what it shows."""
-        captions, contents = [], []
+        captions, contents, pictures = [], [], []
         seed, total = settings["seed"], sum(settings["sizes"].values())
         for drawn, (split, number, content) in enumerate(self.sample(seed, settings["sizes"]), start=1):
             image = {"image": self.image_id(split, number), "split": split}
-            self.save(content, settings["image_size"], root / image["image"])
+            pictures.append(root / image["image"])
+            with atomic_file(pictures[-1], flush=False) as file:
+                self.save(content, settings["image_size"], file)
             random = Random(f"{self.stream}/{seed}/{split}/{number}")
             captions.append({**image, "captions": self.write_captions(random, content)})
             contents.append({**image, **content.record()})
             if progress:
                 progress(drawn, total)
+        flush_files(pictures)
         write_records(root / "captions.jsonl", captions)
         write_records(root / self.records, contents)
 

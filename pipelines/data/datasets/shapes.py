@@ -12,6 +12,7 @@ itself is in `pipelines/data/synthetic/`; the questions are read by `pipelines.d
 """
 
 from pathlib import Path
+from typing import BinaryIO
 
 from pipelines.data.datasets.drawn import Drawing, write_records
 from pipelines.data.synthetic.captions import write_captions
@@ -23,8 +24,8 @@ EXPECTS = "captions.jsonl and scenes.jsonl beside images/, as drawn by this prog
 _NOVEL_PAIRS = ", ".join(" ".join(pair) for pair in NOVEL_PAIRS)
 
 
-def _save(scene: Scene, image_size: int, path: Path) -> None:
-    draw_scene(scene, image_size).save(path)
+def _save(scene: Scene, image_size: int, file: BinaryIO) -> None:
+    draw_scene(scene, image_size).save(file, format="PNG")
 
 
 def _write_questions(root: Path, settings: dict) -> None:

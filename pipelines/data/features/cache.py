@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
-from pipelines.utils.atomic_files import atomic_path
+from captioner.files import atomic_file, make_folder, open_regular, open_to_append
 
 
 class FeatureCache:
@@ -61,7 +61,7 @@ class FeatureCache:
             UserError: nothing can be written there.
         """
         with self._disk_errors():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder, below=self.root)
             _write(self.folder / "about.json", json.dumps(self.identity, indent=1).encode())
 
     def add(self, digests: list[str], features: np.ndarray) -> None:
@@ -79,11 +79,14 @@ class FeatureCache:
     def _read_index(self, path: Path) -> None:
         """A shard that is damaged or incomplete is passed over: its images are computed again."""
         try:
-            digests = json.loads(path.read_text(encoding="utf-8"))
+            with open_regular(path) as file:
+                digests = json.loads(file.read())
+            if not isinstance(digests, list) or not all(isinstance(digest, str) for digest in digests):
+                return
             header = path.with_suffix(".npy").stat().st_size - len(digests) * self.bytes_per_image
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError):  # a UserError is a ValueError
             return
-        if isinstance(digests, list) and header in (128, 192, 256):  # the header: a multiple of 64 bytes
+        if header in (128, 192, 256):  # a multiple of 64 bytes
             self._locations.update({digest: (path.stem, row) for row, digest in enumerate(digests)})
 
     @contextlib.contextmanager
@@ -135,7 +138,7 @@ class FeatureRows:
     def _open_shard(self, shard: str):
         path = self._folder / f"{shard}.npy"
         try:
-            file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed when forgotten
+            file = open_regular(path).detach()  # closed when forgotten
             version = np.lib.format.read_magic(file)
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         except (OSError, ValueError) as error:
@@ -155,18 +158,19 @@ class KnownFiles:
     """Hashes of files that were read before, so that a second run need not read them again.
 
     A file counts as the same as long as its path, size and time of change are. Lines are only ever
-    appended; one that was cut by a kill is passed over.
+    appended, those of one process at once; one that was cut by a kill is passed over.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self._known: dict[str, list] = {}
         self._new: list[str] = []
-        with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        with contextlib.suppress(OSError, UserError), open_regular(path) as file:
             for line in file:
                 with contextlib.suppress(ValueError, TypeError, RecursionError):
                     name, size, changed, digest = json.loads(line)
-                    self._known[name] = [size, changed, digest]
+                    if isinstance(name, str) and isinstance(digest, str):
+                        self._known[name] = [size, changed, digest]
 
     def lookup(self, path: Path) -> str | None:
         """The sha256 of a file's content, if it is known."""
@@ -190,17 +194,15 @@ class KnownFiles:
     def save(self) -> None:
         """Appends what is new. A failure costs the next run some reading, so it is no error."""
         if self._new:
-            with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
-                file.write("\n" + "\n".join(self._new) + "\n")  # a new line first: the last may have been cut
+            with contextlib.suppress(UserError, OSError), open_to_append(self.path) as file:
+                file.write(("\n" + "\n".join(self._new) + "\n").encode())  # a new line first: the last may be cut
                 self._new.clear()
 
 
 def _write(path: Path, content: bytes | np.ndarray) -> None:
     """Writes a file that is complete or absent at any moment, even if the power fails."""
-    with atomic_path(path, shared=True) as temporary, open(temporary, "wb") as file:
+    with atomic_file(path) as file:
         if isinstance(content, bytes):
             file.write(content)
         else:
             np.lib.format.write_array(file, content, version=(1, 0), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())

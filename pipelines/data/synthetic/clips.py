@@ -114,7 +114,7 @@ def draw_clip(clip: Clip, size: int = 64) -> np.ndarray:
     return np.stack([np.asarray(draw_scene(scene, size)) for scene in clip.scenes()])
 
 
-def save_frames(frames: np.ndarray, path) -> None:
+def save_frames(frames: np.ndarray, file) -> None:
     """Writes frames `(T, H, W, 3)` as an animated GIF without loss: its palette has just the colours that there are.
 
     Raises:
@@ -130,7 +130,7 @@ def save_frames(frames: np.ndarray, path) -> None:
         pictures.append(Image.fromarray(frame))
         pictures[-1].putpalette(palette.tobytes())
     pictures[0].save(
-        path, format="GIF", save_all=True, append_images=pictures[1:], duration=150, loop=0, optimize=False, disposal=1
+        file, format="GIF", save_all=True, append_images=pictures[1:], duration=150, loop=0, optimize=False, disposal=1
     )
 
 

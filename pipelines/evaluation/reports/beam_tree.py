@@ -14,9 +14,9 @@ from markupsafe import Markup
 from PIL import Image
 
 from captioner.errors import UserError
+from captioner.files import atomic_write, make_folder
 from pipelines.evaluation.reports.figures import data_uri, thumbnail
 from pipelines.evaluation.reports.html_page import TEMPLATES, render_page
-from pipelines.utils.atomic_files import as_user_error, atomic_write
 
 PAGE = ".html"
 _LEVELS = 8  # shades of a word
@@ -126,11 +126,14 @@ def render_tree(name: str, tree: Sequence[Branch], best: str, picture: Image.Ima
     )  # fmt: skip
 
 
-def write_tree(path: Path, name: str, file: str, pixels: np.ndarray, captions, log_probabilities) -> None:
+def write_tree(
+    path: Path, name: str, file: str, pixels: np.ndarray, captions, log_probabilities, folder: Path | None = None
+) -> None:
     """Writes the page of an image.
 
     Args:
         path: where to; folders are made.
+        folder: that of all pages, or None for a single page, which the user named.
         name: of the image in results. file: where it is.
         pixels: uint8 `(H, W, 3)`, shown where the file itself cannot be, or `(f, H, W, 3)`, of a clip.
         captions: its candidates, best first.
@@ -143,9 +146,8 @@ def write_tree(path: Path, name: str, file: str, pixels: np.ndarray, captions, l
     if picture is None:
         picture = Image.fromarray(pixels[len(pixels) // 2] if pixels.ndim == 4 else pixels)
     tree = prefix_tree((caption.words, values) for caption, values in zip(captions, log_probabilities, strict=True))
-    with as_user_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, render_tree(name, tree, captions[0].text, picture))
+    make_folder(path.parent, folder)
+    atomic_write(path, render_tree(name, tree, captions[0].text, picture), follow_link=folder is None)
 
 
 def check_tree_path(path: Path, several: bool) -> None:

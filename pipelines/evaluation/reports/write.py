@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from captioner.files import atomic_write, locked_folder
 from pipelines.evaluation.caption_metrics import digest_of
 from pipelines.evaluation.reports.html_page import render_report
 from pipelines.evaluation.reports.markdown import render_markdown
@@ -19,7 +20,6 @@ from pipelines.evaluation.results import (
     Evaluation,
     coco_result,
 )
-from pipelines.utils.atomic_files import as_user_error, atomic_write
 from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 
@@ -33,7 +33,7 @@ def publish(evaluation: Evaluation, folder: Path | None, format: str, reporter: 
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html") -> Path:
-    """Writes all files; returns the one to look at.
+    """Writes all files; returns the one to look at. Two processes at once write one after the other.
 
     Args:
         evaluation: what to write.
@@ -43,9 +43,12 @@ def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html")
     Raises:
         UserError: they cannot be written.
     """
-    folder = Path(folder)
-    with as_user_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with locked_folder(Path(folder), wait=60):
+        _write_files(evaluation, Path(folder), format)
+    return Path(folder) / (MARKDOWN if format == "markdown" else REPORT)
+
+
+def _write_files(evaluation: Evaluation, folder: Path, format: str) -> None:
     _write_json(folder / METRICS, {
         "title": evaluation.title,
         "scores": evaluation.scores,
@@ -64,7 +67,6 @@ def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html")
         atomic_write(folder / REPORT, render_report(evaluation))
     if format != "html":
         atomic_write(folder / MARKDOWN, render_markdown(evaluation))
-    return folder / (MARKDOWN if format == "markdown" else REPORT)
 
 
 def _statistics(evaluation: Evaluation) -> bytes:

@@ -176,10 +176,11 @@ class AskJob(Job):
                 texts = [item.question for item in items]
                 maps += maps_by_occlusion(self.model, contents[path].pixels, texts, answers, choices)
         for (question, answers), explained in zip(answered, maps, strict=True):
-            path = question_picture(question, self.options.attention)
+            folder = self.options.attention
+            path = question_picture(question, folder)
             title = (question.question, f"{answers[0].text}  ({answers[0].probability:.2f})")
             pixels = contents[question.path].pixels
-            save_attention(path, pixels, explained.labels, explained.weights, explained.grid, title)
+            save_attention(folder, path, pixels, explained.labels, explained.weights, explained.grid, title)
 
 
 def _paths(questions: Sequence[Question]) -> list[str]:

@@ -51,12 +51,12 @@ class CaptionSummary(JobSummary):
     """What a run did, with:
 
     unsure: captions of this run below the lowest score.
-    left_alone: sidecars that were not written because another file is there.
+    left_alone: sidecars that were not written, each with the reason.
     litter: kind -> how many files or folders that other programs keep beside images were left out.
     """
 
     unsure: int = 0
-    left_alone: list[Path] = field(default_factory=list)
+    left_alone: dict[Path, str] = field(default_factory=dict)
     litter: Counter = field(default_factory=Counter)
 
     def add(self, record: dict) -> None:
@@ -94,7 +94,7 @@ class CaptionJob(Job):
         unknown = [kind for kind in options.sidecars if kind not in CONTENTS]
         if unknown:
             raise UserError(f"There is no sidecar called {unknown[0]!r}. Available: {', '.join(CONTENTS)}.")
-        self._sidecars = Sidecars(options.sidecars)
+        self._sidecars = Sidecars(options.sidecars, paths)
         kept = distinct_paths(paths)
         self._folder = kept[0] if not options.frames and len(kept) == 1 and os.path.isdir(kept[0]) else ""
         self._litter: Counter = Counter()
@@ -213,8 +213,8 @@ class CaptionJob(Job):
     def _draw_attention(self, name: str, pixels, caption) -> None:
         if caption.attention is None:
             raise UserError("This model's decoder has no attention: there are no maps to draw.")
-        path = picture_path(name, self.options.attention)
-        save_attention(path, pixels, caption.words, caption.attention, self.captioner.encoder.grid)
+        folder, grid = self.options.attention, self.captioner.encoder.grid
+        save_attention(folder, picture_path(name, folder), pixels, caption.words, caption.attention, grid)
 
     def _write_trees(self, batch, missing, decoded, captions: dict[int, list], features) -> None:
         from captioner.models.captioning.scoring import read_words
@@ -226,7 +226,10 @@ class CaptionJob(Job):
             if index in missing and candidates:
                 name, single = batch[index].name, tree.suffix.lower() == PAGE
                 path = tree if single else picture_path(name, tree, PAGE)
-                write_tree(path, name, batch[index].path, decoded[index].pixels, candidates, probabilities)
+                write_tree(
+                    path, name, batch[index].path, decoded[index].pixels, candidates, probabilities,
+                    folder=None if single else tree,
+                )  # fmt: skip
 
 
 def image_sources(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from captioner.files import as_user_error, open_to_append
 from captioner.images.decode import ImageLimits
-from pipelines.utils.atomic_files import as_user_error
 
 _PAIR = np.dtype([("key", "<u8"), ("fingerprint", "<u8")])
 
@@ -64,7 +64,7 @@ class FingerprintFile:
     def __init__(self, path: Path):
         self.path = path
         with as_user_error(path):
-            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
+            self._file = open_to_append(path)
             whole = os.fstat(self._file.fileno()).st_size // _PAIR.itemsize * _PAIR.itemsize
             self._file.truncate(whole)
             self._file.seek(0)

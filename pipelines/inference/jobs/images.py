@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from captioner.files import atomic_file, make_folder
 from captioner.images.clips import decode_pixels
 from captioner.images.decode import ImageError, ImageLimits
 from pipelines.inference.jobs.file_fingerprints import MISSING, file_fingerprints
-from pipelines.utils.atomic_files import as_user_error
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,19 @@ def picture_path(name: str, folder: Path, ending: str = ".png") -> Path:
 
 
 def save_attention(
-    path: Path, pixels: np.ndarray, labels: Sequence[str], weights: np.ndarray, grid: tuple[int, int], title=()
+    folder: Path, path: Path, pixels: np.ndarray, labels: Sequence[str], weights, grid: tuple[int, int], title=()
 ) -> None:
     """Saves a sheet with a copy of the image for each of its attention maps; see `attention_sheet`.
+
+    Args:
+        folder: the one for all pictures. path: of this one, a PNG below it.
 
     Raises:
         UserError: it cannot be written.
     """
     from pipelines.evaluation.reports.figures import attention_sheet
 
-    with as_user_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        attention_sheet(pixels, labels, weights, grid, title).save(path)
+    sheet = attention_sheet(pixels, labels, weights, grid, title)
+    make_folder(path.parent, below=folder)
+    with atomic_file(path) as file:
+        sheet.save(file, format="PNG")

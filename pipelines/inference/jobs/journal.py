@@ -21,15 +21,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.files import as_user_error, atomic_file, atomic_write, locked_file, open_to_append
 from captioner.images.decode import DEFAULT_LIMITS, ImageLimits
 from pipelines.inference.jobs.file_fingerprints import MISSING, FingerprintFile, file_fingerprints, key_hash
-from pipelines.utils.atomic_files import as_user_error, atomic_path, atomic_write
 from pipelines.utils.tables import need_parquet, write_csv, write_parquet
-
-try:
-    import fcntl
-except ImportError:  # Windows: two jobs on one journal are then not told apart
-    fcntl = None
 
 # Line ends to `str.splitlines` and to some editors, though not to JSON.
 _LINE_BREAKS = {character: f"\\u{character:04x}" for character in (0x85, 0x2028, 0x2029, 0x7F)}
@@ -63,22 +58,19 @@ class Journal:
         self._key, self._things = key, things
         self.sidecar = self.path.with_name(self.path.name + ".run.json")
         self.faults = 0
-        self._fingerprints: FingerprintFile | None = None
-        self._check_owner(made_with)
-        with as_user_error(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(locked_file(self.path, follow_link=True))
+            self._check_owner(made_with)
             self._is_new = not self.path.exists()
-            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
-        try:
-            self._lock()
+            self._file = open_to_append(self.path, follow_link=True)
+            stack.callback(lambda: self._file.close())
             atomic_write(self.sidecar, json.dumps(made_with, indent=2) + "\n")
             with as_user_error(self.path):
+                self._written = self._read_keys()  # first: of a file that holds anything else nothing is removed
                 self.repaired = self._remove_cut_line()
-                self._written = self._read_keys()
             self._fingerprints = FingerprintFile(self.path.with_name(self.path.name + ".stamps"))
-        except BaseException:
-            self.close()
-            raise
+            stack.callback(self._fingerprints.close)
+            self._to_close = stack.pop_all()
 
     def __enter__(self) -> "Journal":
         return self
@@ -87,15 +79,13 @@ class Journal:
         failed = error is not None and issubclass(error, Exception)  # not an interruption
         if failed and self._is_new and not os.fstat(self._file.fileno()).st_size:
             # A job that fails before its first record leaves nothing behind; while the lock is held nobody goes on.
-            for path in (self.path, self.sidecar, self._fingerprints.path):
+            for path in (os.path.realpath(self.path), self.sidecar, self._fingerprints.path):
                 with contextlib.suppress(OSError):
-                    path.unlink()
+                    os.unlink(path)
         self.close()
 
     def close(self) -> None:
-        self._file.close()
-        if self._fingerprints is not None:
-            self._fingerprints.close()
+        self._to_close.close()
 
     def __len__(self) -> int:
         """How many records were in the journal when it was opened."""
@@ -171,20 +161,15 @@ class Journal:
         return len(changed)
 
     def _rewrite_without(self, changed: set[int], on_drop: Callable[[dict], object]) -> None:
-        with atomic_path(self.path) as temporary, open(temporary, "wb") as file:
+        with atomic_file(self.path, follow_link=True) as file:
             for record in read_journal(self.path):
                 if self._hash(record) in changed:
                     on_drop(record)
                 else:
                     file.write(to_line(record))
-            file.flush()
-            os.fsync(file.fileno())
-        self._file.close()  # of what was replaced; its lock goes with it
-        with as_user_error(self.path):
-            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, closed by `close`
-            self._lock()
-            self.faults = 0
-            self._written = self._read_keys()
+        self._file.close()  # of what was replaced
+        self._file, self.faults = open_to_append(self.path, follow_link=True), 0
+        self._written = self._read_keys()
 
     def _check_owner(self, made_with: dict) -> None:
         try:
@@ -206,17 +191,6 @@ class Journal:
                 f"{self.path} holds {self._things} that were made with another {' and another '.join(differing)}. "
                 "Nothing was changed: give another --output, or repeat the command as it was to go on."
             )
-
-    def _lock(self) -> None:
-        try:
-            if fcntl:
-                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{self.path} is being written by another process. Wait for it, or give another --output."
-            ) from None
-        except OSError:
-            pass  # a file system without locks
 
     def _remove_cut_line(self) -> bool:
         """Truncates the file after its last line break."""
@@ -276,7 +250,7 @@ def write_table(output: Path, columns: Sequence[str]) -> None:
     """Writes the csv or parquet file of a finished journal; a `.jsonl` is the journal itself."""
     writers = {".csv": write_csv, ".parquet": write_parquet}
     if (write := writers.get(output.suffix.lower())) is not None:
-        write(read_journal(journal_path(output)), output, list(columns))
+        write(read_journal(journal_path(output)), output, list(columns), follow_link=True)
 
 
 def not_begun_here(path: Path, expected: Path) -> UserError:
@@ -298,13 +272,15 @@ def to_line(record: dict) -> bytes:
 
 
 def read_journal(path: Path) -> Iterator[dict]:
-    """The records of a journal, one at a time.
+    """The records of a journal, one at a time, without a last line that a kill cut off.
 
     Raises:
         UserError: a line is not a record; the message has its number.
     """
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
             try:
                 record = json.loads(line)
                 record["image"] + ""

@@ -1,30 +1,32 @@
 """Captions beside their images: `photo.txt` with the sentence, or `photo.xmp` with it as alternative text.
 
-A file that exists already and was not written from the same caption is kept, and listed.
+A file that exists already and does not hold the same caption is kept, and listed: somebody may have corrected it. It
+is replaced where an image changed, if it still holds what was written from the earlier caption. Nothing is written
+outside of the folders that were given, such as beside an image that a linked folder leads to.
 If several images share a name but for its ending, their sidecars keep the ending: `photo.jpg.txt`, `photo.png.txt`. An
 unsure caption gets none: readers trust what stands beside an image.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from captioner.files import FileThere, as_user_error, atomic_write, flush_folder
 from captioner.images.formats import decodable_extensions
-from pipelines.utils.atomic_files import as_user_error, atomic_write
 
-_TOOLKIT = 'x:xmptk="captioner"'  # what an XMP file of ours is known by
-_XMP = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
-<x:xmpmeta xmlns:x="adobe:ns:meta/" {_TOOLKIT}>
+_XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="captioner">
   <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
     <rdf:Description rdf:about=""
         xmlns:dc="http://purl.org/dc/elements/1.1/"
         xmlns:Iptc4xmpCore="http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/">
       <Iptc4xmpCore:AltTextAccessibility>
-        <rdf:Alt><rdf:li xml:lang="x-default">{{caption}}</rdf:li></rdf:Alt>
+        <rdf:Alt><rdf:li xml:lang="x-default">{caption}</rdf:li></rdf:Alt>
       </Iptc4xmpCore:AltTextAccessibility>
       <dc:description>
-        <rdf:Alt><rdf:li xml:lang="x-default">{{caption}}</rdf:li></rdf:Alt>
+        <rdf:Alt><rdf:li xml:lang="x-default">{caption}</rdf:li></rdf:Alt>
       </dc:description>
     </rdf:Description>
   </rdf:RDF>
@@ -56,14 +58,18 @@ class Sidecars:
 
     Args:
         kinds: some of `CONTENTS`.
+        paths: the images and folders that were given.
 
     Attributes:
-        left_alone: files that were not written because another file is there, or because their name is too long.
+        left_alone: files that were not written, each with the reason.
     """
 
-    def __init__(self, kinds: tuple[str, ...]):
+    def __init__(self, kinds: tuple[str, ...], paths: Sequence[str | Path]):
         self.kinds = kinds
-        self.left_alone: list[Path] = []
+        self.left_alone: dict[Path, str] = {}
+        self._given = {os.path.normpath(path) for path in paths}
+        self._folders = [os.path.realpath(path) for path in paths if os.path.isdir(path)]
+        self._is_given = lru_cache(maxsize=1000)(self._is_in_given_folder)
 
     def write(self, record: dict, image: str) -> None:
         """Writes what belongs beside an image, unless it is there.
@@ -80,17 +86,14 @@ class Sidecars:
         for kind in self.kinds:
             path, data = sidecar_path(image, kind), _data(kind, record)
             if len(os.fsencode(path.name)) > 255:  # no disk takes that
-                self.left_alone.append(path)
-                continue
-            with as_user_error(path):
-                there = path.read_bytes() if path.is_file() else None
-                taken = there is None and os.path.lexists(path)
-            if there == data:
-                continue
-            if taken or (there is not None and not (kind == "xmp" and _TOOLKIT.encode() in there[:2000])):
-                self.left_alone.append(path)
-            else:
-                atomic_write(path, data)
+                self.left_alone[path] = "its name is too long"
+            elif not self._may_write(image):
+                self.left_alone[path] = "a link leads there, out of the folder that was given"
+            elif not _holds(path, data):
+                try:
+                    atomic_write(path, data, replace=False)
+                except FileThere:
+                    self.left_alone[path] = "another file is there"
 
     def remove(self, record: dict, image: str) -> None:
         """Removes what was written from a record that is no longer true."""
@@ -98,9 +101,23 @@ class Sidecars:
             return
         for kind in self.kinds:
             path = sidecar_path(image, kind)
-            with as_user_error(path):
-                if path.is_file() and path.read_bytes() == _data(kind, record):
+            if self._may_write(image) and _holds(path, _data(kind, record)):
+                with as_user_error(path):
                     path.unlink()
+                flush_folder(path.parent)
+
+    def _may_write(self, image: str) -> bool:
+        return os.path.normpath(image) in self._given or self._is_given(os.path.dirname(image))
+
+    def _is_in_given_folder(self, folder: str) -> bool:
+        real = os.path.realpath(folder)
+        return any(real == given or real.startswith(given.rstrip(os.sep) + os.sep) for given in self._folders)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether a file, which may be of any size, holds just this."""
+    with as_user_error(path):
+        return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
 
 
 def _data(kind: str, record: dict) -> bytes:

@@ -19,7 +19,7 @@ from pipelines.evaluation.reports.write import publish
 from pipelines.evaluation.results import IMAGES_A_SECOND, AttentionMaps, Evaluation, Prediction, rank
 from pipelines.inference.models import checked_presets, load_captioner
 from pipelines.inference.search_options import search_facts
-from pipelines.training.run_folder import data_of, folder_of, split_of
+from pipelines.training.run_folder import data_of, evaluation_folder, folder_of, split_of
 from pipelines.utils.progress import Reporter
 
 BATCH_SIZE = 32
@@ -89,6 +89,7 @@ def evaluate_run(
     run = folder_of(run)
     dataset = data_of(run, data, reporter)
     examples = split_of(dataset, split)
+    folder = report.folder or evaluation_folder(run, examples[0].split, "-ensemble" if model.others else "")
     decoded = decode_split(captioner, examples, search, cache or run.absolute().parent / "cache", reporter)
     if not decoded.captions:
         raise UserError(
@@ -132,8 +133,7 @@ def evaluate_run(
             decoded.texts, decoded.references, results.rows["bleu"], tokenizer, captioner.vocabulary.words
         ),
     )
-    together = "-ensemble" if model.others else ""
-    publish(evaluation, report.folder or run / f"evaluation-{examples[0].split}{together}", report.format, reporter)
+    publish(evaluation, folder, report.format, reporter)
     return evaluation
 
 

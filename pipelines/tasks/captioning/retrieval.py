@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.files import atomic_write
 from captioner.metrics.recall import Recall, chance, recall
 from captioner.presets.folder import read_preset
 from captioner.settings import CaptionerSettings
 from pipelines.data.examples import CaptionExample
 from pipelines.training.run_folder import data_of, folder_of, split_of
-from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
 
@@ -104,7 +104,7 @@ class Ranking:
         Raises:
             UserError: it cannot be written.
         """
-        atomic_write(path, json.dumps(self.as_json(), indent=2) + "\n")
+        atomic_write(path, json.dumps(self.as_json(), indent=2) + "\n", follow_link=True)
 
 
 def choose(examples: Sequence[CaptionExample], images: int | None, captions: int | None) -> Pool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.utils.atomic_files import atomic_path
+from captioner.files import atomic_file
 
 COLUMNS = 4
 
@@ -41,5 +41,5 @@ def draw_paths(path: Path, images: np.ndarray, locations: np.ndarray, titles: Se
         panel.add_patch(Rectangle(corner, size, size, fill=False, edgecolor="#111111", linewidth=1))
         panel.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         panel.set_title(title, fontsize=7)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=130, format="png")
+    with atomic_file(path) as file:
+        figure.savefig(file, dpi=130, format="png")

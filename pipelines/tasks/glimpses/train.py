@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.files import atomic_write
 from captioner.models.glimpses.model import GlimpseModel
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
@@ -15,7 +16,6 @@ from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, sample_scenes
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
 from pipelines.training.experiment import Experiment
 from pipelines.training.loop import EvalResult, compile_network
-from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 

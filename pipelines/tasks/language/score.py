@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.files import atomic_write
 from captioner.models.language.language_model import LanguageModel, ScoredText
 from pipelines.inference.jobs.journal import to_line
 from pipelines.tasks.language.corpora import read_document
-from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.console import log, table
 from pipelines.utils.tables import write_csv
 
@@ -31,9 +31,9 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     if output is None:
         print_scores(model, scored)
     elif output.suffix.lower() == ".csv":
-        write_csv(map(_record, scored), output, list(COLUMNS))
+        write_csv(map(_record, scored), output, list(COLUMNS), follow_link=True)
     else:
-        atomic_write(output, b"".join(map(to_line, map(_whole_record, scored))))
+        atomic_write(output, b"".join(map(to_line, map(_whole_record, scored))), follow_link=True)
     if output is not None:
         log(f"{len(scored):,} texts scored: {output}", error=True)
     return scored

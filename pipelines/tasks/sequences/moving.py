@@ -64,9 +64,9 @@ def _room(x: int, y: int, label: str, most: int) -> int:
     return next(steps for steps in range(most, -1, -1) if _inside(x, y, label, steps))
 
 
-def save_clip(frames: np.ndarray, path, scale: int = 1) -> None:
+def save_clip(frames: np.ndarray, file, scale: int = 1) -> None:
     """Writes frames `(T, H, W, 3)` as an animated GIF that shows each for a quarter of a second."""
     pictures = [Image.fromarray(frame.repeat(scale, axis=0).repeat(scale, axis=1)) for frame in frames]
     pictures[0].save(
-        path, format="GIF", save_all=True, append_images=pictures[1:], duration=250, loop=0, optimize=False
+        file, format="GIF", save_all=True, append_images=pictures[1:], duration=250, loop=0, optimize=False
     )

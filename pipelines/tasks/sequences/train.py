@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.files import atomic_file, atomic_write
 from captioner.metrics.base import Prominence
 from captioner.models.sequences.model import WRITES, SequenceModel, log_softmax
 from captioner.text.vocabulary import Vocabulary
@@ -24,7 +25,6 @@ from pipelines.tasks.sequences.tables import read_examples
 from pipelines.training.experiment import Experiment
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.resume_guard import DataIdentity
-from pipelines.utils.atomic_files import atomic_write
 from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 
@@ -204,7 +204,8 @@ def report_test(experiment: SequenceExperiment, run: Path) -> dict[str, Any]:
     ]
     write_csv(rows, run / PREDICTIONS, list(rows[0]))
     if recipe.task == "frames":
-        save_clip(test[0].source, run / CLIP, scale=4)
+        with atomic_file(run / CLIP) as file:
+            save_clip(test[0].source, file, scale=4)
     return report
 
 

@@ -20,7 +20,7 @@ from pipelines.evaluation.reports.write import publish
 from pipelines.evaluation.results import AttentionMaps, Evaluation
 from pipelines.evaluation.submission import has_hidden_answers, write_submission
 from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
-from pipelines.training.run_folder import RECIPE, folder_of, recipe_of, split_of
+from pipelines.training.run_folder import RECIPE, evaluation_folder, folder_of, recipe_of, split_of
 from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
 
@@ -69,6 +69,7 @@ def evaluate_run(
     run = folder_of(run)
     dataset = questions_of(run, data, reporter)
     examples = split_of(dataset, split)
+    report = report or evaluation_folder(run, examples[0].split)
     questions = QuestionsByImage.of(examples)
     with reporter.images("Images") as advance:
         uses_image = model.network.image_encoder is not None
@@ -76,7 +77,6 @@ def evaluate_run(
     reporter.problems(problems)
     with reporter.progress("Answers") as advance:
         answers = answer_split(model, questions, top=TOP, advance=advance)
-    report = report or run / f"evaluation-{examples[0].split}"
     evaluated = {"model": run.resolve().name, "data set": dataset.name, "split": examples[0].split}
     left_out = {"images left out": int(np.sum(~questions.source.readable))}
     title = f"{run.resolve().name} on {dataset.name}, {examples[0].split}"

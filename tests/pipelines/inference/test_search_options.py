@@ -127,9 +127,9 @@ def test_the_tree_shows_the_probabilities_that_the_search_counted(place, tmp_pat
     shown = {}
     written = captioning.write_tree
 
-    def watch(path, name, file, pixels, captions, log_probabilities):
+    def watch(path, name, file, pixels, captions, log_probabilities, **more):
         shown[name] = (captions, log_probabilities)
-        written(path, name, file, pixels, captions, log_probabilities)
+        written(path, name, file, pixels, captions, log_probabilities, **more)
 
     monkeypatch.setattr(captioning, "write_tree", watch)
     generation = GenerationConfig(num_beams=4, candidates=4, **options)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from captioner.files import atomic_write, make_folder
 from pipelines.evaluation.reports.html_page import render_fragment
-from pipelines.utils.atomic_files import atomic_write
 
 SHOWN = 4000  # characters or words of the text
 LEVELS = 10  # shades on each side of zero
@@ -45,8 +45,8 @@ def write_page(output: Path, title, activity, followers, baseline, cell=None) ->
         "cells.html", title=title, sections=sections, ranked=followers.items(), baseline=baseline, levels=LEVELS,
         words=len(activity.words), shown=min(SHOWN, len(activity.words) - activity.half),
     )  # fmt: skip
-    output.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(output, page)
+    make_folder(output.parent)
+    atomic_write(output, page, follow_link=True)
 
 
 def _note(best, *others) -> str:

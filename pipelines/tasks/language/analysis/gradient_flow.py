@@ -13,8 +13,8 @@ import pandas as pd
 from captioner.cells import CELLS
 from captioner.cells.build import build_cell
 from captioner.errors import UserError
+from captioner.files import atomic_file, atomic_write, locked_folder
 from pipelines.training.gradients import state_gradients
-from pipelines.utils.atomic_files import as_user_error, atomic_path, atomic_write
 
 TABLE, PICTURE = "gradients.csv", "gradients.png"
 COLUMNS = ("cell", "layers", "layer", "state", "t", "gradient")
@@ -121,14 +121,13 @@ def write_flow(curves: list[Curve], folder: Path) -> None:
 
     `state` 1 is h (for `rnn_linear_memory`, c), 2 the c of cells that have one.
     """
-    with as_user_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     rows = [
         (*curve[:4], t, f"{gradient:.6g}") for curve in curves for t, gradient in enumerate(curve.gradients, start=1)
     ]
-    atomic_write(folder / TABLE, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
-    with atomic_path(folder / PICTURE) as temporary:
-        draw_flow(curves).savefig(temporary, dpi=130, format="png")
+    with locked_folder(folder, wait=60):
+        atomic_write(folder / TABLE, pd.DataFrame(rows, columns=COLUMNS).to_csv(index=False, lineterminator="\n"))
+        with atomic_file(folder / PICTURE) as file:
+            draw_flow(curves).savefig(file, dpi=130, format="png")
 
 
 # Families by colour: vanilla networks, LSTMs, and those with one state and gates.

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pandas as pd
 import tensorflow as tf
 
 from captioner.errors import UserError, alternatives
+from captioner.files import atomic_write, locked_file
 from captioner.text.files import read_text
 from pipelines.tasks.language.analysis.memory_tasks import MAX_COUNT, TASKS, WAIT, Budget, Outcome, learn
-from pipelines.utils.atomic_files import as_user_error, atomic_write
 from pipelines.utils.progress import Reporter
 
 COLUMNS = (*(field.name for field in fields(Outcome)), "settings")
@@ -44,24 +45,30 @@ def run_tasks(
         if task not in TASKS:
             raise UserError(f"There is no task called {task!r}.{alternatives(task, TASKS)}")
     tf.get_logger().setLevel("ERROR")  # each network is compiled once, which TensorFlow warns of when there are many
-    known = read_outcomes(output, budget) if output else {}
-    pairs = [(task, cell) for cell in cells for task in tasks]
-    for number, (task, cell) in enumerate(pairs, start=1):
-        if (task, cell) in known:
-            reporter.log(f"{cell}, {task}: {in_words(known[task, cell])}, known from before")
-            continue
-        with reporter.progress(f"{number}/{len(pairs)} {cell}, {task}") as advance:
+    with locked_file(output.with_suffix(".csv"), follow_link=_is_table(output)) if output else nullcontext():
+        known = read_outcomes(output, budget) if output else {}
+        pairs = [(task, cell) for cell in cells for task in tasks]
+        for number, (task, cell) in enumerate(pairs, start=1):
+            if (task, cell) in known:
+                reporter.log(f"{cell}, {task}: {in_words(known[task, cell])}, known from before")
+                continue
+            with reporter.progress(f"{number}/{len(pairs)} {cell}, {task}") as advance:
 
-            def on_score(step, score, advance=advance):
-                advance(step, budget.steps, f"score {score:.4f}")
+                def on_score(step, score, advance=advance):
+                    advance(step, budget.steps, f"score {score:.4f}")
 
-            known[task, cell], _ = learn(TASKS[task], cell, budget, on_score, xla)
-        reporter.log(f"{cell}, {task}: {in_words(known[task, cell])} in {known[task, cell].seconds:.0f} s")
+                known[task, cell], _ = learn(TASKS[task], cell, budget, on_score, xla)
+            reporter.log(f"{cell}, {task}: {in_words(known[task, cell])} in {known[task, cell].seconds:.0f} s")
+            if output:
+                write_outcomes(output, known, budget)
         if output:
             write_outcomes(output, known, budget)
-    if output:
-        write_outcomes(output, known, budget)
     return [known[pair] for pair in pairs]
+
+
+def _is_table(path: Path) -> bool:
+    """Whether the user named the table itself, and not the page that it is written for."""
+    return path.suffix == ".csv"
 
 
 def in_words(outcome: Outcome) -> str:
@@ -107,18 +114,16 @@ def notes(budget: Budget) -> list[str]:
 
 def write_outcomes(path: Path, known: dict[tuple[str, str], Outcome], budget: Budget) -> None:
     """Writes the .csv, and the table if `path` is a .md."""
-    with as_user_error(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
     rounded = [
         {**asdict(outcome), "score": f"{outcome.score:.6g}", "seconds": f"{outcome.seconds:.1f}"}
         for outcome in known.values()
     ]
     frame = pd.DataFrame(rounded, columns=COLUMNS).assign(settings=budget.settings())
-    atomic_write(path.with_suffix(".csv"), frame.to_csv(index=False, lineterminator="\n"))
+    atomic_write(path.with_suffix(".csv"), frame.to_csv(index=False, lineterminator="\n"), follow_link=_is_table(path))
     if path.suffix == ".md":
         head, rows = head_and_rows(list(known.values()))
         lines = [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)]
-        atomic_write(path, "\n\n".join(["\n".join(lines), *notes(budget)]) + "\n")
+        atomic_write(path, "\n\n".join(["\n".join(lines), *notes(budget)]) + "\n", follow_link=True)
 
 
 def read_outcomes(path: Path, budget: Budget) -> dict[tuple[str, str], Outcome]:
@@ -129,8 +134,13 @@ def read_outcomes(path: Path, budget: Budget) -> dict[tuple[str, str], Outcome]:
     """
     if path.suffix not in (".md", ".csv"):
         raise UserError(f"{path}: the table is written as .md or .csv; give a name that ends so.")
-    path, outcomes = path.with_suffix(".csv"), {}
+    page, path, outcomes = path, path.with_suffix(".csv"), {}
     if not path.is_file():
+        if page.exists():
+            raise UserError(
+                f"{page} exists already and was not begun by this command ({path.name} is not beside it). Nothing was "
+                "changed: give another --output, or move that file away."
+            )
         return outcomes
     table = csv.DictReader(io.StringIO(read_text(path, errors="surrogateescape")))
     for row in table:

@@ -24,6 +24,7 @@ from captioner.images.decode import load_image
 from pipelines.cli import train as train_command
 from pipelines.cli.app import app
 from pipelines.data.features import extract as features
+from pipelines.data.features.cache import FeatureCache
 from pipelines.data.features.extract import FeatureExtraction
 from pipelines.data.features.sources import PixelSource
 from pipelines.recipes.recipe import load_recipe
@@ -343,7 +344,7 @@ def test_a_killed_run_goes_on(encoder, photographs, cache):
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    missing = FeatureExtraction(encoder, photographs, cache).plan.new
+    missing = len(photographs) - len(FeatureCache(cache, encoder.identity(), encoder.backbone_shape))
     assert 0 < missing < len(photographs)
     store = run(encoder, photographs, cache)
     assert encoder.backbone.batches == (missing + 1) // 2

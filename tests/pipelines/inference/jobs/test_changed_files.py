@@ -102,7 +102,7 @@ def test_without_the_notes_files_count_as_unchanged_and_are_noted_anew(folder):
 
 
 def test_a_kill_while_lines_are_taken_out_loses_nothing(folder, monkeypatch):
-    from pipelines.utils import atomic_files as disk
+    from captioner import files as disk
 
     _, before = caption(folder)
     draw(folder / "3.png", 77, size=9)

@@ -1,6 +1,7 @@
 """Files beside images: what is written, and that nobody's own files are touched."""
 
 import json
+import os
 import xml.etree.ElementTree as xml
 
 import numpy as np
@@ -123,13 +124,11 @@ def test_an_unsure_caption_is_marked_and_gets_no_text(folder):
 
 
 def test_a_folder_that_takes_no_file_is_a_sentence(folder, monkeypatch):
-    from pipelines.utils import atomic_files as disk
-
     def refused(*_):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(disk.Path, "write_bytes", refused)
-    sidecars = Sidecars(("txt",))
+    monkeypatch.setattr(os, "fsync", refused)
+    sidecars = Sidecars(("txt",), [folder])
     with pytest.raises(UserError, match=r"b\.txt cannot be written: its disk is read-only"):
         sidecars.write({"image": "b.png", "caption": "a dog"}, str(folder / "b.png"))
 
