@@ -177,8 +177,13 @@ def make_folder(folder: Path, below: Path | None = None) -> Path:
     return folder
 
 
+def _missing(folder: Path) -> list[Path]:
+    """Those of a folder and of the folders that it is in that are not there, the innermost first."""
+    return [part for part in (folder, *folder.parents) if not part.exists()]
+
+
 def _make(folder: Path) -> None:
-    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    missing = _missing(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for part in reversed(missing):
         flush_folder(part.parent)
@@ -304,7 +309,7 @@ def locked_folder(folder: Path, wait: float = 0.0) -> Iterator[Path]:
         UserError: another process writes to it, or it cannot be written.
     """
     folder = Path(folder)
-    is_new = not folder.exists()
+    missing = _missing(folder)
     make_folder(folder)
     if _HELD.get(_key(folder / LOCK), (None, None))[0] == threading.get_ident():
         yield folder  # as when a training writes its model
@@ -313,9 +318,9 @@ def locked_folder(folder: Path, wait: float = 0.0) -> Iterator[Path]:
         with _locked(folder / LOCK, folder, wait):
             yield folder
     finally:
-        if is_new:
-            with contextlib.suppress(OSError):  # it is not empty
-                folder.rmdir()
+        with contextlib.suppress(OSError):  # one is not empty
+            for part in missing:
+                part.rmdir()
 
 
 @contextlib.contextmanager

@@ -297,8 +297,8 @@ def test_a_link_in_the_place_of_a_lock_is_refused(folder, secret):
 
 
 def test_a_folder_that_was_made_for_nothing_is_removed(tmp_path):
-    with locked_folder(tmp_path / "new"):
-        assert (tmp_path / "new").is_dir()
+    with locked_folder(tmp_path / "new" / "newer"):
+        assert (tmp_path / "new" / "newer").is_dir()
     assert not (tmp_path / "new").exists()
     with locked_folder(tmp_path / "new"):
         (tmp_path / "new" / "a").touch()

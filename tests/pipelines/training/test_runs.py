@@ -11,5 +11,6 @@ def test_nothing_is_written_into_the_installed_package(tmp_path, monkeypatch):
     assert folder_of("flickr8k") == folder_of(MODELS / "flickr8k") == Path("runs/flickr8k")
     (tmp_path / "flickr8k").mkdir()  # data, say
     assert folder_of("flickr8k") == Path("runs/flickr8k")
-    (tmp_path / "flickr8k" / "config.json").write_text("{}")
+    for name in ("config.json", "metadata.json", "model.weights.h5"):
+        (tmp_path / "flickr8k" / name).write_text("{}")
     assert folder_of("flickr8k") == Path("flickr8k")
