@@ -102,7 +102,7 @@ def _drawn_for_now(recipe: AnyRecipe, data: Path | None) -> Iterator[AnyRecipe]:
     if data or source is None or source.layout not in DRAWN or Path(source.directory).exists():
         yield recipe
         return
-    drawing = dataclasses.replace(DATASETS.get(source.layout).DRAWING, save=lambda content, size, path: path.touch())
+    drawing = dataclasses.replace(DATASETS.get(source.layout).DRAWING, save=lambda content, size, file: None)
     with tempfile.TemporaryDirectory() as folder:
         drawing.draw(folder, sizes=source.sizes or None)
         yield recipe.model_copy(update={"data": recipe.data.model_copy(update={"directory": folder})})
