@@ -3,8 +3,9 @@
 The COCO scorer runs Stanford's PTBTokenizer (Java) and drops a list of punctuation marks. This is the same as
 one regular expression, written from the Penn Treebank conventions and compared with the scorer's output:
 clitics are words ("dog 's", "is n't"), hyphens and slashes inside a word join, brackets become "-lrb-", an
-abbreviation keeps its period. All of 35,000 Flickr8k captions get exactly the scorer's words. Known to
-differ: smileys, "y'all", "AT&T", "6 ft. tall", and what Java's tokenizer takes for an address.
+abbreviation keeps its period, and what cannot be seen is no word. All of 35,000 Flickr8k captions get exactly the
+scorer's words. Known to differ: smileys, "y'all", "AT&T", "6 ft. tall", what Java's tokenizer takes for an address,
+and emoji that are made of a symbol: every emoji is dropped here, while the scorer keeps the heart of a red heart.
 
 Sources: the COCO caption scorer (https://github.com/tylin/coco-caption, `ptbtokenizer.py`), whose list of
 marks this is; Penn Treebank tokenisation (Robert MacIntyre's `tokenizer.sed`, 1995).
@@ -37,6 +38,15 @@ _TYPEWRITER = str.maketrans(
     }
 )
 
+# An emoji that is made of a symbol: one that is tied to another emoji, or that is to be shown as an emoji. The same
+# symbol alone is a word. The other emoji lie above U+FFFF.
+_EMOJI = re.compile(r"\u200d[^\w\s]\ufe0f? | [^\w\s]\ufe0f", re.VERBOSE)
+# Controls, marks of direction, selectors of variants, private characters: the scorer leaves them out, too.
+_UNSEEN = (
+    r"\x00-\x1f\x7f-\x9f\u034f\u061c\u180e\u200e\u200f\u202a-\u202e\u2061-\u206f\u20e3\ue000-\uf8ff\ufe00-\ufe0f"
+    r"\ufff9-\ufffd"
+)
+
 _END = r"(?![^\W_])"  # no letter or digit follows, so that "o'clock" and "n'roll" have no clitic
 _NOT = "n't"  # whatever follows: otherwise "n'tn'tn't" would be peeled one at a time, in quadratic time
 _ABBREVIATIONS = (
@@ -58,7 +68,7 @@ _PIECES = re.compile(
     | (?:(?!{_NOT})\w)+                                               # a word, up to its clitic
       (?:(?:[-./] | (?<=[a-z])'(?!n'|(?:s|m|d|re|ve|ll){_END})) (?:(?!{_NOT})[^\W_])+)*
     | [?!]+ | \.+ | -+
-    | [^\s\U00010000-\U0010ffff]                                      # emoji are no words to the scorer
+    | [^\s{_UNSEEN}\U00010000-\U0010ffff]                            # emoji are no words to the scorer
     """,
     re.VERBOSE,
 )
@@ -71,7 +81,8 @@ class _PtbTokenizer(ChunkTokenizer):
         if text.isascii():
             return text.lower()
         # Composed again at the end: the table takes out what kept a letter and its accent apart.
-        return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_TYPEWRITER).lower())
+        text = _EMOJI.sub(" ", unicodedata.normalize("NFC", text))
+        return unicodedata.normalize("NFC", text.translate(_TYPEWRITER).lower())
 
     def split(self, chunk: str) -> list[str]:
         pieces = [_BRACKETS.get(piece, piece) for piece in _PIECES.findall(chunk)]

@@ -48,6 +48,9 @@ PIECES += [
     "ΑΣ",
     "ß",
     "😀",
+    "♀",
+    "\ufe0f",
+    "\u200e",
     "\n",
     "\r",
     "\u2028",
@@ -125,6 +128,23 @@ def test_ptb_agrees_with_the_reference_of_nltk():
     ]:
         expected = [word for word in reference.tokenize(text) if word not in marks]
         assert get_tokenizer("ptb").tokenize(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a dog 🐕 runs 🏃🏽\u200d♀\ufe0f", ["a", "dog", "runs"]),
+        ("I ❤\ufe0f NY", ["i", "ny"]),
+        ("👍🏿", []),
+        ("1\ufe0f\u20e3 dog", ["1", "dog"]),
+        ("the ♀ sign in the ☀", ["the", "♀", "sign", "in", "the", "☀"]),
+        ("a\u200e dog\u202c\x00 \x07\ufffdruns\ue000", ["a", "dog", "runs"]),
+        ("cafe\u0301 no\u00a0break do\u00adg", ["café", "no", "break", "dog"]),
+    ],
+)
+def test_ptb_makes_no_words_of_emoji_and_of_what_cannot_be_seen(text, words):
+    """The symbols alone, and all without symbols, are as the COCO scorer has them (stanford-corenlp 3.4.1)."""
+    assert get_tokenizer("ptb").tokenize(text) == words
 
 
 def test_ptb_writes_clitics_and_brackets_as_people_do():
