@@ -1,13 +1,16 @@
 """Everything that is computed of captions and references: scores, 95 % intervals, and the rows behind both."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from captioner.errors import UserError
 from captioner.metrics.score import ScoreReport, score_captions
+from captioner.text.scripts import tokenizer_hint
+from captioner.text.tokenizers import get_tokenizer
+from pipelines.data.datasets.text import is_missing, truncate
 from pipelines.data.examples import DataSet
 from pipelines.evaluation.bootstrap import RESAMPLES, intervals
 from pipelines.evaluation.metrics import data_metrics
@@ -89,7 +92,20 @@ def compute_metrics(
         reference_scores, sentences = coco_scores(captions, references)
         scores |= reference_scores
         notes += sentences
+    notes += _on_words(captions, references, tokenizer)
     return MetricResults(report, scores, bounds, rows, tuple(notes))
+
+
+def _on_words(captions: Mapping[str, str], references: Mapping[str, Sequence[str]], tokenizer: str) -> Iterator[str]:
+    """Sentences on a tokenizer that does not fit, and on captions without words."""
+    yield from filter(None, (tokenizer_hint([text for image in captions for text in references[image]], tokenizer),))
+    tokenize = get_tokenizer(tokenizer).tokenize
+    wordless = [text for text in captions.values() if is_missing(text) or not tokenize(text)]
+    if wordless:
+        yield (
+            f"{len(wordless):,} of {len(captions):,} captions have no words ({tokenizer} tokenizer) or stand for a "
+            f"missing value, such as {truncate(wordless[0])}; they are scored as they are."
+        )
 
 
 def digest_of(references: Sequence[str]) -> int:

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from captioner.text.scripts import tokenizer_hint
 from captioner.text.tokenizers import Tokenizer, get_tokenizer
 from pipelines.data.checks.report import Report, count, open_all, word_counts, word_counts_text
 from pipelines.data.examples import DataSet
+from pipelines.data.wordless import without_wordless
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def check(
     """
     tokenizer = get_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
     captions: dict[str, list[list[str]]] = {split: [] for split in dataset.splits()}
-    for example in dataset.examples:
+    examples, wordless = without_wordless(dataset.examples, tokenizer)
+    for example in examples:
         captions[example.split] += map(tokenizer.tokenize, example.captions)
     counts = {split: Counter(word for words in texts for word in words) for split, texts in captions.items()}
     vocabulary = {word for word, number in counts.get("train", {}).items() if number >= minimum_count}
@@ -81,7 +84,8 @@ def check(
         tokenizer=tokenizer.name,
         minimum_count=minimum_count,
         vocabulary_size=len(vocabulary),
-        problems=(*dataset.problems, *unreadable),
+        tokenizer_hint=tokenizer_hint([text for example in examples for text in example.captions], tokenizer.name),
+        problems=(*dataset.problems, *wordless, *unreadable),
         same_images=same,
         images_opened=open_images,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from captioner.text.answers import AnswerList, agreed, answer_key
+from captioner.text.scripts import tokenizer_hint
 from captioner.text.tokenizers import Tokenizer, get_tokenizer
 from pipelines.data.checks.report import Report, count, open_all, word_counts, word_counts_text
 from pipelines.data.examples import DataSet, QuestionExample
@@ -117,6 +118,7 @@ def check_questions(
         answer_list_size=len(answer_list),
         types={} if set(types) == {""} else dict(types.most_common()),
         choices=dict(Counter(len(question.choices) for question in dataset.examples if question.choices)),
+        tokenizer_hint=tokenizer_hint([example.question for example in dataset.examples], tokenizer.name),
         problems=(*dataset.problems, *unreadable),
         same_images=same,
         images_opened=open_images,

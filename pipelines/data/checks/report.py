@@ -41,6 +41,7 @@ class Report:
     Attributes:
         splits: split -> what it holds.
         tokenizer: its name.
+        tokenizer_hint: a sentence that names a tokenizer that fits better; empty where it fits.
         vocabulary_size: words of the training split.
         problems: those of the reader, and the images that cannot be read.
         images_opened: whether images were opened and compared.
@@ -49,6 +50,7 @@ class Report:
     dataset: DataSet
     splits: dict[str, Any]
     tokenizer: str
+    tokenizer_hint: str
     vocabulary_size: int
     problems: tuple[Problem, ...]
     same_images: tuple[SameImages, ...]
@@ -77,6 +79,7 @@ class Report:
             yield f"There is no train split ({' and '.join(SPLITS[1:])} are only for scoring): {self.without_train}."
         yield ""
         yield from self.details()
+        yield from filter(None, (self.tokenizer_hint,))
         if not self.images_opened:
             yield "Images were not opened: damaged and repeated ones were not looked for."
         if self.problems:

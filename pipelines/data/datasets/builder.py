@@ -10,7 +10,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.splits import hashed_splits, read_split_lists
-from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_missing, is_text, truncate
 from pipelines.data.examples import CaptionExample, DataSet, Id, Location, Problem, ProblemList, canonical_split
 
 
@@ -83,6 +83,9 @@ class DatasetBuilder(ProblemList):
             return self.problem(location, "no image is named; the row was left out")
         if not caption:
             return self.problem(location, f"the caption of {truncate(name)} is empty; the row was left out")
+        if is_missing(caption):
+            text = f"the caption of {truncate(name)} is {truncate(caption)}, which stands for a missing value"
+            return self.problem(location, f"{text}; the row was left out")
         image = self.image(name, location, split=split, source_id=source_id)
         if image is None:
             return None

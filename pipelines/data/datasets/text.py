@@ -18,6 +18,8 @@ from captioner.text.files import read_text
 # What is wrong with a row, and what follows for a data set.
 NOT_TEXT = "this is not UTF-8 text (bytes of another encoding, a zero byte or half a character); save the file as UTF-8"
 NOT_TEXT_LEFT_OUT = f"{NOT_TEXT}; the row was left out"
+# What pandas, NumPy, Python, databases and spreadsheets write.
+_MISSING = frozenset(("nan", "<na>", "none", "null", "n/a", "#n/a"))
 
 
 def _read(path: Path) -> str:
@@ -121,6 +123,15 @@ def is_text(string: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_missing(string: str) -> bool:
+    """Whether `string` is what programs write for a missing value; it was a text to whoever wrote the table.
+
+    >>> is_missing("NaN"), is_missing("<NA>"), is_missing("a nan")
+    (True, True, False)
+    """
+    return string.strip().lower() in _MISSING
 
 
 def truncate(string: str, length: int = 60) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from captioner.text.answers import answer_key
 from pipelines.data.datasets.builder import DatasetBuilder, ImageRows
-from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, truncate
+from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_missing, is_text, truncate
 from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import Location, QuestionExample, canonical_split
 
@@ -60,6 +60,9 @@ class QuestionDatasetBuilder(DatasetBuilder):
             return self.problem(location, "no image is named; the row was left out")
         if not question.strip("? "):
             return self.problem(location, f"the question about {truncate(name)} is empty; the row was left out")
+        if is_missing(question):
+            text = f"the question about {truncate(name)} is {truncate(question)}, which stands for a missing value"
+            return self.problem(location, f"{text}; the row was left out")
         if answers is not None and not any(answers):
             return self.problem(location, f"{truncate(question)} has no answer; the row was left out")
         image = self.image(name, location, split=split)

@@ -9,6 +9,7 @@ from pathlib import Path
 from captioner.images.clips import pixel_batch
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_captions, too_long
 from captioner.text.tokenizers import get_tokenizer
+from pipelines.data.wordless import no_words
 from pipelines.inference.jobs.caption_rows import Row, digest, row_problem
 from pipelines.inference.jobs.images import DecodedImage, read_image
 from pipelines.inference.jobs.job import Job, JobSummary
@@ -112,11 +113,12 @@ class ScoreJob(Job):
         return read_image(source, self.captioner.encoder.spec, self.limits)
 
     def work(self, batch: Sequence[Row], missing: list[int], contents: dict[Path, DecodedImage]) -> list[dict]:
-        tokenize = get_tokenizer(self.captioner.vocabulary.tokenizer).tokenize
+        tokenizer = get_tokenizer(self.captioner.vocabulary.tokenizer)
         outcomes: dict[int, dict] = {}
         of_image: dict[Path, list[Row]] = defaultdict(list)
         for row in batch:
-            fault = row_problem(row) or contents[row.path].problem or too_long(tokenize(row.caption))
+            fault = row_problem(row) or contents[row.path].problem or no_words(row.caption, tokenizer)
+            fault = fault or too_long(tokenizer.tokenize(row.caption))
             if fault:
                 outcomes[row.number] = {"error": fault}
             else:

@@ -14,6 +14,7 @@ from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.captioning.training_network import TrainingNetwork
 from captioner.models.captioning.warm_start import warm_start_decoder
 from captioner.models.language.language_model import LanguageModel
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.policy_gradient import PolicyGradient
@@ -23,6 +24,7 @@ from pipelines.data.features.extract import FeatureExtraction
 from pipelines.data.features.sources import NoiseSource, Source, open_source
 from pipelines.data.open import open_captions
 from pipelines.data.provenance import data_facts
+from pipelines.data.wordless import without_wordless
 from pipelines.evaluation.data_metrics import DataMetric
 from pipelines.evaluation.metrics import score_split, selection_metric
 from pipelines.inference.batch_captioning import decode_source
@@ -31,6 +33,7 @@ from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
 from pipelines.tasks.captioning.settings import Recipe, TrainingSettings
 from pipelines.training.experiment import Experiment, no_development
 from pipelines.training.history import sample_captions
+from pipelines.training.known_words import check_learned
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
@@ -83,8 +86,10 @@ class CaptioningExperiment(Experiment):
     def open_data(self) -> DataIdentity:
         self.dataset = open_captions(self.data, self.recipe.source, self.reporter.log)
         _check_selection(self.recipe, self.dataset)
-        self.train_examples = self.dataset.split("train")
-        self.dev_examples = self.dataset.split("dev") if "dev" in self.dataset.splits() else ()
+        tokenizer, dev = get_tokenizer(self.recipe.text.tokenizer), "dev" in self.dataset.splits()
+        self.train_examples, wordless = without_wordless(self.dataset.split("train"), tokenizer)
+        self.dev_examples, more = without_wordless(self.dataset.split("dev") if dev else (), tokenizer)
+        self.problems = [*self.dataset.problems, *wordless, *more]
         if not any(example.captions for example in self.train_examples):
             raise UserError(f"The training split of {self.dataset.root} holds no captions to learn from.")
         for name in unused_settings(self.recipe.decoder):
@@ -99,6 +104,7 @@ class CaptioningExperiment(Experiment):
         start_from = None if self.resumed else self.init_from
         self.captioner = build_captioner(self.recipe, captions, start_from, self.encoder_weights, words)
         self.encoder = self.captioner.encoder
+        check_learned(captions, self.captioner.vocabulary, self.reporter.warn)
         if not self.resumed:
             self._start_words()
         self.vocabulary = self.captioner.vocabulary
@@ -121,7 +127,7 @@ class CaptioningExperiment(Experiment):
         """Opens the images of both splits, computing features where they are missing."""
         dataset, training, log = self.dataset, self.recipe.training, self.reporter.log
         log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
-        problems = list(dataset.problems)
+        problems = self.problems
         with self.reporter.images("Features") as advance:
             if self.dev_examples:
                 images = [example.image for example in self.dev_examples]

@@ -27,8 +27,9 @@ class Documents:
 
     Attributes:
         ids: one int32 array a document, begun by the start word and, with `ends`, closed by the end word.
-        words: how many there are to predict.
+        words: how many there are to predict; ends count, too.
         unknown: how many of them are not in the vocabulary.
+        unknown_rate: their share of all words but the ends.
     """
 
     def __init__(self, texts: Sequence[str], vocabulary: Vocabulary, ends: bool):
@@ -40,6 +41,7 @@ class Documents:
         self.ids = [ids for ids in self.ids if len(ids) > 1 + ends]
         self.words = sum(len(ids) - 1 for ids in self.ids)
         self.unknown = sum(int(np.count_nonzero(ids == vocabulary.unknown_id)) for ids in self.ids)
+        self.unknown_rate = self.unknown / max(self.words - ends * len(self.ids), 1)
 
     def joined(self, order=None) -> tuple[np.ndarray, np.ndarray]:
         """All documents behind one another: `(words, targets)`, each `(N,)`; each document begins with `<start>`."""

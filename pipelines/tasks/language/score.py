@@ -1,5 +1,6 @@
 """`captioner language score`: how likely texts are, side by side or in a file."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,11 +9,13 @@ from captioner.files import atomic_write
 from captioner.models.language.language_model import LanguageModel, ScoredText
 from pipelines.inference.jobs.journal import to_line
 from pipelines.tasks.language.corpora import read_document
+from pipelines.training.known_words import check_known
 from pipelines.utils.console import log, table
 from pipelines.utils.tables import write_csv
 
 COLUMNS = ("text", "log_probability", "perplexity", "words", "unknown")
 AT_ONCE = 1000  # texts whose scores are computed together
+REMEDY = "Give texts of the kind that the model has learned."
 SHOWN = 60  # characters of a text in the table
 
 
@@ -28,6 +31,7 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     model = LanguageModel.from_preset(run)
     starts = range(0, len(texts), AT_ONCE)
     scored = [score for start in starts for score in model.score(texts[start : start + AT_ONCE])]
+    _check_known(model, scored)
     if output is None:
         print_scores(model, scored)
     elif output.suffix.lower() == ".csv":
@@ -37,6 +41,17 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     if output is not None:
         log(f"{len(scored):,} texts scored: {output}", error=True)
     return scored
+
+
+def _check_known(model: LanguageModel, scored: Sequence[ScoredText]) -> None:
+    """Warns where the model knows few words of the texts.
+
+    Raises:
+        UserError: it knows none.
+    """
+    unknown, words = sum(score.unknown for score in scored), sum(len(score.words) for score in scored)
+    warn = functools.partial(log, error=True)
+    check_known(unknown / max(words, 1), model.vocabulary.tokenizer, "the texts", REMEDY, warn)
 
 
 def print_scores(model: LanguageModel, scored: Sequence[ScoredText]) -> None:

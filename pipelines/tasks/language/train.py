@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel, unused_by_window
 from captioner.models.language.networks import StreamNetwork
 from captioner.settings import LanguageModelSettings
@@ -15,6 +16,7 @@ from pipelines.tasks.language.chunks import DocumentBatches, Documents, StreamBa
 from pipelines.tasks.language.corpora import open_corpus
 from pipelines.tasks.language.settings import LanguageRecipe
 from pipelines.training.experiment import Experiment
+from pipelines.training.known_words import check_known, check_learned
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.resume_guard import DataIdentity
@@ -54,6 +56,8 @@ class LanguageExperiment(Experiment):
         self.model = LanguageModel(LanguageModelSettings(model=recipe.model, text=text, ends=corpus.ends), vocabulary)
         self.documents = Documents(corpus.train, vocabulary, corpus.ends)
         self.dev = Documents(corpus.dev, vocabulary, corpus.ends)
+        check_learned(corpus.train, vocabulary, self.reporter.warn, self.documents.unknown_rate)
+        self._check_validation()
         size = (self.documents, training.rows, training.chunk, training.seed)
         if training.carry_state:
             self.batches = StreamBatches(*size, vocabulary.start_id)
@@ -72,6 +76,18 @@ class LanguageExperiment(Experiment):
             embedding, vectors = self.model.network.embedding, recipe.data.vectors
             self.reporter.log(load_pretrained_embeddings(embedding, vocabulary.words, vectors, "model.embedding_size"))
         return vocabulary
+
+    def _check_validation(self) -> None:
+        """Refuses a validation text that says nothing of the model.
+
+        Raises:
+            UserError: it has no words, or none that is known.
+        """
+        dev, tokenizer = self.dev, self.model.vocabulary.tokenizer
+        if not dev.words:
+            raise UserError(f"The validation text of {self.corpus.name} has no words ({tokenizer} tokenizer).")
+        remedy = "Give more text, or one whose parts are alike."
+        check_known(dev.unknown_rate, tokenizer, "the validation text", remedy, self.reporter.warn)
 
     def prepare_batches(self) -> None:
         problems = self.corpus.problems

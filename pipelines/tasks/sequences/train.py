@@ -23,6 +23,7 @@ from pipelines.tasks.sequences.scores import score, selection_metric
 from pipelines.tasks.sequences.settings import SequenceRecipe
 from pipelines.tasks.sequences.tables import read_examples
 from pipelines.training.experiment import Experiment
+from pipelines.training.known_words import check_learned
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.resume_guard import DataIdentity
 from pipelines.utils.progress import Reporter
@@ -120,13 +121,24 @@ class SequenceExperiment(Experiment):
         splits, training = self.data.splits, self.recipe.training
         self.model = build_model(self.recipe, splits["train"])
         self.vocabulary = self.model.vocabulary
+        self._check_words()
         self.ignored = self.model.vocabulary.pad_id if self.writes else NONE
         inputs, targets = encode_examples(self.model, splits["train"], self._length())
         self.batches = SequenceBatches(inputs, targets, self.ignored, training.batch_size, training.seed)
         loss = MaskedCrossEntropy(pad_id=self.ignored)
         self.network = compile_network(self.model.network, training, loss, self.batches.steps)
         self.dev = encode_examples(self.model, splits["dev"])
+        if not np.any(self.dev[1] != self.ignored):
+            raise UserError(f"No development example of {self.data.name} has a label that a training example has.")
         self.selection_metric = selection_metric(self.recipe.task, splits["dev"])
+
+    def _check_words(self) -> None:
+        """Warns of words and a tokenizer that do not fit: of what is read, and of what is written."""
+        train, describes = self.data.splits["train"], self.recipe.task == "describe"  # which reads facts
+        texts = [] if describes else [example.source for example in train if isinstance(example.source, str)]
+        texts += [example.target for example in train] if self.writes else []
+        if texts:
+            check_learned(texts, self.model.vocabulary, self.reporter.warn)
 
     def prepare_batches(self) -> None:
         sizes = ", ".join(f"{len(examples):,} {split}" for split, examples in self.data.splits.items())

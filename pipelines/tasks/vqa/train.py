@@ -25,6 +25,7 @@ from pipelines.tasks.vqa.build import IGNORE_INDEX, build_visual_qa, learned_que
 from pipelines.tasks.vqa.images import NoImages, QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
 from pipelines.training.experiment import Experiment, no_development
+from pipelines.training.known_words import check_learned
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
@@ -71,6 +72,8 @@ class VisualQAExperiment(Experiment):
         self.dev = QuestionsByImage.of(dev) if dev else None
         self.model = build_visual_qa(self.recipe, train, self.dataset.root, self.encoder_weights)
         self.encoder, self.vocabulary = self.model.encoder, self.model.vocabulary
+        if self.model.network.questions is not None:
+            check_learned([example.question for example in train], self.vocabulary, self.reporter.warn)
         vectors, network = self.recipe.data.vectors, self.model.network
         if vectors and not self.resumed and network.questions is not None:
             embedding, known = network.questions.embedding, self.model.vocabulary.words

@@ -5,6 +5,7 @@ Johnson & Li 2016, section 4.2). Among a thousand cells one will correlate with 
 on the first half of a text and tested on the second, beside those of an untrained network.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from captioner.text.tokenizers import get_tokenizer
 from pipelines.tasks.language.analysis.text_signals import signals_of, word_positions
 from pipelines.tasks.language.chunks import parts_of
 from pipelines.tasks.language.corpora import library_files, read_document
+from pipelines.tasks.language.score import REMEDY
+from pipelines.training.known_words import check_known
 from pipelines.utils.console import log, table
 
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
@@ -199,6 +202,8 @@ def inspect_run(
                 break
             texts.append(read_document(path))
             room -= min(per_text, len(texts[-1]))
+    known = model.vocabulary.unknown_rate([text[:limit] for text in texts]), model.vocabulary.tokenizer
+    check_known(*known, "the text", REMEDY, functools.partial(log, error=True))
     log("Reading the text with the model, then with one that has learned nothing", error=True)
     activity = record_activity(model, texts, limit, per_text)
     followers = find_followers(activity)

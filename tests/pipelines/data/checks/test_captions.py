@@ -55,6 +55,24 @@ def test_damaged_images_and_leaks_are_found(folder):
     assert not report.sound
 
 
+@pytest.mark.parametrize("caption", ["...", "👍🏿", "nan", "<NA>", " ? "])
+def test_a_caption_without_words_is_a_problem_as_an_empty_one_is(folder, caption):
+    """It counted as a caption of nothing, or as the word `nan`, and a network learned it."""
+    with open(folder / "captions.csv", "a", encoding="utf-8") as file:
+        file.write(f"\nb.png,{caption},train")
+    report = check(read_dataset(folder), open_images=False)
+    assert report.splits["train"].captions == 3 and len(report.problems) == 2
+    assert caption.strip() in str(report.problems[1]) and "left out" in str(report.problems[1])
+    assert not report.tokenizer_hint
+
+
+def test_the_tokenizer_that_fits_is_named(folder):
+    write(folder / "captions.csv", "image,caption,split\na.png,一只狗在草地上奔跑,train\nb.png,两个人坐在长椅上,dev")
+    lines = list(check(read_dataset(folder), open_images=False).lines())
+    assert any("`--tokenizer characters`" in line for line in lines)
+    assert not any("`--tok" in line for line in check(read_dataset(folder), "characters", open_images=False).lines())
+
+
 def test_lines_say_it_all(folder):
     """If this fails, `captioner check` hides a row, or its lines cannot be jumped to from an editor."""
     (folder / "d.png").write_bytes((folder / "a.png").read_bytes())

@@ -54,3 +54,11 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
     (tmp_path / "empty.txt").write_bytes(b"")
     with pytest.raises(UserError, match=r"empty\.txt is empty"):
         score_texts(run, [], tmp_path / "empty.txt", None)
+
+
+def test_texts_of_which_nothing_is_known_are_refused_and_others_reported(run, capsys):
+    """Unknown characters are likely where a model has learned them as one."""
+    with pytest.raises(UserError, match="None of the characters of the texts is known to the model"):
+        score_texts(run, ["xyz", "犬"], None, None)
+    score_texts(run, ["axyz"], None, None)
+    assert "75% of the characters of the texts are not known" in capsys.readouterr().err

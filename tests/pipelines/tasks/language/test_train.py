@@ -236,3 +236,21 @@ def test_a_missing_text_leaves_nothing_behind(tmp_path):
     with pytest.raises(UserError, match=r"no\.txt does not exist\. Give a text file"):
         run(tmp_path / "run", tmp_path / "no.txt")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_text_that_is_hardly_known_is_reported_and_one_that_is_not_known_is_refused(tmp_path, monkeypatch):
+    """It trained to a perplexity of 1.77, and nothing said that this was of `<unk>`."""
+    monkeypatch.setattr(loop.TrainingLoop, "run_epochs", lambda _: None)
+    text, settings = tmp_path / "chinese.txt", ("text.minimum_count=5", "training.rows=4")
+    text.write_text("".join(map(chr, range(0x4E00, 0x4F00))) + "a b " * 25, encoding="utf-8")
+    output = run(tmp_path / "run", text, *settings, "data.validation=0.25")
+    assert "of the characters of the texts to learn from are not known to the model" in output
+    text.write_text("".join(map(chr, range(0x4E00, 0x4F00))), encoding="utf-8")
+    with pytest.raises(UserError, match="None of the characters of the texts to learn from is known"):
+        run(tmp_path / "none", text, *settings)
+    text.write_text("abc " * 60 + "".join(map(chr, range(0x4E00, 0x4E20))), encoding="utf-8")
+    with pytest.raises(UserError, match="None of the characters of the validation text is known"):
+        run(tmp_path / "other", text, *settings)
+    text.write_text("abc " * 60 + "... " * 12, encoding="utf-8")
+    with pytest.raises(UserError, match=r"The validation text of chinese\.txt has no words \(ptb tokenizer\)"):
+        run(tmp_path / "no words", text, *settings, "text.tokenizer=ptb")
