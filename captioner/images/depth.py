@@ -129,5 +129,6 @@ def to_8_bits(values: np.ndarray, black: float, white: float, inverted: bool = F
     """uint8 from values of any range, black to 0 and white to 255; what is beyond is cut off, NaN is black."""
     if inverted:
         black, white = white, black
-    shades = np.clip((values - black) * (255 / (white - black)) + 0.5, 0, 255)
+    with np.errstate(all="ignore"):  # infinities, and differences of nearly nothing
+        shades = np.clip((values - black) * (255 / (white - black)) + 0.5, 0, 255)
     return np.nan_to_num(shades, copy=False).astype(np.uint8)

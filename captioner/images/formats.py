@@ -27,6 +27,7 @@ class ImageFormat:
         endings: of the names of its files.
         signature: what the first bytes of a file match; None: only names announce it.
         by_content: whether the signature alone makes an image of a file whose name says nothing.
+        text: whether its files may look like text; what looks so is of no other format.
         reason: why it cannot be read, and what to do about it, where there is no decoder.
         module: a package that brings the decoder: an optional extra.
     """
@@ -36,6 +37,7 @@ class ImageFormat:
     endings: tuple[str, ...]
     signature: re.Pattern[bytes] | None = None
     by_content: bool = True
+    text: bool = False
     reason: str = ""
     module: str = ""
 
@@ -45,8 +47,8 @@ def _read(name: str, plugin: str, endings: str, signature: bytes = b"", **more) 
     return ImageFormat(name, plugin, tuple(endings.split()), pattern, **more)
 
 
-def _refused(name: str, endings: str, signature: bytes = b"", what: str = "", advice="export it as JPEG or PNG"):
-    return _read(name, "", endings, signature, reason=f"unsupported format: {what or name}; {advice}")
+def _refused(name: str, endings: str, signature: bytes = b"", what="", advice="export it as JPEG or PNG", **more):
+    return _read(name, "", endings, signature, reason=f"unsupported format: {what or name}; {advice}", **more)
 
 
 def _extra(name: str, plugin: str, endings: str, signature: bytes, module: str, **more) -> ImageFormat:
@@ -80,7 +82,7 @@ FORMATS = (
     _extra("JPEG XL", "JXL", "jxl", rb"\0\0\0\x0cJXL \r\n\x87\n", "pillow_jxl"),
     _read("PBM, PGM or PPM", "PPM", "pbm pgm ppm pnm pfm",
           rb"P[14]" + _SPACE + _NUMBERS + rb"\s|P[2356]" + _SPACE + _NUMBERS + _SPACE + rb"\d{1,5}\s|"
-          rb"Pf\s+" + _NUMBERS + rb"\s+-?[\d.]+\s"),
+          rb"Pf\s+" + _NUMBERS + rb"\s+-?[\d.]+\s", text=True),
     _read("ICO", "ICO", "ico", rb"\0\0\x01\0[\x01-\xff]\0.{3}[\0\xff][\0\x01]\0[\0\x01\x04\x08\x10\x18\x20]\0"),
     _read("CUR", "CUR", "cur", rb"\0\0\x02\0[\x01-\xff]\0.{3}[\0\xff].{8}..\0\0"),
     _read("ICNS", "ICNS", "icns", rb"icns"),
@@ -90,7 +92,7 @@ FORMATS = (
     _read("QOI", "QOI", "qoi", rb"qoif.{8}[\x03\x04][\0\x01]"),
     _read("SGI", "SGI", "sgi rgb rgba bw", rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]"),
     _read("Sun raster", "SUN", "ras", rb"\x59\xa6\x6a\x95"),
-    _read("FITS", "FITS", "fits fts", rb"SIMPLE  = {20}[TF] "),
+    _read("FITS", "FITS", "fits fts", rb"SIMPLE  = {20}[TF] ", text=True),
     _read("FLI", "FLI", "fli flc", rb".{4}[\x11\x12]\xaf.{6}\x08\0[\0\x03]\0"),
     _read("DCX", "DCX", "dcx", rb"\xb1\x68\xde\x3a"),
     _read("Pixar", "PIXAR", "pxr", rb"\x80\xe8\0\0"),
@@ -105,7 +107,8 @@ FORMATS = (
     _read("XPM", "XPM", "xpm"),
     _read("IM", "IM", "im"),
     SVG,
-    _refused("EPS", "eps", rb"%!PS-Adobe-\d\.\d EPSF|\xc5\xd0\xd3\xc6", f"EPS, {_DRAWING}", "export it as PNG"),
+    _refused("EPS", "eps", rb"%!PS-Adobe-\d\.\d EPSF|\xc5\xd0\xd3\xc6", f"EPS (PostScript), {_DRAWING}",
+             "export it as PNG", text=True, by_content=False),
     _refused("WMF", "wmf emf", rb"\xd7\xcd\xc6\x9a\0\0|\x01\0\0\0.{36} EMF", f"WMF or EMF, {_DRAWING}",
              "export it as PNG"),
     _refused("XCF", "xcf", rb"gimp xcf "),
@@ -130,7 +133,6 @@ IMAGE_EXTENSIONS = frozenset(f".{ending}" for each in FORMATS for ending in each
 # Of no use here: what needs Ghostscript or Windows, and data that Pillow knows but cannot read.
 _NOT_TRIED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "FPX", "MIC"}
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_TEXTS = {"PPM", "FITS"}  # plugins of formats whose files may look like text
 _OTHERS = (
     (b"<!doctype html", "a web page saved under an image's name; download the image itself"),
     (b"<html", "a web page saved under an image's name; download the image itself"),
@@ -158,8 +160,7 @@ def format_of(head: bytes) -> ImageFormat | None:
     """
     for each in FORMATS:
         if each.signature is not None and each.signature.match(head):
-            text = head[:4].isascii() and is_text(head) and each.plugin not in _TEXTS
-            return None if text else each
+            return None if not each.text and head[:4].isascii() and is_text(head) else each
     return None
 
 
