@@ -11,6 +11,7 @@ is not needed for its pixels is left away (`containers.py`), and it is tried aga
 import contextlib
 import dataclasses
 import io
+import logging
 import os
 import re
 import struct
@@ -67,6 +68,7 @@ _RESIZING = Image.Resampling.BILINEAR  # Pillow widens the filter when it shrink
 # name no file.
 warnings.filterwarnings("ignore", module=r"(PIL|pillow_\w+)(\..*)?$")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # its errors do not go to standard error of their own accord
 
 PREPROCESSING = {
     "caffe": lambda rgb: rgb[..., ::-1] - np.array([103.939, 116.779, 123.68], np.float32),
@@ -202,8 +204,10 @@ def open_image(data: bytes, name: str, use: Callable, limits: ImageLimits = DEFA
     Raises:
         ImageError: the image cannot be used.
     """
-    data = data[containers.picture_start(data) :]
     announced, named = format_of(data[:HEAD]), format_named(name)
+    if announced is None and (start := containers.picture_start(data)):
+        data = data[start:]
+        announced = format_of(data[:HEAD])
     if announced is not None and announced.name == "TIFF" and named is CAMERA_RAW:
         raise ImageError(name, CAMERA_RAW.reason)  # many are TIFFs, with a small preview in the first place
     attempt = _Attempt(name, use, limits, draft)
@@ -450,7 +454,7 @@ def _unsupported_tiff(directory: containers.TiffDirectory, data: bytes) -> str:
     tags = {tag: directory.numbers(data, tag) for tag in (258, 259, 262, 339)}
     bits, compression = tags[258] or (1,), (tags[259] or (1,))[0]
     kind, colours = (tags[339] or (1,))[0], (tags[262] or (1,))[0]
-    known = kind in _TIFF_FORMATS and colours in _TIFF_COLOURS and all(each <= 64 for each in bits)
+    known = kind in _TIFF_FORMATS and colours in _TIFF_COLOURS and all(0 < each <= 64 for each in bits)
     ordinary = max(bits) <= 16 and kind == 1 and colours in (0, 1, 2, 3, 5, 6, 8) and compression < 10
     if not known or ordinary:
         return ""
@@ -476,4 +480,5 @@ def _reason(error: Exception, kind: str) -> str:
         return f"unsupported or damaged {kind}: {text}"
     if isinstance(error, _NotOpenedError):
         return f"damaged {kind}: its header cannot be read"
-    return f"damaged {kind}: {text}"
+    # What other errors say is of use to those who know the decoder's code.
+    return f"damaged {kind}: {text if isinstance(error, OSError | SyntaxError) else 'its content cannot be read'}"

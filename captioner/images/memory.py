@@ -17,9 +17,9 @@ from captioner.images.files import DEFAULT_LIMITS, ImageLimits
 BYTES_OF_A_PIXEL = 6  # of `ImageLimits.max_pixels` that one image may take
 
 # Bytes a pixel besides the decoded image: frames that decoders keep, copies between them and Pillow. Measured.
-_DECODERS = {"BMP": 0, "GIF": 11, "JPEG": 0, "MPO": 0, "PNG": 0, "PPM": 0, "TIFF": 0, "WEBP": 12, "AVIF": 8,
-             "JPEG2000": 16}  # fmt: skip
-_OTHER_DECODERS = 8
+_DECODERS = {"AVIF": 8, "GIF": 11, "HEIF": 12, "JPEG2000": 16, "JXL": 12, "WEBP": 12}
+_IN_PLACE = ("packbits", "pcx", "raw", "sgi_rle", "sun_rle", "tga_rle", "zip")  # codecs that fill the image as they read
+_OTHERS = 8
 _ICONS = ("ICO", "CUR", "ICNS")  # whose pictures have headers of their own
 _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 
@@ -49,7 +49,8 @@ def memory_needed(image: Image.Image, data: bytes, size: tuple[int, int]) -> int
     if kind == "TIFF":
         turned = image.getexif().get(0x0112, 1) != 1  # Pillow turns these itself, at their full size
         return decoded * (1 + turned) + _tiff_strip(data)
-    return decoded + pixels * _DECODERS.get(kind, _OTHER_DECODERS)
+    codec = image.tile[0][0] if getattr(image, "tile", None) else ""
+    return decoded + pixels * _DECODERS.get(kind, 0 if codec in _IN_PLACE else _OTHERS)
 
 
 def _jpeg_coefficients(data: bytes) -> int:

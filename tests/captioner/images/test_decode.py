@@ -276,7 +276,9 @@ def test_nothing_is_printed():
     """Wrong if Pillow's warnings, which name no file, appear among the progress of ten thousand images."""
     script = (
         "import tests.captioner.images.test_decode as t\n"
-        "for data in (t.png_header(12_000, 12_000), t.GOOD['palette png with transparency']()):\n"
+        "from tests.support_images import tiff\n"
+        "many = tiff(t.np.zeros((4, 4), 'u1'), {277: 2048})\n"
+        "for data in (t.png_header(12_000, 12_000), many, t.GOOD['palette png with transparency']()):\n"
         "    try: t.decode_image(data, t.SPEC)\n"
         "    except t.ImageError: pass\n"
     )
