@@ -1,7 +1,8 @@
-"""A folder that holds what real folders hold, and what strangers put into them: some ninety kinds of file.
+"""A folder that holds what real folders hold, and what strangers put into them: some hundred and fifty kinds of file.
 
 Everything is made here, nothing is kept as a binary. `READABLE` are images that have to get a caption, `UNREADABLE`
-files that look like images and have to be listed with a reason, `IGNORED` files that are no images and say so.
+files that look like images and have to be listed with a reason, `IGNORED` files that are no images and say so, `LITTER`
+what other programs keep beside images.
 """
 
 import io
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from tests.support_images import READ, REFUSED
 
 SIZE = (48, 32)
 
@@ -57,6 +60,14 @@ def interlaced_png():
 
 def deep_png():
     return saved(Image.fromarray(np.linspace(0, 65535, 256, dtype=np.uint16).reshape(16, 16)))
+
+
+def much_text():
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("workflow", "text " * 400_000, zip=True)
+    return info
 
 
 def half(data):
@@ -129,6 +140,11 @@ READABLE = {
     ".hidden.png": lambda: saved(),
     "nested/deeply/at/the/end/of/a/path.png": lambda: saved(),
     "a folder.jpg/inside.png": lambda: saved(),
+    **{f"formats/photo.{ending}": make for ending, make in READ.items()},
+    "formats/a camera's raw file.JPG.dng/really.dng": lambda: saved(format="JPEG"),
+    "byte before.jpg": lambda: b"\n" + saved(format="JPEG"),
+    "no end.jpg": lambda: saved(format="JPEG")[:-2],
+    "much text.png": lambda: saved(pnginfo=much_text()),
 }
 
 UNREADABLE = {  # name -> content, what its reason says
@@ -155,6 +171,11 @@ UNREADABLE = {  # name -> content, what its reason says
     "no data.png": (lambda: png(*SIZE), "truncated|damaged"),
     "only a header.webp": (lambda: b"RIFF\x10\0\0\0WEBPVP8 ", "damaged|truncated"),
     "nested/half.jpg": (lambda: half(saved(format="JPEG")), "truncated|damaged"),
+    "caption.bmp": (lambda: b"BMW parked in front of a house", "not an image but text"),
+    **{  # with the extra installed, those that need it are opened, and are nothing but headers
+        f"formats/{name}": (lambda content=content: content, words + "|damaged" * ("extra" in words))
+        for name, (content, words) in REFUSED.items()
+    },
 }
 
 IGNORED = {
@@ -163,12 +184,30 @@ IGNORED = {
     "sound.wav": lambda: b"RIFF\x10\0\0\0WAVEfmt ",
     "archive.zip": lambda: b"PK\x03\x04",
     "empty": lambda: b"",
+    "caption 1.txt": lambda: b"BMW parked in front of a house",
+    "caption 2.txt": lambda: b"P2 is a key of this keyboard",
+    "caption 3.txt": lambda: b"GIF89a is a format of images",
 }
+
+APPLE_DOUBLE = b"\0\5\x16\7\0\2\0\0Mac OS X        " + bytes(60)
+LITTER = {
+    "._plain.jpg": lambda: APPLE_DOUBLE,
+    "nested/._half.jpg": lambda: APPLE_DOUBLE,
+    "__MACOSX/._plain.jpg": lambda: APPLE_DOUBLE,
+    "@eaDir/plain.jpg/SYNOPHOTO_THUMB_M.jpg": lambda: saved(format="JPEG"),
+    ".ipynb_checkpoints/plain-checkpoint.jpg": lambda: saved(format="JPEG"),
+    ".Trash-1000/files/gone.png": lambda: saved(),
+}
+LITTER_LINE = (
+    "Left out, as other programs keep it beside images: 1 x .Trash-1000/, 2 x ._*, 1 x .ipynb_checkpoints/, "
+    "1 x @eaDir/, 1 x __MACOSX/."
+)
 
 
 def make_hostile_folder(root: Path) -> dict[str, str | None]:
     """Makes the folder; returns image -> None, or what the reason has to say, of all that a walk has to find."""
-    for name, content in {**READABLE, **{name: one for name, (one, _) in UNREADABLE.items()}, **IGNORED}.items():
+    unreadable = {name: content for name, (content, _) in UNREADABLE.items()}
+    for name, content in {**READABLE, **unreadable, **IGNORED, **LITTER}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content())

@@ -18,7 +18,7 @@ BYTES_OF_A_PIXEL = 6  # of `ImageLimits.max_pixels` that one image may take
 
 # Bytes a pixel besides the decoded image: frames that decoders keep, copies between them and Pillow. Measured.
 _DECODERS = {"AVIF": 8, "GIF": 11, "HEIF": 12, "JPEG2000": 16, "JXL": 12, "WEBP": 12}
-_IN_PLACE = ("packbits", "pcx", "raw", "sgi_rle", "sun_rle", "tga_rle", "zip")  # codecs that fill the image as they read
+_IN_PLACE = ("packbits", "pcx", "raw", "sgi_rle", "sun_rle", "tga_rle", "zip")  # fill the image as they read
 _OTHERS = 8
 _ICONS = ("ICO", "CUR", "ICNS")  # whose pictures have headers of their own
 _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}

@@ -121,7 +121,7 @@ def read_questions_file(path: Path) -> tuple[list[Question], int]:
 def _image_path(root: Path, name: str) -> str:
     """Where the image of a table is, or would be looked for first; empty where that leads out of the table's folder."""
     paths = [os.path.join(root, folder, name) for folder in _FOLDERS if not leads_out(os.path.join(folder, name))]
-    return next((path for path in paths if os.path.isfile(path)), (*paths, "")[0])
+    return next(filter(os.path.isfile, paths), "" if leads_out(name) else paths[0])
 
 
 def _delimited(faults: ProblemList, path: Path, find_image: FindImage) -> Iterator[tuple[int, Question]]:

@@ -12,6 +12,7 @@ from captioner.images.clips import (
     decode_clip,
     decode_pixels,
     evenly_spaced,
+    folder_frames,
     load_pixels,
     pixel_batch,
 )
@@ -58,6 +59,18 @@ def test_a_gif_its_bytes_and_a_folder_give_the_same_frames(tmp_path):
     expected = np.stack(grey)[evenly_spaced(11, 4)]
     for source in (tmp_path / "clip.gif", (tmp_path / "clip.gif").read_bytes(), tmp_path / "clip"):
         np.testing.assert_array_equal(decode_clip(source, SPEC), expected)
+
+
+def test_frames_are_sorted_by_numbers_whatever_digits_people_write(tmp_path):
+    """Wrong if a raised two ends the job: it is a digit, and no number."""
+    names = ["frame1.png", "frame2.png", "frame2\u00b2.png", "frame10.png", "frame\u0663.png", "frame\u2460.png"]
+    for shade, name in enumerate(names):
+        Image.fromarray(np.full((8, 8, 3), shade, np.uint8)).save(tmp_path / name)
+    for other in ("._frame1.png", "notes.svg", "raw.cr3"):  # the frames of a clip are what can be read
+        (tmp_path / other).write_bytes(b"\0\5\x16\7")
+    order = [path.name for path in folder_frames(tmp_path)]
+    assert sorted(order) == sorted(names) and order[:4] == [*names[:2], "frame2\u00b2.png", "frame10.png"]
+    assert decode_clip(tmp_path, ClipSpec(8, 8, "raw", 6)).shape == (6, 8, 8, 3)
 
 
 def test_single_images_are_what_they_were(tmp_path):

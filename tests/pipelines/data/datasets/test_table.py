@@ -7,7 +7,7 @@ import pytest
 from captioner.errors import UserError
 from pipelines.data.datasets import read_dataset, table
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT
-from tests.support_datasets import check_dataset, draw_image, make_table, write
+from tests.support_datasets import check_dataset, draw_image, make_shapes, make_table, write
 
 
 @pytest.fixture
@@ -216,6 +216,44 @@ def test_images_in_folders_and_by_other_spellings_are_one_image(folder):
     )
     dataset = read_dataset(folder)
     assert [(example.id, example.captions) for example in dataset.examples] == [("images/sub/e.jpg", tuple("01234"))]
+
+
+def test_a_relative_name_never_leads_out_of_the_folder(tmp_path):
+    """Wrong if a data set of a stranger puts pictures from beside it into a report that is sent to others."""
+    folder = tmp_path / "data"
+    draw_image(folder / "a.jpg")
+    draw_image(tmp_path / "private.jpg", 7)
+    draw_image(tmp_path / "data and more" / "b.jpg", 8)
+    names = ["a.jpg", "../private.jpg", "images/../../private.jpg", "../data and more/b.jpg", "..\\private.jpg",
+             "../data/a.jpg", "images/../a.jpg"]  # fmt: skip
+    write(folder / "captions.csv", "\n".join(["image,caption", *(f"{name},{n}" for n, name in enumerate(names))]))
+    (folder / "images").mkdir()
+    dataset = read_dataset(folder)
+    assert [(example.id, example.captions) for example in dataset.examples] == [("a.jpg", ("0", "6"))]
+    sentence = "there is no image '../private.jpg' below the folder; one elsewhere has to be named by its whole path"
+    assert problems(dataset)[0] == (3, f"{sentence}; its 2 captions were left out (lines 3, 6)")
+    assert [line for line, _ in problems(dataset)] == [3, 4, 5, 7]
+    write(folder / "captions.csv", f"image,caption\n{tmp_path / 'private.jpg'},meant so\n")
+    assert read_dataset(folder).examples[0].image.samefile(tmp_path / "private.jpg")
+
+
+def test_drawn_captions_do_not_lead_out_of_their_folder_either(tmp_path):
+    make_shapes(tmp_path / "data")
+    draw_image(tmp_path / "private.jpg")
+    table = tmp_path / "data" / "captions.jsonl"
+    first, *rest = table.read_text("utf-8").splitlines()
+    table.write_text("\n".join([json.dumps({**json.loads(first), "image": "../private.jpg"}), *rest]), "utf-8")
+    dataset = read_dataset(tmp_path / "data")
+    assert "private" in problems(dataset)[0][1] and not any("private" in example.id for example in dataset.examples)
+
+
+def test_tables_that_macos_keeps_beside_others_are_left_out_and_counted(folder):
+    """Wrong if a folder that was once on a USB stick holds two tables, and none is read."""
+    write(folder / "data.csv", "image,caption\na.jpg,a dog\n")
+    write(folder / "._data.csv", b"\0\5\x16\7\0\2\0\0Mac OS X")
+    dataset = read_dataset(folder)
+    assert [example.captions for example in dataset.examples] == [("a dog",)]
+    assert "Left out, as other programs keep it beside tables: 1 x ._*." in dataset.notes
 
 
 def test_a_split_that_is_not_there_is_answered_with_those_that_are(tmp_path):

@@ -106,6 +106,19 @@ def test_cut_anywhere_and_gone_on_with_the_file_has_the_same_bytes(table, tmp_pa
         assert output.read_bytes() == whole, f"cut after {length} bytes"
 
 
+def test_questions_do_not_lead_out_of_the_folder_of_their_table(tmp_path):
+    """Wrong if a table of a stranger has pictures looked at that lie beside its folder."""
+    draw(tmp_path / "private.png", 1)
+    draw(tmp_path / "in" / "a.png", 2)
+    (tmp_path / "in" / "images").mkdir()
+    names = ["a.png", "../private.png", "images/../../private.png", "images/../a.png", str(tmp_path / "private.png")]
+    table = write_csv(tmp_path / "in" / "questions.csv", [(name, "what is it?", "") for name in names])
+    ask(table, tmp_path / "a.jsonl")
+    errors = {line["image"]: line["error"] for line in records(tmp_path / "a.jsonl") if "error" in line}
+    assert set(errors) == {"../private.png", "images/../../private.png"}
+    assert errors["../private.png"].startswith("there is no image '../private.png' below the folder")
+
+
 def test_a_finished_job_loads_no_model_and_new_questions_are_added(table, tmp_path):
     def load():
         raise AssertionError("the model was loaded though there was nothing to do")

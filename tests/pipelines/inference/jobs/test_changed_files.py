@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -130,3 +131,21 @@ def test_the_table_is_made_anew(folder):
     caption_images([folder], StubCaptioner(), output, options=OPTIONS)
     after = output.read_text("utf-8").splitlines()
     assert len(after) == len(before) and len(set(before) - set(after)) == 1
+
+
+@pytest.mark.parametrize("seconds", [9_300_000_000, 13_000_000_000])
+def test_times_after_2262_are_times(folder, seconds):
+    """Wrong if one file with a wrong date, as broken clocks write them, stops the whole folder."""
+    os.utime(folder / "3.png", (seconds, seconds))
+    assert caption(folder)[0].done == 10
+    summary, lines = caption(folder)
+    assert (summary.done, summary.changed) == (0, 0) and len(lines) == 11
+    os.utime(folder / "3.png", (seconds + 1, seconds + 1))
+    assert caption(folder)[0].changed == 1
+
+
+def test_fingerprints_of_ordinary_times_are_what_they_were(tmp_path):
+    """Wrong if a new version captions every folder again."""
+    from pipelines.inference.jobs.file_fingerprints import _packed
+
+    assert _packed(5, 10**18) + _packed(-1) == struct.pack("<qqq", 5, 10**18, -1)

@@ -16,7 +16,7 @@ from pipelines.cli.app import app
 from pipelines.evaluation.reports.html_page import render_report
 from pipelines.inference import models
 from tests.pipelines.inference.stub_captioner import StubCaptioner
-from tests.support_hostile import IGNORED, READABLE, UNREADABLE, make_hostile_folder
+from tests.support_hostile import IGNORED, LITTER, LITTER_LINE, READABLE, UNREADABLE, make_hostile_folder
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="such names cannot be there")
 
@@ -41,7 +41,7 @@ def model(tmp_path, monkeypatch):
 
 
 def test_there_are_enough_kinds():
-    assert len(READABLE) + len(UNREADABLE) + len(IGNORED) + 7 >= 90
+    assert len(READABLE) + len(UNREADABLE) + len(IGNORED) + len(LITTER) + 7 >= 150
 
 
 def test_every_image_is_captioned_once_and_everything_else_has_its_reason(hostile, model, tmp_path):
@@ -62,6 +62,7 @@ def test_every_image_is_captioned_once_and_everything_else_has_its_reason(hostil
     readable = sum(reason is None for reason in expected.values())
     assert f"{readable:,} images captioned" in done.stderr
     assert f"{len(expected) - readable:,} could not be read" in done.stderr
+    assert LITTER_LINE in done.stderr
     pictures = [path for path in (tmp_path / "looks").rglob("*") if path.is_file()]
     assert len(pictures) == readable, "a picture of attention is missing, or two images share one"
     before = output.read_bytes()

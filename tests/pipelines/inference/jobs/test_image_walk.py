@@ -1,6 +1,7 @@
 """Which files count as images, what they are called, and that no folder stops the walk."""
 
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -109,3 +110,24 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path):
     (tmp_path / "secret").mkdir(mode=0)
     found = list(find_images([tmp_path]))
     assert [one.name for one in found if one.problem] == ["secret"]
+
+
+def test_what_other_programs_keep_beside_images_is_left_out_and_counted(tmp_path):
+    """Wrong if a folder from another computer has twice as many images as it shows, or thumbnails get captions."""
+    for name in ("1.png", ".hidden.png", "trash.png", "@eaDir.png"):
+        image(tmp_path / name)
+    for name in ("._1.png", "a/._2.jpg", "__MACOSX/._1.png", "a/@eaDir/1.png", "a/@eaDir/2.png",
+                 ".ipynb_checkpoints/1-checkpoint.png", "#recycle/1.png", "$RECYCLE.BIN/1.png"):  # fmt: skip
+        image(tmp_path / name)
+    litter = Counter()
+    assert names(tmp_path, litter=litter) == [".hidden.png", "1.png", "@eaDir.png", "trash.png"]
+    assert litter == {"._*": 2, "__MACOSX/": 1, "@eaDir/": 1, ".ipynb_checkpoints/": 1, "#recycle/": 1,
+                      "$RECYCLE.BIN/": 1}  # fmt: skip
+    assert names(tmp_path / "a" / "@eaDir") == ["1.png", "2.png"], "whoever names the folder means it"
+
+
+def test_text_that_begins_like_an_image_is_none(tmp_path):
+    (tmp_path / "a.txt").write_text("BMW parked in front of a house")
+    (tmp_path / "b").write_text("P2 is a key of this keyboard")
+    image(tmp_path / "c")
+    assert names(tmp_path) == ["c"]

@@ -67,6 +67,15 @@ def test_a_table_is_scored_and_what_is_wrong_with_a_row_is_told(pictures):
     assert rows[1].place == f"{table}:3"
 
 
+def test_rows_do_not_lead_out_of_the_folder_of_images(pictures):
+    (pictures / "tables").mkdir()
+    table = pictures / "tables" / "captions.csv"
+    table.write_text(f"image,caption\n../night.png,a dark picture\n{pictures / 'day.png'},a light picture\n")
+    first, second = records(read_rows(table)[0])[0]
+    assert first["error"].startswith("there is no image '../night.png' below the folder") and "error" not in second
+    assert "error" not in records(read_rows(table, pictures / "tables" / "..")[0])[0][1]
+
+
 def test_tables_of_captions_that_were_written_can_be_read(pictures):
     """What `captioner caption` writes of a folder names its images from there, and guards its csv files."""
     (pictures / "out").mkdir()
