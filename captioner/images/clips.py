@@ -27,6 +27,7 @@ from captioner.images.decode import (
 )
 from captioner.images.files import litter_kind
 from captioner.images.formats import decodable_extensions
+from captioner.images.sources import name_of, plain_source
 
 MAX_FRAMES = 2000
 # Pads clips that have fewer frames than others. No pixel and no feature is as large (`StoredPrecision`), and
@@ -103,7 +104,7 @@ def decode_clip(source, spec: ClipSpec, limits: ImageLimits = DEFAULT_LIMITS, na
     Args:
         source: a folder whose images are the frames, in the order of the numbers in their names; the path or the bytes
             of an animated GIF, of which a frame that is shown n times as long as the shortest counts n times; any
-            other image, which is a single frame; or an array uint8 `(T, H, W, 3)`.
+            other image, which is a single frame; or an array `(T, H, W, 3)`.
         spec: how many frames, and of which size; they are stretched to it.
         limits: what is refused before it is decoded.
         name: what to call the clip in messages; a path needs none.
@@ -111,16 +112,18 @@ def decode_clip(source, spec: ClipSpec, limits: ImageLimits = DEFAULT_LIMITS, na
     Raises:
         ImageError: there are no frames, too many, or one cannot be read.
     """
+    folder = isinstance(source, str | os.PathLike) and os.path.isdir(source)
+    if not folder:
+        name = name or name_of(source)
+        source = plain_source(source, name or "clip", limits.max_bytes)
     if isinstance(source, np.ndarray) and source.ndim == 4:
         name = name or "clip"
-        if source.dtype != np.uint8 or source.shape[-1] != 3 or not source.size:
-            reason = f"frames have to be an array uint8 (T, H, W, 3), but this one is {source.dtype} {source.shape}"
-            raise ImageError(name, reason)
+        if source.shape[-1] != 3 or not source.size:
+            raise ImageError(name, f"frames have to be an array (T, H, W, 3), but this one has {source.shape}")
         return _decoded([source[index] for index in evenly_spaced(len(source), spec.frames)], spec, limits, name)
-    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+    if folder:
         return _from_folder(Path(source), spec, limits, name)
     if isinstance(source, str | os.PathLike):
-        name = name or os.fspath(source)
         source = read_bytes(source, limits)
     if isinstance(source, bytes) and source.startswith(b"GIF"):
         return _from_gif(source, spec, limits, name or "clip")

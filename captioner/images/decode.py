@@ -45,6 +45,7 @@ from captioner.images.formats import (
     undecodable_reason,
 )
 from captioner.images.memory import allowed_memory, decoding_memory, memory_needed
+from captioner.images.sources import name_of, plain_source
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -134,8 +135,8 @@ def decode_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, 
     at a fraction of its size, as JPEG can: several times faster, and different by little more than rounding.
 
     Args:
-        source: a path, the bytes of a file, a `PIL.Image`, or a uint8 array `(H, W)`, `(H, W, 1)`, RGB
-            `(H, W, 3)` or RGBA `(H, W, 4)`.
+        source: a path, the bytes of a file, an open file, a `PIL.Image`, or an array `(H, W)`, `(H, W, 1)`, RGB
+            `(H, W, 3)` or RGBA `(H, W, 4)` of numbers (`captioner.images.sources.array_pixels`).
         spec: the size wanted.
         limits: what is refused before it is decoded.
         name: what to call the image in messages; a path needs none.
@@ -143,11 +144,8 @@ def decode_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, 
     Raises:
         ImageError: the image cannot be used; the message names it and says why.
     """
-    if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray):
-        raise TypeError(
-            f"An image is a path, bytes, a PIL image or a NumPy array, but this is of type {type(source).__name__}."
-        )
-    name = name or _name_of(source)
+    name = name or name_of(source) or "image"
+    source = plain_source(source, name, limits.max_bytes)
     if isinstance(source, np.ndarray):
         source = _from_array(source, name)
     if isinstance(source, Image.Image):  # the caller's, who may want it again: it is neither closed nor changed
@@ -158,7 +156,7 @@ def decode_image(source, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, 
             raise
         except Exception as error:  # Pillow may open it lazily, and a decoder may fail in any way whatever
             raise ImageError(name, _reason(error, source.format or "image")) from error
-    data = read_bytes(source, limits) if isinstance(source, str | os.PathLike) else bytes(source)
+    data = read_bytes(source, limits) if isinstance(source, str | os.PathLike) else source
     check_bytes(len(data), name, limits)
     return open_image(data, name, lambda image, content: _pixels(image, spec, content), limits, draft=spec)
 
@@ -169,7 +167,7 @@ def upright_size(source: str | os.PathLike | bytes, limits: ImageLimits = DEFAUL
     Raises:
         ImageError: the image cannot be used.
     """
-    name = _name_of(source)
+    name = name_of(source) or "image"
     if isinstance(source, str | os.PathLike):
         source = read_bytes(source, limits)
 
@@ -179,12 +177,6 @@ def upright_size(source: str | os.PathLike | bytes, limits: ImageLimits = DEFAUL
         return (image.height, image.width) if sideways else image.size
 
     return open_image(source, name, size, limits)
-
-
-def _name_of(source) -> str:
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    return str(getattr(source, "filename", "") or "image")
 
 
 def open_image(data: bytes, name: str, use: Callable, limits: ImageLimits = DEFAULT_LIMITS, draft=None):
@@ -350,14 +342,14 @@ def _check_pixels(size: tuple[int, int], limits: ImageLimits, name: str) -> None
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
-    if array.dtype != np.uint8:
-        raise ImageError(name, f"an array has to hold uint8 values from 0 to 255, but this one holds {array.dtype}")
     if array.ndim == 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.size == 0 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] not in (3, 4)):
+        first = array.ndim == 3 and array.shape[0] in (1, 3, 4)
+        hint = "; its channels come first, so give array.transpose(1, 2, 0)" if first else ""
         raise ImageError(
             name,
-            f"an array has to have the shape (H, W), (H, W, 3) or (H, W, 4), but this one has {array.shape}",
+            f"an array has to have the shape (H, W), (H, W, 3) or (H, W, 4), but this one has {array.shape}{hint}",
         )
     return Image.fromarray(np.ascontiguousarray(array))
 

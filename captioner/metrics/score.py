@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from captioner.arguments import checked_text, checked_texts
 from captioner.errors import UserError
 from captioner.metrics import METRICS, available_metrics
 from captioner.metrics.base import Metric, MetricUnavailable
@@ -56,18 +57,22 @@ def score_captions(
         training_captions: what the model was trained on, if the share of novel captions is wanted.
 
     Raises:
-        UserError: nothing to score, an image without references, or an unknown metric or tokenizer.
+        UserError: nothing to score, an image without references, what is no text, or an unknown metric or tokenizer.
 
     >>> report = score_captions({"1.jpg": "A dog runs."}, {"1.jpg": ["a dog runs", "a dog is running"]})
     >>> round(report.scores["bleu_1"], 4), report.per_caption["1.jpg"]["words"]
     (1.0, 3)
     """
+    for name, table in {"predictions": predictions, "references": references}.items():
+        if not isinstance(table, Mapping):
+            raise UserError(f"`{name}` is a dictionary by id; received {type(table).__name__}.")
     if not predictions:
         raise UserError("There are no captions to score.")
-    for image in predictions:
+    for image, caption in predictions.items():
+        checked_text(f"predictions[{image!r}]", caption)
         known = references.get(image)
-        if isinstance(known, str):
-            raise TypeError(f"The references of {image!r} are one string; expected a sequence of strings.")
+        if known is not None:
+            checked_texts(f"references[{image!r}]", known)
         if not known:
             raise UserError(
                 f"Image {image!r} has a caption but no reference, and cannot be scored. Check that both name "

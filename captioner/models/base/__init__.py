@@ -4,5 +4,5 @@ pretrained_model.py   presets, checked weights, compiled networks and padded bat
 build.py              settings to a decoder             sequence_reader.py    cells over a sequence
 decode_step.py        the step of every search          batching.py           batches of one size
 compatibility.py      what belongs together             detokenizer.py        sampled ids as text
-arguments.py          numbers, texts and names that people give
+images.py             images that people give, batch by batch
 """

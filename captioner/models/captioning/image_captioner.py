@@ -1,22 +1,27 @@
 """The image captioner: photographs in, sentences out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Literal, overload
 
 import numpy as np
 
+from captioner.arguments import checked_count, checked_number, checked_texts
 from captioner.errors import UserError
-from captioner.images.clips import load_pixels
+from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
+from captioner.images.sources import ManyImages, OneImage
 from captioner.models.base.build import build_decoder
+from captioner.models.base.images import ImageBatches
 from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.captioning.captions import Caption
 from captioner.models.captioning.generation import write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
 from captioner.models.captioning.sampling import keys_of
-from captioner.models.captioning.scoring import SIDE_BY_SIDE, score_captions
+from captioner.models.captioning.scoring import SIDE_BY_SIDE, ScoredCaption, score_captions
 from captioner.models.captioning.search_constraints import generation_config
 from captioner.models.captioning.shallow_fusion import ShallowFusion, ids_by_name
+from captioner.models.language.language_model import LanguageModel
 from captioner.settings import CaptionerSettings, GenerationConfig, SearchSettings
 from captioner.text.vocabulary import Vocabulary
 
@@ -58,7 +63,7 @@ class ImageCaptioner(PretrainedImageModel):
     def _parts(self) -> tuple:
         return self.image_encoder, self.decoder
 
-    def set_language_model(self, language, weight: float = 0.3) -> None:
+    def set_language_model(self, language: LanguageModel, weight: float = 0.3) -> None:
         """Shallow fusion: adds the scores of a language model in all later searches, to the scores of captions too.
 
         Args:
@@ -66,41 +71,56 @@ class ImageCaptioner(PretrainedImageModel):
             weight: of its log-probabilities; those of the decoder count 1.
 
         Raises:
-            UserError: the two share no words.
+            UserError: the two share no words, or it is no language model.
         """
+        if not isinstance(language, LanguageModel):
+            raise UserError(
+                f"A LanguageModel takes part in the search; received {type(language).__name__}. Load one with "
+                "LanguageModel.from_preset(folder)."
+            )
+        weight = checked_number("weight", weight)
         self.fusion = ShallowFusion(language.network, ids_by_name(self.vocabulary, language.vocabulary), weight)
 
-    def generation_config(self, config: SearchSettings | None = None, **changes) -> GenerationConfig:
+    def generation_config(self, config: SearchSettings | None = None, **changes: Any) -> GenerationConfig:
         """How captions are generated: the preset's own settings, with those that `config` sets, with changes.
 
         Arguments and errors are those of `captioner.models.captioning.search_constraints.generation_config`.
         """
         return generation_config(self.settings.search, config, **changes)
 
+    @overload
+    def caption(self, images: OneImage, **options: Any) -> list[Caption]: ...
+    @overload
+    def caption(self, images: ManyImages, **options: Any) -> list[list[Caption]]: ...
+    @overload
+    def caption(self, images: np.ndarray, **options: Any) -> Any: ...
     def caption(
         self,
-        images,
+        images: OneImage | ManyImages | np.ndarray,
         *,
         attention: bool = False,
         batch_size: int = 16,
         limits: ImageLimits | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
         config: SearchSettings | None = None,
-        **changes,
-    ):
+        **changes: Any,
+    ) -> Any:
         """Writes captions.
 
         Args:
-            images: a path, bytes, a Pillow image or a uint8 array `(H, W, 3)`, or a list of such; for a model of clips
-                also an animated GIF, a folder of frames, or an array `(T, H, W, 3)`.
+            images: a path, bytes, an open file, a Pillow image or an array `(H, W, 3)`; or several: an array
+                `(N, H, W, 3)`, or a list of any of these. For a model of clips also an animated GIF, a folder of
+                frames, or an array `(T, H, W, 3)`.
             attention: return the attention weights of each word, too.
             batch_size: images at once.
             limits: what an image may ask for before it is refused.
+            on_error: "skip" gives an image that cannot be read no captions, and warns of it with the reason.
             config, changes: how captions are generated, and how many `candidates` of each image: see
                 `GenerationConfig` and `generation_config`. With `do_sample` an image gets the same captions for the
                 same seed.
 
         Returns:
-            a list of `candidates` captions, best first (sampled ones in the order of sampling); for a list of images, a
+            a list of `candidates` captions, best first (sampled ones in the order of sampling); for several images, a
             list of such lists. There are fewer where no more captions exist.
 
         Raises:
@@ -111,20 +131,20 @@ class ImageCaptioner(PretrainedImageModel):
 
             captioner.caption("photo.jpg", candidates=5, num_beams=5, num_beam_groups=5, force_words=("dog",))
             captioner.caption("photo.jpg", candidates=3, do_sample=True, temperature=0.7, seed=1)
+            captioner.caption(Path("photos").glob("*.jpg"), on_error="skip")
         """
-        several = isinstance(images, (list, tuple))
-        sources = list(images) if several else [images]
-        batch_size = min(batch_size, max(len(sources), 1))
+        batches = ImageBatches(images, self.encoder.spec, batch_size, limits, on_error)
         config = self.generation_config(config, **changes)
-        captions = []
-        for start in range(0, len(sources), batch_size):
-            batch = sources[start : start + batch_size]
-            pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
-            captions += self.caption_features(
-                self.encode(pixels, batch_size), attention=attention, batch_size=batch_size,
+        captions: list[list[Caption]] = [[] for _ in range(len(batches))]
+        for numbers, images_of in batches:
+            pixels = pixel_batch(images_of, self.encoder.spec)
+            written = self.caption_features(
+                self.encode(pixels, batches.batch_size), attention=attention, batch_size=batches.batch_size,
                 config=config, keys=keys_of(pixels) if config.do_sample else None,
             )  # fmt: skip
-        return captions if several else captions[0]
+            for number, found in zip(numbers, written, strict=True):
+                captions[number] = found
+        return batches.one_or_many(captions)
 
     def caption_features(
         self,
@@ -145,52 +165,67 @@ class ImageCaptioner(PretrainedImageModel):
             keys: for sampling, what stands for each image in its noise, such as its name; its features by default.
         """
         config = self.generation_config(config, **changes)
+        batch_size = checked_count("batch_size", batch_size)
         return write_captions(self, features, config, attention=attention, batch_size=batch_size, keys=keys)
 
+    @overload
+    def score(self, images: OneImage, captions: Iterable[str], **options: Any) -> list[ScoredCaption]: ...
+    @overload
+    def score(
+        self, images: ManyImages, captions: Iterable[Iterable[str]], **options: Any
+    ) -> list[list[ScoredCaption]]: ...
+    @overload
+    def score(self, images: np.ndarray, captions: Iterable[Any], **options: Any) -> Any: ...
     def score(
         self,
-        images,
-        captions: Sequence[str] | Sequence[Sequence[str]],
+        images: OneImage | ManyImages | np.ndarray,
+        captions: Iterable[Any],
         *,
         batch_size: int = 16,
         limits: ImageLimits | None = None,
-    ):
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> Any:
         """The log-probabilities of given captions.
 
         Args:
-            images: as for `caption`: an image, or a list of images.
-            captions: those of the image; for a list of images a list of captions each.
+            images: as for `caption`: an image, or several.
+            captions: those of the image; for several images a list of captions each.
             batch_size: images at once.
+            limits, on_error: as for `caption`.
 
         Returns:
-            a list of `ScoredCaption`; for a list of images, a list of such lists.
+            a list of `ScoredCaption`; for several images, a list of such lists.
 
         Raises:
             ImageError: an image cannot be read.
-            UserError: there are not as many lists of captions as images, or a caption is too long.
+            UserError: there are not as many lists of captions as images, a caption is no text, or it is too long.
 
         Example:
 
             likely, unlikely = captioner.score("photo.jpg", ["a dog runs", "two cats asleep"])
             print(likely.score > unlikely.score, likely.perplexity, unlikely.unknown)
         """
-        several = isinstance(images, (list, tuple))
-        sources, texts = (list(images), list(captions)) if several else ([images], [captions])
-        if len(sources) != len(texts) or any(isinstance(each, str) for each in texts):
+        batches = ImageBatches(images, self.encoder.spec, batch_size, limits, on_error)
+        lists = captions if batches.several else [captions]
+        lists = checked_texts("captions", lists) if isinstance(lists, str) else list(lists)
+        if len(lists) != len(batches):
             raise UserError(
-                f"Each of the {len(sources):,} images needs a list of captions; received {len(texts):,} lists or texts."
+                f"Each of the {len(batches):,} images needs a list of captions; received {len(lists):,} of them."
             )
-        batch_size = min(batch_size, max(len(sources), 1))
+        texts = [checked_texts("captions", each) for each in lists]
         width = min(SIDE_BY_SIDE, max(map(len, texts), default=1)) or 1
-        scored = []
-        for start in range(0, len(sources), batch_size):
-            batch = sources[start : start + batch_size]
-            pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
-            features = self.encode(pixels, batch_size)
-            scored += score_captions(self, features, texts[start : start + batch_size], batch_size, width)
-        return scored if several else scored[0]
+        scored: list[list[ScoredCaption]] = [[] for _ in texts]
+        for numbers, images_of in batches:
+            features = self.encode(pixel_batch(images_of, self.encoder.spec), batches.batch_size)
+            of_batch = [texts[number] for number in numbers]
+            found = score_captions(self, features, of_batch, batches.batch_size, width)
+            for number, values in zip(numbers, found, strict=True):
+                scored[number] = values
+        return batches.one_or_many(scored)
 
-    def score_features(self, features: np.ndarray, captions: Sequence[Sequence[str]], batch_size: int = 16):
+    def score_features(
+        self, features: np.ndarray, captions: Sequence[Sequence[str]], batch_size: int = 16
+    ) -> list[list[np.ndarray]]:
         """Log-probability of each word of given captions, the end word included.
 
         Args:
@@ -200,7 +235,8 @@ class ImageCaptioner(PretrainedImageModel):
         Returns:
             for each image a list of arrays, one a caption.
         """
-        scored = score_captions(self, features, captions, batch_size)
+        texts = [checked_texts("captions", each) for each in captions]
+        scored = score_captions(self, features, texts, checked_count("batch_size", batch_size))
         return [[caption.log_probabilities for caption in row] for row in scored]
 
     def read(self, features: np.ndarray, words: np.ndarray, batch_size: int, kind=CaptionReader):

@@ -1,13 +1,15 @@
 """A trained network of glimpses: images in; labels, probabilities and locations out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal, overload
 
 import keras
 import numpy as np
 from keras import ops
 
-from captioner.images.decode import DEFAULT_LIMITS, ImageLimits, ImageSpec, decode_image
+from captioner.images.decode import ImageLimits, ImageSpec
+from captioner.images.sources import ManyImages, OneImage
+from captioner.models.base.images import ImageBatches
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.glimpses.networks import GlimpseNetwork, build_glimpse_network
 from captioner.models.glimpses.settings import GlimpseSettings
@@ -63,28 +65,44 @@ class GlimpseModel(PretrainedModel):
         network({"image": np.zeros((1, size, size, 3), "uint8"), "label": np.zeros(1, "int32")})
         return network
 
+    @overload
+    def classify(self, images: OneImage, **options: Any) -> GlimpsePrediction: ...
+    @overload
+    def classify(self, images: ManyImages, **options: Any) -> list[GlimpsePrediction | None]: ...
+    @overload
+    def classify(self, images: np.ndarray, **options: Any) -> Any: ...
     def classify(
-        self, images: Sequence, batch_size: int = 64, limits: ImageLimits = DEFAULT_LIMITS
-    ) -> list[GlimpsePrediction]:
+        self,
+        images: OneImage | ManyImages | np.ndarray,
+        batch_size: int = 64,
+        limits: ImageLimits | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> Any:
         """The labels of images, and the locations of the glimpses.
 
         Args:
-            images: paths, bytes, Pillow images or arrays uint8 `(H, W, 3)`.
+            images: a path, bytes, an open file, a Pillow image or an array `(H, W, 3)`; or several: an array
+                `(N, H, W, 3)`, or a list of any of these.
             batch_size: images at once.
+            limits: what an image may ask for before it is refused.
+            on_error: "skip" gives None for an image that cannot be read, and warns of it with the reason.
+
+        Returns:
+            the prediction; for several images, a list of them.
 
         Raises:
             ImageError: an image cannot be read.
         """
         spec = ImageSpec(*[self.settings.network.image_size] * 2, "raw")
-        predictions = []
-        for start in range(0, len(images), batch_size):
-            pixels = np.stack([decode_image(image, spec, limits) for image in images[start : start + batch_size]])
-            probabilities, locations = self.read(pixels, batch_size)
-            for row, probability in enumerate(probabilities):
+        batches = ImageBatches(images, spec, batch_size, limits, on_error)
+        predictions: list[GlimpsePrediction | None] = [None] * len(batches)
+        for numbers, pixels in batches:
+            probabilities, locations = self.read(np.stack(pixels), batches.batch_size)
+            for row, (number, probability) in enumerate(zip(numbers, probabilities, strict=True)):
                 best = int(probability.argmax())
                 path = None if locations is None else locations[row]
-                predictions.append(GlimpsePrediction(self.settings.labels[best], float(probability[best]), path))
-        return predictions
+                predictions[number] = GlimpsePrediction(self.settings.labels[best], float(probability[best]), path)
+        return batches.one_or_many(predictions)
 
     def read(self, pixels: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray | None]:
         """`(probabilities (N, K), locations (N, T, 2) or None)` of pixels uint8 `(N, H, W, 3)`."""

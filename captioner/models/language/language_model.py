@@ -1,16 +1,16 @@
 """The language model: scores texts and samples new ones."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from captioner.arguments import checked_count, checked_texts
 from captioner.backend import predict_on_batch
 from captioner.cells.build import build_cell
 from captioner.cells.window import WindowCell
 from captioner.errors import UserError
-from captioner.models.base.arguments import checked_count
 from captioner.models.base.detokenizer import Detokenizer
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.language.networks import LanguageNetwork, LanguageReader, LanguageWriter
@@ -137,11 +137,24 @@ class LanguageModel(PretrainedModel):
 
         return write
 
-    def score(self, texts: Sequence[str]) -> list[ScoredText]:
-        """How likely texts are; each is read from its beginning."""
-        vocabulary = self.vocabulary
+    def score(self, texts: Iterable[str]) -> list[ScoredText]:
+        """How likely texts are; each is read from its beginning.
+
+        Raises:
+            UserError: `texts` is no list of texts, or one holds nothing that could be likely: no words, in a model that
+                has not learned that texts end.
+        """
+        texts, vocabulary = checked_texts("texts", texts), self.vocabulary
         tokenize = get_tokenizer(vocabulary.tokenizer).tokenize
         words = [tokenize(text) for text in texts]
+        for number, text in enumerate(texts):
+            if not words[number] and not self.settings.ends:
+                raise UserError(
+                    f"Text {number}, {text[:60]!r}, holds no words, and this model has not learned that texts end: "
+                    "there is nothing to score. Leave it out."
+                )
+        if not texts:
+            return []
         close = [vocabulary.end_id] if self.settings.ends else []
         ids = [np.array([vocabulary.start_id, *vocabulary.encode_words(text), *close], "int32") for text in words]
         scores = self.read([(row[:-1], row[1:]) for row in ids])["log_probabilities"]

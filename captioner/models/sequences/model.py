@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
 
+from captioner.arguments import checked_count, checked_texts
 from captioner.errors import UserError, alternatives
 from captioner.images.clips import read_clip
+from captioner.images.sources import listed
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.sequences.build import build_sequence_network
 from captioner.models.sequences.settings import SequenceSettings
@@ -122,10 +123,16 @@ class SequenceModel(PretrainedModel):
             batch_size: sources at once.
 
         Raises:
-            UserError: a source is empty, or cannot be read.
+            UserError: a source is empty, or cannot be read; or `sources` is no list.
         """
-        if isinstance(sources, str | Path):
-            raise TypeError("`predict` takes a list of sources, received a single one: write predict([source]).")
+        batch_size = checked_count("batch_size", batch_size)
+        num_beams = self.settings.search.num_beams if num_beams is None else checked_count("num_beams", num_beams)
+        if self.settings.task != "frames":
+            sources = checked_texts("sources", sources)
+        elif (listed_sources := listed(sources, dimensions=4))[1]:
+            sources = listed_sources[0]
+        else:
+            raise UserError("`sources` is a list of clips; received a single one: write predict([clip]).")
         predictions = []
         for start in range(0, len(sources), batch_size):
             chunk = list(sources[start : start + batch_size])
@@ -157,7 +164,7 @@ class SequenceModel(PretrainedModel):
 
     def _write(self, encoded, num_beams, batch_size) -> list[Prediction]:
         search = self.settings.search
-        options = (max(num_beams or search.num_beams, 1), search.max_words, search.length_penalty)
+        options = (num_beams, search.max_words, search.length_penalty)
         outputs = self._run(SequenceSearcher, encoded, batch_size, options)
         predictions = []
         for ids, length, total in zip(outputs["words"], outputs["lengths"], outputs["log_probabilities"], strict=True):

@@ -28,6 +28,8 @@ def score_texts(run: Path, texts: Sequence[str], file: Path | None, output: Path
     if output is not None and output.suffix.lower() not in (".jsonl", ".csv"):
         raise UserError(f"{output} would have to end in .jsonl or .csv.")
     texts = [*texts, *(line for line in (read_document(file).split("\n") if file else []) if line.strip())]
+    if not texts:
+        raise UserError(f"{file} holds no text that could be scored: all its lines are blank.")
     model = LanguageModel.from_preset(run)
     starts = range(0, len(texts), AT_ONCE)
     scored = [score for start in starts for score in model.score(texts[start : start + AT_ONCE])]

@@ -82,7 +82,16 @@ def test_images_that_are_named_differently_are_told():
         score_captions(PREDICTIONS, REFERENCES, metrics=["blue"])
 
 
-def test_references_given_as_one_string_are_refused():
-    # A string is a sequence of strings: every letter would become a reference.
-    with pytest.raises(TypeError, match="one string"):
-        score_captions({"x": "a dog"}, {"x": "a dog"})
+@pytest.mark.parametrize(
+    ("predictions", "references", "said"),
+    [
+        ({"x": "a dog"}, {"x": "a dog"}, r"`references\['x'\]` is a list of texts, not a text: write \['a dog'\]"),
+        ({"x": None}, {"x": ["a dog"]}, r"`predictions\['x'\]` is a text; received None \(a missing value\)"),
+        ({"x": "a dog"}, {"x": ["a dog", float("nan")]}, r"`references\['x'\]\[1\]` is a text; received nan \(a miss"),
+        (["a dog"], ["a dog"], "`predictions` is a dictionary by id; received list"),
+    ],
+)
+def test_what_is_no_text_is_refused(predictions, references, said):
+    """A text is a sequence of texts: every letter would become a reference."""
+    with pytest.raises(UserError, match=said):
+        score_captions(predictions, references)

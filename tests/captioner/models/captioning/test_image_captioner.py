@@ -61,9 +61,72 @@ def test_a_path_bytes_an_array_and_a_picture_are_one_image(captioner, pictures, 
     picture.save(tmp_path / "a.png")
     file = io.BytesIO()
     picture.save(file, "PNG")
-    sources = [tmp_path / "a.png", str(tmp_path / "a.png"), file.getvalue(), picture, pictures[0]]
+    sources = [tmp_path / "a.png", str(tmp_path / "a.png"), file.getvalue(), picture, pictures[0], file]
+    sources += [bytearray(file.getvalue()), pictures[0].astype(int), pictures[0] / 255, pictures[0].astype("float32")]
     found = [captioner.caption(source)[0] for source in sources]
+    with open(tmp_path / "a.png", "rb") as opened:
+        found.append(captioner.caption(opened)[0])
     assert len({(caption.text, caption.score) for caption in found}) == 1
+
+
+def test_many_images_come_in_any_form(captioner, pictures, tmp_path):
+    """Wrong if an array of N images were one image, or if a generator were consumed before its images are read."""
+    Image.fromarray(pictures[0]).save(tmp_path / "0.png")
+    expected = texts(captioner.caption(pictures[:3]))
+    for images in (
+        np.stack(pictures[:3]),
+        np.stack(pictures[:3]) / 255,
+        tuple(pictures[:3]),
+        (picture for picture in pictures[:3]),
+        [tmp_path / "0.png", Image.fromarray(pictures[1]), pictures[2] / 255],
+        np.array([str(tmp_path / "0.png")] * 3),
+    ):
+        names = isinstance(images, np.ndarray) and images.ndim == 1
+        assert texts(captioner.caption(images)) == ([expected[0]] * 3 if names else expected)
+    assert texts(captioner.caption(tmp_path.glob("*.png"))) == expected[:1]
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "said"),
+    [
+        (None, {}, r"There is no image: an image is a path, .*; received None \(a missing value\)"),
+        ({"a": "a.jpg"}, {}, "received dict"),
+        ([None], {}, r"image 0: an image is a path, .*; received None \(a missing value\)"),
+        (["a.jpg", float("nan")], {"on_error": "skip"}, None),
+        ([], {"batch_size": -1}, "`batch_size` is a whole number from 1 up; received -1"),
+        ([], {"batch_size": 1.5}, "received 1.5"),
+        ([], {"batch_size": True}, "received True"),
+        ([], {"on_error": "ignore"}, "`on_error` is 'raise' or 'skip'; received 'ignore'"),
+        ([], {"on_error": "skpi"}, "Did you mean `skip`"),
+        ([], {"num_beams": 0}, "`num_beams` = 0 does not fit"),
+        (io.StringIO("text"), {}, "open for text; open it with 'rb'"),
+    ],
+)
+def test_arguments_that_cannot_be_are_one_sentence(captioner, images, options, said):
+    if said is None:
+        with pytest.warns(UserWarning, match=r"2 of 2 images left out: a\.jpg: .*; image 1: .*received nan"):
+            assert captioner.caption(images, **options) == [[], []]
+        return
+    with pytest.raises(UserError, match=said):
+        captioner.caption(images, **options)
+
+
+def test_a_broken_image_costs_no_other_its_caption(captioner, pictures, tmp_path):
+    """Wrong if one of a thousand images loses all captions, or if the others move up by one."""
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    images = [pictures[0], tmp_path / "bad.jpg", pictures[1], pictures[2]]
+    with pytest.raises(ImageError, match=r"bad\.jpg"):
+        captioner.caption(images)
+    with pytest.warns(UserWarning, match=r"^1 of 4 images left out: .*bad\.jpg: not an image"):
+        found = captioner.caption(images, on_error="skip", batch_size=2)
+    assert found[1] == [] and texts([found[0], *found[2:]]) == texts(captioner.caption(pictures[:3]))
+    with pytest.warns(UserWarning, match="1 of 1"):
+        assert captioner.caption(tmp_path / "bad.jpg", on_error="skip") == []
+
+
+def test_only_a_language_model_takes_part(captioner):
+    with pytest.raises(UserError, match="A LanguageModel takes part in the search; received str"):
+        captioner.set_language_model("runs/language")
 
 
 def test_candidates_differ_and_come_best_first(captioner, pictures):

@@ -87,8 +87,23 @@ def test_images_are_scored_from_what_people_have(captioner):
     assert alone[0].score == pytest.approx(together[1][0].score, abs=1e-4)
     assert captioner.score([], []) == []
     for images, captions in ((pictures, ["a dog", "a dog"]), (pictures, [["a dog"]]), (pictures[0], [["a"]])):
-        with pytest.raises((UserError, TypeError, AttributeError)):
+        with pytest.raises(UserError, match=r"list of captions|list of texts|is a text"):
             captioner.score(images, captions)
+    for captions, said in (
+        ("the cat", r"not a text: write \['the cat'\]"),
+        ([None], "received None"),
+        (3, "received 3"),
+    ):
+        with pytest.raises(UserError, match=said):
+            captioner.score(pictures[0], captions)
+
+
+def test_an_image_that_cannot_be_read_costs_no_other_its_score(captioner, tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    with pytest.warns(UserWarning, match=r"1 of 2 images left out: .*bad\.jpg: not an image"):
+        skipped, scored = captioner.score([tmp_path / "bad.jpg", picture], [["a dog"], ["a dog"]], on_error="skip")
+    assert skipped == [] and scored[0].score == pytest.approx(captioner.score(picture, ["a dog"])[0].score, abs=1e-4)
 
 
 def test_captions_without_end_are_refused(captioner, features):

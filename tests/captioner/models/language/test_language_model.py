@@ -106,6 +106,30 @@ def test_a_model_of_a_text_without_end_scores_no_end():
     assert len(scored.log_probabilities) == 2
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ("the cat", r"`texts` is a list of texts, not a text: write \['the cat'\]"),
+        ([None], r"`texts\[0\]` is a text; received None \(a missing value\)"),
+        (["ab", float("nan")], r"`texts\[1\]` is a text; received nan"),
+        (3, "received 3"),
+        (["ab", ""], "Text 1, '', holds no words, and this model has not learned that texts end"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_sentence(texts, said):
+    """A text would be scored letter by letter, and nothing at all raised KeyError."""
+    with pytest.raises(UserError, match=said):
+        tiny_model(ends=False).score(texts)
+
+
+def test_no_texts_have_no_scores_and_an_empty_one_that_of_its_end():
+    model = tiny_model()
+    assert model.score([]) == []
+    (scored,) = model.score([""])
+    end = next_words(model, [model.vocabulary.start_id])[model.vocabulary.end_id]
+    assert scored.log_probabilities == pytest.approx([end], abs=1e-4) and scored.words == ()
+
+
 def test_unknown_characters_are_counted():
     (scored,) = tiny_model().score(["aß☃"])
     assert scored.unknown == 2 and np.isfinite(scored.log_probability)
@@ -187,12 +211,13 @@ def test_a_character_that_the_model_never_saw_is_refused():
         ({"top_k": -2}, "`top_k` = -2 does not fit"),
         ({"top_p": 0}, "`top_p` = 0 does not fit"),
         ({"seed": "one"}, "`seed` = 'one' does not fit"),
+        ({"length": -1}, "`length` is a whole number from 0 up; received -1"),
         ({"chunk": 0}, "`chunk` is a whole number from 1 up; received 0"),
     ],
 )
 def test_options_out_of_range_are_refused(option, sentence):
     with pytest.raises(UserError, match=sentence):
-        tiny_model().sample(3, **option)
+        tiny_model().sample(**{"length": 3, **option})
 
 
 def test_a_model_comes_back_from_its_folder(model, tmp_path):

@@ -99,7 +99,7 @@ def test_sources_become_ids_with_padding_and_unknown_words():
         ("translate", "", "holds no words, so there is nothing to translate"),
         ("describe", "", "no facts to describe"),
         ("describe", "shape=sta", "'shape=sta' is no fact that this model knows. Did you mean `shape=star`"),
-        ("frames", np.zeros((3, 8, 8, 3)), "array uint8 \\(T, H, W, 3\\), but this one is float64"),
+        ("frames", np.zeros((3, 8, 8, 4)), "an array \\(T, H, W, 3\\), but this one has \\(3, 8, 8, 4\\)"),
         ("frames", "nowhere.gif", "There is no file or folder nowhere.gif"),
     ],
 )
@@ -109,8 +109,13 @@ def test_a_source_that_cannot_be_used_is_one_sentence(task, source, sentence):
 
 
 def test_a_single_text_is_refused_instead_of_read_letter_by_letter():
-    with pytest.raises(TypeError, match=r"predict\(\[source\]\)"):
+    with pytest.raises(UserError, match=r"not a text: write \['a star'\]"):
         make("tag").predict("a star")
+    with pytest.raises(UserError, match=r"write predict\(\[clip\]\)"):
+        make("frames").predict("walk.gif")
+    for option in ({"num_beams": 0}, {"batch_size": -1}):
+        with pytest.raises(UserError, match="is a whole number from 1 up"):
+            make("translate").predict(["a star"], **option)
 
 
 def test_a_preset_of_another_kind_is_one_sentence(tmp_path):

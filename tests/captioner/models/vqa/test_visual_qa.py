@@ -100,6 +100,49 @@ def test_an_image_is_seen_once_for_all_that_is_asked(chooses, monkeypatch):
     assert_same(found[1:2], [chooses.answer(picture, QUESTIONS[1])])  # one question: a list, not a list of lists
 
 
+def test_many_images_are_asked_one_question_or_their_own(chooses, tmp_path):
+    """A question for each image, a list for each, or one for all; and one that is broken costs no other its answers."""
+    pictures = [np.random.default_rng(n).integers(0, 256, (16, 16, 3), np.uint8) for n in range(3)]
+    alone = [[chooses.answer(picture, question) for question in QUESTIONS[:2]] for picture in pictures]
+    assert_same(chooses.answer(pictures, QUESTIONS[0]), [answers[0] for answers in alone])
+    assert_same(chooses.answer(np.stack(pictures), QUESTIONS[:2] + QUESTIONS[:1]),
+                [alone[0][0], alone[1][1], alone[2][0]])  # fmt: skip
+    mixed = chooses.answer(pictures, [QUESTIONS[:2], QUESTIONS[1], []], batch_size=2)
+    assert_same(mixed[0], alone[0])
+    assert_same(mixed[1:2], [alone[1][1]])
+    assert mixed[2] == []
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    broken = [pictures[0], tmp_path / "bad.jpg", pictures[2]]
+    with pytest.raises(UserError, match=r"bad\.jpg"):
+        chooses.answer(broken, QUESTIONS[0])
+    with pytest.warns(UserWarning, match=r"1 of 3 images left out: .*bad\.jpg"):
+        found = chooses.answer(broken, [QUESTIONS[0], QUESTIONS[:2], QUESTIONS[0]], on_error="skip")
+    assert found[1] == [[], []]
+    assert_same([found[0], found[2]], [alone[0][0], alone[2][0]])
+    assert chooses.answer([], QUESTIONS[0]) == [] and chooses.answer(pictures[0], []) == []
+
+
+@pytest.mark.parametrize(
+    ("questions", "options", "said"),
+    [
+        ("what is red", {"top": -1}, "`top` is a whole number from 1 up; received -1"),
+        ("what is red", {"batch_size": 0}, "`batch_size` is a whole number from 1 up; received 0"),
+        ("what is red", {"choices": "yes"}, r"`choices` is a list of texts, not a text: write \['yes'\]"),
+        ("what is red", {"choices": ["red", None]}, r"`choices\[1\]` is a text; received None"),
+        (None, {}, "`questions` is a list of texts; received None"),
+        (["what is red", float("nan")], {}, r"`questions\[1\]` is a text; received nan \(a missing value\)"),
+    ],
+)
+def test_arguments_that_cannot_be_are_one_sentence(chooses, questions, options, said):
+    picture = np.zeros((16, 16, 3), np.uint8)
+    with pytest.raises(UserError, match=said):
+        chooses.answer(picture, questions, **options)
+    with pytest.raises(UserError, match="Each of the 2 images needs a question or a list of them; received 1"):
+        chooses.answer([picture, picture], ["what is red"])
+    with pytest.raises(UserError, match="1 questions about 2 images"):
+        chooses.answer_features(np.zeros((2, 16, 16, 3)), ["what is red"])
+
+
 def test_classes_are_a_distribution(chooses, pictures):
     answers = chooses.answer_features(pictures[:1], ["what is red"])[0]
     assert sorted(answer.text for answer in answers) == sorted(ANSWERS.answers)

@@ -85,6 +85,9 @@ def test_a_preset_says_what_the_model_said(name, tmp_path):
     Image.fromarray(pixels[0]).save(tmp_path / "scene.png")
     seen = back.classify([tmp_path / "scene.png", pixels[1]])
     assert seen[0].label in ("star", "ring", "moon") and 1 / 3 <= seen[0].probability <= 1
+    assert back.classify(tmp_path / "scene.png").label == seen[0].label, "a path was read letter by letter"
+    with pytest.warns(UserWarning, match="1 of 2 images left out: nowhere.png: there is no such file"):
+        assert back.classify(["nowhere.png", pixels[1]], on_error="skip") == [None, seen[1]]
     assert (seen[0].locations is None) == (name == "downscaled")
     assert name == "downscaled" or (seen[0].locations.shape == (3, 2) and not seen[0].locations[0].any())
 

@@ -1,5 +1,7 @@
 """What all models check of the arguments that people give: numbers, texts and names, each refused in a sentence."""
 
+import math
+import numbers
 import operator
 from collections.abc import Iterable
 
@@ -25,6 +27,17 @@ def checked_count(name: str, value: object, least: int = 1) -> int:
     return count
 
 
+def checked_number(name: str, value: object) -> float:
+    """A finite number.
+
+    Raises:
+        UserError: it is none.
+    """
+    if isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise UserError(f"`{name}` is a number; received {value!r}.")
+
+
 def checked_choice(name: str, value: object, known: tuple[str, ...]) -> str:
     """One of some names.
 
@@ -45,21 +58,25 @@ def checked_texts(name: str, texts: object) -> list[str]:
         texts: any iterable of texts but a text, whose letters would be taken one by one.
 
     Raises:
-        UserError: it is none, or one of them is no text (None and NaN stand for missing ones in tables).
+        UserError: it is none, or one of them is no text.
     """
     if isinstance(texts, str | bytes):
         raise UserError(f"`{name}` is a list of texts, not a text: write [{_short(texts)}].")
     if not isinstance(texts, Iterable):
         raise UserError(f"`{name}` is a list of texts; received {_short(texts)}.")
-    texts = list(texts)
-    for number, text in enumerate(texts):
-        if not isinstance(text, str):
-            missing = " (a missing value)" if text is None or text != text else ""
-            raise UserError(
-                f"`{name}` is a list of texts, but its entry {number} is {_short(text)}{missing}. Leave it out, or "
-                "replace it by a text."
-            )
-    return texts
+    return [checked_text(f"{name}[{number}]", text) for number, text in enumerate(texts)]
+
+
+def checked_text(name: str, text: object) -> str:
+    """A text.
+
+    Raises:
+        UserError: it is none; None and NaN stand for missing ones in tables.
+    """
+    if isinstance(text, str):
+        return text
+    missing = " (a missing value)" if text is None or text != text else ""
+    raise UserError(f"`{name}` is a text; received {_short(text)}{missing}. Leave it out, or replace it by a text.")
 
 
 def _short(value: object) -> str:
