@@ -26,6 +26,7 @@ from pipelines.cli.process import flush_output, prepare
 from pipelines.cli.retrieval import rank
 from pipelines.cli.score import score
 from pipelines.cli.sequence import app as sequence_app
+from pipelines.cli.stitch import stitch
 from pipelines.cli.train import train
 
 app = typer.Typer(
@@ -55,7 +56,7 @@ def about(
     """Recurrent networks that look at pictures and write about them."""
 
 
-for function in (train, caption, ask, evaluate, score, rank, average, calibrate, compare, features, check):
+for function in (train, caption, ask, evaluate, score, rank, average, calibrate, stitch, compare, features, check):
     command(app)(function)
 command(app, "list")(list_names)
 for function in (shapes, clips):

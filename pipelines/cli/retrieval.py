@@ -6,12 +6,14 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED
-from pipelines.cli.options import Cache, Data, Weights
+from pipelines.cli.options import Cache, Data, Weights, installed_default
 from pipelines.utils.console import log, table
 
 
 def rank(  # noqa: PLR0913 - one parameter an option
-    run: Annotated[Path, typer.Argument(help="Folder of the run, or any model.")],
+    run: Annotated[
+        Path | None, typer.Argument(help="Folder of the run, or any model; by default the best one that is installed.")
+    ] = None,
     data: Data = None,
     split: Annotated[str | None, typer.Option(help="The split to rank; test by default.")] = None,
     by: Annotated[
@@ -36,6 +38,7 @@ def rank(  # noqa: PLR0913 - one parameter an option
     if by not in methods:
         raise typer.BadParameter("there are three: likelihood, reconstruction and both.", param_hint="--by")
     options = RankOptions(methods[by], images, captions, batch_size)
+    run = run or installed_default("captioner", [])
     ranking = rank_run(run, data, split, options=options, encoder_weights=encoder_weights, cache=cache)
     if output is not None:
         ranking.save(output)
