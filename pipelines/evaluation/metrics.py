@@ -47,6 +47,15 @@ def scores_of(names: Iterable[str] | None = None, at_least: Prominence = Promine
     yield from sorted(scores, key=lambda score: score.prominence == Prominence.DETAIL)
 
 
+def score_texts(scores: Mapping[str, object], at_least: Prominence = Prominence.DETAIL) -> list[str]:
+    """Scores with their labels, in the one notation that lines, tables and reports have for each.
+
+    >>> score_texts({"bleu_4": 0.8645, "brevity_penalty": 0.9, "seconds": 12})
+    ['BLEU-4 86.5', 'Brevity penalty 0.900']
+    """
+    return [f"{score.label} {score.text(scores[score.name])}" for score in scores_of(scores, at_least)]
+
+
 def selection_metric(name: str, registries: Sequence[Registry] = CAPTION_REGISTRIES) -> type[Metric]:
     """The metric whose score `name` is to choose the best epoch.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from captioner.files import atomic_file, atomic_write
 from captioner.metrics.base import Prominence
-from pipelines.evaluation.metrics import scores_of
+from pipelines.evaluation.metrics import score_texts, scores_of
 from pipelines.utils.progress import format_duration
 
 
@@ -23,6 +23,16 @@ def write_history(path: Path, history: list[dict[str, Any]]) -> None:
     atomic_write(path, text.getvalue())
 
 
+def describe_best(name: str, score: float) -> str:
+    """The score that chose the best epoch, as other lines have it.
+
+    >>> describe_best("bleu_4", 0.207), describe_best("dev_loss", 1.25)
+    ('BLEU-4 20.7 on the development split', 'development 1.2500')
+    """
+    registered = score_texts({name: score})
+    return f"{registered[0]} on the development split" if registered else f"{LOSSES.get(name, name)} {score:.4f}"
+
+
 LOSSES = {"loss": "training", "dev_loss": "development"}
 
 
@@ -35,7 +45,7 @@ def describe_epoch(row: dict[str, Any], best: bool) -> str:
     parts = [f"loss {row['loss']:.3f}"]
     if "dev_loss" in row:
         parts.append(f"development {row['dev_loss']:.4f}")
-    parts += [f"{score.label} {score.text(row[score.name])}" for score in scores_of(row, Prominence.HEADLINE)]
+    parts += score_texts(row, Prominence.HEADLINE)
     mark = "  best so far" if best else ""
     return f"Epoch {row['epoch']}: {'  '.join(parts)}  ({format_duration(row['seconds'])}){mark}"
 

@@ -15,7 +15,7 @@ from captioner.training.optimizers import build_optimizer, learning_rate_schedul
 from pipelines.data.tf_options import fast_input_options
 from pipelines.recipes.recipe import AnyRecipe, LoopSettings
 from pipelines.training.checkpoint import restore_checkpoint, save_checkpoint
-from pipelines.training.history import describe_epoch, draw_curves, write_history
+from pipelines.training.history import describe_best, describe_epoch, draw_curves, write_history
 from pipelines.utils.progress import Reporter
 
 HISTORY, CURVES = "metrics.csv", "curves.png"
@@ -107,9 +107,8 @@ class TrainingLoop:
             self.save()
         best = self.at["best"]
         if best:
-            self.reporter.log(
-                f"Best epoch {best['epoch']}: {best['name']} {best['score']:.4f}. The model is in {self.run}"
-            )
+            score = describe_best(best["name"], best["score"])
+            self.reporter.log(f"Best epoch {best['epoch']}: {score}. The model is in {self.run}")
 
     def save(self) -> None:
         """Writes the checkpoint.

@@ -51,7 +51,7 @@ class ScoreSummary(JobSummary):
         mean = self.log_probability / self.steps
         words = self.steps - self.captions
         text = (
-            f"{self.captions:,} caption{'' if self.captions == 1 else 's'}: {mean:.4f} a word, perplexity "
+            f"{self.captions:,} caption{'' if self.captions == 1 else 's'}: {mean:.2f} a word, perplexity "
             f"{math.exp(-mean):.2f}"
         )
         if self.unknown:

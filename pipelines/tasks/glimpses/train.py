@@ -11,6 +11,7 @@ from captioner.files import atomic_write
 from captioner.models.glimpses.model import GlimpseModel
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
+from pipelines.evaluation.metrics import score_texts
 from pipelines.tasks.glimpses.pictures import draw_paths
 from pipelines.tasks.glimpses.scenes import LABELS, SceneBatches, sample_scenes
 from pipelines.tasks.glimpses.settings import GlimpseRecipe
@@ -90,7 +91,7 @@ def report_test(recipe: GlimpseRecipe, run: Path, reporter: Reporter) -> dict[st
     accuracy = float((predicted == labels).mean())
     report = {"recipe": recipe.name, "split": "test", "examples": len(labels), "scores": {"accuracy": accuracy}}
     report["parameters"] = int(model.network.count_params())
-    reporter.log(f"Test, {len(labels):,} scenes: accuracy {100 * accuracy:.1f}")
+    reporter.log(f"Test, {len(labels):,} scenes: {', '.join(score_texts(report['scores']))}")
     atomic_write(run / METRICS, json.dumps(report, indent=2) + "\n")
     rows = [
         {"scene": number, "expected": LABELS[label], "predicted": LABELS[guess], "probability": round(float(sure), 4)}

@@ -14,7 +14,7 @@ from captioner.metrics.base import Prominence
 from captioner.models.sequences.model import WRITES, SequenceModel, log_softmax
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
-from pipelines.evaluation.metrics import scores_of
+from pipelines.evaluation.metrics import score_texts
 from pipelines.tasks.sequences.baselines import NAMES, train_without_recurrence
 from pipelines.tasks.sequences.batches import NONE, SequenceBatches, encode_examples
 from pipelines.tasks.sequences.examples import SequenceExample, generate
@@ -222,9 +222,4 @@ def report_test(experiment: SequenceExperiment, run: Path) -> dict[str, Any]:
 
 
 def _listed(scores: dict[str, float]) -> str:
-    """
-    >>> _listed({"accuracy": 0.9876, "bleu_2": 0.5})
-    'Accuracy 98.8'
-    """
-    shown = scores_of(scores, Prominence.HEADLINE)
-    return "  ".join(f"{score.label} {score.text(scores[score.name])}" for score in shown)
+    return ", ".join(score_texts(scores, Prominence.HEADLINE))

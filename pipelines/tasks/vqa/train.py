@@ -19,7 +19,7 @@ from pipelines.data.majority_answers import count_answers, most_frequent, most_f
 from pipelines.data.open import open_questions
 from pipelines.data.provenance import data_facts
 from pipelines.evaluation.answer_metrics import ceiling
-from pipelines.evaluation.metrics import metric_classes, selection_metric
+from pipelines.evaluation.metrics import metric_classes, scores_of, selection_metric
 from pipelines.tasks.vqa.answer import answer_split
 from pipelines.tasks.vqa.build import IGNORE_INDEX, build_visual_qa, learned_questions, make_batches
 from pipelines.tasks.vqa.images import NoImages, QuestionsByImage
@@ -31,6 +31,8 @@ from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
 from pipelines.training.resume_guard import DataIdentity
 from pipelines.utils.progress import Reporter
+
+(_EXACT,) = scores_of(["exact_match"])
 
 
 class VisualQAExperiment(Experiment):
@@ -149,18 +151,15 @@ class VisualQAExperiment(Experiment):
         dev = [example for example in self.dev.examples if example.answers] if self.dev else []
         answers = self.model.answers
         if answers is not None and dev:
-            reach = ceiling(answers, dev)["exact_match"]
-            self.reporter.log(
-                f"{len(answers):,} answers to choose from; they reach {reach:.1%} of the development questions"
-            )
+            reach = _EXACT.text_of(ceiling(answers, dev))
+            self.reporter.log(f"{_EXACT.label} of the best choice from the list of {len(answers):,} answers: {reach}")
         if dev:
             counted = count_answers(self.questions.examples)
             guesses = {"the most frequent answer": most_frequent, "that of each question type": most_frequent_of_type}
             parts = [
-                f"{name} {score_answers(dev, guess(counted, dev))['exact_match']:.1%}"
-                for name, guess in guesses.items()
+                f"{name} {_EXACT.text_of(score_answers(dev, guess(counted, dev)))}" for name, guess in guesses.items()
             ]
-            self.reporter.log(f"Without looking: {', '.join(parts)}")
+            self.reporter.log(f"{_EXACT.label} without looking: {', '.join(parts)}")
 
     def evaluate(self, epoch: int, loss: float) -> EvalResult:
         """Answers the development questions and scores the answers."""
@@ -184,11 +183,9 @@ class VisualQAExperiment(Experiment):
         known = [example for example in self.dev.examples if example.answers and example.id in texts]
         types = sorted({example.type for example in known})
         if len(types) > 1:
-            shares = {
-                name: score_answers([example for example in known if example.type == name], texts)["exact_match"]
-                for name in types
-            }
-            self.reporter.log("    " + "  ".join(f"{t or '(none)'} {100 * share:.1f}" for t, share in shares.items()))
+            scores = {name: score_answers([each for each in known if each.type == name], texts) for name in types}
+            parts = [f"{name or '(none)'} {_EXACT.text_of(of_type)}" for name, of_type in scores.items()]
+            self.reporter.log(f"    {_EXACT.label}: {'  '.join(parts)}")
         for number in np.random.default_rng(epoch).integers(0, len(known), 3):
             example = known[number]
             answer = texts[example.id]

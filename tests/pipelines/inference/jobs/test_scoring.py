@@ -36,7 +36,7 @@ def test_a_captions_likelihood_is_that_of_its_words_and_its_end(pictures):
     assert dark["score"] == pytest.approx(-3.75 / 4, abs=1e-4) and dark["words"] == 3
     assert dark["perplexity"] == pytest.approx(math.exp(3.75 / 4), abs=1e-3)
     assert (summary.captions, summary.steps, summary.log_probability) == (2, 8, -9.5)
-    assert str(summary).startswith("2 captions: -1.1875 a word, perplexity 3.28")
+    assert str(summary).startswith("2 captions: -1.19 a word, perplexity 3.28")
 
 
 def test_unknown_words_count_and_are_told(pictures):

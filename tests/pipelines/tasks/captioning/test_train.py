@@ -180,7 +180,7 @@ def test_the_preset_is_that_of_the_best_decoded_score(data, tmp_path, scored):
     """Losses say little about captions that were written freely: the lowest loss is not the best model."""
     scored(0.1, 0.3, 0.2)
     said = run(tmp_path / "run", data, "training.epochs=3")
-    assert "Best epoch 2: bleu_4 0.3" in said
+    assert "Best epoch 2: BLEU-4 30.0 on the development split" in said
     assert [float(row["bleu_4"]) for row in rows(tmp_path / "run")] == [0.1, 0.3, 0.2]
     assert json.loads((tmp_path / "run" / "metadata.json").read_text())["trained"]["epochs"] == 2
     scored(0.5, 0.0)
@@ -201,7 +201,7 @@ def test_an_epoch_that_says_little_is_not_the_best(data, tmp_path, monkeypatch, 
 
     monkeypatch.setattr(training.CaptioningExperiment, "_decode", decode)
     said = run(tmp_path / "run", data, "training.epochs=4", "training.select_by=faithfulness")
-    assert "Best epoch 2: faithfulness 0.7" in said
+    assert "Best epoch 2: Faithfulness 70.0" in said
 
 
 def test_patience_ends_a_training_that_gets_no_better(data, tmp_path, scored):
