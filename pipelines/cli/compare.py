@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.utils.console import log, table
+from pipelines.utils.console import log, paragraph, table
 
 
 def compare(
@@ -21,7 +21,7 @@ def compare(
         raise typer.BadParameter("there are two: table and markdown.", param_hint="--format")
     for block in compare_evaluations(read_evaluations(runs)):
         if not block.head:
-            log(block.text, error=block.warning)
+            paragraph(block.text, error=block.warning)
         elif form == "markdown":
             lines = markdown_table(block.head, block.rows, "l" + "r" * (len(block.head) - 1))
             log("\n".join(["", *lines]))

@@ -103,5 +103,5 @@ def _print_scores(evaluation) -> int:
         table(["score (x 100)", "value", "95 % interval"], rows)
     for title, head, rows in breakdown_tables(evaluation):
         log(title)
-        table(head, rows)
+        table(head, rows, numbers=True)
     return SKIPPED if evaluation.evaluated["images left out"] else 0

@@ -7,7 +7,7 @@ import typer
 
 from pipelines.cli.command import SKIPPED
 from pipelines.cli.options import Cache, Data, Weights, installed_default
-from pipelines.utils.console import log, table
+from pipelines.utils.console import log, paragraph, table
 
 
 def rank(  # noqa: PLR0913 - one parameter an option
@@ -51,7 +51,7 @@ def rank(  # noqa: PLR0913 - one parameter an option
 def print_ranking(ranking) -> None:
     """Prints the pool, and a table for each of the two questions."""
     facts = ranking.facts
-    log(f"The pool, {facts['split']}: {facts['pool']}.")
+    paragraph(f"The pool, {facts['split']}: {facts['pool']}.")
     if ranking.left_out:
         log(f"{ranking.left_out:,} of these images could not be read and are left out.", error=True)
     for what, methods in ranking.results.items():
@@ -62,8 +62,9 @@ def print_ranking(ranking) -> None:
             recalls = [f"{100 * share:.1f} ({share / chance.at[depth]:.1f} x)" for depth, share in ranked.at.items()]
             rows.append([by, *recalls, f"{ranked.median_rank:g}"])
         rows.append(["chance", *(f"{100 * share:.2f}" for share in chance.at.values()), f"{chance.median_rank:g}"])
-        table([f"find {what}, of {of:,}, by", *(f"R@{depth}" for depth in chance.at), "median rank"], rows)
-    log(
+        log(f"Finding {what} among {of:,}")
+        table(["ranked by", *(f"R@{depth}" for depth in chance.at), "median rank"], rows, numbers=True)
+    paragraph(
         "R@K: how many times of 100 a right one is among the first K; in brackets, how many times as often as by "
         "chance."
     )

@@ -29,6 +29,7 @@ class Evaluated:
     images: in the order of the rows; where answers were scored, questions.
     references: a number each, which tells the references of one image from others.
     trained: what the model was trained on and how.
+    folder: where it was read from.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Evaluated:
     references: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
     rows: dict[str, np.ndarray] = field(default_factory=dict)
     trained: dict[str, object] = field(default_factory=dict)
+    folder: str = ""
 
     @property
     def counted(self) -> str:
@@ -50,17 +52,29 @@ def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
     """The evaluations in paths: metrics.json files, folders with one, or runs with `evaluation-*` in them.
 
     Raises:
-        UserError: a path holds none, or one that cannot be read.
+        UserError: a path holds none, or one that cannot be read, or two paths mean the same.
     """
-    return [_read(file) for path in paths for file in _files(Path(path))]
+    files = [file for path in paths for file in _files(Path(path))]
+    real = [file.resolve() for file in files]
+    for number, file in enumerate(files):
+        if real[number] in real[:number]:
+            raise UserError(
+                f"{file.parent} is named twice, or lies in a run that is named, too: an evaluation is compared with "
+                "others, not with itself. Name it once."
+            )
+    return list(map(_read, files))
 
 
-def comparison(evaluations: Sequence[Evaluated]) -> tuple[list[str], list[list[str]]]:
-    """A table, one row a score: `(head, rows)`; scores x 100, with their intervals."""
+def comparison(evaluations: Sequence[Evaluated], names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """A table, one row a score: `(head, rows)`; scores x 100, with their intervals.
+
+    Args:
+        names: of the evaluations, for the head.
+    """
     known = {name for evaluation in evaluations for name in evaluation.scores}
     scores = scores_of(known, Prominence.PLAIN)
-    rows = [[score.name, *(_cell(evaluation, score) for evaluation in evaluations)] for score in scores]
-    return ["score", *(evaluation.name for evaluation in evaluations)], rows
+    rows = [[score.label, *(_cell(evaluation, score) for evaluation in evaluations)] for score in scores]
+    return ["score", *names], rows
 
 
 def disagreements(evaluations: Sequence[Evaluated]) -> list[str]:
@@ -105,7 +119,7 @@ class Comparison:
     def rows(self) -> list[list[str]]:
         """A table, one row a score: difference and interval (x 100), p-value, and what that means."""
         return [
-            [score.name, score.text(difference.value, "+"),
+            [score.label, score.text(difference.value, "+"),
              f"{score.text(difference.low, '+')} to {score.text(difference.high, '+')}", p_text(difference.p),
              _verdict(difference)]
             for score in scores_of(self.differences)
@@ -147,7 +161,7 @@ def compare_pair(first: Evaluated, second: Evaluated, resamples: int = PAIRED_RE
 
 def _verdict(difference: Difference) -> str:
     if not difference.significant:
-        return "no difference shown"
+        return "not shown"
     return "higher" if difference.value > 0 else "lower"
 
 
@@ -180,7 +194,7 @@ def _read(path: Path) -> Evaluated:
         ) from None
     beside = path.with_name(STATISTICS)
     beside = _statistics(beside) if beside.is_file() else ()
-    return Evaluated(*fields, *beside, trained=trained)
+    return Evaluated(*fields, *beside, trained=trained, folder=str(path.parent))
 
 
 def _facts(values: dict) -> dict[str, object]:

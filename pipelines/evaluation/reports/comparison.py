@@ -1,5 +1,6 @@
 """Several models at a glance: a row each, with its scores, its size, and what it took to train and takes to run."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -48,26 +49,29 @@ def _side_by_side(group: Sequence[Evaluated]) -> Iterator[Block]:
     head, rows = overview(group)
     yield Block(head=head, rows=rows, numbers=True)
     yield Block(legend(head))
-    head, rows = comparison(group) if len(group) <= FEW else intervals(group)
-    yield Block(head=head, rows=rows)
+    head, rows = comparison(group, short_names(group)) if len(group) <= FEW else intervals(group)
+    yield Block(head=head, rows=rows, numbers=True)
     for line in disagreements(group):
         yield Block(f"These scores are of different things. {line}", warning=True)
 
 
 def _few(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
     """A table for each pair."""
-    for other in others:
+    first_name, *names = short_names([first, *others])
+    for name, other in zip(names, others, strict=True):
         try:
             pair = compare_pair(first, other)
         except UserError as error:
             yield Block(str(error), warning=True)
             continue
-        yield Block(f"{pair.second} minus {pair.first}")
-        yield Block(f"Paired bootstrap over {pair.images:,} {pair.counted}, {PAIRED_RESAMPLES:,} draws.")
+        yield Block(f"{name} minus {first_name}")
+        yield Block(
+            f"Paired bootstrap over {pair.images:,} {pair.counted}, {PAIRED_RESAMPLES:,} draws: which differences are "
+            f"more than chance, at p < {SIGNIFICANT}."
+        )
         if pair.left_out:
             yield Block(f"{pair.left_out:,} {pair.counted} that only one of them has are left out.", warning=True)
-        head = ["score (x 100)", "difference", "95 % interval", "p", f"at p < {SIGNIFICANT} it is"]
-        yield Block(head=head, rows=pair.rows())
+        yield Block(head=["score", "difference", "95 % interval", "p", "it is"], rows=pair.rows(), numbers=True)
 
 
 def _many(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
@@ -148,7 +152,7 @@ def short_names(evaluations: Sequence[Evaluated]) -> list[str]:
     """What each is called beside the others: its model, and what else tells it from those of the same model."""
     parts = [
         [
-            str(evaluation.evaluated.get("model") or evaluation.name),
+            str(evaluation.evaluated.get("model") or evaluation.evaluated.get("captions") or evaluation.name),
             str(evaluation.evaluated.get("split", "")) if evaluation.evaluated.get("model") else "",
             f"beam {evaluation.evaluated.get('beam size', '?')}",
         ]
@@ -156,9 +160,12 @@ def short_names(evaluations: Sequence[Evaluated]) -> list[str]:
     ]
     telling = [0] + [part for part in (1, 2) if len({own[part] for own in parts}) > 1]
     names = [", ".join(own[part] for part in telling if own[part]) for own in parts]
-    return [
-        name if names.count(name) == 1 else evaluation.name for name, evaluation in zip(names, evaluations, strict=True)
-    ]
+    for part in (os.path.basename, str):  # of the folders of those that are called alike
+        names = [
+            part(evaluation.folder) or name if names.count(name) > 1 else name
+            for name, evaluation in zip(names, evaluations, strict=True)
+        ]
+    return names
 
 
 def common(evaluations: Sequence[Evaluated]) -> str:

@@ -107,7 +107,7 @@ def printed_facts(facts: Mapping[str, object]) -> list[tuple[str, object]]:
 def breakdown_tables(evaluation: Evaluation) -> list[tuple[str, list[str], list[list[str]]]]:
     """The scores of groups of questions, and of baselines, for a terminal: `(title, head, rows)`; none of captions."""
     scores, breakdown, tables = list(scores_of(evaluation.scores)), evaluation.breakdown, []
-    names = [score.name for score in scores]
+    names = [score.heading or score.label for score in scores]
 
     def cells(values: Mapping[str, float]) -> list[str]:
         return [score.text_of(values) for score in scores]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -126,10 +127,23 @@ def test_two_evaluations_are_compared_image_by_image(tmp_path):
         assert done.exit_code == 0 and not (tmp_path / name / "report.html").exists()
     done = run("compare", tmp_path / "good", tmp_path / "bad")
     assert done.exit_code == 0 and "paired bootstrap over 30 images" in done.stdout.lower()
-    line = next(line for line in done.stdout.splitlines() if "bleu_1" in line and "+" not in line and "lower" in line)
+    line = next(line for line in done.stdout.splitlines() if "BLEU-1" in line and "+" not in line and "lower" in line)
     assert "-100.0" in line and "< 0.001" in line
-    done = run("compare", tmp_path / "good", tmp_path / "good")
-    assert "higher" not in done.stdout and "lower" not in done.stdout and "no difference shown" in done.stdout
+    shutil.copytree(tmp_path / "good", tmp_path / "again")
+    done = run("compare", tmp_path / "good", tmp_path / "again")
+    assert "higher" not in done.stdout and "lower" not in done.stdout and "not shown" in done.stdout
+    assert f"{tmp_path / 'again'}" in done.stdout.replace("\n", ""), (
+        "two of the same name are told apart by their folders"
+    )
+
+
+def test_an_evaluation_is_not_compared_with_itself(tmp_path):
+    """Wrong if a run and the evaluation in it stand side by side as two."""
+    (tmp_path / "run" / "evaluation-test").mkdir(parents=True)
+    (tmp_path / "run" / "evaluation-test" / "metrics.json").write_text("{}")
+    for again in (tmp_path / "run" / "evaluation-test", tmp_path / "run", tmp_path / "run" / ".." / "run"):
+        done = run("compare", tmp_path / "run", again)
+        assert done.exit_code == 1 and "with others, not with itself" in done.stderr
 
 
 def test_errors_of_the_disk_name_the_file(tmp_path, monkeypatch):

@@ -94,7 +94,7 @@ def test_its_scores_and_their_intervals_are_in_every_evaluation_and_comparison(l
         pair.differences["long_captions"].value == pytest.approx(2 / 3)
         and pair.differences["long_captions"].significant
     )
-    assert {"length_ratio", "long_captions"} <= {row[0] for row in comparison([first, second])[1]}
+    assert {"Length ratio", "Long captions"} <= {row[0] for row in comparison([first, second], ["a", "b"])[1]}
     assert {"length", "long"} <= set(overview([first, second])[0]) & set(differences(["b"], [pair])[0])
 
 

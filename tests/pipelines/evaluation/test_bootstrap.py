@@ -85,7 +85,7 @@ def test_images_meet_by_name_and_those_of_one_side_are_left_out():
     found = compare_pair(first, second, resamples=50)
     assert (found.images, found.left_out) == (2, 2)
     assert found.differences["rouge_l"].value == pytest.approx(0.1)
-    assert found.rows()[0][:2] == ["rouge_l", "+10.0"]
+    assert found.rows()[0][:2] == ["ROUGE-L", "+10.0"]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def write(folder, text):
 def test_an_evaluation_is_read_as_it_was_written(tmp_path):
     (one,) = read_evaluations([write(tmp_path / "a", json.dumps(WHOLE))])
     assert one.intervals == {"bleu_1": [0.4, 0.6]} and one.trained == {"parameters": 48_200}
-    assert comparison([one])[1] == [["bleu_1", "50.0 (40.0 to 60.0)"]]
+    assert comparison([one], ["a"])[1] == [["BLEU-1", "50.0 (40.0 to 60.0)"]]
     assert overview([one])[1] == [["a", "50.0", "48k", "12"]]
 
 

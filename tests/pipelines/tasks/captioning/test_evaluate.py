@@ -18,6 +18,7 @@ from pipelines.evaluation.caption_metrics import compute_metrics
 from pipelines.evaluation.coco_scorer import coco_scores
 from pipelines.evaluation.compare import compare_pair, comparison, disagreements, grouped, read_evaluations
 from pipelines.evaluation.matching import match
+from pipelines.evaluation.reports.comparison import short_names
 from pipelines.evaluation.results import Prediction, coco_result, rank
 from pipelines.tasks.captioning.evaluate import ReportOptions, evaluate_predictions
 from pipelines.utils.progress import Reporter
@@ -325,16 +326,16 @@ def test_evaluations_are_compared_score_by_score(tmp_path, references):
         path = write(tmp_path / f"{name}.json", rows)
         evaluate(path, references, tmp_path / name / "evaluation-test")
     evaluations = read_evaluations([tmp_path / "a", tmp_path / "b" / "evaluation-test"])
-    head, rows = comparison(evaluations)
-    assert head == ["score", "a.json against references.json", "b.json against references.json"]
-    bleu = next(row for row in rows if row[0] == "bleu_1")
+    head, rows = comparison(evaluations, short_names(evaluations))
+    assert head == ["score", "a.json", "b.json"]
+    bleu = next(row for row in rows if row[0] == "BLEU-1")
     assert " to " in bleu[1] and bleu[1] != bleu[2]
     assert disagreements(evaluations) == []
     assert [len(group) for group in grouped(evaluations)] == [2]
     told = {row[0]: row for row in compare_pair(*evaluations, resamples=100).rows()}
     # "a dog" is no worse than "a red dog runs" where the dog is not red, but much too short.
     expected = 100 * (evaluations[1].scores["bleu_1"] - evaluations[0].scores["bleu_1"])
-    assert told["bleu_1"][1] == f"{expected:+.1f}" and told["brevity_penalty"][4] == "lower"
+    assert told["BLEU-1"][1] == f"{expected:+.1f}" and told["Brevity penalty"][4] == "lower"
     (tmp_path / "a" / "evaluation-test" / "statistics.npz").write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"statistics\.npz is damaged"):
         read_evaluations([tmp_path / "a"])
