@@ -180,7 +180,7 @@ def test_a_run_is_evaluated(root, tmp_path):
     assert written["evaluated"]["answers"] == "one of 9" and written["evaluated"]["split"] == "test"
     page = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert page.count('<div class="looked">') == 6 and "hop 2" in page
-    for told in ("exact_match", "By type of question", "What guessing earns"):
+    for told in ("Exact match", "By type of question", "What guessing earns"):
         assert told in done.stdout
 
 
@@ -202,7 +202,7 @@ def test_two_evaluations_are_compared_question_by_question(root, tmp_path):
         assert run("evaluate", root / name, "--data", root / "data", "--report", tmp_path / name).exit_code == 0
     assert "grey patch" in (tmp_path / "whole" / "report.html").read_text("utf-8")
     done = run("compare", tmp_path / "attends", tmp_path / "whole")
-    assert done.exit_code == 0 and "exact_match" in done.stdout and "Paired bootstrap" in done.stdout
+    assert done.exit_code == 0 and "Exact match" in done.stdout and "Paired bootstrap" in done.stdout
 
 
 def test_multiple_choice_is_answered_with_one_of_the_choices(root, tmp_path):

@@ -76,5 +76,5 @@ def test_answers_that_were_scored_before_are_compared_with_new_ones(tmp_path):
 
 def test_a_name_that_is_no_text_is_written_out(tmp_path, capsys):
     """Half of an emoji, as cutting leaves it, cannot be printed: the whole comparison would be lost to it."""
-    compare([write(tmp_path / name, json.dumps({**WHOLE, "title": f"{name} \ud83d"})) for name in "ab"])
+    compare([write(tmp_path / name, json.dumps({**WHOLE, "evaluated": {"model": f"{name} \ud83d"}})) for name in "ab"])
     assert "a \\ud83d" in capsys.readouterr().out
