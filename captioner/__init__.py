@@ -5,11 +5,13 @@ without Keras.
 """
 
 import importlib
+from typing import Any
 
 from captioner.backend import load_keras
 
 __version__ = "0.1.0"
 
+# Type checkers read these names from `__init__.pyi`.
 _PUBLIC = {
     "Answer": "captioner.models.vqa.visual_qa",
     "Caption": "captioner.models.captioning.captions",
@@ -33,7 +35,7 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'captioner' has no attribute {name!r}")
     if _PUBLIC[name].startswith("captioner.models."):
@@ -41,5 +43,5 @@ def __getattr__(name: str):
     return getattr(importlib.import_module(_PUBLIC[name]), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,9 @@ BACKENDS = {"tensorflow": "'captioner[cpu]'", "jax": "jax", "torch": "torch"}  #
 _STATE = {"image_data_format": "channels_last", "floatx": "float32", "dtype_policy": "float32"}
 # Lines of absl, the logging library in TensorFlow, that are neither errors nor fatal.
 _NOTICE = re.compile(rb"WARNING: All log messages before absl|[IW]\d{4} ")
+
+# Keras warns of attention over a single position, which is what an encoder of vectors gives.
+warnings.filterwarnings("ignore", message="You are using a softmax over axis")
 
 _process: int | None = None  # in which models are used
 

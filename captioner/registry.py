@@ -9,6 +9,7 @@ import ast
 import importlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from captioner.errors import UserError, alternatives
 
@@ -51,7 +52,7 @@ class Registry:
             raise UserError(f"There is no {self.kind} called {name!r}.{alternatives(name, self._table)}")
         return self._table[name]
 
-    def get(self, name: str):
+    def get(self, name: str) -> Any:
         """The class, function or module called `name`, imported now."""
         module, _, attribute = self.path(name).partition(":")
         imported = importlib.import_module(module)

@@ -25,16 +25,20 @@ class Settings(pydantic.BaseModel):
 class EncoderSettings(Settings):
     """How an image becomes memory `(P, D)`."""
 
-    name: str = Field("vgg16", description="see `captioner list encoders`")
-    weights: Literal["imagenet", "none"] = Field("imagenet", description="of a frozen network; none: random ones")
-    image_size: PositiveInt = Field(224, description="height and width in pixels")
-    pool: Literal[1, 2] = Field(2, description="2 x 2 maximum pooling of the grid; 1: none")
-    dropout: Share = Field(0.0, description="on the normalised features of frozen networks")
-    pca_components: int = Field(0, ge=0, description="principal components a position of frozen networks keeps; 0: all")
-    half_precision: bool = Field(True, description="run a frozen network in bfloat16 where that is faster")
-    frames: int = Field(0, ge=0, description="of a clip, evenly spaced; 0: single images")
-    frames_cell: str = Field("lstm", description="the cell that runs over the frames")
-    options: Options = Field({}, description="what only one encoder takes")
+    name: str = Field(default="vgg16", description="see `captioner list encoders`")
+    weights: Literal["imagenet", "none"] = Field(
+        default="imagenet", description="of a frozen network; none: random ones"
+    )
+    image_size: PositiveInt = Field(default=224, description="height and width in pixels")
+    pool: Literal[1, 2] = Field(default=2, description="2 x 2 maximum pooling of the grid; 1: none")
+    dropout: Share = Field(default=0.0, description="on the normalised features of frozen networks")
+    pca_components: int = Field(
+        default=0, ge=0, description="principal components a position of frozen networks keeps; 0: all"
+    )
+    half_precision: bool = Field(default=True, description="run a frozen network in bfloat16 where that is faster")
+    frames: int = Field(default=0, ge=0, description="of a clip, evenly spaced; 0: single images")
+    frames_cell: str = Field(default="lstm", description="the cell that runs over the frames")
+    options: Options = Field(default={}, description="what only one encoder takes")
 
     def __str__(self) -> str:
         frames = f"{self.frames} frames of " if self.frames else ""
@@ -44,21 +48,23 @@ class EncoderSettings(Settings):
 class DecoderSettings(Settings):
     """How memory becomes words."""
 
-    name: str = Field("attention", description="see `captioner list decoders`")
-    cell: str = Field("lstm", description="see `captioner list cells`")
-    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
-    units: PositiveInt = Field(512, description="size of the state")
-    layers: PositiveInt = Field(1, description="cells on top of each other")
-    connection: Connection = Field("none", description="around the upper layers")
-    embedding: Literal["learned", "one_hot"] = Field("learned", description="data.vectors starts learned ones")
-    embedding_size: PositiveInt = Field(512, description="of a learned word vector")
-    attention_size: PositiveInt = Field(512, description="A, of what keys and queries are projected to")
-    dropout: Share = Field(0.5, description="on embedded words, between layers and before the logits")
-    word_dropout: Share = Field(0.0, description="of whole words, so that the image has to tell the next word")
-    tie_embeddings: bool = Field(False, description="the logits use the transposed word embedding")
-    query_word: bool = Field(False, description="attention also reads the word just written")
-    coverage: bool = Field(False, description="attention knows which positions it has attended to in this caption")
-    options: Options = Field({}, description="what only one decoder takes")
+    name: str = Field(default="attention", description="see `captioner list decoders`")
+    cell: str = Field(default="lstm", description="see `captioner list cells`")
+    cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
+    units: PositiveInt = Field(default=512, description="size of the state")
+    layers: PositiveInt = Field(default=1, description="cells on top of each other")
+    connection: Connection = Field(default="none", description="around the upper layers")
+    embedding: Literal["learned", "one_hot"] = Field(default="learned", description="data.vectors starts learned ones")
+    embedding_size: PositiveInt = Field(default=512, description="of a learned word vector")
+    attention_size: PositiveInt = Field(default=512, description="A, of what keys and queries are projected to")
+    dropout: Share = Field(default=0.5, description="on embedded words, between layers and before the logits")
+    word_dropout: Share = Field(default=0.0, description="of whole words, so that the image has to tell the next word")
+    tie_embeddings: bool = Field(default=False, description="the logits use the transposed word embedding")
+    query_word: bool = Field(default=False, description="attention also reads the word just written")
+    coverage: bool = Field(
+        default=False, description="attention knows which positions it has attended to in this caption"
+    )
+    options: Options = Field(default={}, description="what only one decoder takes")
 
     def __str__(self) -> str:
         return f"{self.name} {cells_text(self)}"
@@ -67,10 +73,10 @@ class DecoderSettings(Settings):
 class TextSettings(Settings):
     """How captions become word ids."""
 
-    tokenizer: str = Field("ptb", description="see `captioner list tokenizers`")
-    minimum_count: PositiveInt = Field(5, description="rarer words of the training split become <unk>")
-    maximum_size: PositiveInt | None = Field(None, description="most words of the vocabulary; all by default")
-    max_length: PositiveInt = Field(24, description="ids of a caption: start, words, end")
+    tokenizer: str = Field(default="ptb", description="see `captioner list tokenizers`")
+    minimum_count: PositiveInt = Field(default=5, description="rarer words of the training split become <unk>")
+    maximum_size: PositiveInt | None = Field(default=None, description="most words of the vocabulary; all by default")
+    max_length: PositiveInt = Field(default=24, description="ids of a caption: start, words, end")
 
 
 def cells_text(settings: Any) -> str:
@@ -83,37 +89,42 @@ def cells_text(settings: Any) -> str:
 class BeamSettings(Settings):
     """How a sentence is searched for."""
 
-    num_beams: PositiveInt = Field(3, description="K; 1 is greedy search")
+    num_beams: PositiveInt = Field(default=3, description="K; 1 is greedy search")
     length_penalty: float = Field(
-        1.0, allow_inf_nan=False, description="captions are ranked by log p / length ** length_penalty"
+        default=1.0, allow_inf_nan=False, description="captions are ranked by log p / length ** length_penalty"
     )
-    max_words: PositiveInt = Field(22, description="longest sentence")
+    max_words: PositiveInt = Field(default=22, description="longest sentence")
 
 
 class SearchSettings(BeamSettings):
     """How captions are searched for, and what they keep to."""
 
-    num_beam_groups: PositiveInt = Field(1, description="groups of beams that shall differ; divides num_beams")
+    num_beam_groups: PositiveInt = Field(default=1, description="groups of beams that shall differ; divides num_beams")
     diversity_penalty: float = Field(
-        0.5, ge=0, allow_inf_nan=False, description="what a word loses where an earlier group chose it"
+        default=0.5, ge=0, allow_inf_nan=False, description="what a word loses where an earlier group chose it"
     )
-    min_words: PositiveInt = Field(1, description="shortest caption")
-    no_repeat_ngram_size: int = Field(0, ge=0, description="n-grams of this many words occur once at most; 0: no limit")
-    force_words: tuple[str, ...] = Field((), description="words or phrases that all occur in every caption")
-    bad_words: tuple[str, ...] = Field((), description="words or phrases that never occur")
+    min_words: PositiveInt = Field(default=1, description="shortest caption")
+    no_repeat_ngram_size: int = Field(
+        default=0, ge=0, description="n-grams of this many words occur once at most; 0: no limit"
+    )
+    force_words: tuple[str, ...] = Field(default=(), description="words or phrases that all occur in every caption")
+    bad_words: tuple[str, ...] = Field(default=(), description="words or phrases that never occur")
 
 
 class SamplingSettings(Settings):
     """How words are sampled."""
 
     temperature: float = Field(
-        1.0, ge=0, allow_inf_nan=False, description="below 1 likely words become likelier; 0 takes the likeliest"
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="below 1 likely words become likelier; 0 takes the likeliest",
     )
-    top_k: int = Field(0, ge=0, description="sample from so many of the likeliest words only; 0: all")
+    top_k: int = Field(default=0, ge=0, description="sample from so many of the likeliest words only; 0: all")
     top_p: float = Field(
-        1.0, gt=0, le=1, description="sample from the fewest words whose probabilities sum to it only; 1: all"
+        default=1.0, gt=0, le=1, description="sample from the fewest words whose probabilities sum to it only; 1: all"
     )
-    seed: int = Field(0, description="the same seed samples the same words")
+    seed: int = Field(default=0, description="the same seed samples the same words")
 
 
 class GenerationConfig(SearchSettings, SamplingSettings):
@@ -123,8 +134,8 @@ class GenerationConfig(SearchSettings, SamplingSettings):
     two together.
     """
 
-    candidates: PositiveInt = Field(1, description="captions an image; of a search at most num_beams")
-    do_sample: bool = Field(False, description="sample captions in place of searching for the best ones")
+    candidates: PositiveInt = Field(default=1, description="captions an image; of a search at most num_beams")
+    do_sample: bool = Field(default=False, description="sample captions in place of searching for the best ones")
 
 
 class CaptionerSettings(Settings):
@@ -135,31 +146,37 @@ class CaptionerSettings(Settings):
     decoder: DecoderSettings = DecoderSettings()
     text: TextSettings = TextSettings()
     search: SearchSettings = SearchSettings()
-    min_score: float | None = Field(None, description="captions below it are unsure: mean log-probability a word")
+    min_score: float | None = Field(
+        default=None, description="captions below it are unsure: mean log-probability a word"
+    )
 
 
 class LanguageTextSettings(Settings):
     """How text becomes symbols, which a language model calls words even where they are characters."""
 
-    tokenizer: str = Field("characters", description="see `captioner list tokenizers`")
-    minimum_count: PositiveInt = Field(1, description="rarer words of the training text become <unk>")
-    maximum_size: PositiveInt | None = Field(None, description="most words of the vocabulary; all by default")
+    tokenizer: str = Field(default="characters", description="see `captioner list tokenizers`")
+    minimum_count: PositiveInt = Field(default=1, description="rarer words of the training text become <unk>")
+    maximum_size: PositiveInt | None = Field(default=None, description="most words of the vocabulary; all by default")
 
 
 class LanguageNetworkSettings(Settings):
     """How the words so far become scores of the next."""
 
-    name: Literal["recurrent", "window"] = Field("recurrent", description="window: a hidden layer over the last words")
-    cell: str = Field("lstm", description="see `captioner list cells`")
-    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
-    units: PositiveInt = Field(512, description="size of the state")
-    layers: PositiveInt = Field(2, description="cells on top of each other")
-    connection: Connection = Field("none", description="around the upper layers")
-    window: int = Field(3, ge=2, description="words that `window` reads")
-    embedding: Literal["learned", "one_hot"] = Field("learned", description="data.vectors starts learned ones")
-    embedding_size: PositiveInt = Field(128, description="of a learned word vector")
-    dropout: Share = Field(0.0, description="on embedded words, between layers and before the scores")
-    tie_embeddings: bool = Field(False, description="the scores use the transposed embedding (embedding_size = units)")
+    name: Literal["recurrent", "window"] = Field(
+        default="recurrent", description="window: a hidden layer over the last words"
+    )
+    cell: str = Field(default="lstm", description="see `captioner list cells`")
+    cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
+    units: PositiveInt = Field(default=512, description="size of the state")
+    layers: PositiveInt = Field(default=2, description="cells on top of each other")
+    connection: Connection = Field(default="none", description="around the upper layers")
+    window: int = Field(default=3, ge=2, description="words that `window` reads")
+    embedding: Literal["learned", "one_hot"] = Field(default="learned", description="data.vectors starts learned ones")
+    embedding_size: PositiveInt = Field(default=128, description="of a learned word vector")
+    dropout: Share = Field(default=0.0, description="on embedded words, between layers and before the scores")
+    tie_embeddings: bool = Field(
+        default=False, description="the scores use the transposed embedding (embedding_size = units)"
+    )
 
     def __str__(self) -> str:
         return f"window of {self.window}, {self.units}" if self.name == "window" else cells_text(self)
@@ -171,32 +188,32 @@ class LanguageModelSettings(Settings):
     kind: Literal["language_model"] = "language_model"
     model: LanguageNetworkSettings = LanguageNetworkSettings()
     text: LanguageTextSettings = LanguageTextSettings()
-    ends: bool = Field(True, description="whether the training texts had an end, so that it knows when to stop")
+    ends: bool = Field(default=True, description="whether the training texts had an end, so that it knows when to stop")
 
 
 class QuestionTextSettings(Settings):
     """How questions become word ids."""
 
-    tokenizer: str = Field("unicode", description="see `captioner list tokenizers`")
-    minimum_count: PositiveInt = Field(1, description="rarer words of the training questions become <unk>")
-    maximum_size: PositiveInt | None = Field(None, description="most words of the vocabulary; all by default")
-    max_words: PositiveInt = Field(24, description="longer questions are cut")
+    tokenizer: str = Field(default="unicode", description="see `captioner list tokenizers`")
+    minimum_count: PositiveInt = Field(default=1, description="rarer words of the training questions become <unk>")
+    maximum_size: PositiveInt | None = Field(default=None, description="most words of the vocabulary; all by default")
+    max_words: PositiveInt = Field(default=24, description="longer questions are cut")
 
 
 class QuestionSettings(Settings):
     """How the words of a question become a vector."""
 
-    name: str = Field("recurrent", description="see `captioner list question-encoders`")
-    cell: str = Field("lstm", description="see `captioner list cells`")
-    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
-    units: PositiveInt = Field(256, description="size of the state of each direction")
-    layers: PositiveInt = Field(1, description="cells on top of each other")
-    bidirectional: bool = Field(False, description="read the question in both directions")
-    connection: Connection = Field("none", description="around the upper layers")
-    embedding: Literal["learned", "one_hot"] = Field("learned", description="data.vectors starts learned ones")
-    embedding_size: PositiveInt = Field(128, description="of a learned word vector")
-    dropout: Share = Field(0.0, description="on embedded words and between layers")
-    options: Options = Field({}, description="what only one question encoder takes")
+    name: str = Field(default="recurrent", description="see `captioner list question-encoders`")
+    cell: str = Field(default="lstm", description="see `captioner list cells`")
+    cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
+    units: PositiveInt = Field(default=256, description="size of the state of each direction")
+    layers: PositiveInt = Field(default=1, description="cells on top of each other")
+    bidirectional: bool = Field(default=False, description="read the question in both directions")
+    connection: Connection = Field(default="none", description="around the upper layers")
+    embedding: Literal["learned", "one_hot"] = Field(default="learned", description="data.vectors starts learned ones")
+    embedding_size: PositiveInt = Field(default=128, description="of a learned word vector")
+    dropout: Share = Field(default=0.0, description="on embedded words and between layers")
+    options: Options = Field(default={}, description="what only one question encoder takes")
 
     def __str__(self) -> str:
         return f"{self.name} {cells_text(self)}"
@@ -205,10 +222,10 @@ class QuestionSettings(Settings):
 class FusionSettings(Settings):
     """How a question and what is seen become one vector."""
 
-    name: str = Field("stacked", description="see `captioner list fusions`")
-    size: PositiveInt = Field(256, description="of the fused vector")
-    dropout: Share = Field(0.0, description="on it, and on the question's vector")
-    options: Options = Field({}, description="what only one fusion takes")
+    name: str = Field(default="stacked", description="see `captioner list fusions`")
+    size: PositiveInt = Field(default=256, description="of the fused vector")
+    dropout: Share = Field(default=0.0, description="on it, and on the question's vector")
+    options: Options = Field(default={}, description="what only one fusion takes")
 
     def __str__(self) -> str:
         return f"{self.name} {self.size}"
@@ -217,14 +234,16 @@ class FusionSettings(Settings):
 class AnswerSettings(Settings):
     """How that vector becomes an answer: one of K classes, or words."""
 
-    name: Literal["classes", "words"] = Field("classes", description="classes: a frequent answer; words: a sentence")
-    size: PositiveInt | None = Field(None, description="K, the most frequent training answers; all by default")
-    minimum_count: PositiveInt = Field(1, description="answers to fewer questions are no class")
-    hidden: tuple[PositiveInt, ...] = Field((), description="of classes: sizes of hidden layers")
-    activation: Literal["relu", "tanh"] = Field("relu", description="of these hidden layers")
-    dropout: Share = Field(0.0, description="before each layer")
-    decoder: DecoderSettings = Field(DecoderSettings(), description="of words")
-    search: BeamSettings = Field(BeamSettings(length_penalty=1.0, max_words=6), description="of words")
+    name: Literal["classes", "words"] = Field(
+        default="classes", description="classes: a frequent answer; words: a sentence"
+    )
+    size: PositiveInt | None = Field(default=None, description="K, the most frequent training answers; all by default")
+    minimum_count: PositiveInt = Field(default=1, description="answers to fewer questions are no class")
+    hidden: tuple[PositiveInt, ...] = Field(default=(), description="of classes: sizes of hidden layers")
+    activation: Literal["relu", "tanh"] = Field(default="relu", description="of these hidden layers")
+    dropout: Share = Field(default=0.0, description="before each layer")
+    decoder: DecoderSettings = Field(default=DecoderSettings(), description="of words")
+    search: BeamSettings = Field(default=BeamSettings(length_penalty=1.0, max_words=6), description="of words")
 
 
 class VisualQASettings(Settings):
@@ -237,9 +256,11 @@ class VisualQASettings(Settings):
     fusion: FusionSettings = FusionSettings()
     answer: AnswerSettings = AnswerSettings()
     probabilities: Literal["softmax", "sigmoid"] = Field(
-        "softmax", description="softmax: one class is right; sigmoid: any number of them"
+        default="softmax", description="softmax: one class is right; sigmoid: any number of them"
     )
-    temperature: float = Field(1.0, gt=0, description="divides the classes' scores: above 1 probabilities are modest")
+    temperature: float = Field(
+        default=1.0, gt=0, description="divides the classes' scores: above 1 probabilities are modest"
+    )
 
 
 # Settings of recipes and presets that had another name, so that a message can say the new one.

@@ -5,6 +5,8 @@
 A new encoder is one class derived from `captioner.encoders.base:Encoder` and one line here.
 """
 
+from pathlib import Path
+
 from captioner.errors import UserError
 from captioner.options import build_part
 from captioner.registry import Registry
@@ -23,7 +25,7 @@ ENCODERS = Registry(
 )
 
 
-def build_encoder(settings: EncoderSettings, weights_path: str | None = None):
+def build_encoder(settings: EncoderSettings, weights_path: str | Path | None = None):
     """The encoder that `settings` describe; with `settings.frames` it sees clips of so many frames.
 
     Args:

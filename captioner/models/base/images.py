@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -13,6 +13,14 @@ from captioner.images.sources import listed, name_of
 
 ON_ERROR = ("raise", "skip")
 _REPORTED = 5  # images that a warning names
+
+
+class ImageOptions(TypedDict, total=False):
+    """What all calls take besides images; see `ImageBatches`."""
+
+    batch_size: int
+    limits: ImageLimits | None
+    on_error: Literal["raise", "skip"]
 
 
 class ImageBatches:

@@ -1,7 +1,7 @@
 """What every trained model is: settings, a vocabulary and a network, kept together as a preset."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self, SupportsIndex
 
 import keras
 import numpy as np
@@ -61,7 +61,7 @@ class PretrainedModel:
         """The parts of the network in the order in which they run, with their sizes."""
         return f"{self.network.count_params():,} parameters"
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Pickling, `copy.copy` and `copy.deepcopy` end here: Keras' networks do not survive them.
 
         Raises:
@@ -88,7 +88,7 @@ class PretrainedModel:
         return cls._load(folder)
 
     @classmethod
-    def _load(cls, folder: str | Path, **options) -> Self:
+    def _load(cls, folder: str | Path, **options: Any) -> Self:
         require_usable_backend()
         kind = cls.settings_class.model_fields["kind"].default
         preset = read_preset(Path(folder), kinds={kind: cls.settings_class})
@@ -137,7 +137,9 @@ class PretrainedModel:
 
     # Compiled networks.
 
-    def run(self, kind: type[keras.Model], inputs, batch_size: int, options: tuple = (), jit_compile: bool = True):
+    def run(
+        self, kind: type[keras.Model], inputs: Any, batch_size: int, options: tuple = (), jit_compile: bool = True
+    ) -> Any:
         """The outputs of a network for all rows of its inputs.
 
         Batches are padded to their full size, so that one compiled network serves all of them and a row gets the same
@@ -162,7 +164,7 @@ class PretrainedModel:
             outputs.append(predict_on_batch(network, batch))
         return keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:rows], *outputs)
 
-    def compiled(self, kind: type[keras.Model], shape, *options, jit_compile: bool = True) -> keras.Model:
+    def compiled(self, kind: type[keras.Model], shape: Any, *options: Any, jit_compile: bool = True) -> keras.Model:
         """A network over the model's weights, compiled once for inputs of each shape.
 
         Given inputs of a second shape, Keras would compile a network anew for any shape; a search has to know its own.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn, Self, SupportsIndex
 
 import keras
 import numpy as np
@@ -39,7 +40,7 @@ class Ensemble(ImageCaptioner):
         both.caption("photo.jpg", num_beams=5)
     """
 
-    def __init__(self, members: Sequence[ImageCaptioner], names: Sequence[str] = ()):
+    def __init__(self, members: Sequence[ImageCaptioner], names: Sequence[str | Path] = ()):
         self.members = tuple(members)
         names = [str(name) for name in names] or [f"captioner {number}" for number in range(1, len(self.members) + 1)]
         first = self.members[0]
@@ -58,19 +59,19 @@ class Ensemble(ImageCaptioner):
         self._compiled = {}
 
     @classmethod
-    def from_presets(cls, folders: Sequence[str | Path], encoder_weights: str | Path | None = None):
+    def from_presets(cls, folders: Sequence[str | Path], encoder_weights: str | Path | None = None) -> Self:
         """Loads presets. Arguments and errors are those of `ImageCaptioner.from_preset`."""
         return cls([ImageCaptioner.from_preset(folder, encoder_weights) for folder in folders], folders)
 
     def _parts_text(self) -> str:
         return " + ".join(member._parts_text() for member in self.members)
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise UserError(
             "Ensemble cannot be pickled or copied. Load it where it is needed with Ensemble.from_presets(folders)."
         )
 
-    def save_to_preset(self, *_, **__):
+    def save_to_preset(self, *_: object, **__: object) -> NoReturn:
         raise UserError("An ensemble is several presets and has none of its own. Save its members.")
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
@@ -162,7 +163,7 @@ def join_features(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.reshape(part, (len(part), -1)) for part in parts], axis=1)
 
 
-def _check_compatible(first: ImageCaptioner, other: ImageCaptioner, name: str, other_name: str) -> None:
+def _check_compatible(first: ImageCaptioner, other: ImageCaptioner, name: object, other_name: object) -> None:
     require_same_vocabulary(first.vocabulary, other.vocabulary, name, other_name)
     if other.encoder.spec != first.encoder.spec:
         raise UserError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
@@ -12,11 +12,11 @@ from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.images.sources import ManyImages, OneImage
 from captioner.models.base.build import build_decoder
-from captioner.models.base.images import ImageBatches
+from captioner.models.base.images import ImageBatches, ImageOptions
 from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.captioning.captions import Caption
 from captioner.models.captioning.generation import write_captions
-from captioner.models.captioning.networks import CaptionNetwork, CaptionReader
+from captioner.models.captioning.networks import CaptionNetwork, CaptionReader, DecoderNetwork
 from captioner.models.captioning.sampling import keys_of
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, ScoredCaption, score_captions
 from captioner.models.captioning.search_constraints import generation_config
@@ -41,6 +41,8 @@ class ImageCaptioner(PretrainedImageModel):
     """
 
     settings_class = CaptionerSettings
+    settings: CaptionerSettings
+    network: CaptionNetwork
 
     def __init__(self, settings: CaptionerSettings, vocabulary: Vocabulary, encoder_weights: str | Path | None = None):
         super().__init__(settings, vocabulary, encoder_weights)
@@ -154,7 +156,7 @@ class ImageCaptioner(PretrainedImageModel):
         batch_size: int = 16,
         config: SearchSettings | None = None,
         keys: Sequence[bytes] | None = None,
-        **changes,
+        **changes: Any,
     ) -> list[list[Caption]]:
         """Captions from the frozen backbone's features (or pixels, where the whole encoder is trained) `(N, ...)`.
 
@@ -169,13 +171,15 @@ class ImageCaptioner(PretrainedImageModel):
         return write_captions(self, features, config, attention=attention, batch_size=batch_size, keys=keys)
 
     @overload
-    def score(self, images: OneImage, captions: Iterable[str], **options: Any) -> list[ScoredCaption]: ...
+    def score(
+        self, images: OneImage, captions: Iterable[str], **options: Unpack[ImageOptions]
+    ) -> list[ScoredCaption]: ...
     @overload
     def score(
-        self, images: ManyImages, captions: Iterable[Iterable[str]], **options: Any
+        self, images: ManyImages, captions: Iterable[Iterable[str]], **options: Unpack[ImageOptions]
     ) -> list[list[ScoredCaption]]: ...
     @overload
-    def score(self, images: np.ndarray, captions: Iterable[Any], **options: Any) -> Any: ...
+    def score(self, images: np.ndarray, captions: Iterable[Any], **options: Unpack[ImageOptions]) -> Any: ...
     def score(
         self,
         images: OneImage | ManyImages | np.ndarray,
@@ -239,6 +243,8 @@ class ImageCaptioner(PretrainedImageModel):
         scored = score_captions(self, features, texts, checked_count("batch_size", batch_size))
         return [[caption.log_probabilities for caption in row] for row in scored]
 
-    def read(self, features: np.ndarray, words: np.ndarray, batch_size: int, kind=CaptionReader):
+    def read(
+        self, features: np.ndarray, words: np.ndarray, batch_size: int, kind: type[DecoderNetwork] = CaptionReader
+    ) -> dict[str, np.ndarray]:
         """What a `CaptionReader`, or another of its kind, makes of features `(N, ...)` and word ids `(N, C, T)`."""
         return self.run(kind, {"image": features, "words": words}, batch_size)

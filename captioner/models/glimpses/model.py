@@ -1,7 +1,7 @@
 """A trained network of glimpses: images in; labels, probabilities and locations out."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from keras import ops
 
 from captioner.images.decode import ImageLimits, ImageSpec
 from captioner.images.sources import ManyImages, OneImage
-from captioner.models.base.images import ImageBatches
+from captioner.models.base.images import ImageBatches, ImageOptions
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.glimpses.networks import GlimpseNetwork, build_glimpse_network
 from captioner.models.glimpses.settings import GlimpseSettings
@@ -45,6 +45,7 @@ class GlimpseModel(PretrainedModel):
     """
 
     settings_class = GlimpseSettings
+    settings: GlimpseSettings
 
     def __init__(self, settings: GlimpseSettings):
         super().__init__(settings, Vocabulary(settings.labels, settings.text.tokenizer))
@@ -66,11 +67,11 @@ class GlimpseModel(PretrainedModel):
         return network
 
     @overload
-    def classify(self, images: OneImage, **options: Any) -> GlimpsePrediction: ...
+    def classify(self, images: OneImage, **options: Unpack[ImageOptions]) -> GlimpsePrediction: ...
     @overload
-    def classify(self, images: ManyImages, **options: Any) -> list[GlimpsePrediction | None]: ...
+    def classify(self, images: ManyImages, **options: Unpack[ImageOptions]) -> list[GlimpsePrediction | None]: ...
     @overload
-    def classify(self, images: np.ndarray, **options: Any) -> Any: ...
+    def classify(self, images: np.ndarray, **options: Unpack[ImageOptions]) -> Any: ...
     def classify(
         self,
         images: OneImage | ManyImages | np.ndarray,

@@ -11,18 +11,20 @@ class GlimpseNetworkSettings(Settings):
     """The network and its glimpses."""
 
     name: Literal["glimpses", "downscaled"] = Field(
-        "glimpses", description="downscaled: the whole image, at the size of a patch"
+        default="glimpses", description="downscaled: the whole image, at the size of a patch"
     )
-    image_size: PositiveInt = Field(64, description="pixels each way")
-    glimpses: int = Field(4, ge=2, description="number of glimpses")
-    size: int = Field(12, ge=2, description="pixels each way of a patch")
-    scales: PositiveInt = Field(3, description="patches of a glimpse, each twice as wide as the one before")
-    cell: str = Field("lstm", description="see `captioner list cells`")
-    units: PositiveInt = Field(128, description="of the cell, and of a glimpse's features")
-    filters: PositiveInt = Field(12, description="of the first convolution over patches")
-    spread: float = Field(0.2, gt=0, description="standard deviation of sampled locations; 1 is half the image")
-    reinforce_weight: float = Field(1.0, ge=0, description="of the policy-gradient loss")
-    rollouts: PositiveInt = Field(4, description="sampled paths of each scene of a batch, compared with each other")
+    image_size: PositiveInt = Field(default=64, description="pixels each way")
+    glimpses: int = Field(default=4, ge=2, description="number of glimpses")
+    size: int = Field(default=12, ge=2, description="pixels each way of a patch")
+    scales: PositiveInt = Field(default=3, description="patches of a glimpse, each twice as wide as the one before")
+    cell: str = Field(default="lstm", description="see `captioner list cells`")
+    units: PositiveInt = Field(default=128, description="of the cell, and of a glimpse's features")
+    filters: PositiveInt = Field(default=12, description="of the first convolution over patches")
+    spread: float = Field(default=0.2, gt=0, description="standard deviation of sampled locations; 1 is half the image")
+    reinforce_weight: float = Field(default=1.0, ge=0, description="of the policy-gradient loss")
+    rollouts: PositiveInt = Field(
+        default=4, description="sampled paths of each scene of a batch, compared with each other"
+    )
 
 
 class GlimpseSettings(Settings):
@@ -30,5 +32,5 @@ class GlimpseSettings(Settings):
 
     kind: Literal["glimpses"] = "glimpses"
     network: GlimpseNetworkSettings = GlimpseNetworkSettings()
-    labels: tuple[str, ...] = Field((), description="in the order of the network's outputs")
-    text: TextSettings = Field(TextSettings(tokenizer="spaces"), description="of labels")
+    labels: tuple[str, ...] = Field(default=(), description="in the order of the network's outputs")
+    text: TextSettings = Field(default=TextSettings(tokenizer="spaces"), description="of labels")

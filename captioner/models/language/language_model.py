@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,8 @@ class LanguageModel(PretrainedModel):
     """
 
     settings_class = LanguageModelSettings
+    settings: LanguageModelSettings
+    network: LanguageNetwork
 
     def _build_network(self) -> LanguageNetwork:
         return build_network(self.settings, len(self.vocabulary))
@@ -69,7 +72,7 @@ class LanguageModel(PretrainedModel):
         words = self.settings.text.tokenizer if self.settings.text.tokenizer == "characters" else "words"
         return f"{type(self).__name__}({self.settings.model}, {len(self.vocabulary):,} {words})"
 
-    def sample(self, length: int, **options) -> str:
+    def sample(self, length: int, **options: Any) -> str:
         """Writes a text of `length` words or characters, the prompt before it; see `stream` for the options."""
         return "".join(self.stream(length, **options))
 
@@ -161,7 +164,9 @@ class LanguageModel(PretrainedModel):
         unknown = [int(np.count_nonzero(row == vocabulary.unknown_id)) for row in ids]
         return list(map(ScoredText, texts, map(tuple, words), scores, unknown))
 
-    def read(self, pieces, rows: int = 64, units: np.ndarray | None = None) -> dict[str, list[np.ndarray]]:
+    def read(
+        self, pieces: Sequence[tuple[np.ndarray, np.ndarray]], rows: int = 64, units: np.ndarray | None = None
+    ) -> dict[str, list[np.ndarray]]:
         """Reads pieces of text, each from a zero state, several side by side and however long they are.
 
         Args:

@@ -5,6 +5,8 @@ All return logits; `captioner.training.losses.MaskedCrossEntropy` or any of Kera
 with vectors `(B, T, F)`.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -16,13 +18,13 @@ from captioner.models.sequences.inputs import VectorInputs
 class _Labeller(keras.Model):
     """The input layer, dropout and the output layer."""
 
-    def __init__(self, outputs, inputs=None, dropout=0.0, **kwargs):
+    def __init__(self, outputs: int, inputs: keras.layers.Layer | None = None, dropout: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.inputs_layer = inputs or VectorInputs(name="inputs")
         self.dropout = Dropout(dropout, name="dropout")
         self.label = keras.layers.Dense(outputs, name="label")
 
-    def read(self, inputs, training=False):
+    def read(self, inputs: Any, training: bool = False) -> tuple[Any, Any]:
         vectors, mask = self.inputs_layer(inputs, training=training)
         return self.dropout(vectors, training=training), mask
 
@@ -45,12 +47,20 @@ class OneToOne(_Labeller):
         logits `(B, L)` with `pool`, else `(B, T, L)`.
     """
 
-    def __init__(self, outputs, units=64, pool=False, inputs=None, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        outputs: int,
+        units: int = 64,
+        pool: bool = False,
+        inputs: keras.layers.Layer | None = None,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ):
         super().__init__(outputs, inputs, dropout, **kwargs)
         self.pool = pool
         self.hidden = keras.layers.Dense(units, activation="tanh", name="hidden")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         vectors, mask = self.read(inputs, training)
         if self.pool:
             real = ops.ones(vectors.shape[:2]) if mask is None else mask
@@ -75,11 +85,18 @@ class ManyToOne(_Labeller):
         logits `(B, L)`.
     """
 
-    def __init__(self, outputs, inputs=None, dropout=0.0, name=None, **reader):
+    def __init__(
+        self,
+        outputs: int,
+        inputs: keras.layers.Layer | None = None,
+        dropout: float = 0.0,
+        name: str | None = None,
+        **reader: Any,
+    ):
         super().__init__(outputs, inputs, dropout, name=name)
         self.reader = SequenceReader(**reader, dropout=dropout, name="reader")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         vectors, mask = self.read(inputs, training)
         _, final = self.reader(vectors, mask=mask, training=training)
         return self.label(self.dropout(final, training=training))
@@ -99,16 +116,16 @@ class ManyToManyInStep(ManyToOne):
     In one direction it can label a sequence that is still coming in: `start`, then `step` for each new element.
     """
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: bool = False) -> Any:
         vectors, mask = self.read(inputs, training)
         outputs, _ = self.reader(vectors, mask=mask, training=training)
         return self.label(self.dropout(outputs, training=training))
 
-    def start(self, rows):
+    def start(self, rows: int) -> list[Any]:
         """The states before the first element of `rows` sequences."""
         return self.reader.start(rows)
 
-    def step(self, inputs, states):
+    def step(self, inputs: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """One element `(B, ...)` of each sequence and the states to `(logits (B, L), states)`."""
         vectors, _ = self.read(ops.expand_dims(inputs, axis=1))
         output, states = self.reader.step(vectors[:, 0], states)

@@ -1,7 +1,8 @@
 """A trained network over sequences: texts, facts or frames in, labels or sentences out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -51,6 +52,7 @@ class SequenceModel(PretrainedModel):
     """
 
     settings_class = SequenceSettings
+    settings: SequenceSettings
 
     def _build_network(self) -> keras.Model:
         network = build_sequence_network(self.settings, len(self.vocabulary))
@@ -75,7 +77,7 @@ class SequenceModel(PretrainedModel):
     def words_of(self, text: str) -> list[str]:
         return get_tokenizer(self.settings.text.tokenizer).tokenize(text)
 
-    def encode(self, sources: Sequence, length: int | None = None) -> np.ndarray:
+    def encode(self, sources: Sequence[Any], length: int | None = None) -> np.ndarray:
         """Sources as arrays: word ids `(N, T)`, frames `(N, T, H, W, 3)` or facts `(N, F)`.
 
         Args:
@@ -113,7 +115,7 @@ class SequenceModel(PretrainedModel):
             raise UserError("There are no facts to describe. Give some, like 'count=1 colour=red shape=star'.")
         return np.array([fact in facts for fact in known], "float32")
 
-    def predict(self, sources: Sequence, num_beams: int | None = None, batch_size: int = 64) -> list[Prediction]:
+    def predict(self, sources: Iterable[Any], num_beams: int | None = None, batch_size: int = 64) -> list[Prediction]:
         """Labels or sentences for sources.
 
         Args:
@@ -173,7 +175,7 @@ class SequenceModel(PretrainedModel):
             predictions.append(Prediction(text, (), tuple(words), float(total[0]) / (int(length[0]) + 1)))
         return predictions
 
-    def logits(self, inputs, batch_size: int | None = 64) -> np.ndarray:
+    def logits(self, inputs: Any, batch_size: int | None = 64) -> np.ndarray:
         """The network's scores of encoded inputs, with teacher forcing where it writes.
 
         Args:

@@ -12,15 +12,15 @@ Task = Literal["tag", "classify", "translate", "frames", "describe"]
 class ReaderSettings(Settings):
     """How a sequence is read."""
 
-    cell: str = Field("lstm", description="see `captioner list cells`")
-    units: PositiveInt = Field(64, description="size of the state of each direction")
-    layers: PositiveInt = Field(1, description="cells on top of each other")
-    bidirectional: bool = Field(False, description="read the sequence in both directions")
-    connection: Connection = Field("none", description="around the upper layers")
-    cell_options: Options = Field({}, description='of the cell, such as {activation = "relu"}')
-    embedding_size: PositiveInt = Field(32, description="of a word's or a frame's vector")
-    dropout: Share = Field(0.0, description="on inputs, between layers and before the labels")
-    word_dropout: Share = Field(0.0, description="share of training words that become <unk>")
+    cell: str = Field(default="lstm", description="see `captioner list cells`")
+    units: PositiveInt = Field(default=64, description="size of the state of each direction")
+    layers: PositiveInt = Field(default=1, description="cells on top of each other")
+    bidirectional: bool = Field(default=False, description="read the sequence in both directions")
+    connection: Connection = Field(default="none", description="around the upper layers")
+    cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
+    embedding_size: PositiveInt = Field(default=32, description="of a word's or a frame's vector")
+    dropout: Share = Field(default=0.0, description="on inputs, between layers and before the labels")
+    word_dropout: Share = Field(default=0.0, description="share of training words that become <unk>")
 
 
 class SequenceSettings(Settings):
@@ -28,10 +28,10 @@ class SequenceSettings(Settings):
 
     kind: Literal["sequence"] = "sequence"
     task: Task = Field(description="what is predicted from a sequence")
-    labels: tuple[str, ...] = Field((), description="of tag, classify and frames, as the network's outputs")
-    facts: tuple[str, ...] = Field((), description="of describe, in the order of its input's numbers")
-    frame_size: int = Field(24, ge=8, description="of frames: pixels each way")
+    labels: tuple[str, ...] = Field(default=(), description="of tag, classify and frames, as the network's outputs")
+    facts: tuple[str, ...] = Field(default=(), description="of describe, in the order of its input's numbers")
+    frame_size: int = Field(default=24, ge=8, description="of frames: pixels each way")
     text: TextSettings = TextSettings(tokenizer="unicode")
     reader: ReaderSettings = ReaderSettings()
-    decoder: DecoderSettings = Field(DecoderSettings(), description="of translate and describe")
+    decoder: DecoderSettings = Field(default=DecoderSettings(), description="of translate and describe")
     search: BeamSettings = BeamSettings()

@@ -4,9 +4,12 @@ Both use a decoder of `captioner.decoders`, whose one step serves teacher forcin
 Letters: B sources, T words, K beams, V vocabulary, P positions that the decoder may attend to, D their size.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from captioner.decoders.base import Decoder
 from captioner.decoding.beam import BeamOptions, BeamResults, beam_search
 from captioner.dropout import Dropout
 from captioner.models.base.decode_step import SPECIAL, step_of
@@ -33,11 +36,11 @@ class OneToMany(keras.Model):
         logits `(B, T, V)` of each next word, given the words before it.
     """
 
-    def __init__(self, decoder, **kwargs):
+    def __init__(self, decoder: Decoder, **kwargs: Any):
         super().__init__(**kwargs)
         self.decoder = decoder
 
-    def encode(self, source, training=False):
+    def encode(self, source: Any, training: bool = False) -> tuple[Any, Any, Any]:
         """The inputs of the decoder.
 
         Returns:
@@ -47,7 +50,7 @@ class OneToMany(keras.Model):
         source = ops.cast(source, "float32")
         return source[:, None], source, None
 
-    def begin(self, source, captions=1, training=False):
+    def begin(self, source: Any, captions: int = 1, training: bool = False) -> tuple[Any, Any]:
         """The decoder's prepared memory and first state, with rows for `captions` sentences a source."""
         memory, start, mask = self.encode(source, training=training)
         if not self.decoder.built:
@@ -59,12 +62,12 @@ class OneToMany(keras.Model):
         positions = ops.repeat(start[:, None], memory.shape[1], axis=1)
         return image, self.decoder.start(positions, captions=captions)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         image, state = self.begin(inputs["source"], training=training)
         logits, _ = self.decoder.unroll(inputs["words"], state, image, training=training)
         return logits
 
-    def search(self, source, num_beams=1, max_words=20, length_penalty=1.0) -> BeamResults:
+    def search(self, source: Any, num_beams: int = 1, max_words: int = 20, length_penalty: float = 1.0) -> BeamResults:
         """The best sentences for each source, by beam search; greedy where `num_beams` is 1."""
         image, state = self.begin(source, captions=num_beams)
         options = BeamOptions(num_beams, max_words, length_penalty)
@@ -92,13 +95,20 @@ class EncoderDecoder(OneToMany):
     Call arguments, returns: as `OneToMany`, with `source` int `(B, P)`.
     """
 
-    def __init__(self, decoder, inputs=None, dropout=0.0, name=None, **reader):
+    def __init__(
+        self,
+        decoder: Decoder,
+        inputs: keras.layers.Layer | None = None,
+        dropout: float = 0.0,
+        name: str | None = None,
+        **reader: Any,
+    ):
         super().__init__(decoder, name=name)
         self.inputs_layer = inputs or VectorInputs(name="inputs")
         self.dropout = Dropout(dropout, name="dropout")
         self.reader = SequenceReader(**reader, dropout=dropout, name="reader")
 
-    def encode(self, source, training=False):
+    def encode(self, source: Any, training: bool = False) -> tuple[Any, Any, Any]:
         vectors, mask = self.inputs_layer(source, training=training)
         outputs, final = self.reader(self.dropout(vectors, training=training), mask=mask, training=training)
         return outputs, final, mask

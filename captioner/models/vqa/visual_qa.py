@@ -4,7 +4,7 @@ import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.images.sources import ManyImages, OneImage
 from captioner.models.base.batching import on_grid, pad_batch
-from captioner.models.base.images import ImageBatches
+from captioner.models.base.images import ImageBatches, ImageOptions
 from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.vqa.build import build_visual_qa
 from captioner.models.vqa.generation import Answer, choose, write
@@ -29,6 +29,13 @@ from captioner.text.vocabulary import Vocabulary
 __all__ = ["Answer", "VisualQA"]
 
 IMAGES_AT_ONCE = 16  # that are encoded together
+
+
+class AnswerOptions(ImageOptions, total=False):
+    """What `VisualQA.answer` takes besides images and questions."""
+
+    top: int
+    choices: Sequence[str] | None
 
 
 class VisualQA(PretrainedImageModel):
@@ -50,6 +57,8 @@ class VisualQA(PretrainedImageModel):
     """
 
     settings_class = VisualQASettings
+    settings: VisualQASettings
+    network: VisualQANetwork
 
     def __init__(
         self,
@@ -128,13 +137,15 @@ class VisualQA(PretrainedImageModel):
         return answer_words(known_spelling(choice, self.vocabulary))
 
     @overload
-    def answer(self, images: OneImage, questions: str, **options: Any) -> list[Answer]: ...
+    def answer(self, images: OneImage, questions: str, **options: Unpack[AnswerOptions]) -> list[Answer]: ...
     @overload
     def answer(
-        self, images: OneImage, questions: list[str] | tuple[str, ...], **options: Any
+        self, images: OneImage, questions: list[str] | tuple[str, ...], **options: Unpack[AnswerOptions]
     ) -> list[list[Answer]]: ...
     @overload
-    def answer(self, images: ManyImages | np.ndarray, questions: str | Iterable[Any], **options: Any) -> Any: ...
+    def answer(
+        self, images: ManyImages | np.ndarray, questions: str | Iterable[Any], **options: Unpack[AnswerOptions]
+    ) -> Any: ...
     def answer(
         self,
         images: OneImage | ManyImages | np.ndarray,
@@ -204,7 +215,7 @@ class VisualQA(PretrainedImageModel):
         features: np.ndarray,
         questions: Sequence[str],
         *,
-        images: Sequence[int] | None = None,
+        images: Sequence[int] | np.ndarray | None = None,
         top: int = 5,
         choices: Sequence[Sequence[str] | None] | None = None,
         batch_size: int = 32,
@@ -244,7 +255,7 @@ class VisualQA(PretrainedImageModel):
         features: np.ndarray,
         questions: Sequence[str],
         *,
-        images: Sequence[int] | None = None,
+        images: Sequence[int] | np.ndarray | None = None,
         batch_size: int = 32,
     ) -> np.ndarray | None:
         """Attention weights, which sum to 1 over the positions of the grid `(h, w)` (`encoder.grid`).
