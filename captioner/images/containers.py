@@ -201,6 +201,7 @@ _PICTURE_TAGS = frozenset(
 )
 _LONG_TAGS = frozenset({273, 279, 320, 324, 325, 347})  # lists that grow with the picture
 _MOST_OF_A_TAG, _MOST_ENTRIES = 2**16, 4096
+_PHOTOMETRIC = 262
 _DESCRIPTION = 270  # says, in microscopes' files, how many bits are significant
 
 
@@ -279,6 +280,26 @@ def _tiff(data: bytes) -> bytes:
     written = struct.pack(directory.order + counted, len(kept)) + b"".join(each.raw for each in kept)
     room = directory.end - directory.start
     return data[: directory.start] + written.ljust(room, b"\0")[:room] + data[directory.end :]
+
+
+def with_black_for_0(data: bytes) -> bytes:
+    """A TIFF of more than 8 bits that says that 0 is black, whatever it said; any other file as it is."""
+    try:
+        directory = tiff_directory(data)
+        if not is_white_for_0(data) or max(directory.numbers(data, 258), default=1) <= 8:
+            return data
+        place = next(each.content for each in directory.entries if each.tag == _PHOTOMETRIC)
+    except (struct.error, IndexError, ValueError):
+        return data
+    return data[:place] + struct.pack(f"{directory.order}H", 1) + data[place + 2 :]
+
+
+def is_white_for_0(data: bytes) -> bool:
+    """Whether a TIFF says that 0 is white."""
+    try:
+        return tiff_directory(data).numbers(data, _PHOTOMETRIC) == (0,)
+    except (struct.error, IndexError, ValueError):
+        return False
 
 
 # PSD

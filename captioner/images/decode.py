@@ -44,7 +44,7 @@ from captioner.images.formats import (
     has_decoder,
     undecodable_reason,
 )
-from captioner.images.memory import allowed_memory, decoding_memory, memory_needed
+from captioner.images.memory import allowed_memory, decoding_memory, memory_needed, memory_to_open
 from captioner.images.sources import name_of, plain_source
 
 __all__ = [
@@ -243,24 +243,41 @@ class _Attempt:
     draft: ImageSpec | None
 
     def __call__(self, data: bytes, plugin: str):
-        if plugin == "JXL" and (size := containers.jxl_size(data)):  # decoded when it is opened
-            _check_pixels(size, self.limits, self.name)
+        if (needed := memory_to_open(data, plugin)) is not None:
+            return self._opened_decoded(data, plugin, needed)
         if (plugin == "PNG" and containers.is_animated_png(data)) or (
             plugin == "TIFF" and containers.tiff_is_heavy(data)
         ):
             data = containers.without_metadata(data, plugin)
-        with _opened(data, plugin) as image:
+        # Pillow inverts 8 bits itself, and does not know some of more with 0 for white: what they mean is read later.
+        opened = containers.with_black_for_0(data) if plugin == "TIFF" else data
+        with _opened(opened, plugin) as image:
             if self.draft is None:
                 return self.use(image, data)
             _check_pixels(image.size, self.limits, self.name)
             size = _draft(image, data, self.draft)
-            needed, allowed = memory_needed(image, data, size), allowed_memory(self.limits)
-            if needed > allowed:
-                text = f"decoding a {image.format} of {size[0]:,} x {size[1]:,} pixels takes {needed / 1e9:.1f} GB"
-                allowance = f"a limit of {self.limits.max_pixels:,} pixels allows {allowed / 1e9:.1f} GB"
-                raise ImageError(self.name, f"too large: {text}, and {allowance}")
+            needed = self._allowed(memory_needed(image, data, size), f"{size[0]:,} x {size[1]:,} pixels of {plugin}")
             with decoding_memory.reserve(needed), _pillows_limit(image.size, self.limits):
                 return self.use(image, data)
+
+    def _opened_decoded(self, data: bytes, plugin: str, needed: int):
+        """Of formats whose decoders have done their work when the image is open."""
+        if plugin == "JXL" and (size := containers.jxl_size(data)):
+            _check_pixels(size, self.limits, self.name)
+        with (
+            decoding_memory.reserve(self._allowed(needed, f"this {plugin}")),
+            _pillows_limit((self.limits.max_pixels, 1), self.limits),
+            _opened(data, plugin) as image,
+        ):
+            _check_pixels(image.size, self.limits, self.name)
+            return self.use(image, data)
+
+    def _allowed(self, needed: int, what: str) -> int:
+        """`needed` bytes; raises `ImageError` if that is more than the limits allow."""
+        if needed > (allowed := allowed_memory(self.limits)):
+            allowance = f"a limit of {self.limits.max_pixels:,} pixels allows {allowed / 1e9:.1f} GB"
+            raise ImageError(self.name, f"too large: decoding {what} takes {needed / 1e9:.1f} GB, and {allowance}")
+        return needed
 
 
 def _draft(image: Image.Image, data: bytes, spec: ImageSpec) -> tuple[int, int]:
@@ -291,7 +308,8 @@ def _opened(data: bytes, plugin: str) -> Image.Image:
     except (SyntaxError, IndexError, TypeError, struct.error) as error:
         cause = error.__cause__ or error
         ended = isinstance(cause, IndexError | EOFError | struct.error) and file.tell() >= len(data)
-        raise _NotOpenedError(str(error), ended) from None
+        text = f"its decoder does not know a kind {error}" if isinstance(cause, KeyError) else str(error)
+        raise _NotOpenedError(text, ended) from None
 
 
 def _with_format(data: bytes, announced: ImageFormat, attempt: _Attempt):
@@ -327,7 +345,7 @@ def _pillows_limit(size: tuple[int, int], limits: ImageLimits) -> Iterator[None]
         yield
         return
     with _huge:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limits.max_pixels
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, -(-limits.max_pixels // 2)  # it fails at twice that
         try:
             yield
         finally:
@@ -422,6 +440,8 @@ def _unsupported(data: bytes, plugin: str) -> str:
                 return f"unsupported JPEG: {frame.bits} bits a value; export it with 8 bits, or as PNG"
             if len(frame.components) == 2:
                 return "unsupported JPEG: 2 components; export it as RGB"
+        if plugin == "PSD" and (bits := data[23]) in (16, 32):
+            return f"unsupported PSD: {bits} bits a value; export it with 8 bits, or as PNG"
         if plugin == "TIFF":
             return _unsupported_tiff(containers.tiff_directory(data), data)
     return ""
@@ -457,7 +477,11 @@ def _unsupported_tiff(directory: containers.TiffDirectory, data: bytes) -> str:
     )
 
 
-_UNSUPPORTED = re.compile("unsupported|not supported|not yet supported|unimplemented|unknown|cannot handle", re.I)
+_UNSUPPORTED = re.compile(
+    "unsupported|not supported|not yet supported|unimplemented|unknown|cannot handle|does not know|unable to determine|"
+    "not identified|cannot read this",
+    re.IGNORECASE,
+)
 
 
 def _reason(error: Exception, kind: str) -> str:

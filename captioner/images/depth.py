@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from captioner.images.containers import png_significant_bits
+from captioner.images.containers import is_white_for_0, png_significant_bits
 
 WHITES = (1, 255, 1023, 4095, 16383, 65535)
 _OVERSHOOT = 1.05  # of a white that counts as reached, not exceeded: rounding, sharpening, compression
@@ -80,7 +80,7 @@ def meaning(image: Image.Image, data: bytes = b"") -> Meaning:
         black=black,
         white=white,
         bits=int(described[1]) if described else None,
-        inverted=_first(tags, _PHOTOMETRIC) == 0,
+        inverted=is_white_for_0(data) if data else _first(tags, _PHOTOMETRIC) == 0,
         unsigned=bits == 32 and formats in (None, 1),
         missing=_number(tags.get(_MISSING)),
     )

@@ -11,16 +11,17 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from captioner.images.containers import jpeg_frame, jpeg_scans, tiff_directory
+from captioner.images.containers import jpeg_frame, jpeg_scans, jxl_size, tiff_directory
 from captioner.images.files import DEFAULT_LIMITS, ImageLimits
 
 BYTES_OF_A_PIXEL = 6  # of `ImageLimits.max_pixels` that one image may take
 
 # Bytes a pixel besides the decoded image: frames that decoders keep, copies between them and Pillow. Measured.
-_DECODERS = {"AVIF": 8, "GIF": 11, "HEIF": 12, "JPEG2000": 16, "JXL": 12, "WEBP": 12}
+_DECODERS = {"AVIF": 8, "GIF": 11, "HEIF": 12, "JPEG2000": 16, "WEBP": 12}
+_JPEG_XL = 16  # with the decoded image
 _IN_PLACE = ("packbits", "pcx", "raw", "sgi_rle", "sun_rle", "tga_rle", "zip")  # fill the image as they read
 _OTHERS = 8
-_ICONS = ("ICO", "CUR", "ICNS")  # whose pictures have headers of their own
+_ICONS = ("ICO", "CUR", "ICNS")
 _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 
 
@@ -30,6 +31,19 @@ def allowed_memory(limits: ImageLimits) -> int:
 
 
 BUDGET = allowed_memory(DEFAULT_LIMITS)
+
+
+def memory_to_open(data: bytes, plugin: str) -> int | None:
+    """Bytes that opening an image takes, where that decodes it; None: opening takes nothing, see `memory_needed`.
+
+    Args:
+        data: the content of its file.
+        plugin: Pillow's name of its format.
+    """
+    if plugin == "JXL":
+        width, height = jxl_size(data) or (0, 0)
+        return _JPEG_XL * width * height
+    return BUDGET if plugin in _ICONS else None  # whose pictures have headers of their own: one at a time
 
 
 def memory_needed(image: Image.Image, data: bytes, size: tuple[int, int]) -> int:
@@ -42,8 +56,6 @@ def memory_needed(image: Image.Image, data: bytes, size: tuple[int, int]) -> int
     """
     pixels, kind = size[0] * size[1], image.format or ""
     decoded = pixels * _BYTES_OF_MODE.get(image.mode, 4)
-    if kind in _ICONS:
-        return BUDGET
     if kind in ("JPEG", "MPO"):
         return decoded + _jpeg_coefficients(data)
     if kind == "TIFF":

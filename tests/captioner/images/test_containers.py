@@ -181,6 +181,9 @@ UNSUPPORTED = {
     "complex tiff": (tiff(np.zeros((4, 4)), {339: 6}), "unsupported TIFF: grey of 64-bit complex values"),
     "sensor tiff": (raw_tiff(), "unsupported TIFF: sensor data of 16-bit unsigned values"),
     "tiff of a rare compression": (tiff(np.zeros((4, 4), np.uint8), {259: 34887}), "compression 34887"),
+    "psd of 16 bits": (READ["psd"]()[:23] + b"\x10" + READ["psd"]()[24:], "unsupported PSD: 16 bits a value"),
+    "psd of 7 channels": (READ["psd"]()[:25] + b"\x63" + READ["psd"]()[26:], "unsupported or damaged PSD"),
+    "xpm with names of colours": (READ["xpm"]().replace(b"#dc1e1e", b"tomato"), "unsupported or damaged XPM"),
     "bmp of a rare compression": (READ["bmp"]()[:30] + b"\7" + READ["bmp"]()[31:], "unsupported or damaged BMP"),
 }
 
@@ -189,7 +192,7 @@ UNSUPPORTED = {
 def test_kinds_without_a_decoder_are_called_unsupported(kind):
     content, words = UNSUPPORTED[kind]
     with pytest.raises(ImageError, match=words):
-        decode_image(content, SPEC)
+        decode_image(content, SPEC, name="a.xpm" if "xpm" in kind else "")
 
 
 def test_a_lossless_jpeg_is_read_or_unsupported():

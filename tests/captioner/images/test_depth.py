@@ -29,13 +29,13 @@ def bits(*numbers):
     return png_chunk(b"sBIT", bytes(numbers))
 
 
-def of_12_bits(values):
+def of_12_bits(values, white_at=1):
     """A TIFF that packs two values into three bytes, highest bits first."""
     pairs = values.reshape(-1, 2).astype(int)
     first, second = pairs.T
     packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], 1).astype(np.uint8).tobytes()
     height, width = values.shape
-    data = tiff(np.zeros((1, len(packed)), np.uint8), {256: width, 257: height, 258: 12, 278: height})
+    data = tiff(np.zeros((1, len(packed)), np.uint8), {256: width, 257: height, 258: 12, 262: white_at, 278: height})
     return data[:8] + packed + data[8 + len(packed) :]
 
 
@@ -54,6 +54,9 @@ TABLE = {
     "a maximum that is none": (tiff(ramp(0, 4000, u2), {341: 0}), 0, 249),
     "SignificantBits": (tiff(ramp(0, 200, u2), {270: OME}), 0, 12),
     "WhiteIsZero of 16 bits": (tiff(ramp(0, 65535, u2), {262: 0}), 255, 0),
+    "WhiteIsZero of 16 bits, from the other end": (tiff(ramp(0, 65535, u2), {262: 0}, ">"), 255, 0),
+    "WhiteIsZero of 12 bits": (of_12_bits(ramp(0, 4095, u2), 0), 255, 0),
+    "WhiteIsZero of signed 16 bits": (tiff(ramp(-1000, 3000, i2), {262: 0}), 255, 0),
     "WhiteIsZero of 12 in 16 bits": (tiff(ramp(0, 4095, u2), {262: 0}), 255, 0),
     "WhiteIsZero of floats": (tiff(ramp(0, 1, f4), {262: 0}), 255, 0),
     "WhiteIsZero of 8 bits": (tiff(ramp(0, 255, np.uint8), {262: 0}), 255, 0),

@@ -46,8 +46,10 @@ def test_what_an_image_takes(data, bytes_a_pixel):
 
 
 def test_icons_are_decoded_one_at_a_time():
-    """The pictures in them have headers of their own, which say nothing until they are decoded."""
-    assert needed(READ["ico"]()) == memory.BUDGET
+    """The pictures in them have headers of their own, and some are decoded when the file is opened."""
+    assert memory.memory_to_open(READ["ico"](), "ICO") == memory.BUDGET
+    assert memory.memory_to_open(b"\xff\x0a" + bytes([0x09, 0x0E]) + bytes(9), "JXL") == 16 * 64 * 40
+    assert memory.memory_to_open(READ["png"](), "PNG") is None
 
 
 def test_the_budget_is_never_exceeded():
@@ -91,7 +93,7 @@ def test_an_image_that_needs_more_than_its_limit_allows_is_refused():
     data = bytearray(saved(Image.new("RGB", (16, 16)), "WEBP"))
     start = data.index(b"\x9d\x01\x2a") + 3
     data[start : start + 4] = np.array([14_000, 7_000], "<u2").tobytes()
-    with pytest.raises(ImageError, match=r"too large: decoding a WEBP of 14,000 x 7,000 pixels takes 1\.6 GB"):
+    with pytest.raises(ImageError, match=r"too large: decoding 14,000 x 7,000 pixels of WEBP takes 1\.6 GB"):
         decode_image(bytes(data), SPEC)
     with pytest.raises(ImageError, match=r"truncated|damaged"):  # a higher limit allows more
         decode_image(bytes(data), SPEC, ImageLimits(max_pixels=300_000_000))
