@@ -255,8 +255,8 @@ class _Attempt:
             if self.draft is None:
                 return self.use(image, data)
             _check_pixels(image.size, self.limits, self.name)
-            size = _draft(image, data, self.draft)
-            needed = self._allowed(memory_needed(image, data, size), f"{size[0]:,} x {size[1]:,} pixels of {plugin}")
+            what = f"{image.width:,} x {image.height:,} pixels of {plugin}"
+            needed = self._allowed(memory_needed(image, data, _draft(image, data, self.draft)), what)
             with decoding_memory.reserve(needed), _pillows_limit(image.size, self.limits):
                 return self.use(image, data)
 

@@ -14,10 +14,11 @@ from PIL import Image
 from captioner.images.containers import jpeg_frame, jpeg_scans, jxl_size, tiff_directory
 from captioner.images.files import DEFAULT_LIMITS, ImageLimits
 
-BYTES_OF_A_PIXEL = 6  # of `ImageLimits.max_pixels` that one image may take
+BYTES_OF_A_PIXEL = 5  # of `ImageLimits.max_pixels` that one image may take
 
 # Bytes a pixel besides the decoded image: frames that decoders keep, copies between them and Pillow. Measured.
-_DECODERS = {"AVIF": 8, "GIF": 11, "HEIF": 12, "JPEG2000": 16, "WEBP": 12}
+_DECODERS = {"AVIF": 8, "GIF": 2, "HEIF": 12, "JPEG2000": 16, "WEBP": 12}
+_FRAMES_OF_A_GIF = 11  # which Pillow lays over each other in colours
 _JPEG_XL = 16  # with the decoded image
 _IN_PLACE = ("packbits", "pcx", "raw", "sgi_rle", "sun_rle", "tga_rle", "zip")  # fill the image as they read
 _OTHERS = 8
@@ -61,6 +62,8 @@ def memory_needed(image: Image.Image, data: bytes, size: tuple[int, int]) -> int
     if kind == "TIFF":
         turned = image.getexif().get(0x0112, 1) != 1  # Pillow turns these itself, at their full size
         return decoded * (1 + turned) + _tiff_strip(data)
+    if kind == "GIF" and getattr(image, "is_animated", False):
+        return decoded + pixels * _FRAMES_OF_A_GIF
     codec = image.tile[0][0] if getattr(image, "tile", None) else ""
     return decoded + pixels * _DECODERS.get(kind, 0 if codec in _IN_PLACE else _OTHERS)
 
@@ -85,11 +88,9 @@ def _tiff_strip(data: bytes) -> int:
     if number(259, 1) == 1:
         return 0
     width, height = number(256, 0), number(257, 0)
-    if tile := number(322, 0) * number(323, 0):
-        pixels = tile
-    else:
-        pixels = width * min(number(278, height), height)
-    return pixels * max(4, number(277, 1) * max(directory.numbers(data, 258), default=8) // 8)
+    pixels = number(322, 0) * number(323, 0) or width * min(number(278, height), height)
+    bits = number(277, 1) * max(directory.numbers(data, 258), default=8)
+    return pixels * (max(32, bits) if number(262, 1) == 6 else bits) // 8  # YCbCr comes as four bytes
 
 
 class MemoryBudget:

@@ -37,6 +37,8 @@ def needed(data):
         (READ["webp"](), 4 + 12),
         (tiff(np.zeros((64, 96, 3), np.uint8), {}), 4),
         (tiff(np.zeros((64, 96, 3), np.uint8), {274: 6}), 8),  # Pillow turns it at its full size
+        (READ["gif"](), 1 + 2),
+        (saved(format="GIF", save_all=True, append_images=[picture(96, 64).convert("L")]), 1 + 11),
         (tiff(np.zeros((64, 96, 3), np.uint16), {259: 8}), 4 + 6),  # all rows in one strip
         (tiff(np.zeros((64, 96, 3), np.uint16), {259: 8, 278: 8}), 4 + 6 / 8),
     ],
@@ -96,7 +98,7 @@ def test_an_image_that_needs_more_than_its_limit_allows_is_refused():
     with pytest.raises(ImageError, match=r"too large: decoding 14,000 x 7,000 pixels of WEBP takes 1\.6 GB"):
         decode_image(bytes(data), SPEC)
     with pytest.raises(ImageError, match=r"truncated|damaged"):  # a higher limit allows more
-        decode_image(bytes(data), SPEC, ImageLimits(max_pixels=300_000_000))
+        decode_image(bytes(data), SPEC, ImageLimits(max_pixels=400_000_000))
 
 
 @pytest.mark.parametrize("ending", ["tif", "gif", "png", "ico"])

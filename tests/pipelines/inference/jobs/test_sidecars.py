@@ -54,6 +54,14 @@ def test_a_text_stands_beside_every_image_that_has_a_caption(folder):
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.txt")} == set(beside.values())
 
 
+def test_only_an_image_that_can_be_read_takes_the_short_name_away(folder):
+    """Wrong if the raw file that a camera writes beside each photograph renames the text that is there already."""
+    (folder / "b.cr3").write_bytes(b"\0\0\0\x18ftypcrx ")
+    (folder / "b.svg").write_bytes(b"<svg/>")
+    assert sidecar_path(str(folder / "b.png"), "txt") == folder / "b.txt"
+    assert sidecar_path(str(folder / "two.png"), "txt") == folder / "two.png.txt"
+
+
 def test_xmp_holds_the_caption_as_alternative_text_and_description(folder):
     caption(folder, "xmp")
     tree = xml.parse(folder / "b.xmp").getroot()
