@@ -26,6 +26,17 @@ def soft_targets(answers: Sequence[Sequence[str]], answer_list: AnswerList) -> n
     return targets
 
 
+def base_rate_logits(answers: Sequence[Sequence[str]], answer_list: AnswerList) -> np.ndarray:
+    """Scores `(K,)` with which each answer is as probable as it is right on average: where training begins.
+
+    From scores of 0, half of all answers at once, an epoch or two go by until rare answers are improbable.
+
+    Reference: Lin et al. 2017 (https://arxiv.org/abs/1708.02002), section 3.3.
+    """
+    rates = np.clip(soft_targets(answers, answer_list).mean(axis=0), 1e-4, 1 - 1e-4)
+    return np.log(rates / (1 - rates))
+
+
 def rightness(answers: Sequence[str]) -> dict[str, float]:
     """How right each of the answers that people gave to a question is, by its `answer_key`; see `soft_targets`.
 

@@ -14,6 +14,9 @@ def stitch(
     recipe: Recipe,
     out: Annotated[Path, typer.Option(help="Folder of the new model.")],
     data: Data = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the recipe, like encoder.pool=2; may be repeated.")
+    ] = None,
     images: Annotated[int, typer.Option(min=10, help="Images of the training split to compare the encoders by.")] = 320,
     encoder_weights: Weights = None,
     cache: Cache = None,
@@ -23,7 +26,7 @@ def stitch(
     from captioner.presets.folder import is_preset
     from pipelines.recipes.recipe import load_recipe
 
-    chosen = load_recipe(recipe, kind="captioner")
+    chosen = load_recipe(recipe, settings or [], kind="captioner")
     if is_preset(out):
         raise UserError(f"There is a model in {out} already. Give another folder with --out.")
     load_keras()

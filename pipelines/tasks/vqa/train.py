@@ -11,7 +11,7 @@ from captioner.metrics import ANSWER_METRICS, available_metrics
 from captioner.text.answers import with_blanks
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
-from captioner.training.soft_targets import SoftCrossEntropy
+from captioner.training.soft_targets import SoftCrossEntropy, base_rate_logits
 from pipelines.data.examples import Problem, QuestionExample
 from pipelines.data.features.extract import FeatureExtraction
 from pipelines.data.features.sources import NoiseSource
@@ -77,6 +77,9 @@ class VisualQAExperiment(Experiment):
         if self.model.network.questions is not None:
             check_learned([example.question for example in train], self.vocabulary, self.reporter.warn)
         vectors, network = self.recipe.data.vectors, self.model.network
+        if self.recipe.training.targets == "soft" and not self.resumed:
+            answers_of = [example.answers for example in train]
+            network.head.levels[-1].bias.assign(base_rate_logits(answers_of, self.model.answers))
         if vectors and not self.resumed and network.questions is not None:
             embedding, known = network.questions.embedding, self.model.vocabulary.words
             self.reporter.log(load_pretrained_embeddings(embedding, known, vectors, "question.embedding_size"))
