@@ -192,7 +192,7 @@ def _frames(animation: Image.Image, spec: ClipSpec, limits: ImageLimits, name: s
 
 def _check_count(count: int, name: str) -> None:
     if not count:
-        raise ImageError(name, "this folder holds no images that could be the frames of a clip")
+        raise ImageError(name, "this folder holds no images that can be read as the frames of a clip")
     if count > MAX_FRAMES:
         raise ImageError(name, f"it has {count:,} frames, and a clip has at most {MAX_FRAMES:,}")
 

@@ -26,11 +26,11 @@ def rgb_rows(image: Image.Image, data: bytes = b"") -> Rows:
         image: as Pillow opened it.
         data: the content of its file, if there is one.
     """
-    raw_mode, said = _raw_mode(image), meaning(image, data)
+    raw_mode, said = raw_mode_of(image), meaning(image, data)
     image.load()
     if is_deep(image):
         return _of_deep(image, said)
-    if data and ";16" in raw_mode and image.mode in ("RGB", "RGBA") and _is_dark(image):
+    if data and has_16_bit_colours(image.mode, raw_mode) and _is_dark(image):
         return _of_dark(image, _low_bytes(data, image.format, raw_mode), said)
     transparency = _transparency(image.info.get("transparency"), raw_mode)
     if transparency is not None:
@@ -56,7 +56,7 @@ def _on_white(image: Image.Image, transparency=None) -> Image.Image:
     return white
 
 
-def _raw_mode(image: Image.Image) -> str:
+def raw_mode_of(image: Image.Image) -> str:
     """How the values lie in the file, as Pillow calls it; empty where that is not known (any more)."""
     tiles = getattr(image, "tile", None)
     arguments = tiles[0][3] if tiles else ""
@@ -85,7 +85,7 @@ def _scale(values: Values, image: Image.Image, said: Meaning) -> tuple[float, fl
     for top, bottom in _strips(image.height, image.width):
         strip = values(top, bottom)
         counts = np.isfinite(strip)
-        if isinstance(said.transparent, int):
+        if said.transparent is not None:
             counts &= strip != said.transparent
         least = min(least, float(np.min(strip, where=counts, initial=np.inf)))
         most = max(most, float(np.max(strip, where=counts, initial=-np.inf)))
@@ -101,11 +101,16 @@ def _of_deep(image: Image.Image, said: Meaning) -> Rows:
     def rows(top: int, bottom: int) -> Image.Image:
         strip = values(top, bottom)
         shades = to_8_bits(strip, black, white, said.inverted)
-        if isinstance(said.transparent, int):
+        if said.transparent is not None:
             shades[strip == said.transparent] = 255
         return Image.fromarray(shades).convert("RGB")
 
     return rows
+
+
+def has_16_bit_colours(mode: str, raw_mode: str) -> bool:
+    """Whether colours have 16 bits in the file, of which Pillow keeps 8: dark ones are decoded a second time."""
+    return ";16" in raw_mode and mode in ("RGB", "RGBA")
 
 
 def _is_dark(image: Image.Image) -> bool:

@@ -301,8 +301,9 @@ def _opened(data: bytes, plugin: str) -> Image.Image:
     """
     factory, accept = Image.OPEN[plugin]
     file = io.BytesIO(data)
-    if accept and accept(data[:16]) is not True:
-        raise _NotOpenedError("", False)
+    verdict = accept(data[:16]) if accept else True
+    if not verdict or isinstance(verdict, str):  # a text says what Pillow was built without
+        raise _NotOpenedError(verdict or "", False)
     try:
         return factory(file, "")
     except (SyntaxError, IndexError, TypeError, struct.error) as error:
@@ -479,7 +480,7 @@ def _unsupported_tiff(directory: containers.TiffDirectory, data: bytes) -> str:
 
 _UNSUPPORTED = re.compile(
     "unsupported|not supported|not yet supported|unimplemented|unknown|cannot handle|does not know|unable to determine|"
-    "not identified|cannot read this",
+    "not identified|cannot read this|no image data|not installed|not available",
     re.IGNORECASE,
 )
 

@@ -45,7 +45,7 @@ class Meaning:
     bits: int | None = None
     inverted: bool = False
     unsigned: bool = False
-    transparent: float | None = None
+    transparent: int | None = None
     missing: float | None = None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from captioner.images.colours import has_16_bit_colours, raw_mode_of
 from captioner.images.containers import jpeg_frame, jpeg_scans, jxl_size, tiff_directory
 from captioner.images.files import DEFAULT_LIMITS, ImageLimits
 
@@ -57,6 +58,8 @@ def memory_needed(image: Image.Image, data: bytes, size: tuple[int, int]) -> int
     """
     pixels, kind = size[0] * size[1], image.format or ""
     decoded = pixels * _BYTES_OF_MODE.get(image.mode, 4)
+    if has_16_bit_colours(image.mode, raw_mode_of(image)):
+        decoded *= 2
     if kind in ("JPEG", "MPO"):
         return decoded + _jpeg_coefficients(data)
     if kind == "TIFF":

@@ -160,6 +160,13 @@ def packed(values):
     return data[:8] + pixels.ljust(room, b"\0") + data[8 + room :]
 
 
+def test_grey_with_alpha_of_16_bits_is_not_black():
+    """Pillow has no way to the low bytes of these: each high one stands for its middle."""
+    values = np.stack([ramp(0, 4095, u2), np.full((8, 16), 65535, u2)], -1)
+    data = png(16, 8, 16, 4, data=b"".join(b"\0" + row.astype(">u2").tobytes() for row in values))
+    np.testing.assert_allclose(decode_image(data, SPEC)[4, :, 0], np.linspace(0, 255, 16), atol=10)
+
+
 def test_what_a_file_says_holds_for_colours_too():
     dark = colour_png(colours(4095), bits(16, 16, 16))
     assert decode_image(dark, SPEC).max() == 16

@@ -39,8 +39,8 @@ def needed(data):
         (tiff(np.zeros((64, 96, 3), np.uint8), {274: 6}), 8),  # Pillow turns it at its full size
         (READ["gif"](), 1 + 2),
         (saved(format="GIF", save_all=True, append_images=[picture(96, 64).convert("L")]), 1 + 11),
-        (tiff(np.zeros((64, 96, 3), np.uint16), {259: 8}), 4 + 6),  # all rows in one strip
-        (tiff(np.zeros((64, 96, 3), np.uint16), {259: 8, 278: 8}), 4 + 6 / 8),
+        (tiff(np.zeros((64, 96, 3), np.uint16), {259: 8}), 2 * 4 + 6),  # all rows in one strip
+        (tiff(np.zeros((64, 96, 3), np.uint16), {259: 8, 278: 8}), 2 * 4 + 6 / 8),
     ],
 )
 def test_what_an_image_takes(data, bytes_a_pixel):
