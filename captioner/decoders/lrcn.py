@@ -55,12 +55,12 @@ class LongTermRecurrentDecoder(Decoder):
         return {"seen": self.mean_features(memory)}
 
     def start(self, memory, captions=1):
-        rows = memory.shape[0] * captions
+        rows = ops.shape(memory)[0] * captions
         return {"cell": self.cell.get_initial_state(rows), "upper": self.upper.get_initial_state(rows)}
 
     def step(self, read, state, image):
         lower, cell_state = self.advance(read["words"], state["cell"], read)
-        seen = repeat_rows(image["seen"], lower.shape[0] // image["seen"].shape[0])
+        seen = repeat_rows(image["seen"], ops.shape(lower)[0] // ops.shape(image["seen"])[0])
         projected = self.upper.project(ops.concatenate([lower, seen], axis=-1))
         noise = [read["upper_noise"]] if "upper_noise" in read else []
         output, upper_state = self.upper.advance(projected, state["upper"], *noise)

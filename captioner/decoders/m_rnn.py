@@ -50,11 +50,11 @@ class MultimodalDecoder(Decoder):
         return {"seen": self.mean_features(memory)}
 
     def start(self, memory, captions=1):
-        return {"cell": self.cell.get_initial_state(memory.shape[0] * captions)}
+        return {"cell": self.cell.get_initial_state(ops.shape(memory)[0] * captions)}
 
     def step(self, read, state, image):
         output, cell_state = self.advance(read["projected"], state["cell"], read)
-        seen = repeat_rows(image["seen"], output.shape[0] // image["seen"].shape[0])
+        seen = repeat_rows(image["seen"], ops.shape(output)[0] // ops.shape(image["seen"])[0])
         return ops.concatenate([read["words"], output, seen], axis=-1), {"cell": cell_state}, {}
 
     def hidden(self, features):

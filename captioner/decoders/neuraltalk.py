@@ -43,7 +43,7 @@ class NeuralTalkDecoder(Decoder):
 
     def start(self, memory, captions=1):
         seen = repeat_rows(self.mean_features(memory), captions)
-        return {"cell": self.cell.get_initial_state(seen.shape[0]), "seen": seen}
+        return {"cell": self.cell.get_initial_state(ops.shape(seen)[0]), "seen": seen}
 
     def step(self, read, state, image):
         projected = self.cell.project(ops.concatenate([read["words"], state["seen"]], axis=-1))

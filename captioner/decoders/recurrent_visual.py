@@ -61,13 +61,13 @@ class RecurrentVisualDecoder(Decoder):
         return {"seen": self.mean_features(memory)}
 
     def start(self, memory, captions=1):
-        rows = memory.shape[0] * captions
+        rows = ops.shape(memory)[0] * captions
         return {"cell": self.cell.get_initial_state(rows), "remember": self.remember.get_initial_state(rows)}
 
     def step(self, read, state, image):
         noise = [read["remember_noise"]] if "remember_noise" in read else []
         remembered, remember_state = self.remember.advance(read["remembered"], state["remember"], *noise)
-        seen = repeat_rows(image["seen"], remembered.shape[0] // image["seen"].shape[0])
+        seen = repeat_rows(image["seen"], ops.shape(remembered)[0] // ops.shape(image["seen"])[0])
         projected = self.cell.project(ops.concatenate([read["words"], seen, remembered], axis=-1))
         output, cell_state = self.advance(projected, state["cell"], read)
         # The image is what is aimed at: it must not move towards what is easy to reconstruct.
@@ -85,7 +85,7 @@ class RecurrentVisualDecoder(Decoder):
         It takes no image: the visual memory sees words only.
         """
         read = self.read(words)["remembered"]
-        state, remembered = self.remember.get_initial_state(words.shape[0]), []
+        state, remembered = self.remember.get_initial_state(ops.shape(words)[0]), []
         for t in range(words.shape[1]):
             output, state = self.remember.advance(keras.tree.map_structure(at_step(t), read), state)
             remembered.append(output)

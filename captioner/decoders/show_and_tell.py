@@ -1,6 +1,7 @@
 """The decoder for which the image is the first word."""
 
 import keras
+from keras import ops
 
 from captioner.decoders.base import Decoder
 from captioner.layers.repeat import repeat_rows
@@ -52,7 +53,7 @@ class ShowAndTellDecoder(Decoder):
     def start(self, memory, captions=1):
         word = self.image_word(self.mean_features(memory))
         # Once an image, not once a caption.
-        _, state = self.cell(word, self.cell.get_initial_state(word.shape[0]))
+        _, state = self.cell(word, self.cell.get_initial_state(ops.shape(word)[0]))
         return {"cell": [repeat_rows(values, captions) for values in state]}
 
     def step(self, read, state, image):

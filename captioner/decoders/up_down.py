@@ -64,7 +64,7 @@ class UpDownDecoder(Decoder):
         return {"memory": memory, "keys": self.attention.project(memory), "seen": seen, **self.real_positions(memory)}
 
     def start(self, memory, captions=1):
-        rows = memory.shape[0] * captions
+        rows = ops.shape(memory)[0] * captions
         cell_state = self.cell.get_initial_state(rows)
         state = {
             "cell": cell_state,
@@ -76,7 +76,7 @@ class UpDownDecoder(Decoder):
         return state
 
     def step(self, read, state, image):
-        seen = repeat_rows(image["seen"], state["output"].shape[0] // image["seen"].shape[0])
+        seen = repeat_rows(image["seen"], ops.shape(state["output"])[0] // ops.shape(image["seen"])[0])
         projected = self.attend.project(ops.concatenate([state["output"], seen, read["words"]], axis=-1))
         noise = [read["attend_noise"]] if "attend_noise" in read else []
         attending, attend_state = self.attend.advance(projected, state["attend"], *noise)

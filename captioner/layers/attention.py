@@ -73,7 +73,7 @@ class AdditiveAttention(keras.layers.Layer):
 
     def initial_coverage(self, memory, captions=1):
         """The coverage `(R, P, 2)` before the first step: zeros."""
-        return ops.zeros((memory.shape[0] * captions, memory.shape[1], 2), dtype=self.compute_dtype)
+        return ops.zeros((ops.shape(memory)[0] * captions, memory.shape[1], 2), dtype=self.compute_dtype)
 
     def update_coverage(self, coverage, weights):
         """The coverage after a step with `weights` `(R, P)`."""

@@ -5,4 +5,4 @@ from keras import ops
 
 def repeat_rows(values, count):
     """Repeats each image's row `(B, ...)`: `(B x count, ...)`, the rows of one image side by side."""
-    return values if count == 1 else ops.repeat(values, count, axis=0)
+    return values if isinstance(count, int) and count == 1 else ops.repeat(values, count, axis=0)
