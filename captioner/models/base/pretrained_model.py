@@ -1,6 +1,9 @@
 """What every trained model is: settings, a vocabulary and a network, kept together as a preset."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn, Self, SupportsIndex
 
 import keras
@@ -88,10 +91,15 @@ class PretrainedModel:
         return cls._load(folder)
 
     @classmethod
-    def _load(cls, folder: str | Path, **options: Any) -> Self:
+    def _load(
+        cls, folder: str | Path, encoder_changes: Mapping[str, Any] = MappingProxyType({}), **options: Any
+    ) -> Self:
         require_usable_backend()
         kind = cls.settings_class.model_fields["kind"].default
         preset = read_preset(Path(folder), kinds={kind: cls.settings_class})
+        if encoder_changes:
+            encoder = preset.settings.encoder.model_copy(update=encoder_changes)
+            preset = replace(preset, settings=preset.settings.model_copy(update={"encoder": encoder}))
         try:
             model = cls(*cls._arguments(preset), **options)
         except UserError as error:
@@ -202,16 +210,21 @@ class PretrainedImageModel(PretrainedModel):
         super().__init__(settings, vocabulary)
 
     @classmethod
-    def from_preset(cls, folder: str | Path, encoder_weights: str | Path | None = None) -> Self:
+    def from_preset(
+        cls, folder: str | Path, encoder_weights: str | Path | None = None, half_precision: bool | None = None
+    ) -> Self:
         """Loads a model, see `PretrainedModel.from_preset`.
 
         Args:
             encoder_weights: see the class.
+            half_precision: whether the frozen backbone runs in bfloat16 where that is faster; by default as the preset
+                says.
 
         Raises:
             UserError: also where the preset was trained on other weights of the backbone.
         """
-        model = cls._load(folder, encoder_weights=encoder_weights)
+        changes = {} if half_precision is None else {"half_precision": half_precision}
+        model = cls._load(folder, changes, encoder_weights=encoder_weights)
         require_same_backbone(folder, model.metadata, model.encoder, model.settings.encoder.name, encoder_weights)
         return model
 

@@ -1,40 +1,18 @@
 """The outputs of a network that answers questions, as answers with probabilities."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from captioner.models.vqa.answers import Answer, Choices, best_answers, class_answers, shares_of
 from captioner.models.vqa.networks import Answerer, AnswerReader, AnswerSearcher
 from captioner.models.vqa.preprocessing import encode_answer
 from captioner.text.answer_tokens import answer_words, join_answer, known_spelling
-from captioner.text.answers import answer_key, plain, with_blanks
-
-Choices = Sequence[Sequence[str] | None]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer to a question about an image.
-
-    text: the answer, as people read it.
-    probability: of a class its probability, among the answers that fit the question's form; of a choice its share of
-        the probability of all choices, or its own where the model was trained to tell of each answer by itself whether
-        it is right (`VisualQASettings.probabilities`); of a written answer exp(mean log-probability a word, the end
-        counted as a word).
-    spelling: the answer as the data set spells it: "garbage_bin", or a choice letter by letter. That is what is sent
-        in to whoever scores answers to that data set.
-    """
-
-    text: str
-    probability: float
-    spelling: str
+from captioner.text.answers import answer_key, with_blanks
 
 
 def choose(model, inputs, questions: Sequence[str], choices: Choices, top: int) -> list[list[Answer]]:
-    """Classes by their probability: of the choices where there are any, else of those that fit the question's form.
-
-    A choice that is no class has no probability.
+    """Classes by their probability, see `class_answers`.
 
     Args:
         model: a `VisualQA` that scores classes.
@@ -46,19 +24,7 @@ def choose(model, inputs, questions: Sequence[str], choices: Choices, top: int) 
     settings, rows = model.settings, len(inputs["questions"])
     how = (settings.probabilities, settings.temperature)
     scores = model.run(Answerer, inputs, rows, how, jit_compile=False)
-    independent = settings.probabilities == "sigmoid"
-    answers = []
-    for row, question, offered in zip(np.exp(scores.astype("float64")), questions, choices, strict=False):
-        if offered is None:
-            fitting = np.array(model.answers.fitting(question))
-            each = row[fitting] if independent or len(fitting) == len(row) else _shares(row[fitting])
-            best = np.argsort(-each, kind="stable")[:top]
-            answers.append([_class_answer(model.answers, fitting[number], each[number]) for number in best])
-        else:
-            numbers = [model.answers.encode(choice) for choice in offered]
-            each = np.array([0.0 if number is None else row[number] for number in numbers])
-            answers.append(_best(each if independent else _shares(each), offered, top))
-    return answers
+    return class_answers(scores, model.answers, questions, choices, top, settings.probabilities == "sigmoid")
 
 
 def write(model, inputs, questions: Sequence[str], choices: Choices, top: int) -> list[list[Answer]]:
@@ -74,7 +40,7 @@ def write(model, inputs, questions: Sequence[str], choices: Choices, top: int) -
     if any(offered is not None for offered in choices):
         likelihoods = _likelihoods(model, inputs, choices)
         answers = [
-            written if offered is None else _best(_shares(likelihood), offered, top)
+            written if offered is None else best_answers(shares_of(likelihood), offered, top)
             for written, offered, likelihood in zip(answers, choices, likelihoods, strict=False)
         ]
     return answers[: len(choices)]
@@ -111,19 +77,3 @@ def _likelihoods(model, inputs, choices: Choices) -> list[np.ndarray]:
     words = np.maximum((ids[:, :, 1:] != vocabulary.pad_id).sum(axis=-1), 1)
     means = np.exp(read.sum(axis=-1) / words)
     return [means[row, : len(offered)] for row, offered in enumerate(spelled)]
-
-
-def _class_answer(answers, number: int, probability: float) -> Answer:
-    return Answer(answers.decode(number), float(probability), answers.spellings[number])
-
-
-def _shares(scores: np.ndarray) -> np.ndarray:
-    """The share of all scores that each has; equal ones where none has any."""
-    scores = scores.astype("float64")
-    return scores / scores.sum() if scores.sum() > 0 else np.full(len(scores), 1 / len(scores))
-
-
-def _best(probabilities: np.ndarray, choices: Sequence[str], top: int) -> list[Answer]:
-    """Choices with their probabilities, the likeliest first."""
-    best = np.argsort(-probabilities, kind="stable")[:top]
-    return [Answer(with_blanks(plain(choices[n])), float(probabilities[n]), choices[n]) for n in best]

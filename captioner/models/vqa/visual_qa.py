@@ -16,8 +16,9 @@ from captioner.images.sources import ManyImages, OneImage
 from captioner.models.base.batching import on_grid, pad_batch
 from captioner.models.base.images import ImageBatches, ImageOptions
 from captioner.models.base.pretrained_model import PretrainedImageModel
+from captioner.models.vqa.answers import Answer
 from captioner.models.vqa.build import build_visual_qa
-from captioner.models.vqa.generation import Answer, choose, write
+from captioner.models.vqa.generation import choose, write
 from captioner.models.vqa.networks import AttentionReader, ImageEncoder, VisualQANetwork
 from captioner.models.vqa.preprocessing import choices_problem, encode_questions, unknown_choices_text, words_of
 from captioner.presets.folder import Preset
