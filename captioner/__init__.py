@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 # Type checkers read these names from `__init__.pyi`.
 _PUBLIC = {
-    "Answer": "captioner.models.vqa.visual_qa",
+    "Answer": "captioner.models.vqa.answers",
     "Caption": "captioner.models.captioning.captions",
     "Ensemble": "captioner.models.captioning.ensemble",
     "EncoderDecoder": "captioner.models.sequences.writers",
