@@ -34,6 +34,7 @@ FORBIDDEN = [  # module, the import that is added to it, and the contract that t
     ("captioner/text/ptb.py", "pipelines.utils.threads", "pipelines imports captioner, never the reverse"),
     ("captioner/cells/gru.py", "tensorflow", "captioner never imports TensorFlow"),
     ("captioner/text/ptb.py", "keras", "text, metrics and images load without Keras"),
+    ("captioner/runtime/search.py", "keras", "exported models run without Keras"),
     ("captioner/cells/gru.py", "captioner.decoding.beam", "a room of captioner imports only the rooms below it"),
     ("captioner/models/base/compatibility.py", "captioner.models.language", "a room of captioner.models imports only"),
     ("pipelines/utils/threads.py", "pipelines.cli.app", "a room of pipelines imports only the rooms below it"),

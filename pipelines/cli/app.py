@@ -19,6 +19,7 @@ from pipelines.cli.command import command, fail, sentence, stop
 from pipelines.cli.compare import compare
 from pipelines.cli.data import clips, shapes
 from pipelines.cli.evaluate import evaluate
+from pipelines.cli.export import export
 from pipelines.cli.features import features
 from pipelines.cli.language import language_app
 from pipelines.cli.list_names import list_names
@@ -56,7 +57,21 @@ def about(
     """Recurrent networks that look at pictures and write about them."""
 
 
-for function in (train, caption, ask, evaluate, score, rank, average, calibrate, stitch, compare, features, check):
+for function in (
+    train,
+    caption,
+    ask,
+    evaluate,
+    score,
+    rank,
+    average,
+    calibrate,
+    stitch,
+    export,
+    compare,
+    features,
+    check,
+):
     command(app)(function)
 command(app, "list")(list_names)
 for function in (shapes, clips):

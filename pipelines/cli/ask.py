@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED
-from pipelines.cli.options import LIMITS, Model, Weights, installed_default, takes
+from pipelines.cli.options import LIMITS, Engine, Model, Weights, installed_default, takes
 from pipelines.utils.console import log, printable, table
 
 
@@ -35,13 +35,15 @@ def ask(  # noqa: PLR0913 - one parameter an option
     limits=None,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+    engine: Engine = "keras",
 ):
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
+    from captioner.errors import UserError
     from captioner.models.vqa.preprocessing import choices_problem
     from pipelines.cli.run import describe, run_with_progress
     from pipelines.inference.jobs.answering import AskJob, AskOptions
     from pipelines.inference.jobs.question_files import make_question, question_problem, read_questions_file
-    from pipelines.inference.models import load_visual_qa, visual_qa_identity
+    from pipelines.inference.models import visual_qa_source
     from pipelines.utils.progress import JobProgress
 
     if (image is None) == (questions is None) or (image is not None and not question):
@@ -58,8 +60,10 @@ def ask(  # noqa: PLR0913 - one parameter an option
         hint = f' The image comes first: captioner ask {files[0]} "{image}".' if files else ""
         raise typer.BadParameter(f"there is no image {image}.{hint}")
     model = model or installed_default("visual_qa", [image or questions])
-    identity = visual_qa_identity(model)  # an error in the preset is reported before anything is written or loaded
-    made_with = {"model": identity, "file of questions": os.path.realpath(questions or image)}
+    source = visual_qa_source(model, encoder_weights, engine)  # what is wrong is reported before anything is written
+    if attention is not None and not source.keras:
+        raise UserError("--attention needs the engine keras: exported networks give answers only.")
+    made_with = {"model": source.identity, "file of questions": os.path.realpath(questions or image)}
     if questions is None:
         rows = [make_question(str(image), str(image), text, choices or ()) for text in question]
         show = partial(_print_table, alone=len(rows) == 1)
@@ -69,7 +73,7 @@ def ask(  # noqa: PLR0913 - one parameter an option
         if repeated:
             log(f"{repeated:,} rows of {questions} repeat a question: it is answered once", error=True)
     options = AskOptions(top, batch_size, attention=attention, limits=limits)
-    job = AskJob(rows, partial(load_visual_qa, model, encoder_weights), options, made_with)
+    job = AskJob(rows, source.load, options, made_with)
     summary = run_with_progress(job, output, JobProgress("Questions", "questions", rows), show)
     if output is not None:
         marked = (summary.warnings, 'to questions or among choices that the model does not know ("warning")')

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED, new_file
-from pipelines.cli.options import LANGUAGE, LIMITS, Models, Weights, installed_default, takes
+from pipelines.cli.options import LANGUAGE, LIMITS, Engine, Models, Weights, installed_default, takes
 from pipelines.cli.search_options import GENERATION
 from pipelines.utils.console import log, log_errors, printable
 
@@ -45,10 +45,13 @@ def caption(  # noqa: PLR0913 - one parameter an option
     language=None,
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+    engine: Engine = "keras",
 ):
     """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
+    from captioner.errors import UserError
     from pipelines.inference.jobs.captioning import CaptionOptions
     from pipelines.inference.jobs.journal import journal_path
+    from pipelines.inference.models import captioner_source
 
     for kind in sidecar or ():
         if kind not in ("txt", "xmp"):
@@ -68,41 +71,36 @@ def caption(  # noqa: PLR0913 - one parameter an option
         sidecars=tuple(dict.fromkeys(sidecar or ())),
         frames=frames,
     )
-    summary = caption_with_models(paths, model, output, options, encoder_weights, language)
+    source = captioner_source(model, generation, encoder_weights, language, engine)
+    alone = len(model) == 1 and not language  # together they have other scores
+    if options.min_score is None and alone:
+        options = replace(options, min_score=source.settings.min_score)
+    if not source.keras and (attention or tree):
+        raise UserError(
+            "--attention and --tree need a preset and the engine keras: exported networks give captions only."
+        )
+    summary = caption_with_model(paths, source, output, options)
     return SKIPPED if summary.faults or summary.left_alone else 0
 
 
-def caption_with_models(
-    paths: Sequence[Path],
-    models: Sequence[Path],
-    output: Path | None,
-    options,
-    encoder_weights: Path | None = None,
-    language: tuple[Path, float] | None = None,
-):
-    """Captions with presets; prints captions, or progress and what was skipped, and returns the `CaptionSummary`.
+def caption_with_model(paths: Sequence[Path], source, output: Path | None, options):
+    """Captions with a model; prints captions, or progress and what was skipped, and returns the `CaptionSummary`.
 
     Args:
         paths: images and folders.
-        models: a preset, or several that form an ensemble.
+        source: a `ModelSource`.
         output: a file, or None to print the captions.
         options: a `CaptionOptions`.
-        language: preset of a language model that takes part in the search, and its weight.
 
     Raises:
-        UserError: as of `CaptionJob` and `ImageCaptioner.from_preset`.
+        UserError: as of `CaptionJob`, or the model cannot be loaded.
     """
     from captioner.images.files import litter_line
     from pipelines.cli.run import describe, run_with_progress
     from pipelines.inference.jobs.captioning import CaptionJob, image_sources
-    from pipelines.inference.models import checked_presets, load_captioner, models_identity
     from pipelines.utils.progress import JobProgress
 
-    presets = checked_presets(models, options.generation)
-    identity = models_identity(presets, language)
-    if options.min_score is None and len(presets) == 1 and not language:  # together they have other scores
-        options = replace(options, min_score=presets[0].settings.min_score)
-    job = CaptionJob(paths, partial(load_captioner, models, encoder_weights, language), options, identity)
+    job = CaptionJob(paths, source.load, options, source.identity)
     progress = JobProgress("Captions", "images", image_sources(paths, options))
     alone = len(paths) == 1 and not paths[0].is_dir()
     show = partial(_print_captions, alone=alone) if output is None else lambda record: None

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -87,6 +87,10 @@ Weights = Annotated[
         callback=_existing,
         help="File with the frozen network's weights, instead of a download.",
     ),
+]
+Engine = Annotated[
+    Literal["keras", "openvino"],
+    typer.Option("--engine", help="What computes; openvino exports the model once and is faster to start."),
 ]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")]

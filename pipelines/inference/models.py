@@ -2,14 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from captioner.errors import UserError
 from captioner.models.base.compatibility import require_same_vocabulary
 from captioner.models.captioning.search_constraints import constraints_of, generation_config
 from captioner.presets.folder import CHECKED, Preset, read_preset
-from captioner.settings import CaptionerSettings, GenerationConfig, LanguageModelSettings, VisualQASettings
-from pipelines.utils.console import load_keras
+from captioner.runtime.folder import read_export
+from captioner.runtime.image_captioner import exported_config
+from captioner.runtime.load import load_export
+from captioner.settings import CaptionerSettings, GenerationConfig, LanguageModelSettings, Settings, VisualQASettings
+from captioner.text.vocabulary import Vocabulary
+from pipelines.inference.engines import KERAS, cached_export, is_export
+from pipelines.utils.console import load_keras, log
 
 
 def checked_presets(models: Sequence[Path], generation: GenerationConfig | None = None) -> list[Preset]:
@@ -57,6 +65,82 @@ def _hash(checksums) -> str:
 
 def _checksums(preset: Preset) -> dict[str, str]:
     return {name: preset.metadata["checksums"][name] for name in CHECKED}
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that was checked and is loaded when there is work to do.
+
+    settings, vocabulary: its own; those of the first of an ensemble.
+    identity: what a job must not mix: checksums of what decides, the engine, and the precision.
+    load: gives the model.
+    keras: whether Keras runs it, which alone gives attention and trees.
+    """
+
+    settings: Settings
+    vocabulary: Vocabulary
+    identity: str
+    load: Callable
+    keras: bool = True
+
+
+def captioner_source(
+    models: Sequence[Path],
+    generation: GenerationConfig | None = None,
+    encoder_weights: Path | None = None,
+    language: tuple[Path, float] | None = None,
+    engine: str = KERAS,
+) -> ModelSource:
+    """A captioner of a preset, of several, or of an exported folder.
+
+    Args:
+        models, generation: see `checked_presets`; or one exported model.
+        encoder_weights, language: see `load_captioner`.
+        engine: a name in `ENGINES`; an exported model has its own.
+
+    Raises:
+        UserError: as of `checked_presets`, or the engine cannot do what is asked.
+    """
+    if any(map(is_export, models)) or engine != KERAS:
+        if len(models) > 1 or language:
+            raise UserError(
+                "Ensembles and language models need the engine keras: exported models run alone."
+            )
+        return _exported_source(models[0], "captioner", generation, encoder_weights, engine)
+    presets = checked_presets(models, generation)
+    load = partial(load_captioner, models, encoder_weights, language)
+    return ModelSource(presets[0].settings, presets[0].vocabulary, models_identity(presets, language), load)
+
+
+def visual_qa_source(model: Path, encoder_weights: Path | None = None, engine: str = KERAS) -> ModelSource:
+    """A model that answers questions, of a preset or of an exported folder; see `captioner_source`."""
+    if is_export(model) or engine != KERAS:
+        return _exported_source(model, "visual_qa", None, encoder_weights, engine)
+    preset = read_preset(model, kinds={"visual_qa": VisualQASettings})
+    load = partial(load_visual_qa, model, encoder_weights)
+    return ModelSource(preset.settings, preset.vocabulary, visual_qa_identity(model), load)
+
+
+def _exported_source(model: Path, kind: str, generation, encoder_weights, engine: str) -> ModelSource:
+    """An exported folder, or what will be exported of a preset."""
+    if is_export(model):
+        export = read_export(model)
+        settings, vocabulary, facts = export.config.settings, export.vocabulary, export.config.checksums
+        if settings.kind != kind:
+            raise UserError(f"{model} holds a model of kind {settings.kind!r}, but {kind!r} is needed here.")
+        load = partial(load_export, model)
+    else:
+        kinds = {"captioner": CaptionerSettings, "visual_qa": VisualQASettings}
+        preset = read_preset(model, kinds={kind: kinds[kind]})
+        settings, vocabulary = preset.settings, preset.vocabulary
+        facts = {**_checksums(preset), "engine": engine, "precision": "float32"}
+
+        def load():
+            return load_export(cached_export(preset, engine, encoder_weights, log))
+
+    if kind == "captioner":
+        exported_config(settings, vocabulary, generation)  # what it cannot do is reported before anything is written
+    return ModelSource(settings, vocabulary, _hash(facts), load, keras=False)
 
 
 def load_captioner(

@@ -10,9 +10,10 @@ from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, SearchSettings, TextSettings
 from captioner.text.vocabulary import Vocabulary
-from pipelines.cli.caption import caption_with_models
+from pipelines.cli.caption import caption_with_model
 from pipelines.data.datasets import shapes
 from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.models import captioner_source
 from pipelines.recipes.recipe import load_recipe
 from pipelines.training import loop
 from pipelines.training.experiment import train
@@ -72,7 +73,8 @@ def test_a_search_listens_to_a_language_model(data, tmp_path):
 
     def write(weight, name):
         options, language = CaptionOptions(batch_size=2), (tmp_path / "language", weight) if weight else None
-        caption_with_models([data / "images"], [tmp_path / "captioner"], tmp_path / name, options, None, language)
+        source = captioner_source([tmp_path / "captioner"], options.generation, language=language)
+        caption_with_model([data / "images"], source, tmp_path / name, options)
         return [json.loads(line)["caption"] for line in (tmp_path / name).read_text().splitlines()]
 
     alone, mixed = write(None, "a.jsonl"), write(5.0, "b.jsonl")
