@@ -103,9 +103,7 @@ def captioner_source(
     """
     if any(map(is_export, models)) or engine != KERAS:
         if len(models) > 1 or language:
-            raise UserError(
-                "Ensembles and language models need the engine keras: exported models run alone."
-            )
+            raise UserError("Ensembles and language models need the engine keras: exported models run alone.")
         return _exported_source(models[0], "captioner", generation, encoder_weights, engine)
     presets = checked_presets(models, generation)
     load = partial(load_captioner, models, encoder_weights, language)
