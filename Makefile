@@ -23,7 +23,7 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	&& echo $$python && break; done)
 
 COMMA := ,
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := .venv/.installed
 DEV := .venv/.installed-dev
 FROM_DATA = $(if $(DATA),--data "$(DATA)")
