@@ -78,8 +78,9 @@ def _construct(name: str, weights: str | None, classifier: bool, size: int):
         return getattr(keras.applications, name)(include_top=classifier, weights=weights, input_shape=(size, size, 3))
     except Exception as error:  # Keras raises a bare Exception when a download fails
         if "fetch failure" in str(error) or isinstance(error, OSError):
+            what = "downloaded" if "fetch failure" in str(error) else "read after their download"  # h5py's OSError
             raise UserError(
-                f"The ImageNet weights of {name} could not be downloaded ({error}). Give a file that has "
+                f"The ImageNet weights of {name} could not be {what} ({error}). Give a file that has "
                 "them with --encoder-weights PATH, or set encoder.weights to `none` for random ones."
             ) from error
         raise UserError(f"{name} cannot be built for images of {size} x {size} pixels: {error}") from error

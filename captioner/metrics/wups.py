@@ -20,7 +20,7 @@ import numpy as np
 
 from captioner.metrics.base import ItemMetric, MetricUnavailable, Score
 from captioner.text.answers import agreed, items, with_blanks
-from captioner.text.wordnet import WORDNET_MISSING, open_wordnet
+from captioner.text.wordnet import WORDNET_MISSING, WordNetDamaged, open_wordnet
 
 THRESHOLDS = (0.9, 0.0)
 _DISTANT = 0.1  # what is left of a similarity below the threshold
@@ -33,7 +33,7 @@ class Wups(ItemMetric):
         wordnet: nltk's reader of WordNet; the installed one by default.
 
     Raises:
-        MetricUnavailable: WordNet is not installed.
+        MetricUnavailable: WordNet is not installed, or damaged.
     """
 
     scores = tuple(
@@ -44,7 +44,10 @@ class Wups(ItemMetric):
     in_training = False
 
     def __init__(self, wordnet=None):
-        wordnet = wordnet or open_wordnet()
+        try:
+            wordnet = wordnet or open_wordnet()
+        except WordNetDamaged as error:
+            raise MetricUnavailable("WUPS", str(error)) from None
         if wordnet is None:
             raise MetricUnavailable("WUPS", WORDNET_MISSING)
         self._similarity = WordSimilarity(wordnet)

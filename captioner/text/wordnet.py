@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from captioner.errors import UserError
+
 WORDNET_MISSING = (
     "WordNet is not installed. On Debian and Ubuntu: apt-get install wordnet-base; anywhere: python -m nltk.downloader "
     "wordnet. Files that lie elsewhere are found by the variable WNSEARCHDIR."
@@ -41,6 +43,10 @@ _LEXNAMES = [
 ]
 
 
+class WordNetDamaged(UserError):
+    """WordNet is installed, but cannot be read."""
+
+
 @functools.cache
 def open_wordnet():
     """nltk's reader of the WordNet that is installed, or None; then `WORDNET_MISSING` says how to get it.
@@ -48,18 +54,31 @@ def open_wordnet():
     Looked for, in this order: the folder in the variable WNSEARCHDIR, `dict` below WNHOME, nltk's data, and the usual
     places. Opening takes two seconds or so, and is done once a process.
 
+    Raises:
+        WordNetDamaged: there is one, and none of those that are there is whole.
+
     Example:
 
         wordnet = open_wordnet()
         wordnet.synsets("dog")[0].wup_similarity(wordnet.synsets("cat")[0])     # 0.857...
     """
-    for folder in _folders_of_environment():
-        if _is_wordnet(folder):
-            return _open_folder(folder)
-    installed = _open_nltk()
-    if installed is not None:
-        return installed
-    return next((_open_folder(Path(folder)) for folder in FOLDERS if _is_wordnet(Path(folder))), None)
+    damaged = []
+    for place in (*_folders_of_environment(), None, *map(Path, FOLDERS)):
+        try:
+            wordnet = _open_nltk() if place is None else _open_folder(place)
+            if wordnet is not None:
+                _check_last_synsets(wordnet)
+                return wordnet
+        except Exception as error:  # half a file fails in any way
+            name = place or _nltk_path()
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            damaged.append(
+                f"WordNet in {name} is damaged, as after a download that was cut short ({reason.rstrip('.')}). Delete "
+                "it and get it again."
+            )
+    if damaged:
+        raise WordNetDamaged(damaged[0])
+    return None
 
 
 def _folders_of_environment() -> Iterator[Path]:
@@ -69,8 +88,27 @@ def _folders_of_environment() -> Iterator[Path]:
         yield Path(os.environ["WNHOME"]) / "dict"
 
 
-def _is_wordnet(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in _NEEDED)
+def _check_last_synsets(wordnet) -> None:
+    """Reads the last entry of each file that the index knows, which a file that was cut short does not have.
+
+    Raises:
+        Exception: of any kind.
+    """
+    last: dict[str, int] = {}
+    for positions in wordnet._lemma_pos_offset_map.values():
+        for part, offsets in positions.items():
+            last[part] = max([last.get(part, 0), *offsets])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if not all(wordnet.synset_from_pos_and_offset(part, offset) for part, offset in last.items()):
+            raise ValueError("the end is missing")
+
+
+def _nltk_path() -> str:
+    import nltk
+
+    paths = (os.path.join(folder, "corpora", name) for folder in nltk.data.path for name in ("wordnet.zip", "wordnet"))
+    return next(filter(os.path.exists, paths), "nltk's data")
 
 
 def _open_nltk():
@@ -80,12 +118,23 @@ def _open_nltk():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             wordnet.ensure_loaded()
-    except (LookupError, OSError, ValueError):  # not there, or damaged, or nltk will not trust the folder
+    except LookupError:
         return None
     return wordnet
 
 
 def _open_folder(folder: Path):
+    """nltk's reader over a folder; None where it holds nothing of WordNet.
+
+    Raises:
+        Exception: of any kind, where files are missing or damaged.
+    """
+    if not any((folder / name).is_file() for name in _NEEDED):
+        return None
+    for name in _NEEDED:
+        content = (folder / name).read_bytes()
+        if content and not content.endswith(b"\n"):
+            raise ValueError(f"{name} ends in the middle of a line")
     from nltk.corpus.reader.wordnet import WordNetCorpusReader
     from nltk.data import PathPointer
 
