@@ -175,7 +175,7 @@ class DatasetBuilder(ProblemList):
             yield CaptionExample(image_id, self.root / image_id, tuple(image.rows), split, image.source_id)
 
     def _reason(self, problems: list[Problem]) -> str:
-        looked = f"Images were looked for in {self.finder.searched() or 'no folder'}."
+        looked = f"Images were looked for in {self.finder.searched()}."
         if not problems:
             return f"The annotation files name none. {looked}"
         count = "" if len(problems) == 1 else f" (the first of {len(problems):,} problems)"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.builder import DatasetBuilder
+from pipelines.data.datasets.finder import existing_folders
 from pipelines.data.datasets.text import read_json, truncate
 from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Id, Location, canonical_split
@@ -47,20 +48,20 @@ def read(root: Path) -> DataSet:
 def _files(root: Path) -> dict[str, dict[str, Path]]:
     """Year ("" if none) -> the split as its file names it -> the file; dev before train, see `read_split_lists`."""
     years = {}
-    for folder in (root / "annotations", root):
-        for path in sorted(folder.glob("captions_*.json"), reverse=True):
+    for folder in existing_folders(root, ("annotations", ".")):
+        for path in sorted((root / folder).glob("captions_*.json"), reverse=True):
             match = _NAME.fullmatch(path.name)
             if match:
                 years.setdefault(match["year"] or "", {}).setdefault(match["split"], path)
     return years
 
 
-def _folders(split: str, year: str) -> tuple[str, str]:
-    return f"{split}{year}", f"images/{split}{year}"
+def _folders(split: str, year: str) -> tuple[str, ...]:
+    return f"{split}{year}", f"images/{split}{year}", f"images/mscoco/{split}{year}"
 
 
 def _has_images(root: Path, files: dict[str, Path], year: str) -> bool:
-    return any((root / folder).is_dir() for split in files for folder in _folders(split, year))
+    return bool(existing_folders(root, (folder for split in files for folder in _folders(split, year))))
 
 
 def _add(builder: DatasetBuilder, path: Path, split: str):

@@ -3,7 +3,7 @@
 import os
 import posixpath
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from captioner.errors import address_hint
@@ -18,6 +18,37 @@ def leads_out(name: str) -> bool:
     """
     path = posixpath.normpath(name)
     return not os.path.isabs(name) and (path == ".." or path.startswith("../"))
+
+
+def existing_folders(root: Path, folders: Iterable[str]) -> list[str]:
+    """Those of `folders` that are there, whatever their case, as the disk has them; each once.
+
+    Archives of one data set differ in the case of its folders, and disks in whether they tell them apart.
+
+    Args:
+        root: the data set's folder.
+        folders: relative to it, with "/"; the likeliest first.
+    """
+    names: dict[str, list[str]] = {}
+
+    def inside(parent: str, wanted: str) -> list[str]:
+        if wanted in (".", ".."):
+            return [wanted]
+        if parent not in names:
+            try:
+                names[parent] = sorted(os.listdir(root / parent))
+            except OSError:  # a folder that may be entered and not listed
+                names[parent] = []
+        same = [name for name in names[parent] if name.lower() == wanted.lower()] or [wanted]
+        return sorted(same, key=lambda name: name != wanted)  # the exact one first
+
+    found: dict[str, None] = {}
+    for folder in folders:
+        paths = [""]
+        for part in folder.split("/"):
+            paths = [posixpath.join(path, name) for path in paths for name in inside(path, part)]
+        found.update(dict.fromkeys(path for path in paths if os.path.isdir(root / path)))
+    return list(found)
 
 
 def absent_image(name: str) -> str:
@@ -37,13 +68,15 @@ class ImageFinder:
 
     Args:
         root: the data set's folder.
-        folders: where images may be, relative to `root`, the likeliest first; those that do not exist are ignored.
+        folders: where images may be, relative to `root`, in any case, the likeliest first; those that do not exist are
+            ignored.
     """
 
     def __init__(self, root: Path, folders: Sequence[str]):
         self.root = root
         self._absolute_root = os.path.abspath(root)
-        self._folders = [folder for folder in folders if os.path.isdir(root / folder)]
+        self._wanted = list(folders)
+        self._folders = existing_folders(root, folders)
         self._listings: dict[str, dict[str, str]] = {}
 
     def find(self, name: str) -> str | None:
@@ -61,8 +94,11 @@ class ImageFinder:
         return None
 
     def searched(self) -> str:
-        """The folders that were looked in, for messages."""
-        return ", ".join("the folder itself" if folder == "." else f"{folder}/" for folder in self._folders)
+        """Where it was looked, for messages, and where it would have been if such folders were there."""
+        there = ", ".join(map(_named, self._folders)) or "no folder"
+        known = {folder.lower() for folder in self._folders}
+        absent = dict.fromkeys(folder for folder in self._wanted if folder.lower() not in known)
+        return f"{there} (not there: {', '.join(map(_named, absent))})" if absent else there
 
     def _listing(self, folder: str) -> dict[str, str]:
         if folder not in self._listings:
@@ -83,3 +119,7 @@ class ImageFinder:
             return os.path.relpath(path, self._absolute_root).replace(os.sep, "/")
         except ValueError:  # another drive
             return path
+
+
+def _named(folder: str) -> str:
+    return "the folder itself" if folder == "." else f"{folder}/"

@@ -20,7 +20,7 @@ EXPECTS = (
     "test.txt where you have them; images in flickr30k_images/ or images/"
 )
 LICENCE = "Flickr30k: photographs of Flickr users, for non-commercial research and education only"
-IMAGE_FOLDERS = ("flickr30k-images", "flickr30k_images", "flickr30k_images/flickr30k_images", "images", "Images", ".")
+IMAGE_FOLDERS = ("flickr30k-images", "flickr30k_images", "flickr30k_images/flickr30k_images", "images", ".")
 _FILES = FlickrFiles(
     folders=(".", "flickr30k", "flickr30k_images", "text", "annotations"),
     tokens="results_20130124.token",

@@ -21,7 +21,6 @@ EXPECTS = (
 LICENCE = "Flickr8k: photographs of Flickr users, for non-commercial research and education only"
 IMAGE_FOLDERS = (
     "images",
-    "Images",
     "Flicker8k_Dataset",  # the published archive spells it so
     "Flickr8k_Dataset",
     "Flicker8k_Dataset/Flicker8k_Dataset",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
+from pipelines.data.datasets.finder import existing_folders
 from pipelines.data.datasets.text import read_lines, truncate
 from pipelines.data.examples import Location
 
@@ -30,7 +31,7 @@ class FlickrFiles:
 
     def find(self, root: Path, *names: str) -> Path | None:
         """The first of `names` that is a file in one of the folders below `root`."""
-        paths = (root / folder / name for folder in self.folders for name in names)
+        paths = (root / folder / name for folder in existing_folders(root, self.folders) for name in names)
         return next((path for path in paths if path.is_file()), None)
 
     def find_lists(self, root: Path) -> dict[str, Path]:

@@ -18,7 +18,7 @@ from pipelines.data.examples import DataSet, Location
 EXPECTS = (
     "captions.csv, captions.tsv or captions.jsonl with image and caption (and split); images beside it or in images/"
 )
-IMAGE_FOLDERS = (".", "images", "Images")
+IMAGE_FOLDERS = (".", "images")
 
 
 def recognise(root: Path) -> bool:

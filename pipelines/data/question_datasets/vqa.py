@@ -5,8 +5,9 @@
     mscoco_train2014_annotations.json                v2_mscoco_train2014_annotations.json
 
 The files are in the folder itself or in `questions/` and `annotations/`, images in `train2014/`, `val2014/`,
-`test2015/` (or below `images/`). `val` is the split dev. The test split comes without answers: its questions are read,
-for answers to be sent in (`pipelines.evaluation.submission`). Where both versions are there, v2 is read.
+`test2015/`, or below `images/` or `images/mscoco/`, as the official toolkit has them; folders in any case. `val` is the
+split dev. The test split comes without answers: its questions are read, for answers to be sent in
+(`pipelines.evaluation.submission`). Where both versions are there, v2 is read.
 """
 
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
+from pipelines.data.datasets.finder import existing_folders
 from pipelines.data.datasets.text import read_json_list, truncate
 from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Location, canonical_split
@@ -22,7 +24,7 @@ from pipelines.data.question_datasets.builder import AnnotatedQuestion, Question
 
 EXPECTS = "*_questions.json and *_annotations.json of VQA v1 or v2; images in train2014/, val2014/, test2015/"
 LICENCE = "VQA: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
-_FOLDERS = (".", "questions", "annotations", "Questions", "Annotations")
+_FOLDERS = (".", "questions", "annotations")
 _QUESTIONS = re.compile(r"(?P<version>v\d+_)?(?:(?P<task>OpenEnded|MultipleChoice)_)?(?P<key>.+)_questions\.json")
 _ANNOTATIONS = re.compile(r"(?P<version>v\d+_)?(?P<key>.+)_annotations\.json")
 _ORDER = ("test", "test-dev", "val", "train")  # an image in several subsets stays in the one that is scored on
@@ -67,7 +69,12 @@ def read(root: Path) -> DataSet:
 def _find(root: Path) -> dict[str, dict[str, _Files]]:
     """Version ("" for v1) -> subset -> its files."""
     versions: dict[str, dict[str, _Files]] = {}
-    paths = [path for folder in _FOLDERS for path in sorted((root / folder).glob("*.json")) if path.is_file()]
+    paths = [
+        path
+        for folder in existing_folders(root, _FOLDERS)
+        for path in sorted((root / folder).glob("*.json"))
+        if path.is_file()
+    ]
     for path in paths:
         match = _QUESTIONS.fullmatch(path.name)
         if match and _SUBSET.fullmatch(match["key"]):
@@ -85,7 +92,7 @@ def _image_folders(subsets: dict[str, _Files]) -> Iterator[str]:
     for key in subsets:
         match = _SUBSET.fullmatch(key)
         folder = match["split"].replace("test-dev", "test") + (match["year"] or "")
-        yield from (folder, f"images/{folder}", f"{folder}/{folder}")
+        yield from (folder, f"images/{folder}", f"images/{match['source'] or 'mscoco'}/{folder}", f"{folder}/{folder}")
 
 
 class _Subset:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from captioner.errors import UserError
 from pipelines.data.question_datasets import read_questions, vqa
 from tests.support_datasets import check_dataset, draw_image, write
 from tests.support_questions import CHOICES, TEN, make_vqa, make_vqa_1
@@ -55,6 +56,34 @@ def test_multiple_choice_alone_is_enough(tmp_path):
         path.unlink()
     dataset = read_questions(tmp_path)
     assert dataset.splits() == {"train": 6, "dev": 3} and len(dataset.examples[0].choices) == 18
+
+
+@pytest.mark.parametrize("folder", ["Images/mscoco", "Images", "IMAGES", "images/MSCOCO", "."])
+@pytest.mark.parametrize("of_files", [("Questions", "Annotations"), ("QUESTIONS", "annotations")])
+def test_the_tree_of_the_official_toolkit(folder, of_files, tmp_path):
+    """If this fails, data that lie as the official evaluation needs them have no image that is found."""
+    make_vqa(tmp_path)
+    for path in sorted(tmp_path.glob("*.json")):
+        target = tmp_path / of_files["annotations" in path.name] / path.name
+        target.parent.mkdir(exist_ok=True)
+        path.rename(target)
+    for subset in ("train2014", "val2014", "test2015"):
+        target = tmp_path / folder / subset
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / subset).rename(target)
+    dataset = read_questions(tmp_path)
+    check_dataset(dataset)
+    assert dataset.splits() == {"train": 6, "dev": 3, "test": 3} and not dataset.problems
+    assert dataset.examples[-1].image.resolve().is_relative_to((tmp_path / folder / "train2014").resolve())
+
+
+def test_where_no_image_is_found_all_places_are_named(tmp_path):
+    """If this fails, somebody whose images lie elsewhere is not told where they belong."""
+    make_vqa(tmp_path)
+    for subset in ("train2014", "val2014", "test2015"):
+        (tmp_path / subset).rename(tmp_path / f"my_{subset}")
+    with pytest.raises(UserError, match=r"looked for in the folder itself \(not there: .*images/mscoco/val2014/"):
+        read_questions(tmp_path)
 
 
 def test_of_two_versions_the_newer_is_read(tmp_path):
