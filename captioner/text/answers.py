@@ -12,6 +12,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.files import atomic_write
+from captioner.text.comparable import comparable
 from captioner.text.files import read_text
 
 _SEPARATOR = re.compile(r"\s*(?:(?<!\d),|,(?!\d))\s*")  # a comma between digits separates nothing: 1,000
@@ -25,14 +26,14 @@ _REMEDY = "Copy the file from the original model."
 
 @functools.lru_cache(maxsize=_CACHED)
 def plain(answer: str) -> str:
-    """An answer in one spelling: lower case, single blanks, no full stop at its end.
+    """An answer in one spelling: lower case, single blanks, no full stop at its end, nothing that cannot be seen.
 
     Underscores stay, as data sets have them: `with_blanks` is for people.
 
     >>> [plain(answer) for answer in ("Wood.", " book,scissor ", "1,000", "...", "Garbage_bin")]
     ['wood', 'book, scissor', '1,000', '...', 'garbage_bin']
     """
-    return _without_stop(_SEPARATOR.sub(", ", " ".join(answer.lower().split())).strip())
+    return _without_stop(_SEPARATOR.sub(", ", comparable(answer.lower())).strip())
 
 
 def with_blanks(answer: str) -> str:

@@ -2,6 +2,7 @@
 
 import codecs
 import math
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +21,8 @@ def read_vectors(path: str | Path, words: Sequence[str]) -> tuple[np.ndarray, np
 
     GloVe writes a word and its numbers on each line, `dog 0.11 -0.02 ...`; word2vec (and fastText) write the same after
     a first line with the number of words and of numbers, `400000 300`. Any number of blanks or tabs is between them.
-    Words are compared letter by letter; of a word that occurs twice the first vector counts. A line that begins with a
-    blank and has numbers only is the vector of a word that was lost, and is passed over.
+    Words are compared letter by letter, composed (NFC); of a word that occurs twice the first vector counts. A line
+    that begins with a blank and has numbers only is the vector of a word that was lost, and is passed over.
 
     Args:
         path: the file.
@@ -58,7 +59,7 @@ def read_vectors(path: str | Path, words: Sequence[str]) -> tuple[np.ndarray, np
                 continue
             read += 1
             word, values = _cut(line, size, f"{path}:{number}")
-            for row in rows.pop(word, ()):
+            for row in rows.pop(word, ()) or rows.pop(_composed(word), ()):
                 matrix[row], found[row] = _numbers(values, f"{path}:{number}"), True
     if count is not None and read < count:
         raise UserError(
@@ -111,6 +112,14 @@ def _cut(line: bytes, size: int, location: str) -> tuple[bytes, list[bytes]]:
             "the file was put together from two."
         )
     return word, values
+
+
+def _composed(word: bytes) -> bytes:
+    """A word in the form that tokenizers give (NFC)."""
+    try:
+        return word if word.isascii() else unicodedata.normalize("NFC", word.decode("utf-8")).encode("utf-8")
+    except UnicodeDecodeError:
+        return word
 
 
 def _numbers(values: list[bytes], location: str) -> np.ndarray:

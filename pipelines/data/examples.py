@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from captioner.errors import UserError, nearest
 from captioner.text.answers import with_blanks
+from captioner.text.comparable import comparable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ def canonical_split(name: str) -> str:
     >>> [canonical_split(name) for name in ("Train", "val", "validation", "test", "novel")]
     ['train', 'dev', 'dev', 'test', 'novel']
     """
-    name = name.strip()
+    name = comparable(name)
     lowered = name.lower()
     return _SAME_SPLIT.get(lowered, lowered if lowered in SPLITS else name)
 

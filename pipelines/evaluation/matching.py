@@ -8,6 +8,7 @@ COCO's files); and where one is a suffix of the other, folder by folder:
     c/1.jpg                     a/1.jpg         another image
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from captioner.errors import UserError
@@ -87,5 +88,6 @@ def _suffixes(name: str) -> list[tuple[str, ...]]:
     >>> _suffixes("./a/1.jpg")
     [('a', '1.jpg'), ('1.jpg',)]
     """
+    name = unicodedata.normalize("NFC", name)  # macOS names a file in two characters where others have one
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
     return [parts[start:] for start in range(len(parts))]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from captioner.errors import UserError, nearest
 from captioner.images.files import litter_kind, litter_line
+from captioner.text.comparable import comparable
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_text, parse_json, read_lines, read_records, truncate
 from pipelines.data.datasets.values import value_text
@@ -146,7 +147,7 @@ def json_rows(problems: ProblemList, path: Path) -> Iterator[tuple[int, dict]]:
 
 def lowered(names: Iterable[str]) -> list[str]:
     """Names of columns as they are compared; none of a header that could not be read, which is a text."""
-    return [] if isinstance(names, str) else [name.strip().lower() for name in names]
+    return [] if isinstance(names, str) else [comparable(name).lower() for name in names]
 
 
 def with_lowered(row: dict) -> dict:

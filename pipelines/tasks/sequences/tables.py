@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.text.comparable import comparable
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.datasets.rows import choose_tables, csv_rows, find_tables, is_jsonl, json_rows, named_split
 from pipelines.data.datasets.splits import hashed_splits
@@ -106,6 +107,7 @@ def _example(problems, location, row: dict, task: str, tokenize: Callable) -> Se
     if not is_text(source + target):
         return problems.problem(location, NOT_TEXT_LEFT_OUT)
     source, target = " ".join(source.split()), " ".join(target.split())
+    target = comparable(target) if task in ("tag", "classify") else target  # labels
     words, tags, fault = source.split() if task == "describe" else tokenize(source), tuple(target.split()), ""
     if not words:
         fault = f"{truncate(source)} holds no words"

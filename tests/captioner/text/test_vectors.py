@@ -37,6 +37,7 @@ def write(path, text):
         ("3 3\n" + GLOVE).encode("utf-8-sig"),
         GLOVE.replace(" ", "  "),
         GLOVE.replace("dog 0.5", "   dog   0.5").replace("the 1", "   the     1"),
+        GLOVE.replace("Ä", "A\u0308"),
         GLOVE + " 7 7 7\n",
         GLOVE + "\t7 7 7\n",
         " 7 7 7\n" + GLOVE,
@@ -45,8 +46,8 @@ def write(path, text):
     ids=[
         "GloVe", "word2vec", "spaces at the end", "Windows", "tabs", "empty lines at the end", "a word twice",
         "words with spaces", "a first word with a space", "another encoding", "a mark", "a mark before the counts",
-        "two blanks", "aligned columns", "an empty word", "an empty word and a tab", "an empty first word",
-        "words of unusual blanks",
+        "two blanks", "aligned columns", "not composed", "an empty word", "an empty word and a tab",
+        "an empty first word", "words of unusual blanks",
     ],
 )  # fmt: skip
 def test_vectors_are_read_and_those_found_are_told(tmp_path, text):
