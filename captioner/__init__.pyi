@@ -12,7 +12,7 @@ from captioner.models.sequences.labels import OneToOne as OneToOne
 from captioner.models.sequences.model import SequenceModel as SequenceModel
 from captioner.models.sequences.writers import EncoderDecoder as EncoderDecoder
 from captioner.models.sequences.writers import OneToMany as OneToMany
-from captioner.models.vqa.visual_qa import Answer as Answer
+from captioner.models.vqa.answers import Answer as Answer
 from captioner.models.vqa.visual_qa import VisualQA as VisualQA
 from captioner.registry import Registry as Registry
 from captioner.settings import GenerationConfig as GenerationConfig

@@ -4,7 +4,7 @@ They are frozen, typed, and refuse what they do not know. Layers take explicit a
 files and flags are read (the `build.py` of a model turns them into layers).
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import pydantic
 from pydantic import Field, PositiveInt
@@ -136,6 +136,19 @@ class GenerationConfig(SearchSettings, SamplingSettings):
 
     candidates: PositiveInt = Field(default=1, description="captions an image; of a search at most num_beams")
     do_sample: bool = Field(default=False, description="sample captions in place of searching for the best ones")
+
+    if not TYPE_CHECKING:  # type checkers have the fields
+
+        def __init__(self, **values: Any):
+            """People make this one themselves, so that what is wrong is a sentence and not pydantic's list.
+
+            Raises:
+                UserError: see `validate`.
+            """
+            try:
+                super().__init__(**values)
+            except pydantic.ValidationError as error:
+                raise UserError(_explanation(type(self), error)) from None
 
 
 class CaptionerSettings(Settings):
@@ -308,10 +321,17 @@ def validate(model: type[AnySettings], values: dict[str, Any], source: str) -> A
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        raise UserError(f"{source}: " + "\n".join(_explain(model, fault) for fault in error.errors())) from None
+        raise UserError(f"{source}: {_explanation(model, error)}") from None
+
+
+def _explanation(model: type[Settings], error: pydantic.ValidationError) -> str:
+    return "\n".join(_explain(model, fault) for fault in error.errors())
 
 
 def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, UserError) and not fault["loc"]:
+        return str(cause)  # of a class that explains its faults itself
     path = [str(part) for part in fault["loc"]]
     name = ".".join(path)
     if fault["type"] == "extra_forbidden":

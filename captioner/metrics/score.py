@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
@@ -44,7 +43,7 @@ def score_captions(
     predictions: Mapping[str, str],
     references: Mapping[str, Sequence[str]],
     tokenizer: str = "ptb",
-    metrics: Sequence[str] | Literal["fast", "all"] = "fast",
+    metrics: Sequence[str] | str = "fast",
     training_captions: Iterable[str] | None = None,
 ) -> ScoreReport:
     """Scores one caption an image against the references of that image.
@@ -53,7 +52,7 @@ def score_captions(
         predictions: id of an image -> its caption.
         references: id of an image -> its references, at least one. Images without a prediction are left out.
         tokenizer: a name in `TOKENIZERS`; `ptb` for numbers that compare with published ones.
-        metrics: names in `METRICS`; or "all" that are available here, or those of them that are "fast".
+        metrics: names in `METRICS`, or one of them; or "all" that are available here, or those of them that are "fast".
         training_captions: what the model was trained on, if the share of novel captions is wanted.
 
     Raises:
@@ -81,12 +80,15 @@ def score_captions(
     tokenize = get_tokenizer(tokenizer).tokenize
     predicted = [tokenize(caption) for caption in predictions.values()]
     expected = [[tokenize(caption) for caption in references[image]] for image in predictions]
-    training = None if training_captions is None else [tokenize(caption) for caption in training_captions]
-
+    training = None
+    if training_captions is not None:
+        training = [tokenize(caption) for caption in checked_texts("training_captions", training_captions)]
     scores: dict[str, float] = {}
     columns: dict[str, Sequence[float]] = {"words": [len(words) for words in predicted]}
     counted = References(expected)
     texts, text_references = list(predictions.values()), [references[image] for image in predictions]
+    if isinstance(metrics, str) and metrics not in ("fast", "all"):
+        metrics = [metrics]
     if isinstance(metrics, str):
         names = [name for name in METRICS.names() if metrics == "all" or METRICS.get(name).in_training]
         ready, notes = available_metrics(METRICS, names, counted, training)

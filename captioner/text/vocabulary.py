@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from captioner.arguments import checked_texts
 from captioner.errors import UserError
 from captioner.files import atomic_write
 from captioner.text.files import read_text
@@ -35,6 +36,7 @@ class Vocabulary:
     pad_id, start_id, end_id, unknown_id = range(4)
 
     def __init__(self, words: Sequence[str], tokenizer: str = "ptb"):
+        words = checked_texts("words", words)
         self.words = (*SPECIALS, *words)
         self.tokenizer = tokenizer
         self._text_tokenizer = get_tokenizer(tokenizer)
@@ -65,6 +67,8 @@ class Vocabulary:
         >>> Vocabulary.from_captions(["A dog runs.", "a dog", "a cat"], minimum_count=2).words[4:]
         ('a', 'dog')
         """
+        if isinstance(captions, str):
+            checked_texts("captions", captions)  # refuses it: its letters would be captions
         tokenize = get_tokenizer(tokenizer).tokenize
         counts = Counter(word for caption in captions for word in tokenize(caption))
         kept = [word for word, count in counts.items() if count >= minimum_count and word not in SPECIALS]

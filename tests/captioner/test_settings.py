@@ -4,7 +4,7 @@ import pydantic
 import pytest
 
 from captioner.errors import UserError
-from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, validate
+from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, GenerationConfig, validate
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_known_one():
@@ -59,3 +59,16 @@ def test_an_old_name_is_answered_with_the_new_one_where_that_exists():
         validate(CaptionerSettings, {"search": {"must": ["dog"]}}, "a.toml")
     with pytest.raises(UserError, match=r"`decoder\.components` is not a setting"):
         validate(CaptionerSettings, {"decoder": {"components": 3}}, "a.toml")
+
+
+def test_settings_that_people_make_themselves_fail_with_a_sentence():
+    """Wrong if a script ends with pydantic's list and its address, or if a file with the same fault is named twice."""
+    for make in (
+        lambda: GenerationConfig(num_beams=0, tempratur=1),
+        lambda: validate(GenerationConfig, {"num_beams": 0, "tempratur": 1}, "a.toml"),
+    ):
+        with pytest.raises(
+            UserError, match=r"^(a\.toml: )?`num_beams` = 0 does not fit: .*\n`tempratur` is not a setting"
+        ):
+            make()
+    assert GenerationConfig(num_beams=2).model_dump(exclude_unset=True) == {"num_beams": 2}

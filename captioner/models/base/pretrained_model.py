@@ -1,5 +1,6 @@
 """What every trained model is: settings, a vocabulary and a network, kept together as a preset."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -122,7 +123,14 @@ class PretrainedModel:
             folder: made if it does not exist.
             metadata: where the model comes from, as JSON can hold it.
             half_precision: store the weights as float16, in half the space.
+
+        Raises:
+            UserError: the metadata holds what JSON cannot.
         """
+        try:
+            json.dumps(metadata)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"`metadata` holds what JSON cannot: {error}. Give texts, numbers and lists.") from None
         write_preset(
             Path(folder),
             self.settings,

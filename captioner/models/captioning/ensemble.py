@@ -41,6 +41,8 @@ class Ensemble(ImageCaptioner):
     """
 
     def __init__(self, members: Sequence[ImageCaptioner], names: Sequence[str | Path] = ()):
+        if isinstance(members, ImageCaptioner) or not members:
+            raise UserError("An ensemble is made of a list of captioners: Ensemble([one, another]).")
         self.members = tuple(members)
         names = [str(name) for name in names] or [f"captioner {number}" for number in range(1, len(self.members) + 1)]
         first = self.members[0]
@@ -61,6 +63,8 @@ class Ensemble(ImageCaptioner):
     @classmethod
     def from_presets(cls, folders: Sequence[str | Path], encoder_weights: str | Path | None = None) -> Self:
         """Loads presets. Arguments and errors are those of `ImageCaptioner.from_preset`."""
+        if isinstance(folders, str | Path):
+            raise UserError(f"`folders` is a list of presets, not one: write [{str(folders)!r}, ...].")
         return cls([ImageCaptioner.from_preset(folder, encoder_weights) for folder in folders], folders)
 
     def _parts_text(self) -> str:

@@ -23,6 +23,8 @@ def generation_config(own: SearchSettings, config: SearchSettings | None = None,
     >>> generation_config(SearchSettings(max_words=9), GenerationConfig(num_beams=5), candidates=2).max_words
     9
     """
+    if config is not None and not isinstance(config, SearchSettings):
+        raise UserError(f"`config` is a GenerationConfig(...); received {type(config).__name__}.")
     values = own.model_dump() | (config.model_dump(exclude_unset=True) if config else {})
     for name, value in changes.items():
         if value is not None:

@@ -269,8 +269,11 @@ class VisualQA(PretrainedImageModel):
             weights before word t of `question_words` was read, and entries of padding mean nothing; None without
             attention.
         """
+        questions, batch_size = checked_texts("questions", questions), checked_count("batch_size", batch_size)
         if self.attention_axis is None:
             return None
+        if not questions:
+            return np.zeros((0, 0, *(self.encoder.grid or (1,))), "float32")
         maps = []
         for rows, inputs in self._batches(features, questions, images, batch_size):
             outputs = self.run(AttentionReader, inputs, batch_size, jit_compile=False)

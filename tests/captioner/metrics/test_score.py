@@ -82,6 +82,13 @@ def test_images_that_are_named_differently_are_told():
         score_captions(PREDICTIONS, REFERENCES, metrics=["blue"])
 
 
+def test_one_metric_needs_no_list():
+    """Wrong if its name were taken for all that are fast."""
+    assert set(score_captions(PREDICTIONS, REFERENCES, metrics="bleu").rows) == {"bleu"}
+    with pytest.raises(UserError, match="`training_captions` is a list of texts, not a text"):
+        score_captions(PREDICTIONS, REFERENCES, training_captions="a dog")
+
+
 @pytest.mark.parametrize(
     ("predictions", "references", "said"),
     [

@@ -160,3 +160,10 @@ def test_specials_have_the_first_ids_and_count():
     assert (vocabulary.pad_id, vocabulary.start_id, vocabulary.end_id, vocabulary.unknown_id) == (0, 1, 2, 3)
     assert len(vocabulary) == 5 and "a" in vocabulary and "<end>" in vocabulary and "dog" not in vocabulary
     assert Vocabulary(["a"]) == vocabulary != Vocabulary(["a"], "unicode")
+
+
+def test_a_text_is_no_list_of_texts():
+    """Its letters would be the captions, or the words."""
+    for make in (Vocabulary, Vocabulary.from_captions):
+        with pytest.raises(UserError, match=r"is a list of texts, not a text: write \['a dog'\]"):
+            make("a dog")

@@ -118,3 +118,10 @@ def test_those_that_cannot_write_together_are_refused_in_a_sentence(members):
         Ensemble([members[0], made(1, image_size=24)])
     with pytest.raises(UserError, match="Save its members"):
         Ensemble(members).save_to_preset("anywhere")
+
+
+def test_what_is_no_list_of_captioners_is_refused(members):
+    """A path is a sequence of letters, each of which would be looked for."""
+    for make, given in ((Ensemble, []), (Ensemble, members[0]), (Ensemble.from_presets, "runs/one")):
+        with pytest.raises(UserError, match=r"made of a list of captioners|is a list of presets, not one"):
+            make(given)

@@ -63,6 +63,7 @@ def test_what_no_caption_can_keep_to_is_refused(settings, said):
         ({"top_p": 0}, "`top_p` = 0 does not fit"),
         ({"force_words": "dog"}, r"`force_words` = 'dog' does not fit: a list is expected, \['dog'\]"),
         ({"bad_words": [None]}, "`bad_words.0` = None does not fit"),
+        ({"config": {"num_beams": 5}}, "received dict"),
         ({"temprature": 0.5}, "`temprature` is not a setting. Did you mean `temperature`"),
         ({"beam_size": 3}, "`beam_size` was renamed: it is called `num_beams` now"),
         ({"min_words": 9, "max_words": 4}, "at least 9 and at most 4 words"),

@@ -130,6 +130,12 @@ def test_no_texts_have_no_scores_and_an_empty_one_that_of_its_end():
     assert scored.log_probabilities == pytest.approx([end], abs=1e-4) and scored.words == ()
 
 
+def test_metadata_that_no_file_can_hold_is_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="`metadata` holds what JSON cannot: Object of type ndarray"):
+        tiny_model().save_to_preset(tmp_path / "preset", {"losses": np.zeros(3)})
+    assert not (tmp_path / "preset").exists()
+
+
 def test_unknown_characters_are_counted():
     (scored,) = tiny_model().score(["aß☃"])
     assert scored.unknown == 2 and np.isfinite(scored.log_probability)
