@@ -13,7 +13,8 @@ from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.datasets.text import is_missing, truncate
 from pipelines.data.examples import DataSet
 from pipelines.evaluation.bootstrap import RESAMPLES, intervals
-from pipelines.evaluation.metrics import data_metrics
+from pipelines.evaluation.metrics import CheckedCaptions, data_metrics
+from pipelines.evaluation.results import FalseStatement
 
 SCORERS = ("own", "coco")
 
@@ -22,14 +23,18 @@ SCORERS = ("own", "coco")
 class MetricResults:
     """The scores of a set of captions.
 
-    report: of the metrics that compare with references, with values of each caption.
+    report: of the metrics that compare with references.
+    per_caption: image -> {score: value}, what the metrics say of one caption alone.
+    false_statements: image -> what its caption says that is not so; empty where nobody knows.
     scores: all scores by name.
     intervals: the 95 % interval of each score that has one.
-    rows: metric -> `(images, F)`, in the order of `report.per_caption`, for metrics whose rows can be resampled.
+    rows: metric -> `(images, F)`, in the order of `per_caption`, for metrics whose rows can be resampled.
     notes: sentences on what is missing, and on what a reader must know.
     """
 
     report: ScoreReport
+    per_caption: dict[str, dict[str, float]]
+    false_statements: dict[str, tuple[FalseStatement, ...]]
     scores: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     rows: dict[str, np.ndarray] = field(repr=False)
@@ -73,15 +78,15 @@ def compute_metrics(
     if scorer not in SCORERS:
         raise UserError(f"There is no scorer called {scorer!r}. Available: {', '.join(SCORERS)}.")
     report = score_captions(captions, references, tokenizer, "all", training)
-    own = data_metrics(dataset, split, captions) if dataset is not None else {}
-    computed = own | {name: (metric, report.rows[name]) for name, metric in report.metrics.items()}
+    own = data_metrics(dataset, split, captions) if dataset is not None else CheckedCaptions()
+    computed = own.metrics | {name: (metric, report.rows[name]) for name, metric in report.metrics.items()}
     rows, bounds = {}, {}
     for name, (metric, values) in computed.items():
         if any(score.interval for score in metric.scores):
             rows[name] = values
             bounds |= intervals(metric, values)
     scores, notes = {}, list(report.notes)
-    for metric, own_rows in own.values():
+    for metric, own_rows in own.metrics.values():
         values = metric.combine(own_rows)
         scores |= values
         notes += metric.notes(values)
@@ -93,7 +98,12 @@ def compute_metrics(
         scores |= reference_scores
         notes += sentences
     notes += _on_words(captions, references, tokenizer)
-    return MetricResults(report, scores, bounds, rows, tuple(notes))
+    columns = own.per_caption()
+    per_caption = {
+        image: {**{name: float(values[number]) for name, values in columns.items()}, **known}
+        for number, (image, known) in enumerate(report.per_caption.items())
+    }
+    return MetricResults(report, per_caption, own.false_statements, scores, bounds, rows, tuple(notes))
 
 
 def _on_words(captions: Mapping[str, str], references: Mapping[str, Sequence[str]], tokenizer: str) -> Iterator[str]:

@@ -14,10 +14,20 @@ from pipelines.data.datasets import clips, shapes
 from pipelines.data.datasets.drawn import Drawing
 from pipelines.data.examples import DataSet
 from pipelines.data.synthetic.clips import check_caption as check_clip_caption
-from pipelines.data.synthetic.faithfulness import ENOUGH_COVERAGE, KINDS, check_caption, names_novel_objects
+from pipelines.data.synthetic.faithfulness import (
+    ENOUGH_COVERAGE,
+    KINDS,
+    Statement,
+    check_caption,
+    names_novel_objects,
+)
+from pipelines.data.synthetic.parsing import word_spans
 from pipelines.data.synthetic.scenes import Scene
+from pipelines.evaluation.results import FalseStatement
 
 _DETAIL = Prominence.DETAIL
+_OF_A_THING = ("size", "colour", "count")
+_KIND_NAMES = {"place": "position", "unread": "outside the grammar"}
 _check = functools.lru_cache(maxsize=1 << 14)(check_caption)  # two metrics look at the same statements
 
 
@@ -44,6 +54,11 @@ class DataMetric(Metric):
         """Sentences that a reader of these scores must know."""
         return []
 
+    @classmethod
+    def false_statements(cls, caption: str, content) -> tuple[FalseStatement, ...] | None:
+        """What a caption says that is not so, of an image with this content; None if the metric does not tell."""
+        return None
+
 
 class Truth(DataMetric):
     """Faithfulness and coverage of captions of scenes. A row is `[true statements, statements, named, there]`.
@@ -53,8 +68,8 @@ class Truth(DataMetric):
 
     drawing = shapes.DRAWING
     scores = (
-        Score("faithfulness", "Faithfulness", "faithful", prominence=Prominence.MAIN),
-        Score("coverage", "Coverage", prominence=Prominence.HEADLINE),
+        Score("faithfulness", "Faithfulness", "faithful", prominence=Prominence.MAIN, per_item=True),
+        Score("coverage", "Coverage", prominence=Prominence.HEADLINE, per_item=True),
         Score("faithfulness_valid", "Faithfulness counts (1 or 0)", prominence=_DETAIL,
               factor=1, digits=0, interval=False),
         Score("true_captions", "Wholly true captions"),
@@ -79,6 +94,18 @@ class Truth(DataMetric):
             "true_captions": float(np.mean(rows[:, 0] == rows[:, 1])),
             "statements": float(statements / len(rows)),
         }
+
+    @classmethod
+    def per_item(cls, rows):
+        true, statements, named, there = rows.T
+        return {"faithfulness": true / statements, "coverage": named / there}
+
+    @classmethod
+    def false_statements(cls, caption, content):
+        spans = word_spans(caption)
+        false = [statement for statement in _check(caption, content).statements if not statement.true]
+        # "two red circles" says of each of them that it is red.
+        return tuple(dict.fromkeys(_false_statement(statement, caption, spans) for statement in false))
 
     @classmethod
     def selection_value(cls, name, scores):
@@ -129,7 +156,7 @@ class NovelObject(DataMetric):
     """Whether the thing that training never shows is named, its colour and shape in one phrase. A row is `[1 or 0]`."""
 
     drawing, split = shapes.DRAWING, "novel"
-    scores = (Score("novel_object_right", "Unseen object right", prominence=Prominence.HEADLINE),)
+    scores = (Score("novel_object_right", "Unseen object right", prominence=Prominence.HEADLINE, per_item=True),)
 
     def rows(self, predictions, references, images=None):
         return _rows(names_novel_objects, predictions, references).reshape(-1, 1)
@@ -141,13 +168,21 @@ class ClipTruth(DataMetric):
     drawing = clips.DRAWING
     scores = (
         Score("direction_right", "Direction right", "direct.", "direct.: the direction of what moves is right",
-              Prominence.MAIN),
+              Prominence.MAIN, per_item=True),
         Score("moving_right", "Moving thing right", "moving", "moving: the thing that moves is right",
-              Prominence.HEADLINE),
+              Prominence.HEADLINE, per_item=True),
     )  # fmt: skip
 
     def rows(self, predictions, references, images=None):
         return _rows(check_clip_caption, predictions, references)
+
+
+def _false_statement(statement: Statement, caption: str, spans: Sequence[tuple[int, int]]) -> FalseStatement:
+    own = tuple(spans[number] for number in statement.words)
+    words = " ".join(caption[begin:end] for begin, end in own)
+    said = statement.text if statement.kind in _OF_A_THING else words  # "yellow" alone does not tell of what
+    kind = _KIND_NAMES.get(statement.kind, statement.kind)
+    return FalseStatement(f"{kind}: {said}" if said else kind, own)
 
 
 def _rows(check: Callable, captions: Sequence[str], contents: Sequence) -> np.ndarray:

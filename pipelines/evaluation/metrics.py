@@ -1,6 +1,7 @@
 """All metrics by name, those of captions of one data set included, and what is computed with them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from captioner.metrics.score import ScoreReport, score_captions
 from captioner.registry import Registry
 from pipelines.data.examples import DataSet
 from pipelines.evaluation.data_metrics import DataMetric
+from pipelines.evaluation.results import FalseStatement
 
 DATA_METRICS = Registry(
     "metric of a data set",
@@ -79,8 +81,25 @@ def check_selection(name: str, registries: Sequence[Registry]) -> str:
     return name
 
 
-def data_metrics(dataset: DataSet, split: str, captions: Mapping[str, str]) -> dict[str, tuple[DataMetric, np.ndarray]]:
-    """Name -> metric and rows of the captions (id of an image -> caption), for each metric of this data set.
+@dataclass(frozen=True)
+class CheckedCaptions:
+    """What the metrics of a data set say of captions.
+
+    metrics: name -> metric and rows of the captions.
+    false_statements: id of an image -> what its caption says that is not so; empty where nobody knows.
+    """
+
+    metrics: dict[str, tuple[DataMetric, np.ndarray]] = field(default_factory=dict)
+    false_statements: dict[str, tuple[FalseStatement, ...]] = field(default_factory=dict)
+
+    def per_caption(self) -> dict[str, np.ndarray]:
+        """Score -> its value of each caption, for scores that say something of one caption alone."""
+        pairs = self.metrics.values()
+        return {name: values for metric, rows in pairs for name, values in metric.per_item(rows).items()}
+
+
+def data_metrics(dataset: DataSet, split: str, captions: Mapping[str, str]) -> CheckedCaptions:
+    """The rows of captions (id of an image -> caption), for each metric of this data set.
 
     Raises:
         UserError: there is a caption for an image that the data set says nothing of.
@@ -88,13 +107,21 @@ def data_metrics(dataset: DataSet, split: str, captions: Mapping[str, str]) -> d
     metrics = metric_classes([DATA_METRICS]).items()
     metrics = {name: metric() for name, metric in metrics if metric.applies(dataset, split)}
     if not metrics:
-        return {}
+        return CheckedCaptions()
     contents = next(iter(metrics.values())).drawing.read_contents(dataset.root)  # all are of this data set
     for image in captions:
         if image not in contents:
             raise UserError(f"There is a caption for {image!r}, but it is not known what the image shows.")
     shown = [contents[image] for image in captions]
-    return {name: (metric, metric.rows(list(captions.values()), shown)) for name, metric in metrics.items()}
+    return CheckedCaptions(
+        {name: (metric, metric.rows(list(captions.values()), shown)) for name, metric in metrics.items()},
+        {
+            image: statements
+            for metric in metrics.values()
+            for image, caption in captions.items()
+            if (statements := metric.false_statements(caption, contents[image])) is not None
+        },
+    )
 
 
 def score_split(
@@ -110,7 +137,7 @@ def score_split(
     references = {example.id: example.captions for example in examples if example.captions}
     captions = {image: caption for image, caption in predictions.items() if image in references}
     report = score_captions(captions, references, tokenizer)
-    for metric, rows in data_metrics(dataset, examples[0].split, predictions).values():
+    for metric, rows in data_metrics(dataset, examples[0].split, predictions).metrics.values():
         report.scores.update(metric.combine(rows))
     for name, metric in metric_classes([METRICS]).items():
         if name not in report.metrics and any(score.name == select_by for score in metric.scores):

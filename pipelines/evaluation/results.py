@@ -33,7 +33,9 @@ METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN = (
     "report.md",
 )
 IMAGES_A_SECOND = "images decoded a second"
-RANKED_BY = "cider_d"  # of the metrics of single captions the one that agrees best with people
+# Of the scores of single captions those that rank them, each among captions that are equal by those before it: whether
+# a caption is true, where that is known, and what agrees best with people.
+RANKED_BY = ("faithfulness", "direction_right", "cider_d", "bleu_4")
 DECISIVE, INDECISIVE = "what it hangs on", "on no place alone"  # labels of maps made by occlusion
 
 
@@ -55,11 +57,24 @@ class AttentionMaps:
 
 
 @dataclass(frozen=True)
+class FalseStatement:
+    """Something untrue that a caption says.
+
+    text: what it is about, and the words that say it; the former alone where no single words do.
+    spans: where these words begin and end in the caption.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One image's caption.
 
     image: its name. path: its file, if it is at hand. score: the model's own, mean log-probability a word.
     scores: of the metrics that say something of this caption alone. source_id: the data set's own name of the image.
+    false_statements: what is untrue in it; None where nobody knows.
     """
 
     image: str
@@ -69,16 +84,38 @@ class Prediction:
     score: float | None = None
     path: Path | None = None
     source_id: Id = ""
+    false_statements: tuple[FalseStatement, ...] | None = None
 
     @property
     def id(self) -> str:
         return self.image
 
+    def segments(self) -> list[str]:
+        """The caption in pieces: the first, the third ... say nothing false, each between them does.
+
+        >>> Prediction("a.png", "a red cat", (), {}, false_statements=(FalseStatement("colour", ((2, 5),)),)).segments()
+        ['a ', 'red', ' cat']
+        """
+        pieces, at = [], 0
+        spans = sorted(span for statement in self.false_statements or () for span in statement.spans)
+        for begin, end in spans:
+            if begin <= at and pieces:  # the piece before it goes on
+                pieces[-1] += self.caption[at : max(at, end)]
+            elif pieces and not self.caption[at:begin].strip():
+                pieces[-1] += self.caption[at:end]
+            else:
+                pieces += [self.caption[at:begin], self.caption[begin:end]]
+            at = max(at, end)
+        return [*pieces, self.caption[at:]]
+
     def row(self) -> dict[str, object]:
         """A row of predictions.csv."""
         score = None if self.score is None else round(self.score, 4)
         scores = {name: round(value, 6) for name, value in self.scores.items()}
-        return {"image": self.image, "caption": self.caption, "score": score, **scores, "references": self.references}
+        row = {"image": self.image, "caption": self.caption, "score": score, **scores}
+        if self.false_statements is not None:
+            row["false_statements"] = [statement.text for statement in self.false_statements]
+        return {**row, "references": self.references}
 
 
 @dataclass(frozen=True)
@@ -204,10 +241,9 @@ def result_ids(source_ids: Sequence[Id], names: Sequence[str]) -> list[Id]:
 
 
 def rank(predictions: Sequence[Prediction]) -> list[Prediction]:
-    """Best first: by CIDEr-D, then BLEU-4, then the model's own score."""
+    """Best first: by `RANKED_BY`, then by the model's own score."""
 
-    def key(prediction: Prediction) -> tuple[float, float, float]:
-        scores = prediction.scores
-        return scores.get(RANKED_BY, 0.0), scores.get("bleu_4", 0.0), prediction.score or 0.0
+    def key(prediction: Prediction) -> tuple[float, ...]:
+        return *(prediction.scores.get(name, 0.0) for name in RANKED_BY), prediction.score or 0.0
 
     return sorted(predictions, key=key, reverse=True)

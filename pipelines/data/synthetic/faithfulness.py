@@ -21,6 +21,7 @@ nothing false, so faithfulness *counts* only at a coverage of at least 0.9 over 
 """
 
 import dataclasses
+from collections.abc import Iterable
 from itertools import permutations
 
 from pipelines.data.synthetic.parsing import Mention, Relation, Statements, parse
@@ -34,11 +35,16 @@ _MATCHED = 8  # described things that may have a match; a scene has at most four
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """One thing that a caption says: its kind (see KINDS), its words, and whether it is true."""
+    """One thing that a caption says: its kind (see KINDS), what it says, and whether it is true.
+
+    words: the numbers of the words of the caption that say it, as `pipelines.data.synthetic.parsing.word_spans` counts
+        them.
+    """
 
     kind: str
     text: str
     true: bool
+    words: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,25 +79,24 @@ def check_caption(caption: str, scene: Scene) -> CheckedCaption:
         mention = parsed.mentions[owner]
         for kind, value in mention.describe().items():
             true = thing is not None and getattr(thing, kind) == value
-            statements.append(Statement(kind, f"{value} {mention.shape or 'thing'}", true))
-    for mention in parsed.mentions:
+            words = parsed.words[kind, owner]
+            statements.append(Statement(kind, f"{value} {mention.shape or 'thing'}", true, words))
+    for number, mention in enumerate(parsed.mentions):
         described = sum(other.count for other in parsed.mentions if other.fits(mention))
         there = sum(_wrong(mention, thing) == 0 for thing in scene.things)
         text = f"{mention.count} {' '.join(mention.describe().values())}"
-        statements.append(Statement("count", text, described == there))
+        statements.append(Statement("count", text, described == there, parsed.words["count", number]))
     by_mention = _by_mention(parsed, owners, matches)
-    statements += [
-        Statement("relation", relation.kind, _relation_true(relation, parsed, by_mention))
-        for relation in parsed.relations
-    ]
-    statements += [
-        Statement("place", place, all(
-            _fits(parsed.mentions[number], thing) and place_holds(place, thing) for thing in by_mention[number]
-        ))
-        for number, place in parsed.places
-    ]  # fmt: skip
-    statements += [Statement("total", str(number), number == len(scene.things)) for number in parsed.totals]
-    statements += [Statement("unread", text, False) for text in parsed.unread]
+
+    def add(kind: str, checked: Iterable[tuple[str, bool]]) -> None:
+        """Statements of one kind, in the order of the parsed ones."""
+        for number, (text, true) in enumerate(checked):
+            statements.append(Statement(kind, text, true, parsed.words[kind, number]))
+
+    add("relation", ((r.kind, _relation_true(r, parsed, by_mention)) for r in parsed.relations))
+    add("place", ((place, _place_true(place, number, parsed, by_mention)) for number, place in parsed.places))
+    add("total", ((str(number), number == len(scene.things)) for number in parsed.totals))
+    add("unread", ((text, False) for text in parsed.unread))
     if not statements:
         statements = [Statement("unread", "", False)]
     return CheckedCaption(tuple(statements), min(len(owners), len(scene.things)), len(scene.things))
@@ -152,6 +157,10 @@ def _located(parsed: Statements, by_mention: list[list[Thing | None]]) -> int:
         all(thing is not None and place_holds(place, thing) for thing in by_mention[number])
         for number, place in parsed.places
     )
+
+
+def _place_true(place: str, number: int, parsed: Statements, by_mention: list[list[Thing | None]]) -> bool:
+    return all(_fits(parsed.mentions[number], thing) and place_holds(place, thing) for thing in by_mention[number])
 
 
 def _relation_true(relation: Relation, parsed: Statements, by_mention: list[list[Thing | None]]) -> bool:

@@ -13,6 +13,7 @@ words, and faithfulness counts each as a false statement.
 """
 
 import dataclasses
+import re
 from typing import NamedTuple
 
 from pipelines.data.synthetic import words
@@ -46,13 +47,18 @@ class Relation(NamedTuple):
 
 @dataclasses.dataclass
 class Statements:
-    """What a caption says. `places` are (mention, place); `totals` say how many things there are in all."""
+    """What a caption says. `places` are (mention, place); `totals` say how many things there are in all.
+
+    words: where it is said: (kind, number in the list of that kind) -> the numbers of the words; a mention has them for
+        each of "count", "size", "colour" and "shape".
+    """
 
     mentions: list[Mention] = dataclasses.field(default_factory=list)
     relations: list[Relation] = dataclasses.field(default_factory=list)
     places: list[tuple[int, str]] = dataclasses.field(default_factory=list)
     totals: list[int] = dataclasses.field(default_factory=list)
     unread: list[str] = dataclasses.field(default_factory=list)
+    words: dict[tuple[str, int], tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
 
 def parse(caption: str) -> Statements:
@@ -66,10 +72,26 @@ def parse(caption: str) -> Statements:
     return _Reader(_names(_tokens(caption))).read()
 
 
+def word_spans(caption: str) -> list[tuple[int, int]]:
+    """Where the words of a caption begin and end; punctuation belongs to none.
+
+    >>> word_spans("A dog, red.")
+    [(0, 1), (2, 5), (7, 10)]
+    """
+    return [match.span() for match in re.finditer(r"[^\s,.:;!?]+", caption)]
+
+
 class _Token(NamedTuple):
+    """A phrase of the grammar.
+
+    words: the numbers of its words. parts: those of a joined token's own tokens, by kind.
+    """
+
     kind: str
     value: object
     text: str
+    words: tuple[int, ...]
+    parts: dict[str, tuple[int, ...]] = {}  # noqa: RUF012 - never changed
 
 
 def _phrases() -> dict[tuple[str, ...], tuple[str, object]]:
@@ -103,23 +125,24 @@ def _phrases() -> dict[tuple[str, ...], tuple[str, object]]:
 
 _PHRASES = _phrases()
 _LONGEST = max(len(phrase) for phrase in _PHRASES)
+_ATTRIBUTES = {"noun": "shape"}  # what a token of a name says, where that is not called as its kind
 _CLAUSE_STARTS = ("mention", "place", "relation", "there")
 _PREDICATE_STARTS = ("relation", "place", "between", "verb", "with")
 
 
 def _tokens(caption: str) -> list[_Token]:
     """The longest phrases that fit, from the left; any other word is a token of the kind "unknown"."""
-    spelled = "".join(" " if character in ",.:;!?" else character for character in caption.lower()).split()
+    spelled = [caption[begin:end].lower() for begin, end in word_spans(caption)]
     tokens, at = [], 0
     while at < len(spelled):
         for length in range(min(_LONGEST, len(spelled) - at), 0, -1):
             phrase = tuple(spelled[at : at + length])
             if phrase in _PHRASES:
-                tokens.append(_Token(*_PHRASES[phrase], " ".join(phrase)))
+                tokens.append(_Token(*_PHRASES[phrase], " ".join(phrase), tuple(range(at, at + length))))
                 break
         else:
             length = 1
-            tokens.append(_Token("unknown", None, spelled[at]))
+            tokens.append(_Token("unknown", None, spelled[at], (at,)))
         at += length
     return tokens
 
@@ -138,7 +161,10 @@ def _names(tokens: list[_Token]) -> list[_Token]:
         if "noun" in values and values["noun"][0] == words.few(values["count"]):
             mention = Mention(values["count"], values.get("size"), values.get("colour"), values["noun"][1])
             kind = "mention" if mention.describe() else "total"
-            joined.append(_Token(kind, mention, " ".join(token.text for token in tokens[at:end])))
+            own = tokens[at:end]
+            parts = {_ATTRIBUTES.get(token.kind, token.kind): token.words for token in own}
+            spoken = tuple(word for token in own for word in token.words)
+            joined.append(_Token(kind, mention, " ".join(token.text for token in own), spoken, parts))
             at = end
         else:
             joined.append(tokens[at])
@@ -170,26 +196,46 @@ class _Reader:
         self.at += 1
         return self.tokens[self.at - 1].value
 
+    @property
+    def taken(self) -> _Token:
+        """The token that was taken last."""
+        return self.tokens[self.at - 1]
+
     def skip(self) -> None:
         """Keeps a token that means nothing here; neighbours become one entry."""
-        text = self.tokens[self.at].text
+        token, unread = self.tokens[self.at], self.statements.unread
         if self.last_unread == self.at - 1:
-            self.statements.unread[-1] += " " + text
+            unread[-1] += " " + token.text
+            self.statements.words["unread", len(unread) - 1] += token.words
         else:
-            self.statements.unread.append(text)
+            self.state("unread", unread, token.text, token.words)
         self.last_unread = self.at
         self.at += 1
 
+    def state(self, kind: str, statements: list, statement, words: tuple[int, ...]) -> None:
+        """Keeps a statement with the words that make it."""
+        self.statements.words[kind, len(statements)] = words
+        statements.append(statement)
+
     def name(self) -> int:
         """Takes a mention and gives its number."""
+        number = len(self.statements.mentions)
         self.statements.mentions.append(self.take())
-        return len(self.statements.mentions) - 1
+        self.statements.words |= {(kind, number): words for kind, words in self.taken.parts.items()}
+        return number
+
+    def place(self, subject: int, place: str, words: tuple[int, ...]) -> None:
+        self.state("place", self.statements.places, (subject, place), words)
+
+    def relation(self, kind: str, subject: int, objects: tuple[int, ...], words: tuple[int, ...]) -> None:
+        self.state("relation", self.statements.relations, Relation(kind, subject, objects), words)
 
     def caption(self) -> None:
         if self.sees("opening|there", "mention|total"):
             self.take()
         if self.sees("total"):
-            self.statements.totals.append(self.take().count)
+            total = self.take().count
+            self.state("total", self.statements.totals, total, self.taken.words)
         first = True
         while self.kind() != "end":
             if not first and self.kind() == "and" and self.kind(1) in _CLAUSE_STARTS:
@@ -202,13 +248,13 @@ class _Reader:
 
     def clause(self) -> bool:
         if self.sees("place", "there|verb", "mention"):
-            place = self.take()
+            place, words = self.take(), self.taken.words
             self.take()
-            self.statements.places.append((self.name(), place))
+            self.place(self.name(), place, words)
         elif self.sees("relation", "mention", "there|verb", "mention"):
-            relation, other = self.take(), self.name()
+            relation, words, other = self.take(), self.taken.words, self.name()
             self.take()
-            self.statements.relations.append(Relation(relation, self.name(), (other,)))
+            self.relation(relation, self.name(), (other,), words)
         elif self.sees("mention"):
             self.predicate(self.name())
         else:
@@ -226,21 +272,22 @@ class _Reader:
         if self.kind() == "verb" and self.kind(1) in ("relation", "place", "between"):
             self.take()
         if self.sees("relation", "mention"):
-            relation, objects = self.take(), [self.name()]
+            relation, words, objects = self.take(), self.taken.words, [self.name()]
             while self.sees("and", "mention") and self.kind(2) not in _PREDICATE_STARTS:
                 self.take()
                 objects.append(self.name())
-            self.statements.relations += [Relation(relation, subject, (other,)) for other in objects]
+            for other in objects:
+                self.relation(relation, subject, (other,), words)
         elif self.sees("place") and not self.sees("place", "there"):
-            self.statements.places.append((subject, self.take()))
+            self.place(subject, self.take(), self.taken.words)
         elif self.sees("between", "mention", "and", "mention"):
             self.take()
-            first = self.name()
+            words, first = self.taken.words, self.name()
             self.take()
-            self.statements.relations.append(Relation("between", subject, (first, self.name())))
+            self.relation("between", subject, (first, self.name()), words)
 
     def around(self, centre: int) -> None:
         """One "a blue star above it"; the pronoun is the mention before "with"."""
         other = self.name()
-        self.statements.relations.append(Relation(self.take(), other, (centre,)))
+        self.relation(self.take(), other, (centre,), self.taken.words)
         self.take()

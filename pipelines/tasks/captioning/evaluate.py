@@ -164,8 +164,8 @@ class DecodedSplit:
     def predictions(self, results: MetricResults) -> tuple[Prediction, ...]:
         return tuple(
             Prediction(
-                image, self.captions[image].text, example.captions, results.report.per_caption[image],
-                self.captions[image].score, example.image, example.source_id,
+                image, self.captions[image].text, example.captions, results.per_caption[image],
+                self.captions[image].score, example.image, example.source_id, results.false_statements.get(image),
             )
             for image, example in self.examples.items()
         )  # fmt: skip
@@ -261,7 +261,7 @@ def evaluate_predictions(
         scores=results.scores,
         intervals=results.intervals,
         predictions=tuple(
-            Prediction(image, text, expected[image], results.report.per_caption[image], source_id=known.ids[image])
+            Prediction(image, text, expected[image], results.per_caption[image], source_id=known.ids[image])
             for image, text in texts.items()
         ),
         evaluated={

@@ -8,7 +8,7 @@ import pytest
 from pipelines.data.synthetic import words
 from pipelines.data.synthetic.captions import write_captions
 from pipelines.data.synthetic.faithfulness import check_caption, names_novel_objects
-from pipelines.data.synthetic.parsing import parse
+from pipelines.data.synthetic.parsing import parse, word_spans
 from pipelines.data.synthetic.scenes import COLOURS, Scene, Thing, sample_scenes
 from pipelines.evaluation.data_metrics import Truth, TruthByKind
 
@@ -60,6 +60,35 @@ def false_kinds(caption, scene):
 def test_statements_by_example(caption, scene, false):
     """The rules of the docstring, worked by hand."""
     assert false_kinds(caption, scene) == false
+
+
+@pytest.mark.parametrize(
+    "caption, scene, said",
+    [
+        ("a red circle left of a blue star", SCENE, []),
+        ("A red circle, right of a blue star.", SCENE, ["right of"]),
+        ("a green circle and a blue star", SCENE, ["green", "a"]),
+        ("a red circle at the bottom and a blue heart", SCENE, ["heart", "a", "at the bottom"]),
+        ("there are three shapes: a red circle and a blue star", SCENE, ["three shapes"]),
+        ("a red circle and the dog runs", SCENE, ["and the dog runs"]),
+        ("three red circles", TWINS, ["circles", "red", "three"]),
+        ("", SCENE, [""]),
+    ],
+)
+def test_the_words_that_say_something_false_are_known(caption, scene, said):
+    """A report marks them: wrong if it underlines what is true."""
+    spans = word_spans(caption)
+    false = [statement for statement in check_caption(caption, scene).statements if not statement.true]
+    words_of = [" ".join(caption[slice(*spans[number])] for number in statement.words) for statement in false]
+    assert sorted(set(words_of)) == sorted(said)
+
+
+def test_every_statement_has_words_of_its_own_in_the_caption():
+    for _, _, scene in sample_scenes(0, {"train": 60}):
+        for caption in write_captions(Random(1), scene):
+            count = len(word_spans(caption))
+            for statement in check_caption(caption, scene).statements:
+                assert statement.words and set(statement.words) <= set(range(count)), (caption, statement)
 
 
 def test_relations_on_the_diagonal():

@@ -236,7 +236,7 @@ def test_truth_of_drawn_scenes_is_combined_as_the_corpus_is(tmp_path):
     captions[names[0]] = captions[names[1]]  # most likely wrong
     checked = [check_caption(text, scenes[image]) for image, text in captions.items()]
     statements = [statement.true for one in checked for statement in one.statements]
-    metric, rows = data_metrics(dataset, "test", captions)["truth"]
+    metric, rows = data_metrics(dataset, "test", captions).metrics["truth"]
     scores = metric.combine(rows)
     assert scores["faithfulness"] == pytest.approx(np.mean(statements)) and scores["faithfulness"] < 1
     assert scores["coverage"] == pytest.approx(sum(one.named for one in checked) / sum(one.there for one in checked))
