@@ -11,6 +11,7 @@ from captioner.images.augment import augmentations_of
 from captioner.models.base.build import unused_settings
 from captioner.models.base.decode_step import END, START, SUPPRESSED
 from captioner.models.captioning.image_captioner import ImageCaptioner
+from captioner.models.captioning.networks import CaptionNetwork
 from captioner.models.captioning.training_network import TrainingNetwork
 from captioner.models.captioning.warm_start import warm_start_decoder
 from captioner.models.language.language_model import LanguageModel
@@ -28,9 +29,11 @@ from pipelines.data.wordless import without_wordless
 from pipelines.evaluation.data_metrics import DataMetric
 from pipelines.evaluation.metrics import score_split, selection_metric
 from pipelines.inference.batch_captioning import decode_source
+from pipelines.tasks.captioning.batches import CaptionBatches
 from pipelines.tasks.captioning.build import adopt_model, build_captioner, make_batches
 from pipelines.tasks.captioning.self_critical import SelfCriticalBatches
 from pipelines.tasks.captioning.settings import Recipe, TrainingSettings
+from pipelines.training.development_loss import development_loss
 from pipelines.training.experiment import Experiment, no_development
 from pipelines.training.history import sample_captions
 from pipelines.training.known_words import check_learned
@@ -55,7 +58,7 @@ class CaptioningExperiment(Experiment):
         encoder_weights: file with the frozen network's weights.
         reporter: where progress is logged.
 
-    After each epoch the development captions are decoded freely and scored.
+    After each epoch the loss of development captions is computed, and they are decoded freely and scored.
 
     Raises:
         UserError: the recipe learns from captions that a model writes, and there is none to begin with.
@@ -82,6 +85,7 @@ class CaptioningExperiment(Experiment):
         self.data, self.cache, self.encoder_weights = data, cache, encoder_weights
         self.init_from, self.init_from_language = init_from, init_from_language
         self.dev_source: Source | None = None
+        self.dev_batches: CaptionBatches | None = None
 
     def open_data(self) -> DataIdentity:
         self.dataset = open_captions(self.data, self.recipe.source, self.reporter.log)
@@ -138,6 +142,8 @@ class CaptioningExperiment(Experiment):
             source, more = open_augmented(self.encoder, images, self.cache, views, training.seed, advance, log)
             problems += more
         self.compile(source)
+        if self.dev_source is not None:
+            self._prepare_development_loss()
         if not self.resumed and not self.init_from:
             fit_components(self.encoder, source, log)
         self.reporter.problems(problems)
@@ -181,11 +187,28 @@ class CaptioningExperiment(Experiment):
             raise UserError(f"None of the training images in {self.dataset.root} can be read.")
         self.network = compile_captioner(self.recipe.training, self.captioner, self.batches.steps)
 
+    def _prepare_development_loss(self) -> None:
+        """One caption of each development image, and a network that reads them: a hundredth of an epoch, or less."""
+        training, captions = self.recipe.training, [example.captions for example in self.dev_examples]
+        self.dev_batches = CaptionBatches(
+            self.dev_source, captions, self.captioner.vocabulary, self.recipe.text.max_length,
+            training.images_per_batch, 1, training.seed,
+        )  # fmt: skip
+        # Where the training loss is no cross-entropy, there is nothing for a smoothed one to be compared with.
+        smoothing = 0.0 if training.objective == "self_critical" else training.label_smoothing
+        self.reader = CaptionNetwork(self.captioner.image_encoder, self.captioner.decoder, name="development")
+        self.reader.compile(loss=MaskedCrossEntropy(smoothing), jit_compile=training.xla)
+
+    def _development_loss(self) -> dict[str, float]:
+        loss = None if self.dev_batches is None else development_loss(self.reader, self.dev_batches)
+        name = "dev_cross_entropy" if self.recipe.training.objective == "self_critical" else "dev_loss"
+        return {} if loss is None else {name: loss}
+
     def evaluate(self, epoch: int, loss: float) -> EvalResult:
-        """Decodes the development captions freely and scores them."""
+        """Reads development captions for their loss, and decodes them freely and scores them."""
         if self.dev_source is None:
             return EvalResult({}, "loss (there is no development split to decode)", -loss)
-        scores = self._decode(epoch)
+        scores = self._development_loss() | self._decode(epoch)
         if isinstance(self.batches, SelfCriticalBatches):
             scores["reward"] = self.batches.mean_reward()
         return self._evaluated(scores)

@@ -67,7 +67,7 @@ def _by_member(example: QuestionExample) -> Iterator[QuestionExample]:
 
 
 def make_batches(recipe: VisualQARecipe, model: VisualQA, questions: QuestionsByImage) -> QuestionBatches:
-    """The training batches of questions whose images are open."""
+    """The batches of questions whose images are open, as training takes them."""
     training, examples = recipe.training, questions.examples
     words = encode_questions([example.question for example in examples], model.vocabulary, model.settings.text)
     targets = encode_targets(training.targets, model, examples)
@@ -77,7 +77,7 @@ def make_batches(recipe: VisualQARecipe, model: VisualQA, questions: QuestionsBy
 
 
 def encode_targets(kind: str, model: VisualQA, examples: Sequence[QuestionExample]) -> QuestionTargets:
-    """What training questions are to be answered.
+    """What questions are to be answered; those that nobody answered have no target.
 
     Args:
         kind: "agreed" or "soft", as `training.targets` has it.
@@ -85,14 +85,16 @@ def encode_targets(kind: str, model: VisualQA, examples: Sequence[QuestionExampl
         examples: the questions.
     """
     answers_of = [example.answers for example in examples]
+    answered = np.array([bool(answers) for answers in answers_of])
+    agreed_of = [agreed(answers) if answers else "" for answers in answers_of]
     if model.network.writes:
         length = model.settings.answer.search.max_words + 2
         vocabulary = model.vocabulary
-        ids = np.array([encode_answer(agreed(answers), vocabulary, length) for answers in answers_of], "int32")
-        return QuestionTargets(ids, np.ones(len(ids), bool), vocabulary.pad_id, written=True)
+        ids = np.array([encode_answer(answer, vocabulary, length) for answer in agreed_of], "int32")
+        return QuestionTargets(ids, answered, vocabulary.pad_id, written=True)
     if kind == "soft":
         shares = soft_targets(answers_of, model.answers)
         return QuestionTargets(shares, shares.any(axis=1), IGNORE_INDEX)
-    numbers = [model.answers.encode(agreed(answers)) for answers in answers_of]
+    numbers = [model.answers.encode(answer) for answer in agreed_of]
     classes = np.array([IGNORE_INDEX if number is None else number for number in numbers], "int32")
-    return QuestionTargets(classes, classes != IGNORE_INDEX, IGNORE_INDEX)
+    return QuestionTargets(classes, answered & (classes != IGNORE_INDEX), IGNORE_INDEX)

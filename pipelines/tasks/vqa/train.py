@@ -24,6 +24,7 @@ from pipelines.tasks.vqa.answer import answer_split
 from pipelines.tasks.vqa.build import IGNORE_INDEX, build_visual_qa, learned_questions, make_batches
 from pipelines.tasks.vqa.images import NoImages, QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
+from pipelines.training.development_loss import development_loss
 from pipelines.training.experiment import Experiment, no_development
 from pipelines.training.known_words import check_learned
 from pipelines.training.loop import EvalResult, compile_network
@@ -102,6 +103,7 @@ class VisualQAExperiment(Experiment):
                 self._check_development(more)
             problems += self.questions.open(self.encoder, self.cache, sees, advance, log)
         self._compile()
+        self.dev_batches = make_batches(self.recipe, self.model, self.dev) if self.dev else None
         if not self.resumed and sees:
             fit_components(self.encoder, self.questions.source, log)
         self.reporter.problems(problems)
@@ -165,13 +167,15 @@ class VisualQAExperiment(Experiment):
             self.reporter.log(f"{_EXACT.label} without looking: {', '.join(parts)}")
 
     def evaluate(self, epoch: int, loss: float) -> EvalResult:
-        """Answers the development questions and scores the answers."""
+        """Answers the development questions, scores the answers, and computes the loss of those it could give."""
         dev = self.dev
         if dev is None:
             return EvalResult({}, "loss (there is no development split to answer)", -loss)
         answers_of = answer_split(self.model, dev, batch_size=self.recipe.training.evaluate_batch_size)
         texts = {key: answers[0].text if answers else "" for key, answers in answers_of.items()}
-        result = self._evaluated(score_answers(dev.examples, texts, self.recipe.training.select_by))
+        dev_loss = development_loss(self.network, self.dev_batches)
+        scores = {} if dev_loss is None else {"dev_loss": dev_loss}
+        result = self._evaluated(scores | score_answers(dev.examples, texts, self.recipe.training.select_by))
         self._log_samples(texts, epoch)
         return result
 

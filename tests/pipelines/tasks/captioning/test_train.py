@@ -13,9 +13,11 @@ from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import Caption, ImageCaptioner
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.datasets import read_dataset, shapes
+from pipelines.data.features.sources import PixelSource
 from pipelines.data.provenance import is_trained_on
 from pipelines.recipes.recipe import load_recipe
 from pipelines.tasks.captioning import train as training
+from pipelines.tasks.captioning.batches import CaptionBatches
 from pipelines.tasks.captioning.build import adopt_model, build_captioner
 from pipelines.training import history as training_log
 from pipelines.training import loop
@@ -128,6 +130,20 @@ def test_a_run_leaves_a_model_a_table_curves_and_its_recipe(trained):
     for name in ("bleu_4", "cider_d", "faithfulness", "distinct_captions", "seconds"):
         assert float(history[0][name]) >= 0, name
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_development_loss_is_what_the_model_makes_of_development_captions(trained, data):
+    folder, _ = trained
+    captioner = ImageCaptioner.from_preset(folder)
+    examples = shapes.read(data).split("dev")
+    source = PixelSource(captioner.encoder, [example.image for example in examples])
+    batches = CaptionBatches(source, [e.captions for e in examples], captioner.vocabulary, 7, 8, 1, seed=0)
+    (images,), (mask,) = batches.order(0)
+    ids = batches.words(images, mask, 0)
+    read = captioner.read(source.read(images.tolist()), ids, 8)["log_probabilities"]
+    best = captioner.metadata["trained"]["epochs"]
+    expected = -read.sum() / (ids[:, :, 1:] != captioner.vocabulary.pad_id).sum()
+    assert float(rows(folder)[best - 1]["dev_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_metadata_tell_what_was_trained(trained, data):

@@ -76,6 +76,7 @@ def test_every_recipe_trains_and_answers(name, data, tmp_path):
     said = run(tmp_path, name, data, *settings)
     assert "Exact match of the best choice from the list of" in said or name == "vqa-7w-attention"
     assert "Exact match without looking: the most frequent answer" in said and "relation" in said
+    assert "development" in said
     model = VisualQA.from_preset(tmp_path)
     assert model.metadata["data_set"]["name"] == "shapes" and 0 <= model.metadata["scores"]["exact_match"] <= 1
     picture = read_questions(data).examples[0].image
@@ -109,7 +110,8 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path, monkeyp
         assert (tmp_path / "parts" / name).is_file()
     histories = [list(csv.DictReader((tmp_path / run_ / "metrics.csv").open())) for run_ in ("whole", "parts")]
     for whole, parts in zip(*histories, strict=True):
-        assert (whole["loss"], whole["exact_match"]) == (parts["loss"], parts["exact_match"])
+        names = ("loss", "dev_loss", "exact_match")
+        assert [whole[name] for name in names] == [parts[name] for name in names]
     one, other = (VisualQA.from_preset(tmp_path / part).network.get_weights() for part in ("whole", "parts"))
     for left, right in zip(one, other, strict=True):
         np.testing.assert_array_equal(left, right)
@@ -172,6 +174,8 @@ def test_sets_are_learned_whole_or_by_member(data):
     assert train.examples[0].question == train.examples[1].question and dev.examples[0].answers == ("lamp, chair",)
     targets = encode_targets("agreed", built["members"].model, train.examples)
     assert targets.values.tolist() == [0, 1, 0] and targets.known.all()
+    unanswered = [replace(train.examples[0], answers=()), train.examples[1]]
+    assert encode_targets("agreed", built["members"].model, unanswered).known.tolist() == [False, True]
 
 
 def test_without_a_development_split_images_are_set_aside(data, tmp_path):
