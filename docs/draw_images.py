@@ -22,6 +22,7 @@ from PIL import Image
 from pipelines.data.datasets import shapes
 from pipelines.data.synthetic.drawing import draw_scene
 from pipelines.evaluation.reports.figures import attention_sheet
+from pipelines.evaluation.results import AttentionMaps
 
 IMAGES = Path(__file__).with_name("images")
 SCENES, COLUMNS, SEED = 8, 4, 2015
@@ -68,8 +69,9 @@ def _captions_of(model: Path, scenes, attention_path: Path) -> list[str]:
     if captioner.encoder.grid is not None and captions[0].attention is not None:
         # The longest that fits two rows of six tiles, the first of which is the picture itself.
         chosen = max(range(len(captions)), key=lambda n: len(captions[n].words) * (len(captions[n].words) < 12))
-        shown, caption = np.asarray(draw_scene(scenes[chosen], 256)), captions[chosen]
-        _save(attention_sheet(shown, caption.words, caption.attention, captioner.encoder.grid), attention_path)
+        shown, caption = draw_scene(scenes[chosen], 256), captions[chosen]
+        maps = AttentionMaps(caption.words, np.asarray(caption.attention), captioner.encoder.grid)
+        _save(attention_sheet(shown, maps), attention_path)
     return [caption.text for caption in captions]
 
 

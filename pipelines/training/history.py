@@ -8,7 +8,8 @@ from typing import Any
 
 from captioner.files import atomic_file, atomic_write
 from captioner.metrics.base import Prominence
-from pipelines.evaluation.metrics import score_texts, scores_of
+from pipelines.evaluation.metrics import score_texts
+from pipelines.evaluation.reports.charts import LOSSES, draw_panel, training_panels
 from pipelines.utils.progress import format_duration
 
 
@@ -29,11 +30,10 @@ def describe_best(name: str, score: float) -> str:
     >>> describe_best("bleu_4", 0.207), describe_best("dev_loss", 1.25)
     ('BLEU-4 20.7 on the development split', 'development 1.2500')
     """
-    registered = score_texts({name: score})
-    return f"{registered[0]} on the development split" if registered else f"{LOSSES.get(name, name)} {score:.4f}"
-
-
-LOSSES = {"loss": "training", "dev_loss": "development"}
+    if registered := score_texts({name: score}):
+        return f"{registered[0]} on the development split"
+    labels = {name: label for names in LOSSES.values() for name, label in names.items()}
+    return f"{labels.get(name, name)} {score:.4f}"
 
 
 def describe_epoch(row: dict[str, Any], best: bool) -> str:
@@ -61,25 +61,15 @@ def sample_captions(examples, predictions: dict[str, str], epoch: int, count: in
 
 
 def draw_curves(path: Path, history: list[dict[str, Any]]) -> None:
-    """Draws the losses and the scores on the development split against the epochs."""
+    """Draws the losses and the scores on the development split against the epochs, each score on a scale of its own."""
     from matplotlib.figure import Figure
 
-    shown = list(scores_of(history[0], Prominence.HEADLINE))
-    figure = Figure(figsize=(9 if shown else 5, 3.4), layout="constrained")
-    left, *right = figure.subplots(1, 2 if shown else 1, squeeze=False)[0]
-    epochs = [row["epoch"] for row in history]
-    for name, label in LOSSES.items():
-        if name in history[0]:
-            left.plot(epochs, [row.get(name) for row in history], marker=".", label=label)
-    left.set(title="Loss, nats", xlabel="epoch")
-    for axes in right:
-        for score in shown:
-            axes.plot(epochs, [row.get(score.name) for row in history], marker=".", label=score.label)
-        axes.set(title="Development split", xlabel="epoch")
-    for axes in (left, *right):
-        if len(axes.lines) > 1 or axes is not left:
-            axes.legend(frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+    names = dict.fromkeys(name for row in history for name in row)
+    panels = training_panels({name: [row.get(name) for row in history] for name in names})
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
+    for number, panel in enumerate(panels, start=1):
+        draw_panel(figure.add_subplot(rows, columns, number), panel, [row["epoch"] for row in history])
     with atomic_file(path) as file:
         figure.savefig(file, dpi=120, format="png")

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from captioner.text.answers import answer_key
-from pipelines.evaluation.reports.figures import small_pictures, thumbnail_uri
+from pipelines.evaluation.reports.figures import card_picture
 from pipelines.evaluation.reports.html_page import render_fragment
+from pipelines.evaluation.reports.prediction_table import ROWS, Column, Row, prediction_table
 from pipelines.evaluation.reports.sections import Html
 from pipelines.evaluation.results import AnsweredQuestion, Evaluation
 
-ROWS = 10_000  # predictions.csv has them all
-THUMBNAILS = 400  # images; a picture may have many questions
 CARDS = 4
 
 
@@ -22,7 +21,7 @@ def answer_cards(evaluation: Evaluation) -> Html | None:
     groups = [
         (title, [_card(question) for question in chosen]) for title, chosen in chosen_questions(evaluation.predictions)
     ]
-    return Html(render_fragment("answer_cards.html", groups=groups))
+    return Html(render_fragment("answer_cards.html", groups=groups), "What it answers")
 
 
 def chosen_questions(
@@ -57,7 +56,7 @@ def _card(question: AnsweredQuestion) -> dict:
     answers = [(text, probability, answer_key(text) == agreed) for text, probability in question.candidates]
     return {
         "question": question,
-        "picture": thumbnail_uri(question.path, 320, 76),
+        "picture": card_picture(question.path),
         "answers": answers,
         "truth": "" if any(same for *_, same in answers) else question.agreed,
     }
@@ -73,22 +72,31 @@ def confusion(evaluation: Evaluation) -> Html | None:
         total = max(sum(counts), 1)
         cells = [(count, f"{count / total:.2f}", column == number) for column, count in enumerate(counts)]
         rows.append({"name": name, "cells": cells})
-    return Html(render_fragment("confusion.html", confusion={"answers": answers, "rows": rows}))
+    html = render_fragment("confusion.html", confusion={"answers": answers, "rows": rows})
+    return Html(html, "What is taken for what")
 
 
 def answer_table(evaluation: Evaluation) -> Html | None:
     """All answers, in a table that can be filtered and sorted."""
     if not evaluation.of_answers:
         return None
-    questions = evaluation.predictions[:ROWS]
-    paths = dict.fromkeys(question.path for question in questions)
-    numbers = {path: number for number, path in enumerate(list(paths)[:THUMBNAILS])}
-    # Image, question, number of its picture or -1, answers and probabilities, people's answer, whether right, type.
-    rows = [
-        [question.image, question.question, numbers.get(question.path, -1),
-         [[text, round(probability, 3)] for text, probability in question.candidates],
-         question.agreed, int(question.right), question.type or question.answer_type]
-        for question in questions
+    questions = evaluation.predictions
+    orders = [
+        ("order 1", "order of the data set"), ("share -1", "probability, surest first"),
+        ("share 1", "probability, least sure first"), ("title 1", "question"), ("title -1", "question, from Z to A"),
+        ("first 1", "answer"), ("1 1", "type"), ("1 -1", "type, from Z to A"),
     ]  # fmt: skip
-    html = render_fragment("answer_table.html", evaluation=evaluation, shown=len(rows))
-    return Html(html, ("answer_table.js",), {"rows": rows, "pictures": list(small_pictures(numbers))})
+    return prediction_table(
+        "All answers", Column("Question and answers", key="title", first=1), [Column("True"), Column("Type", first=1)],
+        [_row(question) for question in questions[:ROWS]], len(questions),
+        orders=orders, groups=("the wrong ones", "the right ones"), placeholder="Words in a question, answer or name",
+    )  # fmt: skip
+
+
+def _row(question: AnsweredQuestion) -> Row:
+    answers = [(text or "(no words)", round(probability, 3)) for text, probability in question.candidates]
+    true = f"{'✓' if question.right else '✗'} {question.agreed}"
+    return Row(
+        question.path, question.image, [question.question], answers, question.image,
+        [true, question.type or question.answer_type], group=int(question.right),
+    )  # fmt: skip

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup
 from PIL import Image
 
 from captioner.errors import UserError
 from captioner.files import atomic_write, make_folder
-from pipelines.evaluation.reports.figures import data_uri, thumbnail
-from pipelines.evaluation.reports.html_page import TEMPLATES, render_page
+from pipelines.evaluation.reports.figures import data_uri, picture_of
+from pipelines.evaluation.reports.html_page import render_page
 
 PAGE = ".html"
 _LEVELS = 8  # shades of a word
@@ -122,7 +121,6 @@ def render_tree(name: str, tree: Sequence[Branch], best: str, picture: Image.Ima
     return render_page(
         "tree.html", ["tree.js"], name=name, tree=tree, best=best, picture=data_uri(picture, 80) if picture else "",
         candidates=sum(branch.candidates for branch in tree), percent=percent, level=level,
-        tree_style=Markup((TEMPLATES / "tree.css").read_text(encoding="utf-8")),
     )  # fmt: skip
 
 
@@ -142,9 +140,7 @@ def write_tree(
     Raises:
         UserError: it cannot be written.
     """
-    picture = thumbnail(Path(file), 480) if Path(file).is_file() else None
-    if picture is None:
-        picture = Image.fromarray(pixels[len(pixels) // 2] if pixels.ndim == 4 else pixels)
+    picture = picture_of(file, pixels, 960)
     tree = prefix_tree((caption.words, values) for caption, values in zip(captions, log_probabilities, strict=True))
     make_folder(path.parent, folder)
     atomic_write(path, render_tree(name, tree, captions[0].text, picture), follow_link=folder is None)

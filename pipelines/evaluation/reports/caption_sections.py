@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
-
 from captioner.metrics.base import Prominence, Score
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.evaluation.error_analysis import Frequency, Group
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import caption_lengths
-from pipelines.evaluation.reports.figures import small_pictures, thumbnail_uri
+from pipelines.evaluation.reports.figures import card_picture
 from pipelines.evaluation.reports.html_page import render_fragment
 from pipelines.evaluation.reports.markdown import as_item, as_text, markdown_table
+from pipelines.evaluation.reports.prediction_table import ROWS, Column, Row, prediction_table
 from pipelines.evaluation.reports.sections import Html
 from pipelines.evaluation.results import RANKED_BY, Evaluation, Prediction, rank
 
-THUMBNAILS = 2000  # with more images the page would be too large to send; predictions.csv has them all
-ROWS = 10_000
 CARDS = 4  # best, median and worst images
 
 
@@ -29,13 +26,18 @@ def caption_cards(evaluation: Evaluation) -> Html | None:
         (title, [_card(prediction, scores) for prediction in chosen])
         for title, chosen in ranked_groups(evaluation.predictions)
     ]
-    return Html(render_fragment("caption_cards.html", groups=groups))
+    html = render_fragment(
+        "caption_cards.html", groups=groups, ranked_by=scores[0].label if scores else "the model's own score",
+        checked=any(prediction.false_statements is not None for prediction in evaluation.predictions),
+    )  # fmt: skip
+    return Html(html, "What it writes")
 
 
 def item_scores(evaluation: Evaluation) -> list[Score]:
-    """The main scores that the metrics have of each single caption; that by which captions are ranked comes first."""
+    """The main scores that the metrics have of each single caption; those by which captions are ranked come first."""
     scores = scores_of(evaluation.predictions[0].scores, Prominence.MAIN)
-    return sorted((score for score in scores if score.per_item), key=lambda score: score.name != RANKED_BY)
+    place = {name: number for number, name in enumerate(RANKED_BY)}
+    return sorted((score for score in scores if score.per_item), key=lambda score: place.get(score.name, len(place)))
 
 
 def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[tuple[str, list[Prediction]]]:
@@ -50,9 +52,20 @@ def ranked_groups(predictions: Sequence[Prediction], each: int = CARDS) -> list[
 def _card(prediction: Prediction, scores: Sequence[Score]) -> dict:
     return {
         "prediction": prediction,
-        "picture": thumbnail_uri(prediction.path, 320, 76),
+        "segments": _segments(prediction),
+        "picture": card_picture(prediction.path),
+        "alt": described_picture(prediction),
         "scores": [(score.label, value) for score in scores if (value := _printed(prediction, score)) is not None],
     }
+
+
+def _segments(prediction: Prediction) -> list[str]:
+    return prediction.segments() if prediction.caption else ["(an empty caption)"]
+
+
+def described_picture(prediction: Prediction) -> str:
+    """What is in the picture: nobody knows it better than the people who wrote the references."""
+    return prediction.references[0] if prediction.references else prediction.image
 
 
 def _printed(prediction: Prediction, score: Score) -> float | None:
@@ -90,19 +103,27 @@ def lengths(evaluation: Evaluation) -> Html | None:
     references = [
         len(tokenize(reference)) for prediction in evaluation.predictions for reference in prediction.references
     ]
-    chart = Markup(caption_lengths(captions, references))
-    return Html(render_fragment("lengths.html", evaluation=evaluation, lengths=chart))
+    chart = caption_lengths(captions, references)
+    return Html(render_fragment("lengths.html", evaluation=evaluation, chart=chart), "Length")
 
 
 def errors(evaluation: Evaluation) -> Html | None:
-    """Where BLEU is lost, and which words occur too often or too seldom."""
+    """Where BLEU is lost."""
     if evaluation.errors is None:
         return None
-    return Html(render_fragment("errors.html", evaluation=evaluation, errors=evaluation.errors))
+    html = render_fragment("errors.html", evaluation=evaluation, errors=evaluation.errors)
+    return Html(html, "Where BLEU is lost")
+
+
+def words(evaluation: Evaluation) -> Html | None:
+    """Which words occur too often or too seldom."""
+    if evaluation.errors is None:
+        return None
+    return Html(render_fragment("words.html", errors=evaluation.errors), "Words")
 
 
 def errors_markdown(evaluation: Evaluation) -> list[str]:
-    """As `errors`, in Markdown."""
+    """As `errors` and `words`, in Markdown."""
     errors = evaluation.errors
     if errors is None:
         return []
@@ -136,18 +157,34 @@ def caption_table(evaluation: Evaluation) -> Html | None:
     """All captions, in a table that can be filtered and sorted."""
     if evaluation.of_answers:
         return None
-    predictions = evaluation.predictions[:ROWS]
-    paths = [prediction.path if number < THUMBNAILS else None for number, prediction in enumerate(predictions)]
-    scores = item_scores(evaluation)
-    # Image, caption, picture, references, the model's score, values of the metrics.
-    rows = [
-        [prediction.image, prediction.caption, picture, prediction.references,
-         None if prediction.score is None else round(prediction.score, 2),
-         *(_printed(prediction, score) for score in scores)]
-        for prediction, picture in zip(predictions, small_pictures(paths), strict=True)
-    ]  # fmt: skip
-    has_score = any(prediction.score is not None for prediction in predictions)
-    html = render_fragment(
-        "caption_table.html", evaluation=evaluation, rows=rows, has_score=has_score, scores=scores, first=5
-    )
-    return Html(html, ("caption_table.js",), {"rows": rows, "hasScore": has_score})
+    predictions, scores = evaluation.predictions, item_scores(evaluation)
+    columns = [Column(score.label, 0, first=1 if score.higher_is_better is False else -1) for score in scores]
+    if any(prediction.score is not None for prediction in predictions):
+        columns.append(Column("log p", 2, first=-1))
+    head = Column("Caption and references", key="title", first=1)
+    orders = [
+        (f"{number} {way * column.first}", f"{column.label}, {'best' if way == 1 else 'worst'} first")
+        for number, column in enumerate(columns)
+        for way in (1, -1)
+    ]
+    orders += [("title 1", "caption"), ("title -1", "caption, from Z to A"), ("name 1", "image")]
+    orders += [("order 1", "order of the data set")]
+    checked = any(prediction.false_statements is not None for prediction in predictions)
+    return prediction_table(
+        "All captions", head, columns,
+        [_row(prediction, scores, len(columns)) for prediction in predictions[:ROWS]], len(predictions),
+        orders=orders, groups=("captions with something false", "wholly true captions") if checked else (),
+        placeholder="Words in a caption, reference or name",
+    )  # fmt: skip
+
+
+def _row(prediction: Prediction, scores: Sequence[Score], columns: int) -> Row:
+    values = [_printed(prediction, score) for score in scores]
+    if columns > len(values):
+        values.append(None if prediction.score is None else round(prediction.score, 2))
+    return Row(
+        prediction.path, described_picture(prediction), _segments(prediction),
+        [(reference, None) for reference in prediction.references], prediction.image, values,
+        group=0 if prediction.false_statements else 1,
+        remarks=[statement.text for statement in prediction.false_statements or ()],
+    )  # fmt: skip

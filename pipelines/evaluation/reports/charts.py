@@ -3,15 +3,20 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from markupsafe import Markup
 
 from captioner.errors import UserError
 from captioner.metrics.base import Prominence
 from captioner.text.files import read_text
 from pipelines.evaluation.metrics import scores_of
 
-_INK, _BLUE, _AMBER = "#010203", "#3b6ea8", "#d98a2b"  # _INK is replaced by the page's own text colour
+# Replaced by the page's own colours, which are others on a dark page.
+_INK, _BLUE, _AMBER = "#010203", "#010204", "#010205"
+_PAGE_COLOURS = {_INK: "currentColor", _BLUE: "var(--accent)", _AMBER: "var(--second)"}
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "captioner",  # the same chart has the same bytes
@@ -22,45 +27,87 @@ _STYLE = {
     "text.color": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.4,
     "legend.frameon": False,
 }
-_COLOURS = (_BLUE, _AMBER, "#4f9d69", "#b6556b", "#7d6bb0", "#7a8793")
+DEVELOPMENT = "development"
+# Title of a panel -> columns of the table of epochs, and what their curves are called. Where a captioner learns from
+# captions of its own, its loss is no cross-entropy: that of the development references has a scale of its own.
+LOSSES = {
+    "Loss": {"loss": "training", "dev_loss": DEVELOPMENT},
+    "Cross-entropy, nats a word": {"dev_cross_entropy": DEVELOPMENT},
+}
 
 
-def training_curves(metrics_csv: Path, title: str = "Decoded dev captions, x 100") -> list[str]:
-    """Loss and scores, under a title, by epoch, from a run's metrics.csv, as SVG; nothing where there is none."""
+@dataclass(frozen=True)
+class Panel:
+    """Curves that share a scale. lines: label -> a value an epoch, None where there is none."""
+
+    title: str
+    lines: dict[str, list[float | None]]
+
+
+def training_panels(columns: Mapping[str, Sequence[float | None]]) -> list[Panel]:
+    """The curves of a training: its losses together, and each score by itself, for each has a scale of its own.
+
+    Args:
+        columns: of a run's table of epochs.
+    """
+    panels = [
+        (title, {label: list(columns[name]) for name, label in names.items() if name in columns})
+        for title, names in LOSSES.items()
+    ]
+    for score in scores_of(columns, Prominence.HEADLINE):
+        values = [None if value is None else score.factor * value for value in columns[score.name]]
+        panels.append((score.label, {DEVELOPMENT: values}))
+    known = lambda values: any(value is not None for value in values)  # noqa: E731
+    panels = [(title, {label: line for label, line in lines.items() if known(line)}) for title, lines in panels]
+    return [Panel(title, lines) for title, lines in panels if lines]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart, and what it shows in words."""
+
+    svg: Markup
+    description: str
+
+
+def training_curves(metrics_csv: Path) -> list[Chart]:
+    """The panels of a run's metrics.csv; none where there is none, or a single epoch."""
     columns = _columns(metrics_csv)
-    epochs = columns.get("epoch", [])
-    losses = {name.replace("_", " "): values for name, values in columns.items() if "loss" in name}
-    shown = (score for score in scores_of(columns, Prominence.HEADLINE) if score.factor == 100)
-    scores = {score.label: columns[score.name] for score in shown}
-    panels = (("Loss", losses, 1), (title, scores, 100))
-    enough = len(epochs) > 1
-    return [_curves(head, epochs, lines, factor) for head, lines, factor in panels if lines and enough]
+    epochs = columns.pop("epoch", [])
+    return [_curves(panel, epochs) for panel in training_panels(columns)] if len(epochs) > 1 else []
 
 
-def _curves(title: str, epochs: list, lines: dict[str, list], factor: float) -> str:
-    def draw(figure):
-        axes = figure.add_subplot()
-        for colour, (label, values) in zip(_COLOURS, lines.items(), strict=False):
-            known = [(at, factor * value) for at, value in zip(epochs, values, strict=True) if value is not None]
-            axes.plot(*zip(*known, strict=True), label=label, color=colour, marker="o", markersize=2.5)
-        axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(axis="y", linewidth=0.3, alpha=0.5)
-        if len(lines) > 1:
-            figure.legend(fontsize=8.5, loc="outside lower center", ncols=3)
+def draw_panel(axes, panel: Panel, epochs: Sequence[float], colours: Sequence[str] = ()) -> None:
+    """Draws the curves into the axes of a figure of matplotlib."""
+    for number, (label, values) in enumerate(panel.lines.items()):
+        known = [(at, value) for at, value in zip(epochs, values, strict=True) if value is not None]
+        colour = colours[number] if number < len(colours) else None
+        axes.plot(*zip(*known, strict=True), label=label, color=colour, marker="o", markersize=2.5)
+    axes.set_title(panel.title, fontsize=10, loc="left")
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(axis="y", linewidth=0.3, alpha=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(panel.lines) > 1:
+        axes.legend(fontsize=8.5, frameon=False)
 
-    return _svg(draw, (4.6, 3.1))
+
+def _curves(panel: Panel, epochs: Sequence[float]) -> Chart:
+    def described(label: str, values: Sequence[float | None]) -> str:
+        known = [value for value in values if value is not None]
+        return f"{label} from {known[0]:.4g} to {known[-1]:.4g}"
+
+    listed = ", ".join(described(label, values) for label, values in panel.lines.items())
+    svg = _svg(lambda figure: draw_panel(figure.add_subplot(), panel, epochs, (_BLUE, _AMBER)), (3.4, 2.5))
+    return Chart(svg, f"{panel.title} by epoch: {listed}")
 
 
-def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> str:
-    """How long captions and references are, in words, as SVG."""
+def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> Chart:
+    """How long captions and references are, in words."""
     longest = max([*captions, *references], default=0)
     # A few references may be very long; they share the last column, lest all others become needles.
     last = min(longest, 3 + sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))])
@@ -76,10 +123,13 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> str:
             axes.bar([length + shift for length in range(last + 1)], shares, width=0.4, label=label, color=colour)
         axes.set_xlabel("words")
         axes.set_ylabel("share, %")
+        axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", linewidth=0.3, alpha=0.5)
         axes.legend(fontsize=9)
 
-    return _svg(draw, (6.2, 2.7))
+    means = [sum(lengths) / max(len(lengths), 1) for lengths in (captions, references)]
+    described = "How many words captions and references have: {:.1f} and {:.1f} on average".format(*means)
+    return Chart(_svg(draw, (6.2, 2.7)), described)
 
 
 def _columns(path: Path) -> dict[str, list[float | None]]:
@@ -98,7 +148,7 @@ def _number(text: str | None) -> float | None:
         return None
 
 
-def _svg(draw, size: tuple[float, float]) -> str:
+def _svg(draw, size: tuple[float, float]) -> Markup:
     import matplotlib
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and looks for a screen
 
@@ -108,4 +158,7 @@ def _svg(draw, size: tuple[float, float]) -> str:
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
-    return svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    svg = svg[svg.index("<svg") :]
+    for drawn, colour in _PAGE_COLOURS.items():
+        svg = svg.replace(drawn, colour)
+    return Markup(svg)

@@ -7,14 +7,14 @@ a table's data is JSON that the page's own script puts in as text, and a content
 import base64
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 import captioner
-from pipelines.evaluation.reports.sections import HTML_SECTIONS, functions
+from pipelines.evaluation.reports.sections import HTML_SECTIONS
 from pipelines.evaluation.results import Evaluation
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -22,30 +22,42 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 def render_report(evaluation: Evaluation) -> str:
     """The page of an evaluation as text."""
-    parts = [part for section in functions(HTML_SECTIONS) if (part := section(evaluation)) is not None]
-    scripts = [script for part in parts for script in part.scripts]
-    data = {name: value for part in parts for name, value in part.data.items()}
-    sections = [part.text for part in parts]
-    return render_page("report.html", scripts, evaluation=evaluation, sections=sections, data=data)
+    sections = [
+        (name.replace("_", "-"), section)
+        for name in HTML_SECTIONS.names()
+        if (section := HTML_SECTIONS.get(name)(evaluation)) is not None
+    ]
+    return render_page(
+        "report.html",
+        [script for _, section in sections for script in section.scripts],
+        data={name: value for _, section in sections for name, value in section.data.items()},
+        evaluation=evaluation,
+        sections=sections,
+        titles=[(id, section.title) for id, section in sections if section.title],
+    )
 
 
-def render_page(template: str, scripts: Sequence[str], **values) -> str:
+def render_page(template: str, scripts: Sequence[str] = (), data: Mapping[str, object] | None = None, **values) -> str:
     """A page as text.
 
     Args:
-        template: one of `templates/`.
-        scripts: the page's own, each one of `templates/`.
-        values: what the template names; `data` is what the scripts find.
+        template: one of `templates/`, which extends `page.html`.
+        scripts: the page's own, each one of `templates/`; where there are any, `page.js` comes before them.
+        data: what the scripts find.
+        values: what the template names.
     """
-    code = "\n".join((TEMPLATES / script).read_text(encoding="utf-8") for script in scripts)
+    read = lambda name: (TEMPLATES / name).read_text(encoding="utf-8")  # noqa: E731
+    # In blocks of their own, so that no two scripts name the same thing.
+    code = "\n".join([read("page.js"), *(f"{{\n{read(script)}}}" for script in scripts)]) if scripts else ""
     return (
         _environment()
         .get_template(template)
         .render(
-            style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+            style=Markup(read("page.css")),
             script=Markup(code),
             script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
             version=captioner.__version__,
+            data=data or {},
             **values,
         )
     )

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from captioner.metrics.base import Prominence
+from captioner.metrics.base import Prominence, Score
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import training_curves
 from pipelines.evaluation.reports.html_page import render_fragment
@@ -14,18 +12,23 @@ from pipelines.evaluation.reports.sections import Html
 from pipelines.evaluation.results import Evaluation
 
 MOST_HEADLINES = 6
+_NARROWEST = 0.8  # percent of a bar that can still be seen
 
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """A score as it is printed; `low` and `high` are the bounds of its interval on a bar of 100."""
+    """A score as it is printed.
+
+    low, width: where its interval begins on a bar from 0 to `top`, and how wide it is there, in percent of the bar.
+    """
 
     name: str
     label: str
     value: str
     interval: str = ""
     low: float = 0.0
-    high: float = 0.0
+    width: float = 0.0
+    top: float = 100.0
 
 
 def score_lines(evaluation: Evaluation, at_least: Prominence = Prominence.DETAIL) -> list[ScoreLine]:
@@ -33,15 +36,31 @@ def score_lines(evaluation: Evaluation, at_least: Prominence = Prominence.DETAIL
     lines = []
     for score in scores_of(evaluation.scores, at_least):
         interval = score.interval_text(evaluation.intervals, " – ")
-        bar = (min(score.factor * bound, 100.0) for bound in evaluation.intervals.get(score.name, (0.0, 0.0)))
+        bar = _bar(score, *evaluation.intervals.get(score.name, (0.0, 0.0)))
         lines.append(ScoreLine(score.name, score.label, score.text_of(evaluation.scores), interval, *bar))
     return lines
+
+
+def _bar(score: Score, low: float, high: float) -> tuple[float, float, float]:
+    """Where an interval is on a bar (see `ScoreLine`) up to 1, or for scores such as CIDEr-D up to 10 where need be.
+
+    >>> _bar(Score("bleu_4", "BLEU-4"), 0.2, 0.25), _bar(Score("cider_d", "CIDEr-D"), 5.0, 6.0)
+    ((20.0, 5.0, 100), (50.0, 10.0, 1000))
+    """
+    top = 1
+    while high > top:
+        top *= 10
+    share = [100 * min(max(bound / top, 0.0), 1.0) for bound in (low, high)]
+    width = max(share[1] - share[0], _NARROWEST)
+    return min(share[0], 100 - width), width, score.factor * top
 
 
 def headlines(evaluation: Evaluation) -> Html:
     """The most prominent scores, as tiles."""
     at_least = Prominence.PLAIN if evaluation.of_answers else Prominence.HEADLINE
-    return Html(render_fragment("tiles.html", headlines=score_lines(evaluation, at_least)[:MOST_HEADLINES]))
+    lines = score_lines(evaluation, at_least)[:MOST_HEADLINES]
+    wider = [(line.label, f"{line.top:,.0f}") for line in lines if line.interval and line.top != 100]
+    return Html(render_fragment("tiles.html", headlines=lines, wider=wider))
 
 
 def scores(evaluation: Evaluation) -> Html:
@@ -53,7 +72,8 @@ def scores(evaluation: Evaluation) -> Html:
             columns=list(scores_of(evaluation.scores)),
             breakdown=evaluation.breakdown,
             baselines=_baselines(evaluation),
-        )
+        ),
+        "All scores",
     )
 
 
@@ -75,15 +95,15 @@ def _baselines(evaluation: Evaluation) -> list[tuple[str, Mapping[str, float]]]:
 
 def training(evaluation: Evaluation) -> Html | None:
     """Losses and scores of the run by epoch."""
-    title = f"{'Development answers' if evaluation.of_answers else 'Decoded dev captions'}, x 100"
-    curves = training_curves(evaluation.history, title) if evaluation.history else []
-    return Html(render_fragment("training.html", curves=map(Markup, curves))) if curves else None
+    curves = training_curves(evaluation.history) if evaluation.history else []
+    return Html(render_fragment("training.html", curves=curves), "Training") if curves else None
 
 
 def facts(evaluation: Evaluation) -> Html:
     """How the scores were computed, and what the model was trained on and how."""
     evaluated, trained = printed_facts(evaluation.evaluated), printed_facts(evaluation.trained)
-    return Html(render_fragment("facts.html", evaluation=evaluation, facts=evaluated, trained=trained))
+    html = render_fragment("facts.html", evaluation=evaluation, facts=evaluated, trained=trained)
+    return Html(html, "How this was measured")
 
 
 def facts_markdown(evaluation: Evaluation) -> list[str]:

@@ -12,17 +12,20 @@ from captioner.registry import Registry
 class Html:
     """A section in HTML.
 
-    text: made by `pipelines.evaluation.reports.html_page.render_fragment`.
+    text: made by `pipelines.evaluation.reports.html_page.render_fragment`, without the heading.
+    title: the heading, also in the table of contents; a section without one stands above that table.
     scripts: what the page has to run for it, files in `templates/`.
     data: what the scripts find.
     """
 
     text: Markup
+    title: str = ""
     scripts: tuple[str, ...] = ()
     data: dict[str, object] = field(default_factory=dict)
 
 
-# In the order of the report. A function returns the section as `Html`, or None where it has nothing to show.
+# In the order of the report; the name is also what links to the section end in. A function returns the section as
+# `Html`, or None where it has nothing to show.
 HTML_SECTIONS = Registry(
     "section of an HTML report",
     {
@@ -33,6 +36,7 @@ HTML_SECTIONS = Registry(
         "scores": "pipelines.evaluation.reports.score_sections:scores",
         "lengths": "pipelines.evaluation.reports.caption_sections:lengths",
         "errors": "pipelines.evaluation.reports.caption_sections:errors",
+        "words": "pipelines.evaluation.reports.caption_sections:words",
         "confusion": "pipelines.evaluation.reports.answer_sections:confusion",
         "training": "pipelines.evaluation.reports.score_sections:training",
         "caption_table": "pipelines.evaluation.reports.caption_sections:caption_table",

@@ -179,8 +179,7 @@ class AskJob(Job):
             folder = self.options.attention
             path = question_picture(question, folder)
             title = (question.question, f"{answers[0].text}  ({answers[0].probability:.2f})")
-            pixels = contents[question.path].pixels
-            save_attention(folder, path, pixels, explained.labels, explained.weights, explained.grid, title)
+            save_attention(folder, path, question.path, contents[question.path].pixels, explained, title)
 
 
 def _paths(questions: Sequence[Question]) -> list[str]:

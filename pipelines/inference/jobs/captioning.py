@@ -14,6 +14,7 @@ from captioner.images.files import litter_line
 from captioner.models.captioning.sampling import keys_of
 from captioner.settings import GenerationConfig
 from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_tree
+from pipelines.evaluation.results import AttentionMaps
 from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary, Result
@@ -160,7 +161,7 @@ class CaptionJob(Job):
         if self.options.attention is not None:
             for index in missing:
                 if index in captions:
-                    self._draw_attention(batch[index].name, decoded[index].pixels, captions[index][0])
+                    self._draw_attention(batch[index], decoded[index].pixels, captions[index][0])
         return [
             self._outcome(captions[index]) if index in captions else {"error": decoded[index].problem}
             for index in missing
@@ -210,11 +211,14 @@ class CaptionJob(Job):
             fields["candidates"] = [{"caption": each.text, "score": round(each.score, 4)} for each in captions]
         return fields
 
-    def _draw_attention(self, name: str, pixels, caption) -> None:
+    def _draw_attention(self, image: ImageFile, pixels, caption) -> None:
         if caption.attention is None:
             raise UserError("This model's decoder has no attention: there are no maps to draw.")
-        folder, grid = self.options.attention, self.captioner.encoder.grid
-        save_attention(folder, picture_path(name, folder), pixels, caption.words, caption.attention, grid)
+        folder, maps = (
+            self.options.attention,
+            AttentionMaps(caption.words, caption.attention, self.captioner.encoder.grid),
+        )
+        save_attention(folder, picture_path(image.name, folder), image.path, pixels, maps)
 
     def _write_trees(self, batch, missing, decoded, captions: dict[int, list], features) -> None:
         from captioner.models.captioning.scoring import read_words

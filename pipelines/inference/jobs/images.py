@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from captioner.files import atomic_file, make_folder
 from captioner.images.clips import decode_pixels
 from captioner.images.decode import ImageError, ImageLimits
+from pipelines.evaluation.results import AttentionMaps
 from pipelines.inference.jobs.file_fingerprints import MISSING, file_fingerprints
 
 
@@ -49,19 +49,20 @@ def picture_path(name: str, folder: Path, ending: str = ".png") -> Path:
 
 
 def save_attention(
-    folder: Path, path: Path, pixels: np.ndarray, labels: Sequence[str], weights, grid: tuple[int, int], title=()
+    folder: Path, path: Path, file: str | Path, pixels: np.ndarray, maps: AttentionMaps, title=()
 ) -> None:
     """Saves a sheet with a copy of the image for each of its attention maps; see `attention_sheet`.
 
     Args:
         folder: the one for all pictures. path: of this one, a PNG below it.
+        file: of the image. pixels: what the network saw of it.
 
     Raises:
         UserError: it cannot be written.
     """
-    from pipelines.evaluation.reports.figures import attention_sheet
+    from pipelines.evaluation.reports.figures import attention_sheet, picture_of
 
-    sheet = attention_sheet(pixels, labels, weights, grid, title)
+    sheet = attention_sheet(picture_of(file, pixels, 448), maps, title)
     make_folder(path.parent, below=folder)
-    with atomic_file(path) as file:
-        sheet.save(file, format="PNG")
+    with atomic_file(path) as opened:
+        sheet.save(opened, format="PNG")

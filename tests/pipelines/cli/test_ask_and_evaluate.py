@@ -154,7 +154,7 @@ def test_pictures_of_where_it_looked_or_what_an_answer_hangs_on(root, image, tmp
     assert done.exit_code == 0, done.output
     (picture,) = (path for path in (tmp_path / "looks").rglob("*.png") if path.is_file())
     with Image.open(picture) as drawn:
-        assert drawn.width == (1 + maps) * 180 + 12
+        assert drawn.width == (1 + maps) * (224 + 12) + 12
 
 
 def test_a_run_is_evaluated(root, tmp_path):

@@ -102,7 +102,8 @@ def test_training_shows_it_and_may_be_led_by_it(length_ratio, tmp_path):
     row = {"epoch": 1, "loss": 1.0, "length_ratio": 0.5, "long_captions": 0.25, "seconds": 1}
     assert "Length ratio 50.0  Long captions 25.0" in describe_epoch(row, best=True)
     (tmp_path / "metrics.csv").write_text("epoch,length_ratio,long_captions\n1,0.1,0.2\n2,0.3,0.4\n")
-    assert "Long captions" in training_curves(tmp_path / "metrics.csv")[0]
+    titles = [chart.description.partition(" by ")[0] for chart in training_curves(tmp_path / "metrics.csv")]
+    assert "Long captions" in titles
     assert load_recipe("shapes", ["training.select_by=long_captions"]).training.select_by == "long_captions"
     reward = CaptionReward([[["a", "dog"]]], {"long_captions": 2.0})
     assert reward([["a", "dog"], ["a"]], [True, True], [0, 0]).tolist() == [2.0, 0.0], "the end is a word of a reward"

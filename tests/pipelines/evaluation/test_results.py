@@ -17,7 +17,7 @@ from pipelines.evaluation.reports.sections import Html
 
 
 def longest(evaluation):
-    return Html(Markup("<section><h2>Longest</h2>{}</section>").format(_longest(evaluation)))
+    return Html(Markup("<p>{}</p>").format(_longest(evaluation)), "Longest")
 
 
 def longest_markdown(evaluation):
@@ -72,6 +72,8 @@ def test_a_section_is_one_file_and_one_line(tmp_path, monkeypatch):
     for registry, name in ((HTML_SECTIONS, "longest"), (MARKDOWN_SECTIONS, "longest_markdown")):
         monkeypatch.setattr(registry, "_table", dict(registry._table))  # forgotten after the test
         registry.register("longest", f"longest_section:{name}")
-    assert "<h2>Longest</h2>a cat sleeps &amp; purrs" in render_report(captions())
+    page = render_report(captions())
+    assert "<h2>Longest " in page and "<p>a cat sleeps &amp; purrs</p>" in page
+    assert page.count('href="#longest"') == 2, "of the contents, and of the heading itself"
     assert "## Longest\n\na cat sleeps & purrs" in render_markdown(captions())
-    assert "<h2>Longest</h2>a.jpg#0" in render_report(answers(tmp_path))
+    assert "<p>a.jpg#0</p>" in render_report(answers(tmp_path))

@@ -1,5 +1,4 @@
-"use strict";
-// Walking the tree. Texts go in as text, never as markup.
+// Walking the tree.
 const told = document.getElementById("told");
 const words = [...document.querySelectorAll(".tree .word")];
 document.body.classList.add("walks");
@@ -29,13 +28,6 @@ function wayTo(word) {
 function others(word) {
   if (runOf(word)[0] !== word) return [];
   return [...itemOf(word).parentElement.children].map(firstOf).filter(other => other !== word);
-}
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) { made.textContent = text; made.dir = "auto"; }
-  return made;
 }
 
 function row(list, name, share) {
@@ -105,5 +97,3 @@ for (const word of words) {
   word.tabIndex = -1;
 }
 if (words.length) words[0].tabIndex = 0;
-// On paper nothing is folded.
-addEventListener("beforeprint", () => { for (const fold of document.querySelectorAll("details")) fold.open = true; });

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from captioner.files import atomic_write, make_folder
-from pipelines.evaluation.reports.html_page import render_fragment
+from pipelines.evaluation.reports.html_page import render_page
 
 SHOWN = 4000  # characters or words of the text
 LEVELS = 10  # shades on each side of zero
@@ -41,8 +41,9 @@ def write_page(output: Path, title, activity, followers, baseline, cell=None) ->
         sections = [_section(f"Cell {cell}", "What it remembers after each character.", activity, cell, None)]
     else:
         sections = [_section(name, _note(*best), activity, best[0].cell, name) for name, best in followers.items()]
-    page = render_fragment(
+    page = render_page(
         "cells.html", title=title, sections=sections, ranked=followers.items(), baseline=baseline, levels=LEVELS,
+        titles=[(f"signal-{number}", section.title) for number, section in enumerate(sections, start=1)],
         words=len(activity.words), shown=min(SHOWN, len(activity.words) - activity.half),
     )  # fmt: skip
     make_folder(output.parent)

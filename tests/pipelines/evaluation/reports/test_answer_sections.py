@@ -85,7 +85,7 @@ def test_names_questions_and_answers_are_text_wherever_they_stand(tmp_path):
     assert not any(attributes.get("src") == "x" for _, attributes in page.tags)
     assert "49" not in page.words, "a template in a question was run"
     row = json.loads(page.scripts[0])["rows"][0]
-    assert row[1] == HOSTILE and row[3][0][0] == HOSTILE, "the table shows another question or answer"
+    assert row[1] == [HOSTILE] and row[2][0][0] == HOSTILE, "the table shows another question or answer"
 
 
 def test_what_people_answer_is_marked_or_told(tmp_path):
@@ -143,4 +143,24 @@ def test_images_that_are_gone_leave_a_gap_only(tmp_path):
 
 def test_a_picture_is_in_the_table_once_however_many_questions_it_has(tmp_path):
     data = json.loads(Page(render_report(evaluation(tmp_path, 60))).scripts[0])
-    assert len(data["pictures"]) == 7 and {row[2] for row in data["rows"]} == set(range(7))
+    assert len(data["pictures"]) == 7 and {row[0] for row in data["rows"]} == set(range(7))
+
+
+def test_every_picture_is_described_and_can_be_enlarged(tmp_path):
+    """Wrong if a screen reader meets a picture without a name, or a picture stays as small as it is."""
+    maps = {evaluation(tmp_path).predictions[0].id: AttentionMaps(("hop 1",), np.eye(1, 4), (2, 2))}
+    page = Page(render_report(evaluation(tmp_path, attention=maps)))
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(pictures) > 10 and all(attributes["alt"] for attributes in pictures)
+    assert sum(attributes.get("class") == "enlarge" for _, attributes in page.tags) == len(pictures)
+    data = json.loads(page.scripts[0])
+    assert all(description == f"{number}.png" for number, (_, description) in enumerate(data["pictures"]))
+
+
+def test_wrong_and_right_answers_can_be_shown_alone(tmp_path):
+    page = Page(render_report(evaluation(tmp_path, 8)))
+    options = [attributes["value"] for tag, attributes in page.tags if tag == "option"]
+    assert "the wrong ones the right ones" in page.words and options[:3] == ["", "0", "1"]
+    rows = json.loads(page.scripts[0])["rows"]
+    assert [row[4] for row in rows] == [1, 0] * 4 and rows[0][6:] == ["✓ red", "attribute"]
+    assert rows[1][6] == "✗ green"

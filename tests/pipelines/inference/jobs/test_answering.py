@@ -257,7 +257,7 @@ def test_each_answered_question_gets_a_picture(table, tmp_path, looks_by):
     assert len(pictures) == 30 and {path.parent.name for path in pictures} == {f"{n}.png" for n in range(10)}
     with Image.open(next(path for path in pictures if "what-colour-is-it" in path.name)) as picture:
         columns = {"words": 5, "hops": 3, None: 2}[looks_by]  # the image and what there is to see
-        assert picture.width == columns * 180 + 12
+        assert picture.width == columns * (224 + 12) + 12
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../b", "x" * 255, "..", "ä" * 127])

@@ -148,8 +148,9 @@ def test_the_page_shows_the_text_whatever_is_in_it(tmp_path):
     page = Page(text)
     assert page.shown == "\n" + letters, "the first line break of a pre is not shown"
     assert "script" not in {tag for tag, _ in page.tags}
-    assert not [a for _, a in page.tags if {"src", "href", "onload"} & set(a)]
-    assert "a &lt;model&gt;" in text and "http" not in text
+    assert not [a for _, a in page.tags if {"src", "onload"} & set(a) or not a.get("href", "#").startswith("#")]
+    assert "default-src 'none'" in text and "prefers-color-scheme: dark" in text, "the style of all pages"
+    assert "a &lt;model&gt;" in text and "http:" not in text and "https:" not in text
     assert 'name="viewport"' in text
 
 
@@ -170,7 +171,7 @@ def test_the_command_ranks_and_draws(tmp_path, capsys):
     assert all(abs(best[0].selection_r) >= abs(best[-1].selection_r) for best in followers.values())
     inspect_run(tmp_path / "run", [TEXT], None, tmp_path / "one.html", cell="1:3")
     text = (tmp_path / "one.html").read_text()
-    assert "Cell 1:3" in text and text.count("<pre>") == 1
+    assert "Cell 1:3" in text and text.count("<pre ") == 1
     assert len(Page(text).shown) <= SHOWN + 1
     for wrong in ("2:1", "1:5", "1:0", "1", "a:b", ""):
         with pytest.raises(UserError, match=r"There is no cell .* this model has 1 layers of 4 units"):
