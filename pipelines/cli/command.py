@@ -4,6 +4,7 @@ import errno
 import functools
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -83,6 +84,11 @@ def new_file(path: Path, option: str) -> None:
     asked = sys.stdin.isatty() and sys.stderr.isatty()
     if not (asked and typer.confirm(f"{path} exists already. Replace it?", err=True)):
         raise UserError(f"{path} exists already. Nothing was changed: give another {option}, or move that file away.")
+
+
+def command_line() -> str:
+    """The command as it was typed, for reports to state."""
+    return shlex.join(["captioner", *sys.argv[1:]])
 
 
 def fail(text: str) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from captioner.errors import UserError
-from pipelines.cli.command import SKIPPED
+from pipelines.cli.command import SKIPPED, command_line
 from pipelines.cli.options import Cache, Data, Language, Weight, Weights, flag, language_of, takes
 from pipelines.cli.search_options import SEARCH
 from pipelines.utils.console import log, table
@@ -39,12 +39,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 ):
     """Caption a split, or answer its questions, and write scores and a report; or score a file of captions."""
     from captioner.presets.folder import kind_of_preset
-    from pipelines.tasks.captioning.evaluate import (
-        ModelOptions,
-        ReportOptions,
-        evaluate_predictions,
-        evaluate_run,
-    )
+    from pipelines.evaluation.reports.write import ReportOptions
+    from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_predictions, evaluate_run
 
     if scorer not in ("own", "coco"):
         raise typer.BadParameter("there are two scorers: own and coco.", param_hint="--scorer")
@@ -54,7 +50,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         run, *model = model
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
-    written = ReportOptions(report, report_format, scorer)
+    written = ReportOptions(report, report_format, scorer, command_line())
     changes = search.model_dump(exclude_unset=True)
     decoding = {
         "model": model,
@@ -78,7 +74,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         from pipelines.tasks.vqa.evaluate import evaluate_run as evaluate_answers
 
         _refuse(decoding | ({"scorer": scorer} if scorer != "own" else {}), of_model)
-        evaluation = evaluate_answers(run, split=split, report=report, format=report_format, **files)
+        evaluation = evaluate_answers(run, split=split, report=written, **files)
     else:  # which says what is wrong with other kinds
         evaluation = evaluate_run(
             run, data, split, generation=search, model=ModelOptions(tuple(model or ()), language, encoder_weights),

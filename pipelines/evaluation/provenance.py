@@ -1,12 +1,79 @@
-"""What a report says of the model: what it was trained on and how, and its settings."""
+"""What a report says of the model and of the evaluation itself, the same for captions and for answers."""
 
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from pipelines.data.examples import DataSet
+from pipelines.evaluation.reports.write import ReportOptions
+from pipelines.evaluation.results import Evaluation
 from pipelines.recipes.recipe import load_recipe
 
 
-def trained_facts(metadata: dict) -> dict[str, object]:
-    """What the model was trained on and how, as far as its metadata tells."""
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """A run, or another preset, that is evaluated on a split.
+
+    Attributes:
+        run: its folder.
+        model: with `metadata` and `settings`.
+        dataset, split: what it is evaluated on.
+        options: of the report.
+        others: names of models that take part.
+        begun: when, as `time.monotonic` counts.
+    """
+
+    run: Path
+    model: object
+    dataset: DataSet
+    split: str
+    options: ReportOptions
+    others: tuple[str, ...] = ()
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def names(self) -> str:
+        return " and ".join([self.run.resolve().name, *self.others])
+
+    def evaluation(
+        self, measured: Mapping[str, object], trained: Mapping[str, object] | None = None, **results
+    ) -> Evaluation:
+        """The evaluation.
+
+        Args:
+            measured: facts on how the scores were computed.
+            trained: facts on the training besides those that the metadata tell.
+            results: the other fields of `Evaluation`.
+        """
+        return Evaluation(
+            title=f"{self.names} on {self.dataset.name}, {self.split}",
+            evaluated={
+                "model": self.names,
+                "data set": self.dataset.name,
+                "data folder": str(self.dataset.root),
+                "split": self.split,
+                **measured,
+                "licence of the images": self.dataset.licence,
+                "seconds": round(time.monotonic() - self.begun, 1),
+                **when_and_how(self.options),
+            },
+            trained=trained_facts(self.model.metadata, self.model.settings.kind) | (trained or {}),
+            settings=settings_of(self.model, self.run),
+            history=self.run / "metrics.csv",
+            **results,
+        )
+
+
+def when_and_how(options: ReportOptions) -> dict[str, object]:
+    """The date, and the command, where there was one."""
+    date = datetime.now().astimezone().isoformat(" ", "minutes")
+    return {"date": date, **({"command": options.command} if options.command else {})}
+
+
+def trained_facts(metadata: dict, kind: str = "captioner") -> dict[str, object]:
+    """What a model of a kind was trained on and how, as far as its metadata tells."""
 
     def part(name: str) -> dict:
         return metadata[name] if isinstance(metadata.get(name), dict) else {}
@@ -22,7 +89,9 @@ def trained_facts(metadata: dict) -> dict[str, object]:
     facts = {
         "recipe": metadata.get("recipe"),
         "trained on": part("data_set").get("name"),
-        "images of each split": ", ".join(f"{count:,} {split}" for split, count in splits.items()),
+        f"{'questions' if kind == 'visual_qa' else 'images'} of each split": ", ".join(
+            f"{count:,} {split}" for split, count in splits.items()
+        ),
         "epochs": trained.get("epochs"),
         "steps": trained.get("steps"),
         "seconds of training": trained.get("seconds"),

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,29 @@ from pipelines.utils.progress import Reporter
 from pipelines.utils.tables import write_csv
 
 
-def publish(evaluation: Evaluation, folder: Path | None, format: str, reporter: Reporter) -> None:
-    """Logs what a reader must know, and writes the report, if there is a folder for it."""
+@dataclass(frozen=True)
+class ReportOptions:
+    """What is computed and written.
+
+    folder: to write to; by default one in the run's folder, and nothing for captions that came as a file.
+    format: of the report: "html", "markdown" or "both".
+    scorer: of captions: "own", or "coco" to run the COCO scorer as well.
+    command: that was typed, for the report to state.
+    """
+
+    folder: Path | None = None
+    format: str = "html"
+    scorer: str = "own"
+    command: str = ""
+
+
+def publish(evaluation: Evaluation, options: ReportOptions, reporter: Reporter, folder: Path | None = None) -> None:
+    """Logs what a reader must know, and writes the report, if there is a folder for it: by default `folder`."""
     for note in evaluation.notes:
         reporter.warn(note)
+    folder = options.folder or folder
     if folder is not None:
-        reporter.log(f"Report: {write_evaluation(evaluation, folder, format)}")
+        reporter.log(f"Report: {write_evaluation(evaluation, folder, options.format)}")
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path, format: str = "html") -> Path:

@@ -14,8 +14,8 @@ from pipelines.data.examples import CaptionExample
 from pipelines.data.provenance import is_trained_on
 from pipelines.evaluation.caption_metrics import MetricResults, compute_metrics
 from pipelines.evaluation.error_analysis import analyze_errors
-from pipelines.evaluation.provenance import settings_of, trained_facts
-from pipelines.evaluation.reports.write import publish
+from pipelines.evaluation.provenance import EvaluatedRun, when_and_how
+from pipelines.evaluation.reports.write import ReportOptions, publish
 from pipelines.evaluation.results import IMAGES_A_SECOND, AttentionMaps, Evaluation, Prediction, rank
 from pipelines.inference.models import checked_presets, load_captioner
 from pipelines.inference.search_options import search_facts
@@ -40,20 +40,6 @@ class ModelOptions:
     encoder_weights: Path | None = None
 
 
-@dataclass(frozen=True)
-class ReportOptions:
-    """What is computed and written.
-
-    folder: to write to; by default one in the run's folder, and nothing for captions that came as a file.
-    format: of the report: "html", "markdown" or "both".
-    scorer: "own", or "coco" to run the COCO scorer as well.
-    """
-
-    folder: Path | None = None
-    format: str = "html"
-    scorer: str = "own"
-
-
 def evaluate_run(
     run: Path,
     data: Path | None = None,
@@ -61,7 +47,7 @@ def evaluate_run(
     *,
     generation: GenerationConfig | None = None,
     model: ModelOptions = ModelOptions(),
-    report: ReportOptions = ReportOptions(),
+    report: ReportOptions | None = None,
     cache: Path | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -81,7 +67,7 @@ def evaluate_run(
     Raises:
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
     """
-    reporter, begun = reporter or Reporter(), time.monotonic()
+    reporter, report, begun = reporter or Reporter(), report or ReportOptions(), time.monotonic()
     presets = [Path(run), *model.others]
     own = checked_presets(presets, generation)[0].settings.search  # what is wrong is reported before Keras is loaded
     search = generation_config(own, generation)
@@ -104,36 +90,29 @@ def evaluate_run(
         split=examples[0].split,
     )  # fmt: skip
     predictions = decoded.predictions(results)
-    names = " and ".join([run.resolve().name, *(other.resolve().name for other in presets[1:])])
     language, rate = model.language, decoded.images_a_second
-    evaluation = Evaluation(
-        title=f"{names} on {dataset.name}, {examples[0].split}",
-        scores=results.scores,
-        intervals=results.intervals,
-        predictions=predictions,
-        evaluated={
-            "model": names,
-            "data set": dataset.name,
-            "split": examples[0].split,
+    evaluated = EvaluatedRun(
+        run, captioner, dataset, examples[0].split, report, tuple(other.resolve().name for other in presets[1:]), begun
+    )
+    evaluation = evaluated.evaluation(
+        {
             **results.facts(decoded.references.values()),
             **search_facts(search),
             **({"language model": f"{language[0].name}, weight {language[1]:g}"} if language else {}),
             "images left out": len(examples) - len(predictions),
-            "licence of the images": dataset.licence,
-            "seconds": round(time.monotonic() - begun, 1),
             **({IMAGES_A_SECOND: round(rate, 1)} if rate else {}),
         },
-        trained=trained_facts(captioner.metadata),
-        settings=settings_of(captioner, run),
+        scores=results.scores,
+        intervals=results.intervals,
+        predictions=predictions,
         notes=(*results.notes, *_left_out(len(examples), len(predictions))),
         attention=attention_of(captioner, decoded, predictions, search),
-        history=run / "metrics.csv",
         rows=results.rows,
         errors=analyze_errors(
             decoded.texts, decoded.references, results.rows["bleu"], tokenizer, captioner.vocabulary.words
         ),
     )
-    publish(evaluation, folder, report.format, reporter)
+    publish(evaluation, report, reporter, folder)
     return evaluation
 
 
@@ -231,7 +210,7 @@ def evaluate_predictions(
     split: str | None = None,
     num_beams: int | None = None,
     tokenizer: str = "ptb",
-    report: ReportOptions = ReportOptions(),
+    report: ReportOptions | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
     """Scores captions that were made by anything.
@@ -251,6 +230,7 @@ def evaluate_predictions(
     from pipelines.evaluation.caption_files import read_predictions, read_references
     from pipelines.evaluation.matching import match
 
+    report = report or ReportOptions()
     captions, skipped = read_predictions(predictions)
     known = read_references(references, split)
     expected = known.captions
@@ -272,12 +252,13 @@ def evaluate_predictions(
             "beam size": num_beams or _NOT_STATED,
             "images left out": len(expected) - len(texts),
             "lines without a caption": skipped,
+            **when_and_how(report),
         },
         notes=(*results.notes, *_left_out(len(expected), len(texts))),
         rows=results.rows,
         errors=analyze_errors(texts, expected, results.rows["bleu"], tokenizer),
     )
-    publish(evaluation, report.folder, report.format, reporter or Reporter())
+    publish(evaluation, report, reporter or Reporter())
     return evaluation
 
 

@@ -15,8 +15,8 @@ from pipelines.data.open import open_questions
 from pipelines.data.question_datasets import read_questions
 from pipelines.evaluation.answer_metrics import evaluate_answers
 from pipelines.evaluation.bootstrap import RESAMPLES
-from pipelines.evaluation.provenance import settings_of, trained_facts
-from pipelines.evaluation.reports.write import publish
+from pipelines.evaluation.provenance import EvaluatedRun
+from pipelines.evaluation.reports.write import ReportOptions, publish
 from pipelines.evaluation.results import AttentionMaps, Evaluation
 from pipelines.evaluation.submission import has_hidden_answers, write_submission
 from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
@@ -38,8 +38,7 @@ def evaluate_run(
     data: Path | None = None,
     split: str | None = None,
     *,
-    report: Path | None = None,
-    format: str = "html",
+    report: ReportOptions | None = None,
     encoder_weights: Path | None = None,
     cache: Path | None = None,
     reporter: Reporter | None = None,
@@ -51,8 +50,7 @@ def evaluate_run(
 
     Args:
         run, data, split, cache, reporter: as in `pipelines.tasks.captioning.evaluate.evaluate_run`.
-        report: folder to write to; by default `evaluation-SPLIT` in the run's folder.
-        format: of the report: "html", "markdown" or "both".
+        report: the folder is by default `evaluation-SPLIT` in the run's folder.
         encoder_weights: file with the frozen network's weights.
 
     Raises:
@@ -64,12 +62,12 @@ def evaluate_run(
     from pipelines.tasks.vqa.answer import answer_split
     from pipelines.tasks.vqa.images import QuestionsByImage
 
-    reporter, begun = reporter or Reporter(), time.monotonic()
+    reporter, report, begun = reporter or Reporter(), report or ReportOptions(), time.monotonic()
     model = VisualQA.from_preset(run, encoder_weights)
     run = folder_of(run)
     dataset = questions_of(run, data, reporter)
     examples = split_of(dataset, split)
-    report = report or evaluation_folder(run, examples[0].split)
+    folder = report.folder or evaluation_folder(run, examples[0].split)
     questions = QuestionsByImage.of(examples)
     with reporter.images("Images") as advance:
         uses_image = model.network.image_encoder is not None
@@ -77,46 +75,37 @@ def evaluate_run(
     reporter.problems(problems)
     with reporter.progress("Answers") as advance:
         answers = answer_split(model, questions, top=TOP, advance=advance)
-    evaluated = {"model": run.resolve().name, "data set": dataset.name, "split": examples[0].split}
+    evaluated = EvaluatedRun(run, model, dataset, examples[0].split, report, begun=begun)
     left_out = {"images left out": int(np.sum(~questions.source.readable))}
-    title = f"{run.resolve().name} on {dataset.name}, {examples[0].split}"
     if has_hidden_answers(examples):
         spelled = {id: candidates[0].spelling if candidates else "" for id, candidates in answers.items()}
-        _submit(examples, spelled, report, dataset.name, reporter)
-        return Evaluation(title, {}, {}, (), evaluated | left_out)
+        _submit(examples, spelled, folder, dataset.name, reporter)
+        return evaluated.evaluation(left_out, scores={}, intervals={}, predictions=())
     texts = {id: candidates[0].text if candidates else "" for id, candidates in answers.items()}
     candidates = {id: [(answer.text, float(answer.probability)) for answer in listed] for id, listed in answers.items()}
     baselines = baseline_answers(dataset, examples)
     scored = evaluate_answers(examples, texts, model.answers, baselines, candidates=candidates)
     predictions = scored.questions
     attention = attention_of(model, questions, answers, [question.id for question in predictions])
-    names = {"images of each split": "questions of each split"}
-    trained = {names.get(name, name): value for name, value in trained_facts(model.metadata).items()}
-    evaluation = Evaluation(
-        title=title,
-        scores=scored.summary["scores"],
-        intervals=scored.summary["intervals"],
-        predictions=predictions,
-        evaluated={
-            **evaluated,
+    evaluation = evaluated.evaluation(
+        {
             "images": len({question.path for question in predictions}),
             "questions": len(predictions),
             "answers": _how_answered(model, examples),
             "intervals": f"95 %, bootstrap over questions, {RESAMPLES:,} draws",
             "questions left out": scored.summary["left_out"],
             **left_out,
-            "licence of the images": dataset.licence,
-            "seconds": round(time.monotonic() - begun, 1),
         },
-        trained=trained | ({"answers known": len(model.answers)} if model.answers else {}),
-        settings=settings_of(model, run),
+        {"answers known": len(model.answers)} if model.answers else {},
+        scores=scored.summary["scores"],
+        intervals=scored.summary["intervals"],
+        predictions=predictions,
         notes=(*scored.summary["notes"], *_chosen_blindly(model, examples)),
         attention=attention,
-        history=run / "metrics.csv",
         rows=scored.rows,
         breakdown=scored.breakdown,
     )
-    publish(evaluation, report, format, reporter)
+    publish(evaluation, report, reporter, folder)
     return evaluation
 
 
