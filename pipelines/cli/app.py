@@ -27,6 +27,7 @@ from pipelines.cli.process import flush_output, prepare
 from pipelines.cli.retrieval import rank
 from pipelines.cli.score import score
 from pipelines.cli.sequence import app as sequence_app
+from pipelines.cli.serve import serve
 from pipelines.cli.stitch import stitch
 from pipelines.cli.train import train
 
@@ -68,6 +69,7 @@ for function in (
     calibrate,
     stitch,
     export,
+    serve,
     compare,
     features,
     check,

@@ -1,0 +1,64 @@
+"""`captioner serve`: models behind HTTP."""
+
+import ipaddress
+import logging
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import Engine, Models, Weights
+from pipelines.utils.console import log
+
+
+def serve(  # noqa: PLR0913 - one parameter an option
+    model: Models = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; others than this machine need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    token: Annotated[
+        str | None, typer.Option(envvar="CAPTIONER_TOKEN", help="What clients send as Authorization: Bearer TOKEN.")
+    ] = None,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Serve other machines without a token.")] = False,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images of all clients at once.")] = 8,
+    queue: Annotated[int, typer.Option(min=1, help="Images that may wait; more are answered with 503.")] = 256,
+    engine: Engine = "keras",
+    encoder_weights: Weights = None,
+):
+    """Serve models over HTTP: captions and answers for other programs, in this form and in Ollama's and OpenAI's."""
+    from captioner.errors import UserError
+
+    if not _is_loopback(host) and not token and not no_token:
+        raise UserError(
+            f"{host} can be reached from other machines. Give a token that clients have to send, with --token or in "
+            "the variable CAPTIONER_TOKEN, or say --no-token."
+        )
+    try:
+        import uvicorn
+
+        from pipelines.serving.app import create_app
+    except ImportError as error:
+        raise UserError(
+            f"{error.name} is needed by this command. Install it with: pip install 'captioner[serve]'"
+        ) from None
+    from pipelines.serving.open import open_service
+
+    service = open_service(model, encoder_weights, engine, batch_size, queue, log)
+    log(f"Serving {', '.join(service.models)} at http://{host}:{port} (documentation: /docs)")
+    logging.getLogger("captioner.serving").setLevel(logging.INFO)
+    try:
+        uvicorn.run(
+            create_app(service, token), host=host, port=port, log_level="warning", access_log=False,
+            timeout_graceful_shutdown=30,
+        )  # fmt: skip
+    finally:
+        service.close()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,305 @@
+"""The HTTP service: routes, limits, the token, and what is said where something is wrong."""
+
+import asyncio
+import hmac
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import anyio.to_thread
+import numpy as np
+from fastapi import FastAPI
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from captioner import __version__
+from captioner.errors import UserError
+from captioner.images.decode import ImageError
+from captioner.models.captioning.captions import Caption
+from pipelines.serving import ollama, openai
+from pipelines.serving.batching import Overloaded
+from pipelines.serving.docs import docs_page
+from pipelines.serving.requests import (
+    AnswerRequest,
+    BadRequest,
+    CaptionRequest,
+    caption_options,
+    decoded_image,
+    parsed,
+    parsed_json,
+    shaped,
+)
+from pipelines.serving.service import ServedModel, Service
+
+_OPEN = ("/healthz",)  # what needs no token: a load balancer has none
+_RETRY = "1"  # seconds after which a client may come again
+_log = logging.getLogger("captioner.serving")
+
+
+def create_app(service: Service, token: str | None = None) -> FastAPI:
+    """The application, to be run by any ASGI server.
+
+    Args:
+        service: the models, loaded.
+        token: what clients send as `Authorization: Bearer TOKEN`; None: nothing is asked for.
+    """
+    app = FastAPI(
+        title="captioner",
+        version=__version__,
+        description="Captions of images, and answers to questions about them. Images are sent; none is fetched.",
+        docs_url=None,  # whose pages load from elsewhere
+        redoc_url=None,
+    )
+    handler = _Handler(service, token)
+    app.middleware("http")(handler.watch)
+    for method, path, function in (
+        ("POST", "/v1/captions", handler.captions),
+        ("POST", "/v1/answers", handler.answers),
+        ("GET", "/v1/models", handler.models),
+        ("POST", "/v1/chat/completions", handler.chat),
+        ("POST", "/api/generate", handler.generate),
+        ("GET", "/api/tags", handler.tags),
+        ("GET", "/api/version", handler.version),
+        ("GET", "/healthz", handler.health),
+        ("GET", "/metrics", handler.metrics),
+    ):
+        app.add_api_route(path, function, methods=[method], response_model=None, summary=function.__doc__)
+    app.add_api_route("/docs", lambda: HTMLResponse(docs_page(app.openapi())), include_in_schema=False)
+    return app
+
+
+class _Handler:
+    """The routes; each is a method that takes the request and gives the response."""
+
+    def __init__(self, service: Service, token: str | None):
+        self.service, self.token, self.limits = service, token, service.limits
+
+    async def watch(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Checks the token, counts, and turns errors into sentences; no name and no image is logged."""
+        begun, route = time.monotonic(), "other"
+        try:
+            if not self._allowed(request):
+                response = _error("A token is needed: Authorization: Bearer TOKEN.", 401)
+            else:
+                response = await call_next(request)
+                route = getattr(request.scope.get("route"), "path", "other")
+        except (BadRequest, UserError) as error:
+            response = _error(str(error), getattr(error, "status", 422))
+        except Exception:  # no client gets a traceback
+            _log.exception("A request failed")
+            response = _error("The service failed at this request.", 500)
+        self.service.metrics.add_request(route, response.status_code, time.monotonic() - begun)
+        return response
+
+    def _allowed(self, request: Request) -> bool:
+        if self.token is None or request.url.path in _OPEN:
+            return True
+        given = dict(request.headers.raw).get(b"authorization", b"").removeprefix(b"Bearer ")
+        return hmac.compare_digest(given, self.token.encode())
+
+    async def captions(self, request: Request) -> Response:
+        """Captions of one image or several: JSON with base64, or a form with files called `images`."""
+        return await self._guarded(self._captions, request)
+
+    async def answers(self, request: Request) -> Response:
+        """Answers to questions about an image, with probabilities."""
+        return await self._guarded(self._answers, request)
+
+    async def chat(self, request: Request) -> Response:
+        """Captions and answers in the form of OpenAI's chat completions, with images as data URLs."""
+        return await self._guarded(self._chat, request)
+
+    async def generate(self, request: Request) -> Response:
+        """Captions and answers in Ollama's form."""
+        return await self._guarded(self._generate, request)
+
+    async def models(self) -> dict:
+        """The models that are loaded."""
+        data = [
+            {"id": model.name, "object": "model", "created": 0, "owned_by": "captioner", "kind": model.kind}
+            for model in self.service.models.values()
+        ]
+        return {"object": "list", "data": data}
+
+    async def tags(self) -> dict:
+        """The models that are loaded, in Ollama's form."""
+        return ollama.tags(self.service)
+
+    async def version(self) -> dict:
+        """The version, in Ollama's form."""
+        return {"version": __version__}
+
+    async def health(self) -> dict:
+        """Whether the service runs."""
+        return {"status": "ok"}
+
+    async def metrics(self) -> PlainTextResponse:
+        """Requests, errors, queue, batches and latencies, for Prometheus."""
+        return PlainTextResponse(self.service.metrics.text(self.service.queued))
+
+    async def _guarded(self, serve: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+        try:
+            return await asyncio.wait_for(serve(request), self.limits.seconds)
+        except BadRequest as error:
+            return _error(str(error), error.status)
+        except Overloaded:
+            return _error("Too many requests wait. Come again in a moment.", 503, {"Retry-After": _RETRY})
+        except TimeoutError:
+            return _error(f"The request took more than {self.limits.seconds:g} seconds.", 503, {"Retry-After": _RETRY})
+        except UserError as error:
+            return _error(str(error), 422)
+        except ClientDisconnect:
+            return _error("The client has gone.", 499)
+
+    async def _captions(self, request: Request) -> Response:
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            asked, files = await self._form(request)
+        else:
+            asked = parsed(CaptionRequest, await self._body(request))
+            files = [_or_error(decoded_image, image) for image in asked.images]
+        self._check_count(len(files), self.limits.images, "images")
+        model = self.service.named(asked.model, "captioner")
+        captions = await self.caption_images(request, model, files, caption_options(asked.options))
+        if len(captions) == 1 and "error" in captions[0]:
+            raise BadRequest(str(captions[0]["error"]))
+        return JSONResponse({"model": model.name, "captions": captions})
+
+    async def _answers(self, request: Request) -> Response:
+        asked = parsed(AnswerRequest, await self._body(request))
+        self._check_count(len(asked.questions), self.limits.questions, "questions")
+        model = self.service.named(asked.model, "visual_qa")
+        answers = await self.answer_questions(
+            request, model, decoded_image(asked.image), asked.questions, asked.choices, asked.top
+        )
+        return JSONResponse({"model": model.name, "answers": answers})
+
+    async def _chat(self, request: Request) -> Response:
+        return await openai.chat(self, request, parsed_json(await self._body(request)))
+
+    async def _generate(self, request: Request) -> Response:
+        return await ollama.generate(self, request, parsed_json(await self._body(request)))
+
+    # What the forms of other programs use, too.
+
+    async def caption_images(
+        self, request: Request, model: ServedModel, files: Sequence[bytes | str], options: dict[str, object]
+    ) -> list[dict]:
+        """For each image its caption, or the reason why there is none; `files` are bytes, or such reasons."""
+        config = model.generation(options)
+        decoded = [file if isinstance(file, str) else await _decoded(model, file) for file in files]
+        pixels = [each for each in decoded if isinstance(each, np.ndarray)]
+        results = iter(await _results(request, model.caption(pixels, config)) if pixels else [])
+        return [
+            {"error": each} if isinstance(each, str) else _caption_entry(model, next(results), config.candidates)
+            for each in decoded
+        ]
+
+    async def answer_questions(
+        self, request: Request, model: ServedModel, file: bytes, questions, choices, top: int
+    ) -> list[dict]:
+        """For each question its answers with probabilities.
+
+        Raises:
+            BadRequest: the image cannot be read.
+        """
+        pixels = await _decoded(model, file)
+        if isinstance(pixels, str):
+            raise BadRequest(pixels)
+        results = await _results(request, model.answer(pixels, questions, choices))
+        return [
+            {
+                "question": question,
+                "answers": [{"answer": each.text, "probability": round(each.probability, 4)} for each in answers[:top]],
+            }
+            for question, answers in zip(questions, results, strict=True)
+        ]
+
+    def _check_count(self, count: int, most: int, things: str) -> None:
+        if not 1 <= count <= most:
+            raise BadRequest(f"A request has 1 to {most} {things}; received {count}.")
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, as far as the limit allows."""
+        self._check_length(request)
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self.limits.body:
+                raise BadRequest(f"The body is larger than {self.limits.body:,} bytes.", 413)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _check_length(self, request: Request) -> None:
+        length = request.headers.get("content-length", "0")
+        if length.isdecimal() and int(length[:20]) > self.limits.body:
+            raise BadRequest(f"The body is larger than {self.limits.body:,} bytes.", 413)
+
+    async def _form(self, request: Request) -> tuple[CaptionRequest, list[bytes]]:
+        """The fields `model` and `options` (JSON) of a form, and its files called `images` or `image`."""
+        body = await self._body(request)
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        try:
+            form = await Request(request.scope, receive).form(
+                max_files=self.limits.images + 1, max_fields=4, max_part_size=self.limits.body
+            )
+        except (MultiPartException, ValueError, KeyError) as error:
+            raise BadRequest(f"The form cannot be read: {getattr(error, 'message', error)}", 400) from None
+        except Exception as error:  # starlette turns some of its errors into responses
+            raise BadRequest(f"The form cannot be read: {getattr(error, 'detail', 'damaged')}", 400) from None
+        try:
+            parts = (*form.getlist("images"), *form.getlist("image"))
+            files = [await part.read() for part in parts if not isinstance(part, str)]
+            fields = {name: value for name, value in form.items() if name in ("model", "options")}
+        finally:
+            await form.close()  # temporary files of large parts go with it
+        if isinstance(options := fields.get("options"), str):
+            fields["options"] = parsed_json(options.encode())
+        return shaped(CaptionRequest, {**fields, "images": []}), files
+
+
+def _or_error(decode: Callable[[str], bytes], text: str) -> bytes | str:
+    try:
+        return decode(text)
+    except BadRequest as error:
+        return str(error)
+
+
+async def _decoded(model: ServedModel, file: bytes) -> np.ndarray | str:
+    """Pixels, or why there are none."""
+    try:
+        return await anyio.to_thread.run_sync(model.decode, file)
+    except ImageError as error:
+        return error.reason
+
+
+async def _results(request: Request, futures: Sequence) -> list:
+    """The results of a batcher; where the client goes away, or its time is up, what waits is given up."""
+    waiting = asyncio.gather(*map(asyncio.wrap_future, futures))
+    try:
+        while True:
+            done, _ = await asyncio.wait([waiting], timeout=0.5)
+            if done:
+                return waiting.result()
+            if await request.is_disconnected():
+                raise ClientDisconnect
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _caption_entry(model: ServedModel, captions: Sequence[Caption], candidates: int) -> dict:
+    best = captions[0]
+    entry = {"caption": best.text, "score": round(best.score, 4)}
+    if model.unsure(best):
+        entry["unsure"] = True
+    if candidates > 1:
+        entry["candidates"] = [{"caption": each.text, "score": round(each.score, 4)} for each in captions]
+    return entry
+
+
+def _error(message: str, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"message": message, "code": status}}, status, headers)

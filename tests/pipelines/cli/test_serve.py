@@ -1,0 +1,36 @@
+"""`captioner serve`: who may reach it, and what is missing."""
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli.app import app
+from pipelines.cli.serve import _is_loopback
+
+
+def refused(*arguments):
+    ran = CliRunner().invoke(app, ["serve", *arguments])
+    assert ran.exit_code == 1
+    return " ".join((ran.stdout + ran.stderr).split())
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org", ""])
+def test_other_machines_need_a_token(host, monkeypatch):
+    monkeypatch.delenv("CAPTIONER_TOKEN", raising=False)
+    assert "can be reached from other machines. Give a token" in refused("--host", host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_this_machine_needs_none(host):
+    assert _is_loopback(host)
+
+
+def test_a_missing_extra_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert "uvicorn is needed by this command. Install it with: pip install 'captioner[serve]'" in refused()
+
+
+def test_a_model_that_is_none_is_a_sentence():
+    pytest.importorskip("uvicorn")
+    assert "is not a model" in refused("--model", "nonesuch")

@@ -1,0 +1,255 @@
+"""The HTTP service: captions and answers for programs, limits, the token, and bodies that nobody should send."""
+
+import base64
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from captioner.images.decode import ImageSpec
+from captioner.models.captioning.captions import Caption
+from captioner.models.vqa.answers import Answer
+from captioner.settings import CaptionerSettings, VisualQASettings
+from captioner.text.vocabulary import Vocabulary
+from pipelines.inference.models import ModelSource
+from pipelines.serving.metrics import ServiceMetrics
+from pipelines.serving.service import ServedModel, Service, ServiceLimits
+
+pytest.importorskip("fastapi")
+from starlette.testclient import TestClient
+
+from pipelines.serving.app import create_app
+
+SETTINGS = CaptionerSettings(min_score=-2.0)
+LIMITS = ServiceLimits(body=100_000, images=3, questions=2, pixels=10_000, queue=8, seconds=20)
+
+
+class StubCaptioner:
+    """Writes the mean of the pixels; dark images are unsure."""
+
+    encoder = SimpleNamespace(spec=ImageSpec(8, 8, "raw"))
+
+    def encode(self, pixels, batch_size):
+        return pixels.mean(axis=(1, 2, 3))
+
+    def caption_features(self, features, batch_size, config):
+        return [
+            [
+                Caption(f"shade {round(float(mean))} {n}", (), -3.0 if mean < 50 else -1.0)
+                for n in range(config.candidates)
+            ]
+            for mean in features
+        ]
+
+
+class StubVisualQA:
+    encoder = SimpleNamespace(spec=ImageSpec(8, 8, "raw"))
+
+    def encode(self, pixels, batch_size):
+        return pixels.mean(axis=(1, 2, 3))
+
+    def answer_features(self, features, questions, top, choices, batch_size):
+        return [
+            [Answer(f"{question} {round(float(mean))}", 0.75, "")]
+            + [Answer(each, 0.25, each) for each in choices or ()]
+            for mean, question, choices in zip(features, questions, choices or [None] * len(questions), strict=True)
+        ]
+
+
+def source(settings, stub):
+    return ModelSource(settings, Vocabulary(["a", "dog"]), "identity", stub)
+
+
+@pytest.fixture(scope="module")
+def service():
+    metrics = ServiceMetrics()
+    models = {
+        "photos": ServedModel("photos", source(SETTINGS, StubCaptioner), LIMITS, metrics, 2),
+        "photos-vqa": ServedModel("photos-vqa", source(VisualQASettings(), StubVisualQA), LIMITS, metrics, 2),
+    }
+    service = Service(models, LIMITS, metrics)
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def client(service):
+    return TestClient(create_app(service))
+
+
+def file_of(shade=200, size=8):
+    file = io.BytesIO()
+    Image.fromarray(np.full((size, size, 3), shade, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def encoded(*arguments):
+    return base64.b64encode(file_of(*arguments)).decode()
+
+
+def test_images_come_as_base64_or_as_files_of_a_form(client):
+    asked = {"images": [encoded(200), encoded(10)], "options": {"candidates": 2, "num_beams": 2}}
+    expected = [
+        {"caption": "shade 200 0", "score": -1.0,
+         "candidates": [{"caption": f"shade 200 {n}", "score": -1.0} for n in (0, 1)]},
+        {"caption": "shade 10 0", "score": -3.0, "unsure": True,
+         "candidates": [{"caption": f"shade 10 {n}", "score": -3.0} for n in (0, 1)]},
+    ]  # fmt: skip
+    assert client.post("/v1/captions", json=asked).json() == {"model": "photos", "captions": expected}
+    files = [("images", ("a.png", file_of(200))), ("image", ("../b.png", file_of(10)))]
+    form = client.post("/v1/captions", files=files, data={"options": json.dumps(asked["options"])})
+    assert form.json()["captions"] == expected
+
+
+def test_one_broken_image_is_422_and_among_several_it_is_an_entry(client):
+    broken = base64.b64encode(b"no image").decode()
+    alone = client.post("/v1/captions", json={"images": [broken]})
+    assert alone.status_code == 422 and "not an image" in alone.json()["error"]["message"]
+    several = client.post("/v1/captions", json={"images": [broken, encoded(), encoded(200, 200)]}).json()["captions"]
+    assert [next(iter(entry)) for entry in several] == ["error", "caption", "error"]
+    assert "too large" in several[2]["error"]
+
+
+def test_answers_with_choices(client):
+    asked = {"image": encoded(30), "questions": ["what is it?"], "choices": ["cat", "dog"], "top": 2}
+    assert client.post("/v1/answers", json=asked).json()["answers"] == [
+        {"question": "what is it?", "answers": [{"answer": "what is it? 30", "probability": 0.75},
+                                                {"answer": "cat", "probability": 0.25}]}
+    ]  # fmt: skip
+    assert client.post("/v1/answers", json={**asked, "choices": ["cat"]}).status_code == 422
+    assert client.post("/v1/answers", json={**asked, "questions": ["?"]}).status_code == 422
+
+
+@pytest.mark.parametrize("image", ["http://127.0.0.1/a.jpg", "https://a.b/c.png", "file:///etc/passwd", "/etc/passwd",
+                                   "ftp://a/b", "data:text/plain,hello", "../../secret.png"])  # fmt: skip
+def test_nothing_is_fetched_and_no_path_is_read(client, image, monkeypatch):
+    import builtins
+    import socket
+
+    def forbidden(*arguments, **keywords):
+        raise AssertionError(f"{arguments} was opened")
+
+    monkeypatch.setattr(socket, "create_connection", forbidden)
+    monkeypatch.setattr(builtins, "open", forbidden)
+    content = [{"type": "image_url", "image_url": {"url": image}}]
+    for path, asked in (
+        ("/v1/captions", {"images": [image]}),
+        ("/v1/answers", {"image": image, "questions": ["what is it?"]}),
+        ("/api/generate", {"model": "photos", "prompt": "x", "images": [image]}),
+        ("/v1/chat/completions", {"model": "photos", "messages": [{"role": "user", "content": content}]}),
+    ):
+        assert client.post(path, json=asked).status_code == 422, path
+    assert client.post("/v1/captions", json={"images": [], "url": image}).status_code == 422
+    assert client.post("/v1/captions", json={"images": [], "path": image}).status_code == 422
+
+
+def test_limits(client):
+    large = client.post("/v1/captions", content=b" " * 100_001)
+    assert large.status_code == 413 and "100,000 bytes" in large.json()["error"]["message"]
+
+    def parts():
+        yield from [b" " * 60_000] * 3
+
+    assert client.post("/v1/captions", content=parts()).status_code == 413, "a body without a length"
+    many = client.post("/v1/captions", json={"images": [encoded()] * 4})
+    assert many.status_code == 422 and "1 to 3 images; received 4" in many.json()["error"]["message"]
+
+
+def test_a_full_queue_is_503_with_a_time_to_come_again(service):
+    crowded = {
+        "photos": ServedModel("photos", source(SETTINGS, StubCaptioner), ServiceLimits(queue=1), service.metrics)
+    }
+    client = TestClient(create_app(Service(crowded, LIMITS, service.metrics)))
+    refused = client.post("/v1/captions", json={"images": [encoded(), encoded()]})
+    assert refused.status_code == 503 and refused.headers["retry-after"] == "1"
+    assert client.post("/v1/captions", json={"images": [encoded()]}).status_code == 200
+
+
+def test_a_token_covers_all_but_the_health(service):
+    client = TestClient(create_app(service, token="sésame"))
+    for path in ("/v1/models", "/docs", "/openapi.json", "/metrics", "/api/tags"):
+        assert client.get(path).status_code == 401, path
+        assert client.get(path, headers={"Authorization": "Bearer no"}).status_code == 401
+        assert client.get(path, headers={"Authorization": "Bearer sésame".encode()}).status_code == 200, path
+    assert client.post("/v1/captions", json={"images": [encoded()]}).status_code == 401
+    assert client.get("/healthz").status_code == 200
+
+
+def test_ollamas_form(client):
+    asked = {"model": "photos:latest", "prompt": "Describe.", "images": [encoded(90)], "stream": False}
+    answer = client.post("/api/generate", json=asked).json()
+    assert (answer["response"], answer["done"], answer["model"]) == ("shade 90 0", True, "photos:latest")
+    lines = client.post("/api/generate", json={**asked, "stream": True}).text.splitlines()
+    assert "".join(json.loads(line)["response"] for line in lines) == "shade 90 0" and json.loads(lines[-1])["done"]
+    question = client.post("/api/generate", json={**asked, "prompt": "what is it? "}).json()
+    assert question["response"] == "what is it? 90"
+    assert [model["name"] for model in client.get("/api/tags").json()["models"]] == [
+        "photos:latest",
+        "photos-vqa:latest",
+    ]
+    assert "version" in client.get("/api/version").json()
+
+
+def test_openais_form(client):
+    url = f"data:image/png;base64,{encoded(90)}"
+    content = [{"type": "text", "text": "Describe."}, {"type": "image_url", "image_url": {"url": url}}]
+    asked = {"model": "photos", "messages": [{"role": "system", "content": "x"}, {"role": "user", "content": content}]}
+    answer = client.post("/v1/chat/completions", json=asked).json()
+    assert answer["choices"][0]["message"] == {"role": "assistant", "content": "shade 90 0"}
+    stream = client.post("/v1/chat/completions", json={**asked, "stream": True})
+    events = [line.removeprefix("data: ") for line in stream.text.split("\n\n") if line]
+    assert events[-1] == "[DONE]" and stream.headers["content-type"].startswith("text/event-stream")
+    assert "".join(json.loads(event)["choices"][0]["delta"].get("content", "") for event in events[:-1]) == "shade 90 0"
+    no_image = client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "hello"}]})
+    assert no_image.status_code == 422 and "There is no image" in no_image.json()["error"]["message"]
+
+
+def test_metrics_and_documentation(client):
+    client.post("/v1/captions", json={"images": [encoded()]})
+    text = client.get("/metrics").text
+    assert 'captioner_requests_total{route="/v1/captions",status="200"}' in text and "captioner_batch_size_sum" in text
+    page = client.get("/docs").text
+    assert "POST /v1/captions" in page and "http://" not in page.replace("http://127.0.0.1:8000", "")
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = ["model", "images", "options", "image", "questions", "choices", "top", "prompt", "stream", "messages"]
+OBJECTS = st.dictionaries(st.sampled_from(NAMES), JSON, max_size=5)
+BODIES = (JSON | OBJECTS).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60)
+PATHS = st.sampled_from(["/v1/captions", "/v1/answers", "/api/generate", "/v1/chat/completions"])
+TYPES = st.sampled_from(["application/json", "multipart/form-data; boundary=x", "multipart/form-data", "text/plain"])
+
+
+def check_answer(client, path, body, content_type):
+    answer = client.post(path, content=body, headers={"content-type": content_type})
+    if answer.status_code != 200:  # Ollama's clients load a model with an empty prompt
+        assert 400 <= answer.status_code < 500 and answer.json()["error"]["message"]
+
+
+@given(path=PATHS, body=BODIES, content_type=TYPES)
+def test_whatever_is_sent_is_answered_with_a_sentence(client, path, body, content_type):
+    """Wrong types, numbers without end, truncated forms: never a traceback, never status 500."""
+    check_answer(client, path, body, content_type)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000)
+@given(path=PATHS, body=BODIES, content_type=TYPES)
+def test_ten_thousand_bodies_are_answered_with_sentences(client, path, body, content_type):
+    check_answer(client, path, body, content_type)
+
+
+@pytest.mark.parametrize("body", [b"[" * 90_000, b'{"images": ["' + b"A" * 90_000, b'{"top": ' + b"9" * 5_000 + b"}"])
+def test_deep_and_long_json_is_answered(client, body):
+    for path in ("/v1/captions", "/v1/answers"):
+        assert client.post(path, content=body, headers={"content-type": "application/json"}).status_code in (400, 422)
