@@ -10,7 +10,7 @@ from pipelines.utils.console import log
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    data: Annotated[Path, typer.Argument(help="Folder of the data set, or a table beside its images.")],
     tokenizer: Annotated[str, typer.Option(help="See `captioner list tokenizers`.")] = "ptb",
     minimum_count: Annotated[int, typer.Option(min=1, help="Rarer words count as unknown.")] = 1,
     open_images: Annotated[bool, typer.Option(help="Decode every image, too.")] = True,

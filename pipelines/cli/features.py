@@ -11,7 +11,7 @@ from pipelines.utils.console import load_keras
 
 
 def features(  # noqa: PLR0913 - one parameter an option
-    data: Annotated[Path, typer.Argument(help="Folder of the data set.")],
+    data: Annotated[Path, typer.Argument(help="Folder of the data set, or a table beside its images.")],
     encoder: Annotated[str, typer.Option(help="See `captioner list encoders`.")] = "vgg16",
     kind: Annotated[str, typer.Option("--features", help="grid or fc7.")] = "grid",
     pool: Annotated[int, typer.Option(help="As encoder.pool of the recipe: 2 halves the grid, 1 leaves it.")] = 1,

@@ -92,7 +92,10 @@ Engine = Annotated[
     Literal["keras", "openvino"],
     typer.Option("--engine", help="What computes; openvino exports the model once and is faster to start."),
 ]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of the data set, in any supported layout.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the data set, in any supported layout, or a table beside its images."),
+]
 Cache = Annotated[Path | None, typer.Option("--cache", help="Folder where features of frozen networks are kept.")]
 Language = Annotated[
     Path | None, typer.Option("--language-model", help="A language model of words that takes part in the search.")

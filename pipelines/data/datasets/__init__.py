@@ -9,6 +9,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.registry import Registry
+from pipelines.data.datasets.rows import is_table
 from pipelines.data.examples import DataSet
 
 DATASETS = Registry(
@@ -29,7 +30,7 @@ def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
     """Reads the data set of captions in the folder `root`. Images are looked up, never opened.
 
     Args:
-        root: the folder.
+        root: the folder, or a table beside its images.
         name: a layout of `DATASETS`; by default the one that recognises the folder. A plain table is the most
             general layout, so it counts only where no other layout fits.
 
@@ -40,7 +41,7 @@ def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
 
 
 def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str) -> DataSet:
-    """Reads the folder `root` in the layout called `name`, or in the one of `layouts` that recognises it.
+    """Reads the folder or the table `root` in the layout called `name`, or in the one of `layouts` that recognises it.
 
     Args:
         what: what the annotations are, in messages.
@@ -49,9 +50,14 @@ def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str
         UserError: as `read_dataset` does.
     """
     root = Path(root)
-    if not root.is_dir():
-        is_there = "is a file" if root.exists() else "does not exist"
-        raise UserError(f"{root} {is_there}. Give the folder that holds the {what} and the images.")
+    if not root.is_dir() and not is_table(root):
+        is_there = "is a file, and no table" if root.exists() else "does not exist"
+        raise UserError(
+            f"{root} {is_there}. Give the folder that holds the {what} and the images, or a table of {what} (csv, tsv "
+            "or jsonl) that lies beside its images."
+        )
+    if root.is_file():
+        name = name or "table"
     try:
         return layouts.get(name or _one_layout(layouts, root)).read(root)
     except OSError as error:  # a folder that may not be listed, a disk that went away
@@ -59,7 +65,9 @@ def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str
 
 
 def fitting_layouts(layouts: Registry, root: Path) -> list[str]:
-    """The names of the layouts that the folder fits; `table` only where no other does."""
+    """The names of the layouts that the folder fits; `table` only where no other does, and for a table itself."""
+    if root.is_file():
+        return ["table"] if layouts.get("table").recognise(root) else []
     fitting = [name for name in layouts.names() if name != "table" and layouts.get(name).recognise(root)]
     if not fitting and layouts.get("table").recognise(root):
         return ["table"]

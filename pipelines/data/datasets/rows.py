@@ -22,12 +22,24 @@ _DELIMITERS = {".csv": ",;\t", ".tsv": "\t", ".txt": ",;\t"}
 
 
 def find_tables(root: Path) -> list[Path]:
-    """The csv, tsv and jsonl files of a folder; not `._captions.csv`, which macOS writes on some disks."""
+    """The csv, tsv and jsonl files of a folder, or `root` itself if it is one; not `._captions.csv`, which macOS writes
+    on some disks.
+    """
     return [path for path in _named_like_tables(root) if not litter_kind(path.name)]
 
 
+def is_table(path: Path) -> bool:
+    """Whether a path is a file that is called as tables are."""
+    return path.suffix.lower() in _KINDS and path.is_file()
+
+
+def folder_of(root: Path) -> Path:
+    """The folder in which the names of images begin: `root`, or the folder of the table `root`."""
+    return root.parent if root.is_file() else root
+
+
 def _named_like_tables(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.suffix.lower() in _KINDS and path.is_file())
+    return sorted(filter(is_table, [root] if root.is_file() else root.iterdir()))
 
 
 def is_jsonl(path: Path) -> bool:
@@ -77,8 +89,8 @@ def choose_tables(root: Path, tables: list[Path], stem: str) -> list[tuple[str |
     names = ", ".join(path.name for path in tables) or "none"
     raise UserError(
         f"{root} must hold one table of {stem}, or one a split (train.csv, val.csv, test.csv). "
-        f"It holds: {names}. Call the one that is meant {stem}.csv, {stem}.tsv or {stem}.jsonl, "
-        "and keep only one of that name."
+        f"It holds: {names}. Call the one that is meant {stem}.csv, {stem}.tsv or {stem}.jsonl "
+        f"and keep only one of that name{', or give the table itself in place of its folder' if tables else ''}."
     )
 
 

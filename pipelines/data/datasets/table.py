@@ -4,14 +4,14 @@ The table is `captions.csv`, `captions.tsv` or `captions.jsonl`, or the only fil
 file a split (`train.csv`, `val.csv`, `test.csv`). `image` is a path relative to the folder or to its `images/`; an
 image with several captions has several rows (or a list of captions, in csv and tsv as programs print one). Without
 splits the images are split by a hash of their names: about 10 % each are dev and test
-(`pipelines.data.datasets.splits.hashed_splits`).
+(`pipelines.data.datasets.splits.hashed_splits`). The table itself may be given in place of its folder.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
-from pipelines.data.datasets.rows import csv_rows, find_tables, is_jsonl, json_rows, named_split, read_tables
+from pipelines.data.datasets.rows import csv_rows, find_tables, folder_of, is_jsonl, json_rows, named_split, read_tables
 from pipelines.data.datasets.values import field_captions, value_text
 from pipelines.data.examples import DataSet, Location
 
@@ -27,8 +27,10 @@ def recognise(root: Path) -> bool:
 
 
 def read(root: Path) -> DataSet:
-    """Reads the table in `root`; errors are those of `read_tables`."""
-    return read_tables(DatasetBuilder("table", root, IMAGE_FOLDERS), find_tables(root), "captions", add_table)
+    """Reads the table in `root`, or the table `root`; errors are those of `read_tables`."""
+    return read_tables(
+        DatasetBuilder("table", folder_of(root), IMAGE_FOLDERS), find_tables(root), "captions", add_table
+    )
 
 
 def add_table(builder: DatasetBuilder, path: Path, split: str | None = None, keep_repeats: bool = False) -> bool:

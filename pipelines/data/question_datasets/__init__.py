@@ -29,7 +29,8 @@ def read_questions(root: Path | str, name: str | None = None) -> DataSet:
     """Reads the questions in the folder `root`. Images are looked up, never opened.
 
     Args:
-        root: the folder; `easy-vqa`, where there is no folder of that name, is the installed package.
+        root: the folder, or a table beside its images; `easy-vqa`, where there is no folder of that name, is the
+            installed package.
         name: a layout of `QUESTION_DATASETS`; by default the one that recognises the folder. A plain table counts
             only where no other layout fits.
 

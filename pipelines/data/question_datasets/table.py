@@ -1,7 +1,8 @@
 """Your own questions: a plain table with the columns `image`, `question` and `answer` (or `answers`).
 
 The table is `questions.csv`, `questions.tsv` or `questions.jsonl`, or the only file of these kinds with such columns in
-the folder, or one file a split. Further columns, if you like: `choices`, `split`, `type`, `answer_type`, `id`. Several
+the folder, or one file a split, or given itself in place of the folder. Further columns, if you like: `choices`,
+`split`, `type` (or `question_type`), `answer_type`, `id` (or `question_id`). Several
 answers and choices are lists in jsonl, in the others separated by "|" or a list as programs print it (`['yes', 'no']`).
 Rows with the same image, question and id are what several people answered. Without splits the images are split by a
 hash of their names, as captions are.
@@ -10,7 +11,16 @@ hash of their names, as captions are.
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.data.datasets.rows import csv_rows, find_tables, header_of, is_jsonl, json_rows, named_split, read_tables
+from pipelines.data.datasets.rows import (
+    csv_rows,
+    find_tables,
+    folder_of,
+    header_of,
+    is_jsonl,
+    json_rows,
+    named_split,
+    read_tables,
+)
 from pipelines.data.datasets.table import IMAGE_FOLDERS
 from pipelines.data.datasets.text import truncate
 from pipelines.data.datasets.values import as_id, column_ids, field_values, value_text
@@ -23,6 +33,7 @@ EXPECTS = (
 )
 _MARK = "|"
 _REST = {"type": "type", "answer_type": "answer_type", "source_id": "id"}  # field of `AnnotatedQuestion` -> column
+_SAME = {"question_id": "id", "question_type": "type"}  # columns of VQA's files, as tables made from them have them
 
 
 def recognise(root: Path) -> bool:
@@ -31,8 +42,8 @@ def recognise(root: Path) -> bool:
 
 
 def read(root: Path) -> DataSet:
-    """Reads the table in `root`; errors are those of `read_tables`."""
-    builder = QuestionDatasetBuilder("table", root, IMAGE_FOLDERS)
+    """Reads the table in `root`, or the table `root`; errors are those of `read_tables`."""
+    builder = QuestionDatasetBuilder("table", folder_of(root), IMAGE_FOLDERS)
     return read_tables(builder, _tables(root) or find_tables(root), "questions", add_table)
 
 
@@ -71,9 +82,14 @@ def _tables(root: Path) -> list[Path]:
     return [path for path in find_tables(root) if {"image", "question"} <= set(header_of(path))]
 
 
+def _renamed(row: dict) -> dict:
+    """A row with the names of columns that are documented; what is under such a name already counts."""
+    return {_SAME[name]: row[name] for name in _SAME if name in row} | row
+
+
 def _delimited(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
     answer = "answers" if "answers" in header_of(path) else "answer"
-    rows = list(csv_rows(builder, path, ("image", "question", answer)))
+    rows = [(line, _renamed(row)) for line, row in csv_rows(builder, path, ("image", "question", answer))]
     ids = column_ids([row.get("id", "").strip() for _, row in rows])
     for (line, row), id in zip(rows, ids, strict=True):
         # The comma of a single answer belongs to it: "book, lamp" is a set that one person gave.
@@ -84,7 +100,7 @@ def _delimited(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[in
 
 
 def _json(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
-    for line, row in json_rows(builder, path):
+    for line, row in ((line, _renamed(row)) for line, row in json_rows(builder, path)):
         image, question, choices = value_text(row.get("image")), value_text(row.get("question")), row.get("choices")
         if image is None or question is None or not {"answer", "answers"} & set(row):
             builder.unexpected(Location(path, line), "image, question and answer", row, "the row was left out")

@@ -16,6 +16,7 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.text.files import read_text
+from pipelines.data.datasets.rows import is_table
 from pipelines.data.examples import Problem
 from pipelines.tasks.language.settings import LanguageDataSettings
 
@@ -60,7 +61,7 @@ def open_corpus(settings: LanguageDataSettings, data: Path | None = None) -> Cor
     """
     directory = data or settings.directory
     path = Path(directory) if directory else None
-    if settings.source == "captions" and (path is None or path.is_dir()):
+    if settings.source == "captions" and (path is None or path.is_dir() or is_table(path)):
         return _caption_corpus(path)
     if path is None:
         name, texts = "the standard library", list(map(read_document, library_files()))

@@ -160,7 +160,9 @@ def test_a_missing_folder_a_file_and_an_unknown_layout_are_named(tmp_path):
     """If this fails, a typo in a path or a name ends in a traceback."""
     with pytest.raises(UserError, match="does not exist"):
         read_dataset(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="is a file"):
+    with pytest.raises(UserError, match="is a file, and no table"):
+        read_dataset(write(tmp_path / "captions.json", "{}"))
+    with pytest.raises(UserError, match="No image with a caption"):
         read_dataset(write(tmp_path / "captions.csv", "image,caption\n"))
     with pytest.raises(UserError, match="Did you mean `coco`"):
         read_dataset(tmp_path, "cocoa")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from captioner.errors import UserError
+from pipelines.data.checks.inspect import inspect_layout
 from pipelines.data.datasets import read_dataset, table
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT
 from tests.support_datasets import check_dataset, draw_image, make_shapes, make_table, write
@@ -265,3 +266,31 @@ def test_a_split_that_is_not_there_is_answered_with_those_that_are(tmp_path):
         UserError, match=r"no split called 'tset'.*train \(1\), dev \(1\), test \(1\).*Did you mean `test`"
     ):
         dataset.split("tset")
+
+
+def test_a_table_may_be_given_itself_where_a_folder_holds_several(tmp_path):
+    """If this fails, a folder with two tables can only be used after renaming files."""
+    make_table(tmp_path)
+    of_folder = read_dataset(tmp_path)
+    (tmp_path / "captions.csv").rename(tmp_path / "mine.csv")
+    write(tmp_path / "other.csv", "image,caption\na.jpg,Another one.\n")
+    with pytest.raises(UserError, match="or give the table itself in place of its folder"):
+        read_dataset(tmp_path)
+    dataset = read_dataset(tmp_path / "mine.csv")
+    check_dataset(dataset)
+    assert (dataset.root, dataset.examples) == (tmp_path, of_folder.examples)
+    assert read_dataset(tmp_path / "other.csv").examples[0].captions == ("Another one.",)
+
+
+def test_a_table_given_itself_is_checked_as_what_it_holds(tmp_path):
+    """If this fails, `captioner check` of a table of questions is about captions, or about another table beside it."""
+    make_table(tmp_path)
+    (tmp_path / "captions.csv").rename(tmp_path / "mine.csv")
+    rows = "question_id,image,split,question,answer,answers,question_type\n7,a.jpg,train,What is it?,dog,dog|cat,what\n"
+    write(tmp_path / "vqa.csv", rows)
+    assert [report.dataset.examples for report in inspect_layout(tmp_path / "mine.csv")] == [
+        read_dataset(tmp_path / "mine.csv").examples
+    ]
+    (report,) = inspect_layout(tmp_path / "vqa.csv")
+    (question,) = report.dataset.examples
+    assert (question.answers, question.source_id, question.type) == (("dog", "cat"), 7, "what")

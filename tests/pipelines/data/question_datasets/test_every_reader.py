@@ -138,7 +138,9 @@ def test_a_missing_folder_a_file_and_an_unknown_layout_are_named(tmp_path):
     """If this fails, a typo in a path or a name ends in a traceback."""
     with pytest.raises(UserError, match=r"does not exist.*questions and the images"):
         read_questions(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="is a file"):
+    with pytest.raises(UserError, match="is a file, and no table"):
+        read_questions(write(tmp_path / "questions.json", "{}"))
+    with pytest.raises(UserError, match="No image with a question"):
         read_questions(write(tmp_path / "questions.csv", "image,question,answer\n"))
     with pytest.raises(UserError, match="Did you mean `daquar`"):
         read_questions(tmp_path, "daquard")
