@@ -12,6 +12,7 @@ from benchmarks import (
     cells,
     diversity,
     dropout,
+    engines,
     half_precision,
     language,
     metrics,
@@ -41,6 +42,12 @@ def test_the_cells_benchmark_measures_cells_beside_keras():
 def test_the_metrics_benchmark_runs():
     pytest.importorskip("pycocoevalcap")
     assert metrics.main(["--toy"]) > 0
+
+
+def test_the_benchmark_of_engines_runs():
+    pytest.importorskip("nncf")
+    rates = engines.main(["--toy"])
+    assert list(rates) == ["keras", "openvino", "openvino int8"] and min(rates.values()) > 0
 
 
 def test_the_agreement_benchmark_runs():
