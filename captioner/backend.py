@@ -161,13 +161,14 @@ def _without_notices() -> Iterator[None]:
     TensorFlow writes them there itself, whatever `TF_CPP_MIN_LOG_LEVEL` says.
     """
     try:
+        written = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         kept = os.dup(2)
-    except OSError:  # standard error is closed
+    except OSError:  # nothing may be written anywhere, or standard error is closed
         yield
         return
     if sys.stderr is not None:
         sys.stderr.flush()
-    with tempfile.TemporaryFile() as written:
+    with written:
         os.dup2(written.fileno(), 2)
         try:
             yield

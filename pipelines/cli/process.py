@@ -23,6 +23,8 @@ def prepare() -> None:
         # Captions in any language, also on a terminal of Windows-1252 or ASCII.
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")
+    if sys.getfilesystemencoding() == "ascii":
+        print("File names are taken for ASCII, so other letters appear as escapes. Set PYTHONUTF8=1.", file=sys.stderr)
     if 1 in closed:
         print("Standard output is closed: what this command prints is lost.", file=sys.stderr)
 

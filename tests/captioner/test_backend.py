@@ -149,7 +149,7 @@ print(model.sample(3, temperature=0))
     assert errors == "" and len(printed.splitlines()) == 1
 
 
-@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "open"])
 def test_notices_are_held_back_and_all_else_is_passed_on(closed):
     """Also where standard error is closed, which `os.dup` does not survive."""
     code = """
@@ -162,3 +162,12 @@ print("done")
 """.replace("CLOSED", str(closed))
     printed, errors = python(code)
     assert printed.split() == ["done"] and errors == ("" if closed else "E0000 00:00 error\n")
+
+
+def test_a_machine_without_room_for_a_temporary_file_loads_keras_all_the_same(monkeypatch):
+    def refuse():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(backend.tempfile, "TemporaryFile", refuse)
+    with backend._without_notices():
+        pass

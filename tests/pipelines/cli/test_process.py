@@ -32,6 +32,13 @@ def test_a_terminal_of_another_alphabet_shows_what_it_can(encoding):
     assert done.returncode == 0 and b"\\u2603" in done.stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are UTF-8")
+def test_a_locale_of_ascii_is_said_to_spoil_names():
+    """Wrong if a folder is captioned under names that no other program finds, without a word."""
+    status, _, errors = captioner('check "☃"', LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert status == 1 and errors.splitlines()[0].endswith("Set PYTHONUTF8=1.") and "does not exist" in errors
+
+
 @pytest.mark.skipif(os.name == "nt", reason="the shell has other redirections")
 def test_a_closed_output_is_reported_once_and_a_closed_error_stream_nowhere():
     status, printed, errors = captioner("list cells", ">&-")
