@@ -102,6 +102,7 @@ def evaluate_answers(
             scores={score: float(values[number]) for score, values in per_item},
             type=question.type,
             answer_type=question.answer_type or answer_type(answer),
+            source_id=question.source_id,
         )
         for number, (question, prediction, answer) in enumerate(zip(scored, predicted, true, strict=True))
     )

@@ -124,7 +124,7 @@ class AnsweredQuestion:
 
     id: its name. image: its image's name. path: its image's file. references: what people answered. agreed: what most
     of them did. candidates: `(answer, probability)`, best first. scores: of the first. type, answer_type: of the
-    question and of the answer.
+    question and of the answer. source_id: the data set's own name of the question.
     """
 
     id: str
@@ -137,6 +137,7 @@ class AnsweredQuestion:
     scores: dict[str, float]
     type: str = ""
     answer_type: str = ""
+    source_id: Id = ""
 
     @property
     def prediction(self) -> str:
@@ -157,7 +158,7 @@ class AnsweredQuestion:
             "probability": round(self.probability, 4), "answer": self.agreed, "type": self.type,
             "answer_type": self.answer_type, **{name: round(value, 6) for name, value in self.scores.items()},
             "answers": [{"answer": text, "probability": share} for text, share in self.candidates],
-            "people": self.references,
+            "people": self.references, "source_id": self.source_id,
         }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The evaluation of answers: every number by hand on a few questions, and plain data that JSON can hold."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,11 @@ def test_scores_of_all_and_by_type_by_hand():
 
 def test_people_read_blanks_and_underscores_join_words():
     """By hand: of three answers two are right whatever parts their words; two are one word to their data set."""
-    questions = [ask(0, ("night_stand",)), ask(1, ("hot dog",)), ask(2, ("garbage_bin",))]
+    questions = [replace(ask(0, ("night_stand",)), source_id="007"), ask(1, ("hot dog",)), ask(2, ("garbage_bin",))]
     predictions = {"a.jpg#0": "night stand", "a.jpg#1": "hot_dog", "a.jpg#2": "lamp"}
     found = evaluate_answers(questions, predictions)
     assert found.summary["scores"]["exact_match"] == pytest.approx(2 / 3)
+    assert [question.row()["source_id"] for question in found.questions] == ["007", "", ""], "as it came"
     single = found.summary["protocols"][SINGLE]
     assert single["questions"] == 2 and single["exact_match"] == 0.5
     for row in (question.row() for question in found.questions):
@@ -174,7 +176,7 @@ def test_everything_is_plain_data_and_every_question_has_a_row():
         "id": "a.jpg#1", "image": "a.jpg", "question": "What?", "prediction": "dog", "probability": 1.0,
         "answer": "cat", "type": "object", "answer_type": "other",
         "exact_match": 0.0, "wups_0.9": 0.066667, "wups_0.0": 0.666667,
-        "answers": [{"answer": "dog", "probability": 1.0}], "people": ["cat"],
+        "answers": [{"answer": "dog", "probability": 1.0}], "people": ["cat"], "source_id": "",
     }  # fmt: skip
     assert len(rows) == 5
 
