@@ -14,6 +14,7 @@ from benchmarks import (
     dropout,
     engines,
     half_precision,
+    hostile_text,
     language,
     metrics,
     reward,
@@ -48,6 +49,11 @@ def test_the_benchmark_of_engines_runs():
     pytest.importorskip("nncf")
     rates = engines.main(["--toy"])
     assert list(rates) == ["keras", "openvino", "openvino int8"] and min(rates.values()) > 0
+
+
+def test_the_benchmark_of_hostile_text_runs():
+    growth = hostile_text.main(["--toy"])
+    assert len(growth) > 10 and all(times > 0 for times in growth.values())
 
 
 def test_the_agreement_benchmark_runs():

@@ -15,6 +15,7 @@ import numpy as np
 from captioner.metrics.base import ItemMetric, Prominence, Score
 from captioner.metrics.ngrams import Words
 
+_FEW = 60  # words whose positions are bits of one small number
 _BETA = 1.2  # the COCO scorer's weight of recall
 
 
@@ -34,11 +35,15 @@ class RougeL(ItemMetric):
 def _f_measure(prediction: Words, references) -> float:
     # A caption of no words counts as one empty word, as in the COCO scorer, which splits "" at spaces.
     prediction = prediction or [""]
-    positions = word_positions(prediction)
+    positions = word_positions(prediction) if len(prediction) <= _FEW else None
     precision = recall = 0.0
     for reference in references:
         reference = reference or [""]
-        common = longest_common_subsequence(positions, len(prediction), reference)
+        if positions is None:  # the bits of the shorter one: then the time is linear in the longer
+            shorter, longer = sorted((prediction, reference), key=len)
+            common = longest_common_subsequence(word_positions(shorter), len(shorter), longer)
+        else:
+            common = longest_common_subsequence(positions, len(prediction), reference)
         precision = max(precision, common / len(prediction))
         recall = max(recall, common / len(reference))
     return (1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision) if recall else 0.0

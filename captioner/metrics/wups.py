@@ -23,6 +23,7 @@ from captioner.text.answers import agreed, items, with_blanks
 from captioner.text.wordnet import WORDNET_MISSING, WordNetDamaged, open_wordnet
 
 THRESHOLDS = (0.9, 0.0)
+_NOTHING = 1e-12
 _DISTANT = 0.1  # what is left of a similarity below the threshold
 
 
@@ -57,16 +58,18 @@ class Wups(ItemMetric):
         pair = prediction, agreed(answers)
         if pair not in self._scored:  # most answers are frequent answers
             predicted, true = (items(with_blanks(answer)) for answer in pair)
-            towards = np.array([[self._similarity(a, t) for t in true] for a in predicted])
-            back = np.array([[self._similarity(t, a) for a in predicted] for t in true])
-            self._scored[pair] = np.array([_wups(towards, back, threshold) for threshold in THRESHOLDS])
+            self._scored[pair] = np.minimum(self._products(predicted, true), self._products(true, predicted))
         return self._scored[pair]
 
-
-def _wups(towards: np.ndarray, back: np.ndarray, threshold: float) -> float:
-    """WUPS from similarities `(|A|, |T|)` and `(|T|, |A|)`."""
-    sides = [np.where(side < threshold, _DISTANT * side, side).max(axis=1).prod() for side in (towards, back)]
-    return float(min(sides))
+    def _products(self, members: list[str], others: list[str]) -> np.ndarray:
+        """The products over `members` of the similarity to the closest of `others`, one a threshold."""
+        products, same = np.ones(len(THRESHOLDS)), set(others)
+        for member in members:
+            closest = 1.0 if member in same else max(self._similarity(member, other) for other in others)
+            products *= [closest * (_DISTANT if closest < threshold else 1.0) for threshold in THRESHOLDS]
+            if products.max() < _NOTHING:  # sets of thousands: the rest makes it smaller still
+                break
+        return products
 
 
 class WordSimilarity:

@@ -12,10 +12,9 @@ marks this is; Penn Treebank tokenisation (Robert MacIntyre's `tokenizer.sed`, 1
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
-from captioner.text.tokenizers import ChunkTokenizer
+from captioner.text.tokenizers import ChunkTokenizer, compose
 
 _DROPPED = re.compile(r"[`'\",:;?!]|''|``|\.+|-+")
 _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
@@ -49,6 +48,7 @@ _UNSEEN = (
 
 _END = r"(?![^\W_])"  # no letter or digit follows, so that "o'clock" and "n'roll" have no clitic
 _NOT = "n't"  # whatever follows: otherwise "n'tn'tn't" would be peeled one at a time, in quadratic time
+_MOST_CLITICS = 4  # of a word, more than English has: each is looked at with all before it
 _ABBREVIATIONS = (
     "mr|mrs|ms|dr|st|jr|sr|vs|etc|inc|co|corp|ltd|bros|ave|blvd|rd|dept|gen|gov|lt|col|capt|sgt|prof|rev|mt|ph\\.d|"
     "jan|feb|aug|sept|oct|nov|dec"
@@ -81,8 +81,7 @@ class _PtbTokenizer(ChunkTokenizer):
         if text.isascii():
             return text.lower()
         # Composed again at the end: the table takes out what kept a letter and its accent apart.
-        text = _EMOJI.sub(" ", unicodedata.normalize("NFC", text))
-        return unicodedata.normalize("NFC", text.translate(_TYPEWRITER).lower())
+        return compose(_EMOJI.sub(" ", compose(text)).translate(_TYPEWRITER).lower())
 
     def split(self, chunk: str) -> list[str]:
         pieces = [_BRACKETS.get(piece, piece) for piece in _PIECES.findall(chunk)]
@@ -95,13 +94,16 @@ class _PtbTokenizer(ChunkTokenizer):
         "a dog's ball isn't ( red )"
         """
         chunks: list[str] = []
+        clitics = 0  # of the last chunk
         for word in words:
-            if chunks and (word == "n't" or word.startswith("'")):
+            if chunks and clitics < _MOST_CLITICS and (word == "n't" or word.startswith("'")):
                 joined = chunks[-1] + word
                 if self.chunk_words(joined) == (*self.chunk_words(chunks[-1]), word):
                     chunks[-1] = joined
+                    clitics += 1
                     continue
             chunks.append(_OPENED.get(word, word))
+            clitics = 0
         return " ".join(chunks)
 
 

@@ -8,13 +8,21 @@ and no word holds a line break. The same tokenizer serves the vocabulary and the
 """
 
 import functools
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from captioner.text import TOKENIZERS
 
 # More than the distinct space-separated pieces of any caption data set, and still only a few megabytes.
 CACHED_CHUNKS = 1 << 17
+
+
+# Marks on one letter. Sorting them takes quadratic time, and a hostile text has a hundred thousand.
+_MOST_MARKS = 30
+_MAY_BE_MARKS = re.compile(r"[^\w\s]{8}")  # fewer cannot stand for so many
+_JOINER = "\u034f"  # between two marks it ends the first one's letter, and is not seen
 
 
 class Tokenizer(Protocol):
@@ -39,6 +47,32 @@ def get_tokenizer(name: str) -> Tokenizer:
         UserError: there is no such tokenizer; the message lists those that exist.
     """
     return TOKENIZERS.get(name)
+
+
+def compose(text: str) -> str:
+    """Text in which letters and their marks are one character where there is one (NFC), in linear time.
+
+    More than thirty marks on one letter are parted by an invisible joiner, as the Stream-Safe Text Format has it
+    (https://unicode.org/reports/tr15/, section 13).
+    """
+    if not text.isascii() and _MAY_BE_MARKS.search(text):
+        text = "".join(_parted(text))
+    return unicodedata.normalize("NFC", text)
+
+
+def _parted(text: str) -> Iterator[str]:
+    marks = 0
+    for character in text:
+        parts = unicodedata.normalize("NFD", character)
+        trailing = sum(unicodedata.combining(part) > 0 for part in parts)
+        if unicodedata.combining(parts[0]):
+            if marks + trailing > _MOST_MARKS:
+                yield _JOINER
+                marks = 0
+            marks += trailing
+        else:
+            marks = trailing
+        yield character
 
 
 class ChunkTokenizer:

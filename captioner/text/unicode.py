@@ -9,7 +9,7 @@ import functools
 import re
 import unicodedata
 
-from captioner.text.tokenizers import ChunkTokenizer
+from captioner.text.tokenizers import ChunkTokenizer, compose
 
 # A chunk is matched by the kinds of its characters: l letter, d digit, m mark or joiner, s symbol, j what may
 # join letters, c what may join digits, x the rest.
@@ -33,7 +33,7 @@ class _UnicodeTokenizer(ChunkTokenizer):
     name = "unicode"
 
     def normalise(self, text: str) -> str:
-        return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+        return compose(compose(text).lower())
 
     def split(self, chunk: str) -> list[str]:
         """The words of a chunk.

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from captioner.errors import UserError
 from pipelines.data.datasets.text import truncate
 
+_MOST_PARTS = 100
 MOST = 3  # images that are named where a name could mean several
 
 
@@ -85,9 +86,12 @@ class _Names:
 def _suffixes(name: str) -> list[tuple[str, ...]]:
     """The parts of a path, then those without the first, and so on.
 
+    Of a name with more parts than any file has, only the last ones are looked at beside the whole.
+
     >>> _suffixes("./a/1.jpg")
     [('a', '1.jpg'), ('1.jpg',)]
     """
     name = unicodedata.normalize("NFC", name)  # macOS names a file in two characters where others have one
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-    return [parts[start:] for start in range(len(parts))]
+    starts = range(max(1, len(parts) - _MOST_PARTS), len(parts))
+    return [parts[start:] for start in (0, *starts)] if parts else []

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -12,8 +12,11 @@ from captioner.files import atomic_file
 # What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): at the beginning of a cell, and behind
 # what ends a cell where the list separator is another (in many countries it is the semicolon). In front of it
 # apostrophes may stand already: each of those is kept, and one is added.
-_SIGNS = "=+\\-@＝＋－＠"
-_FORMULA = re.compile(rf"""(?:\A(?=['\s"]*[{_SIGNS}]|'*[\t\r\n])|(?<=[;\t\r\n])(?=['\s"]*[{_SIGNS}]))""")
+_SIGN = r"[=+\-@＝＋－＠]"
+_BREAK = r"[\t\r\n]"
+# What may stand before a sign is matched once, from its first character, with a sign behind it or without.
+_LEAD = re.compile(rf"""['\s"]*+({_SIGN})|['\s"]{{2,}}+""")
+_BROKEN_START = re.compile(rf"'*+{_BREAK}")
 _NUMBERS = ("score", "probability")
 
 
@@ -23,12 +26,28 @@ def guarded(text: str) -> str:
     >>> guarded("=1+1"), guarded("a; =1+1"), guarded("'=1"), guarded("a dog - and a cat")
     ("'=1+1", "a;' =1+1", "''=1", 'a dog - and a cat')
     """
-    return _FORMULA.sub("'", text)
+    return _at_formulas(text, lambda lead: "'" + lead, lambda lead: re.sub(_BREAK, r"\g<0>'", lead))
 
 
 def unguarded(text: str) -> str:
     """The inverse of `guarded`: removes its apostrophes, and no others."""
-    return re.sub(_FORMULA.pattern + "'", "", text)
+    return _at_formulas(text, lambda lead: lead.removeprefix("'"), lambda lead: re.sub(rf"({_BREAK})'", r"\1", lead))
+
+
+def _at_formulas(text: str, at_start: Callable[[str], str], behind_breaks: Callable[[str], str]) -> str:
+    """The text with what leads to a formula edited: at its start, where a cell may begin, and behind line breaks."""
+
+    def edit(lead: re.Match) -> str:
+        if lead[1] is None:
+            return lead[0]
+        edited = behind_breaks(lead[0])
+        return at_start(edited) if lead.start() == 0 or text[lead.start() - 1] == ";" else edited
+
+    first = _LEAD.match(text)
+    edited = _LEAD.sub(edit, text)
+    if _BROKEN_START.match(text) and not (first and first[1]):
+        return at_start(edited)
+    return edited
 
 
 def write_csv(records: Iterable[dict], path: Path, columns: list[str], *, follow_link: bool = False) -> None:

@@ -9,6 +9,7 @@ from captioner.metrics.meteor.resources import MeteorResources
 
 EXACT, STEM, SYNONYM, PARAPHRASE = range(4)
 MODULES = 4
+_MOST_CANDIDATES = 40  # of a word of the reference
 _LONGEST_PHRASE = 7  # words of the longest phrases of METEOR's table
 
 
@@ -56,7 +57,7 @@ class Matcher:
         ]
         if not identical:
             self._add_paraphrases(matches, caption, reference)
-        return matches
+        return [_nearest(candidates, start) for start, candidates in enumerate(matches)]
 
     def _modules_of(self, word: str, other: str) -> tuple[int, ...]:
         """The modules by which two words match."""
@@ -87,6 +88,14 @@ class Matcher:
             for number in paraphrases[paraphrase]
         )
         return [place for _, paraphrase in numbered for place in places[paraphrase]]
+
+
+def _nearest(candidates: list[Match], start: int) -> list[Match]:
+    """The candidates in their order; of very many, as in the same word a thousand times, those at similar places."""
+    if len(candidates) <= _MOST_CANDIDATES:
+        return candidates
+    kept = sorted(range(len(candidates)), key=lambda number: abs(candidates[number].caption_start - start))
+    return [candidates[number] for number in sorted(kept[:_MOST_CANDIDATES])]
 
 
 def _phrases(words: Sequence[str]) -> list[tuple[str, int, int]]:

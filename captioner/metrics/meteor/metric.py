@@ -35,6 +35,7 @@ from captioner.metrics.meteor.resources import (
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 _MODULE_WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
 _WORD_WEIGHTS = np.array([_DELTA, 1 - _DELTA])  # of content and of function words
+_LONGEST = 1000  # words of a sentence; what follows does not count, since every word is compared with every other
 _CAPTION, _REFERENCE = 0, 1
 # A row: the content and function words of caption and reference (4), those that match by each module (16), chunks (none
 # where both sides match as a whole), and the score of the caption alone.
@@ -71,7 +72,7 @@ class Meteor(Metric):
 
     def rows(self, predictions, references, images=None):
         numbers = image_numbers(predictions, references, images).tolist()
-        words = functools.cache(lambda sentence: meteor_words(" ".join(sentence), self._resources.prefixes))
+        words = functools.cache(lambda sentence: meteor_words(" ".join(sentence), self._resources.prefixes)[:_LONGEST])
         captions = [words(tuple(prediction)) for prediction in predictions]
         compared = [[words(tuple(reference)) for reference in references[number]] for number in numbers]
         sentences = captions + [reference for several in compared for reference in several]

@@ -12,8 +12,8 @@ _LETTERS = "A-Za-zŠŽšžŸÀ-ÖØ-öø-žЀ-ӿԀ-ԧꙀ-ꙮ꙾-ꚗᴀ-ᵿ"
 _SPACES = " \t\n\r\f"  # what separates words; other spaces are single characters until the end
 
 _SEPARATE = re.compile(rf"([^0-9{_LETTERS} \t\n\x0b\f\r.'`,\-‘’])")
-_DOTS = re.compile(r"\.(\.+)")
-_DOTS_END = re.compile(r"DOTMULTI\.([^.])")
+_DOTS = re.compile(r"\.{2,}+")
+_DOTS_KEPT = re.compile(r"((?:DOT)++)(MULTI)?")
 _COMMAS = tuple(map(re.compile, ("([^0-9]),([^0-9])", "([0-9]),([^0-9])", "([^0-9]),([0-9])")))
 _SINGLE_QUOTES = re.compile("[`‘’]")
 _DOUBLE_QUOTES = re.compile("[“”]|''")
@@ -43,9 +43,7 @@ def meteor_words(text: str, prefixes: Mapping[str, bool]) -> list[str]:
     ['the', 'us', 'based', 'dog', "'s", '1,000', 'friends', 'don', "'t", 'bark', '...']
     """
     line = _SEPARATE.sub(r" \1 ", f" {text} ")
-    line = _DOTS.sub(r" DOTMULTI\1", line)
-    while "DOTMULTI." in line:
-        line = _DOTS_END.sub(r"DOTDOTMULTI \1", line).replace("DOTMULTI.", "DOTDOTMULTI")
+    line = _DOTS.sub(lambda dots: f" {'DOT' * len(dots[0])}MULTI ", line)
     for comma in _COMMAS:
         line = comma.sub(r"\1 , \2", line)
     line = _DOUBLE_QUOTES.sub(' " ', _SINGLE_QUOTES.sub("'", line))
@@ -54,9 +52,8 @@ def meteor_words(text: str, prefixes: Mapping[str, bool]) -> list[str]:
         line = apostrophe.sub(replacement, line)
     words = [word for word in re.split(f"[{_SPACES}]+", line) if word]
     line = " ".join(_final_dot(word, words[index + 1 : index + 2], prefixes) for index, word in enumerate(words))
-    while "DOTDOTMULTI" in line:
-        line = line.replace("DOTDOTMULTI", "DOTMULTI.")
-    return line.replace("DOTMULTI", ".").lower().split()
+    line = _DOTS_KEPT.sub(lambda kept: "." * (len(kept[1]) // len("DOT")) if kept[2] else kept[0], line)
+    return line.lower().split()
 
 
 def _final_dot(word: str, following: list[str], prefixes: Mapping[str, bool]) -> str:

@@ -129,6 +129,7 @@ def without_image(question: str) -> str:
     >>> without_image("what is at the left side of the image72 ?")
     'what is at the left side of the image ?'
     """
+    question = " ".join(question.split())  # each pattern looks through a run of blanks from each of them
     if _OF_IMAGE.search(question):
         return _MENTION.sub("image", question)
     return _MENTION.sub("image", _TAIL.sub("", question)).rstrip(" ?") + " ?"

@@ -31,6 +31,7 @@ _STYLE = {
     "lines.linewidth": 1.4,
     "legend.frameon": False,
 }
+_MOST_COLUMNS = 200  # of the chart of lengths, more than its points
 DEVELOPMENT = "development"
 # Title of a panel -> columns of the table of epochs, and what their curves are called. Where a captioner learns from
 # captions of its own, its loss is no cross-entropy: that of the development references has a scale of its own.
@@ -110,7 +111,8 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> Chart
     """How long captions and references are, in words."""
     longest = max([*captions, *references], default=0)
     # A few references may be very long; they share the last column, lest all others become needles.
-    last = min(longest, 3 + sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))])
+    usual = sorted([*captions, *references])[int(0.99 * (len(captions) + len(references) - 1))]
+    last = min(longest, 3 + usual, _MOST_COLUMNS)
 
     def draw(figure):
         axes = figure.add_subplot()

@@ -86,6 +86,27 @@ def test_bleu_agrees_with_nltk(corpus):
             assert scores[f"bleu_{n}"] == pytest.approx(expected, abs=1e-6)
 
 
+@given(st.lists(st.sampled_from("abcd"), max_size=200), st.lists(st.sampled_from("abcde"), max_size=200))
+def test_rouge_l_of_long_captions_is_that_of_short_ones(caption, reference):
+    """Long captions go another way, so that 100,000 words are not 100,000 numbers of as many bits."""
+    common = _common(caption, reference)
+    precision, recall = common / max(len(caption), 1), common / max(len(reference), 1)
+    if not caption and not reference:
+        precision = recall = 1.0  # one empty word on either side
+    expected = (1 + 1.44) * precision * recall / (recall + 1.44 * precision) if recall else 0.0
+    assert RougeL().statistics(caption, [reference]).tolist() == pytest.approx([expected])
+
+
+def _common(first, second):
+    """The longest common subsequence, by the usual table."""
+    row = [0] * (len(second) + 1)
+    for word in first:
+        before, row = row, [0]
+        for position, other in enumerate(second):
+            row.append(before[position] + 1 if word == other else max(row[-1], before[position + 1]))
+    return row[-1]
+
+
 def test_rouge_l_by_hand():
     # lcs("a dog runs fast", "the dog runs") = 2: P = 2/4, R = 2/3, F = 2.44 P R / (R + 1.44 P)
     rows = RougeL().rows([split("a dog runs fast")], References([[split("the dog runs")]]))

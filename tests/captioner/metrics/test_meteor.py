@@ -37,6 +37,26 @@ def modules_of(resources, caption, reference):
     return [(match.module, match.start, match.caption_start) for match in align(matches, len(caption))]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a..b", "a .. b"), ("a...", "a ..."), ("..", ".."), ("a. .b", "a . .b"), ("x ..... ...y.", "x ..... ... y ."),
+     ("." * 100_000, "." * 100_000)],
+)  # fmt: skip
+def test_dots(text, words):
+    """A hundred thousand of them took hours, one a round. Golden words: what the original's loops give."""
+    assert meteor_words(text, {}) == words.split()
+
+
+def test_the_same_word_a_thousand_times_has_few_candidates(resources):
+    """If this fails, one hostile caption takes hours: a thousand candidates for each of a thousand words."""
+    many = ["dog"] * 300
+    matches = Matcher(resources, [many]).matches([*many, "cat"], many)
+    assert {len(candidates) for candidates in matches} == {40}
+    assert [match.caption_start for match in matches[150]] == [*range(130, 170)], "those at similar places, in order"
+    (row,) = Meteor(resources).rows([["dog"] * 3000], References([[["dog"], ["cat"]]]))
+    assert row[:2].sum() == 1000, "of a longer sentence the first thousand words count"
+
+
 def test_scores_are_those_of_the_original():
     # Golden values of the jar (their origin is in the file). If they differ, no number compares with a paper's.
     installed = find_resources()

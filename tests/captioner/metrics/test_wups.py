@@ -71,6 +71,17 @@ def test_of_several_people_the_agreed_answer_counts(tiny):
     assert Wups(tiny).statistics("dog", ["cat", "dog", "Dog."]).tolist() == [1, 1]
 
 
+def test_sets_of_thousands_are_scored_in_reasonable_time(tiny):
+    """If this fails, one hostile answer asks WordNet for millions of pairs. The same sets need none."""
+    asked = []
+    metric = Wups(tiny)
+    similarity = metric._similarity
+    metric._similarity = lambda *pair: asked.append(pair) or similarity(*pair)
+    many, others = (", ".join(f"{word} {n}" for n in range(2000)) for word in ("dog", "cat"))
+    assert metric.statistics(many, [many]).tolist() == [1, 1] and not asked
+    assert metric.statistics(many, [others]).tolist() == [0, 0] and len(asked) <= 2 * 2000
+
+
 @pytest.fixture(scope="module")
 def real():
     found = open_wordnet()

@@ -65,6 +65,13 @@ def test_other_names_are_names_too_and_those_of_two_images_are_refused():
         matched("1.jpg", ["8"], others)
 
 
+def test_a_name_of_many_folders_has_few_parts_looked_at():
+    """100,000 folders in one name were five thousand million parts of names."""
+    name = "a/" * 100_000 + "1.jpg"
+    assert match({name: "x"}, {name: ("x",)}, {}) == {name: "x"}
+    assert match({name: "x"}, {"a/1.jpg": ("x",)}, {}) == {"a/1.jpg": "x"}
+
+
 def test_the_images_of_a_data_set_go_by_their_names_in_the_table_and_by_their_paths(tmp_path):
     """A data set's ids are paths below its folder; captions are named as the photographs' folder was given."""
     for name in ("1", "a/1", "b/1"):
