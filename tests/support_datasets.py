@@ -123,6 +123,16 @@ def make_karpathy(root: Path):
     write(root / "dataset_coco.json", json.dumps({"images": images, "dataset": "coco"}))
 
 
+def make_imagefolder(root: Path):
+    """Split folders in any case, one with csv and one with jsonl; fewer captions than columns for one image."""
+    for shade, name in enumerate(("train/0.png", "train/more/1.png", "Validation/0.png", "test/2.jpg")):
+        draw_image(root / name, shade)
+    rows = ["file_name,caption_0,caption_1", "0.png,A dog.,A brown dog.", "more/1.png,A cat.,"]
+    write(root / "train/metadata.csv", "\n".join(rows) + "\n")
+    write(root / "Validation/metadata.jsonl", '{"file_name": "0.png", "text": "Two people."}\n')
+    write(root / "test/metadata.jsonl", '{"file_name": "2.jpg", "captions": ["A boat.", "A boat."]}\n')
+
+
 def make_table(root: Path):
     for shade, name in enumerate(("a.jpg", "holiday/b.png", "c.jpg")):
         draw_image(root / "images" / name, shade)
@@ -146,5 +156,6 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "flickr30k": (make_flickr30k, ("results.csv", "val.txt")),
     "coco": (make_coco, ("annotations/captions_val2014.json",)),
     "karpathy": (make_karpathy, ("dataset_coco.json",)),
+    "imagefolder": (make_imagefolder, ("train/metadata.csv", "test/metadata.jsonl")),
     "table": (make_table, ("captions.csv",)),
 }

@@ -21,6 +21,7 @@ DATASETS = Registry(
         "flickr30k": "pipelines.data.datasets.flickr30k",
         "coco": "pipelines.data.datasets.coco",
         "karpathy": "pipelines.data.datasets.karpathy",
+        "imagefolder": "pipelines.data.datasets.imagefolder",
         "table": "pipelines.data.datasets.table",
     },
 )

@@ -144,13 +144,13 @@ class DatasetBuilder(ProblemList):
         for image_id, image in self._images.items():
             image.split = splits[image_id]
 
-    def use_hash(self, share: float) -> None:
-        """Splits the images by a hash of their names, see `hashed_splits`, and notes it."""
+    def use_hash(self, share: float, reason: str = "Nothing says which image is in which split") -> None:
+        """Splits the images by a hash of their names, see `hashed_splits`, and notes it with the reason."""
         splits = hashed_splits((image.name for image in self._images.values()), share)
         for image in self._images.values():
             image.split = splits[image.name]
         self.notes.append(
-            f"Nothing says which image is in which split: by a hash of its name, about {share:.1%} each are "
+            f"{reason}: by a hash of its name, about {share:.1%} each are "
             "dev and test and the rest is train. Scores do not compare with those on a published split."
         )
 

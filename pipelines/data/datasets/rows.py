@@ -95,11 +95,10 @@ def choose_tables(root: Path, tables: list[Path], stem: str) -> list[tuple[str |
 
 
 def header_of(path: Path) -> list[str]:
-    """The column names of a delimited file, in lower case; of a jsonl file, the keys of its first object."""
+    """The column names of a delimited file, in lower case; of a jsonl file, the keys of the first object in it."""
     try:
         if is_jsonl(path):
-            first = next((parse_json(text, str(path)) for _, text in read_lines(path)), None)
-            return lowered(first) if isinstance(first, dict) else []
+            return lowered(next((row for _, row in json_rows(ProblemList("row"), path)), {}))
         _, header = next(read_records(path, delimiter_of(path, ("image",))), (1, []))
     except UserError:
         return []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.text import is_text, read_lines, truncate
-from pipelines.data.examples import DataSet, Location, ProblemList
+from pipelines.data.examples import SPLITS, DataSet, Location, ProblemList, canonical_split
 
 
 def hashed_splits(names: Iterable[str], share: float = 0.1) -> dict[str, str]:
@@ -59,6 +59,28 @@ def set_aside(dataset: DataSet, share: float = 0.1, split: str = "dev") -> DataS
     )
     note = f"There is no split {split}: {len(aside):,} of {len(images):,} training images were set aside as such."
     return replace(dataset, examples=examples, notes=(*dataset.notes, note))
+
+
+def split_of_folder(name: str) -> str | None:
+    """The split that a folder's name stands for; None where it stands for none.
+
+    >>> split_of_folder("Validation"), split_of_folder("photos")
+    ('dev', None)
+    """
+    split = canonical_split(name)
+    return split if split in SPLITS else None
+
+
+def split_in_path(name: str) -> str | None:
+    """The split of an image that lies in a folder of that name, as in `train/0001.jpg`."""
+    first, slash, _ = name.partition("/")
+    return split_of_folder(first) if slash else None
+
+
+def split_folders(root: Path) -> list[tuple[Path, str]]:
+    """The folders of `root` that stand for splits: test first, see `read_split_lists`."""
+    folders = ((path, split_of_folder(path.name)) for path in sorted(root.iterdir()) if path.is_dir())
+    return sorted(((path, split) for path, split in folders if split), key=lambda item: _evaluation_first(item[1]))
 
 
 def _uniform(name: str) -> float:

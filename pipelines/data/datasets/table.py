@@ -7,7 +7,7 @@ splits the images are split by a hash of their names: about 10 % each are dev an
 (`pipelines.data.datasets.splits.hashed_splits`). The table itself may be given in place of its folder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
@@ -46,9 +46,40 @@ def add_table(builder: DatasetBuilder, path: Path, split: str | None = None, kee
         of_row = named_split(builder, row["image"], row.get("split"), location) if with_split else split
         if with_split and of_row is None:
             continue
-        for caption in field_captions(row["caption"]):
+        for caption in _captions(builder, row["caption"], location):
             builder.add(row["image"], caption, location, split=of_row, keep_repeats=keep_repeats)
     return split is not None or with_split
+
+
+def add_captions(
+    builder: DatasetBuilder, image: str, fields: Mapping[str, object], location: Location, split: str | None
+) -> None:
+    """Adds the captions of one image in the fields of a row, some of which may be empty, as where people wrote few.
+
+    Captions in different columns, or at different places of a list, are of different people.
+    """
+    captions = [
+        (f"{column}[{index}]", caption)
+        for column, value in fields.items()
+        for index, caption in enumerate(_captions(builder, value, location))
+    ]
+    if not captions and not any(fields.values()):
+        builder.unexpected(location, "a caption", fields, "the row was left out")
+    some = any(caption.strip() for _, caption in captions)
+    for number, caption in captions:
+        if caption.strip() or not some:
+            builder.add(image, caption, location, number=number, split=split)
+
+
+def _captions(builder: DatasetBuilder, value: object, location: Location) -> list[str]:
+    """The captions of a field; what is none, such as a list of a caption's words, is reported."""
+    values = value if isinstance(value, list) else [value]
+    nested = [inner for inner in values if isinstance(inner, list | dict)]
+    for inner in nested:
+        builder.unexpected(location, "each caption as one text", inner)
+    if not nested:
+        return field_captions(value)
+    return field_captions([inner for inner in values if not isinstance(inner, list | dict)])
 
 
 def _json(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
