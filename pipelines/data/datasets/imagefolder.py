@@ -1,9 +1,9 @@
 """Hugging Face's imagefolder: `metadata.csv` or `metadata.jsonl` beside the images, with `file_name` and captions.
 
 The file is in the folder itself or in one folder a split (`train/`, `validation/`, `test/`, in any case), and
-`file_name` begins in the folder of the file. Captions are in `caption`, `captions` (a list) and `caption_0`, `caption_1`
-..., or else in `text`. The split is that of the folder, of a column `split`, or of the folder in `file_name`
-(`train/0001.jpg`); where nothing says it, or all is in `train/`, the images are split by a hash of their names.
+`file_name` begins in the folder of the file. Captions are in `caption`, `captions` (a list) and `caption_0`,
+`caption_1` ..., or else in `text`. The split is that of the folder, of a column `split`, or of the folder in
+`file_name` (`train/0001.jpg`); where nothing says it, or all is in `train/`, the images are split by a hash of names.
 """
 
 import posixpath
