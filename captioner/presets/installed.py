@@ -11,7 +11,7 @@ MODELS = Path(__file__).with_name("models")
 CARD, CONFIG, METADATA, WEIGHTS = "MODEL_CARD.md", "config.json", "metadata.json", "model.weights.h5"
 
 # The installed model that is used where none is named, of each kind of model.
-DEFAULT_MODELS = {"captioner": "photos", "visual_qa": "daquar"}
+DEFAULT_MODELS = {"captioner": "photos", "visual_qa": "photos-vqa"}
 
 
 def installed_models() -> list[str]:

@@ -15,7 +15,8 @@ from pipelines.training.run_folder import data_of, split_of
 from pipelines.utils.progress import Reporter
 
 WORTH = "cider_d"
-SHARE = 0.5  # of the average worth, which unsure captions have at most
+SHARE = 2 / 3  # of the average worth, which unsure captions have at most
+MOST = 0.2  # of all captions that are unsure: a mark on every second one is read by nobody
 LEAST = 20  # captions below the threshold: of fewer the mean says nothing
 
 
@@ -54,7 +55,7 @@ def calibrate_captioner(
     if least is None:
         raise UserError(
             f"The score of a caption says too little: there are no {LEAST} of {len(scores):,} captions with the lowest "
-            f"scores that have at most {SHARE:g} of the average CIDEr-D. Use more images, or a better model."
+            f"scores that have at most {SHARE:.0%} of the average CIDEr-D. Use more images, or a better model."
         )
     below = np.array(scores) < least
     change_settings(preset, captioner.settings.model_copy(update={"min_score": least}))
@@ -66,9 +67,11 @@ def calibrate_captioner(
 
 
 def lowest_sure_score(scores: Sequence[float], worth: Sequence[float]) -> float | None:
-    """The highest score such that the captions below it have half of the average worth at most; None if there is none.
+    """The highest score such that the captions below it, a fifth at most, have two thirds of the average worth at most.
 
-    >>> lowest_sure_score([-1.0] * 30 + [-0.5] * 70, [0.1] * 30 + [1.0] * 70)
+    None if there is no such score.
+
+    >>> lowest_sure_score([-1.0] * 20 + [-0.5] * 80, [0.1] * 20 + [1.0] * 80)
     -0.75
     """
     order = np.argsort(scores, kind="stable")
@@ -76,5 +79,5 @@ def lowest_sure_score(scores: Sequence[float], worth: Sequence[float]) -> float 
     means = np.cumsum(values) / np.arange(1, len(values) + 1)
     # A threshold lies between two different scores.
     ends = np.flatnonzero((means[:-1] <= SHARE * values.mean()) & (ranked[:-1] < ranked[1:]))
-    ends = ends[ends >= LEAST - 1]
+    ends = ends[(ends >= LEAST - 1) & (ends < MOST * len(values))]
     return round(float(ranked[ends[-1]] + ranked[ends[-1] + 1]) / 2, 3) if len(ends) else None

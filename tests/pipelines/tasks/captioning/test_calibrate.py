@@ -3,18 +3,26 @@
 import numpy as np
 import pytest
 
-from pipelines.tasks.captioning.calibrate import LEAST, lowest_sure_score
+from pipelines.tasks.captioning.calibrate import LEAST, MOST, SHARE, lowest_sure_score
 
 
 def test_low_scores_that_are_worth_little_are_found():
     """Wrong if sure captions are marked, or if the threshold moves with the order of the images."""
     scores = np.linspace(-2, -0.1, 200)
-    worth = np.where(scores < -1.0, 0.2, 1.0)
+    worth = np.where(scores < -1.8, 0.55, 1.0)
     order = np.random.default_rng(0).permutation(200)
     least = lowest_sure_score(scores[order], worth[order])
     assert least == lowest_sure_score(scores, worth)
     below, average = scores < least, worth.mean()
-    assert worth[below].mean() <= average / 2 < np.append(worth[below], worth[~below][:1]).mean()
+    assert worth[below].mean() <= SHARE * average < np.append(worth[below], worth[~below][:1]).mean()
+    assert LEAST <= below.sum() < MOST * 200
+
+
+def test_few_captions_are_unsure():
+    """Wrong if every second caption is marked because half of them are worth little."""
+    scores = np.linspace(-2, -0.1, 200)
+    least = lowest_sure_score(scores, np.where(scores < -1.0, 0.2, 1.0))
+    assert np.mean(scores < least) == MOST
 
 
 @pytest.mark.parametrize(
