@@ -37,7 +37,7 @@ TINY = [
     "training.warmup_steps=0",
 ]
 DECODER = ["answer.decoder.units=4", "answer.decoder.embedding_size=3", "answer.decoder.attention_size=3"]
-SHAPES = [name for name in recipe_names("visual_qa") if name not in ("vqa-easy", "vqa-daquar")]
+SHAPES = [name for name in recipe_names("visual_qa") if load_recipe(name).data.dataset == "shapes"]
 
 
 pytestmark = pytest.mark.usefixtures("eager_training")
@@ -58,7 +58,7 @@ def run(folder, recipe, data, *overrides, **options):
 def test_recipes_name_things_that_exist():
     found = {name: load_recipe(name) for name in recipe_names("visual_qa")}
     needed = "lstm-norm-i vis-lstm 7w-attention stacked-attention question-only image-only heads film easy daquar"
-    assert {f"vqa-{name}" for name in needed.split()} == set(found)
+    assert {"photos-vqa", *(f"vqa-{name}" for name in needed.split())} == set(found)
     for recipe in found.values():
         assert recipe.description and recipe.fusion.name in FUSIONS and recipe.question.name in QUESTION_ENCODERS
         assert recipe.data.dataset in QUESTION_DATASETS
