@@ -96,10 +96,13 @@ def caption_with_model(paths: Sequence[Path], source, output: Path | None, optio
         UserError: as of `CaptionJob`, or the model cannot be loaded.
     """
     from captioner.images.files import litter_line
+    from captioner.models.captioning.search_constraints import generation_config
     from pipelines.cli.run import describe, run_with_progress
     from pipelines.inference.jobs.captioning import CaptionJob, image_sources
     from pipelines.utils.progress import JobProgress
 
+    search = generation_config(source.settings.search, options.generation)
+    options = replace(options, length_penalty=search.length_penalty)
     job = CaptionJob(paths, source.load, options, source.identity)
     progress = JobProgress("Captions", "images", image_sources(paths, options))
     alone = len(paths) == 1 and not paths[0].is_dir()
@@ -108,6 +111,10 @@ def caption_with_model(paths: Sequence[Path], source, output: Path | None, optio
     if output is not None:
         marked = (summary.unsure, 'unsure ("unsure": true)')
         log(f"{describe(summary, ('image', 'captioned'), 'files', marked, 'read')}: {output}", error=True)
+    if summary.fewer:
+        images = f"{summary.fewer:,} images have" if summary.fewer > 1 else "An image has"
+        found = "others were not found, or were found twice"
+        log(f"{images} fewer than the {summary.candidates} candidates that were requested: {found}.", error=True)
     if left_out := litter_line(summary.litter):
         log(left_out, error=True)
     log_errors([f"{path} was not written: {reason}" for path, reason in summary.left_alone.items()], most=5)
@@ -123,7 +130,7 @@ def _print_captions(record: dict, alone: bool) -> None:
     captions = record.get("candidates") or [record]
     unsure = "  (unsure)" if record.get("unsure") else ""
     for caption in captions:
-        score = f"{caption['score']:8.2f}  " if len(captions) > 1 else ""
+        score = f"{caption.get('rank_score', caption['score']):8.2f}  " if len(captions) > 1 else ""
         text = f"{score}{printable(caption['caption'])}{unsure}"
         log(text if alone else f"{name}\t{text}")
     sys.stdout.flush()

@@ -39,7 +39,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 ):
     """Caption a split, or answer its questions, and write scores and a report; or score a file of captions."""
     from captioner.presets.folder import kind_of_preset
-    from pipelines.evaluation.reports.write import ReportOptions
+    from pipelines.evaluation.reports.write import ReportOptions, check_report_folder
     from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_predictions, evaluate_run
 
     if scorer not in ("own", "coco"):
@@ -50,6 +50,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         run, *model = model
     if (run is None) == (predictions is None) or (predictions is None) != (references is None):
         raise typer.BadParameter("give either a RUN, or both --predictions and --references.")
+    if report is not None:
+        check_report_folder(report, filter(None, (predictions, references)))
     written = ReportOptions(report, report_format, scorer, command_line())
     changes = search.model_dump(exclude_unset=True)
     decoding = {

@@ -24,15 +24,17 @@ def features(  # noqa: PLR0913 - one parameter an option
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
 ):
     """Compute the features of a data set's images with a frozen network, and store them where `train` reads them."""
-    load_keras()
-    from captioner.encoders import build_encoder
+    from captioner.encoders import ENCODERS, build_encoder
     from captioner.settings import EncoderSettings, validate
     from pipelines.data.datasets import read_dataset
-    from pipelines.data.features.extract import FeatureExtraction
     from pipelines.utils.progress import Reporter
 
     reporter = Reporter()
+    ENCODERS.path(encoder)
     images = list(dict.fromkeys(example.image for example in read_dataset(data).examples))
+    load_keras()
+    from pipelines.data.features.extract import FeatureExtraction
+
     of_encoder = ({"features": kind} if kind != "grid" else {}) | ({"application": application} if application else {})
     options = {"name": encoder, "pool": pool, "image_size": image_size, "options": of_encoder}
     network = build_encoder(validate(EncoderSettings, options, "the options"), encoder_weights)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command import command
+from pipelines.cli.command import command, new_file
 from pipelines.cli.options import Changes, DryRun, Out, Recipe
 from pipelines.cli.probes import gradients, tasks
 from pipelines.cli.train import start_training
@@ -62,6 +62,8 @@ def score(
     """Score texts: log-probability and perplexity."""
     if not text and file is None:
         raise typer.BadParameter('give texts with --text "...", or a file with --file.')
+    if output is not None:
+        new_file(output, "--output")
     load_keras()
     from pipelines.tasks.language.score import score_texts
 
@@ -73,19 +75,26 @@ def look_inside(
     run: Run,
     text: Texts = None,
     file: File = None,
+    data: Annotated[
+        Path | None, typer.Option(help="What the model was trained on; its recipe names it by default.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("cells.html"),
     cell: Annotated[
         str | None, typer.Option(help="The cell to show, as LAYER:UNIT; by default the best one for each signal.")
     ] = None,
     characters: Annotated[int, typer.Option(min=200, help="At most that much of the text is read.")] = 60_000,
 ):
-    """Colour a text by what single cells remember, and find the cells that follow something readable."""
-    if text and file:
-        raise typer.BadParameter("give either --text or --file.")
+    """Colour a text by what single cells remember, and find the cells that follow something readable.
+
+    Without --text and --file the text is the one that the model was validated on.
+    """
+    if sum(map(bool, (text, file, data))) > 1:
+        raise typer.BadParameter("give one of --text, --file and --data.")
+    new_file(output, "--output")
     load_keras()
     from pipelines.tasks.language.analysis.cell_inspection import inspect_run
 
-    inspect_run(run, text or [], file, output, cell, characters)
+    inspect_run(run, text or [], file, output, cell, characters, data)
 
 
 command(language_app)(gradients)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from captioner.cells import CELLS
+from pipelines.cli.command import new_file
 from pipelines.utils.console import load_keras, log, table
 
 Cells = Annotated[str, typer.Option(help="Names with commas between; all by default (see `captioner list cells`).")]
@@ -30,6 +31,9 @@ def gradients(
     """
     load_keras()
     from pipelines.tasks.language.analysis import gradient_flow as flow
+
+    for name in (flow.TABLE, flow.PICTURE):
+        new_file(output / name, "--output")
     from pipelines.utils.progress import Reporter
 
     depths, gains = _numbers(layers, int, "--layers"), _numbers(singular_values, float, "--singular-values")

@@ -23,7 +23,7 @@ def run_with_progress(
         if output is None:
             return run_job(job, on_record=on_record)
         with progress:
-            return run_job(job, output, on_start=progress.start, on_load=progress.start_clock, on_record=advance)
+            return run_job(job, output, on_start=progress.start, on_load=progress.loaded, on_record=advance)
     except KeyboardInterrupt:
         if output is None:
             stop("Stopped.")

@@ -20,12 +20,21 @@ from pipelines.inference.engines import KERAS, cached_export, is_export
 from pipelines.utils.console import load_keras, log
 
 
-def checked_presets(models: Sequence[Path], generation: GenerationConfig | None = None) -> list[Preset]:
+def checked_presets(
+    models: Sequence[Path], generation: GenerationConfig | None = None, language: tuple[Path, float] | None = None
+) -> list[Preset]:
     """The presets of a captioner or an ensemble, checked before Keras is loaded or anything is written.
 
+    Args:
+        models: presets of captioners.
+        generation: how captions are generated.
+        language: preset of a language model that takes part, and its weight.
+
     Raises:
-        UserError: one is no preset of a captioner, their vocabularies differ, or captions cannot be generated so.
+        UserError: one is no preset of its kind, their vocabularies differ, or captions cannot be generated so.
     """
+    if language:
+        read_preset(language[0], kinds={"language_model": LanguageModelSettings})
     presets = [read_preset(model, kinds={"captioner": CaptionerSettings}) for model in models]
     for model, preset in zip(models[1:], presets[1:], strict=True):
         require_same_vocabulary(presets[0].vocabulary, preset.vocabulary, models[0], model)

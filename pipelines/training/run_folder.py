@@ -5,7 +5,8 @@ from typing import Any
 
 from captioner.errors import MOST_LISTED, UserError
 from captioner.files import atomic_write, refuse_link
-from captioner.presets.installed import MODELS, model_folder
+from captioner.presets.folder import VOCABULARY
+from captioner.presets.installed import CONFIG, METADATA, MODELS, WEIGHTS, model_folder
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.datasets import read_dataset
 from pipelines.data.examples import DataSet
@@ -16,6 +17,8 @@ from pipelines.training.checkpoint import read_progress
 from pipelines.utils.progress import Reporter
 
 RECIPE, WORDS = "recipe.toml", "words.txt"
+# Other files that a training writes; the recipe is there before any of them.
+_WRITTEN = (CONFIG, WEIGHTS, METADATA, VOCABULARY, WORDS, "metrics.csv", "curves.png")
 
 
 def open_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
@@ -34,6 +37,11 @@ def open_run(recipe: AnyRecipe, run: Path) -> dict[str, Any] | None:
                 f"{run} holds a training with other settings ({run / RECIPE}): {'; '.join(differing[:MOST_LISTED])}. "
                 "Give another folder with --out, or delete that one."
             )
+    elif others := [name for name in _WRITTEN if (run / name).exists()]:
+        raise UserError(
+            f"{run} is not a run of this program (it has no {RECIPE}), and training would replace its {others[0]}. "
+            "Nothing was changed: give another folder with --out."
+        )
     return read_progress(run)
 
 

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -21,13 +22,13 @@ class Reporter:
     Args:
         console: where to; standard output by default.
         quiet: say nothing but warnings.
-        every: seconds between two lines where the output is no terminal.
+        every: seconds between two lines where the output is no terminal; the first follow one another faster.
     """
 
     def __init__(self, console: Console | None = None, quiet: bool = False, every: float = 30.0):
         self.console = console or Console(highlight=False)
         self.quiet = quiet
-        self.every = every
+        self._schedule = _Schedule(every)
 
     def log(self, text: str) -> None:
         if not self.quiet:
@@ -76,17 +77,10 @@ class Reporter:
             yield self._lines(title, left)
 
     def _lines(self, title: str, left: "_TimeLeft") -> Callable:
-        last = None
-
         def advance(at, of, note=""):
-            nonlocal last
-            now = time.monotonic()
             time_left = left(at, of)
-            if last is None:
-                last = now
-            elif now - last >= self.every and time_left:
-                last = now
-                self.log(f"{title}  {at:,}/{of:,}  {note}  {time_left}")
+            if self._schedule.due():
+                self.log("  ".join(part for part in (title, f"{at:,}/{of:,}", note, time_left) if part))
 
         return advance
 
@@ -100,14 +94,14 @@ class JobProgress:
         title: of the bar.
         things: what the items are.
         items: a second walk over the items, to count them; it runs beside the work.
-        every: seconds between two lines where there is no terminal.
+        every: seconds between two lines where there is no terminal; the first follow one another faster.
     """
 
     def __init__(self, title: str, things: str, items: Iterable, every: float = 30.0):
-        self.title, self.things, self.items, self.every = title, things, items, every
+        self.title, self.things, self.items = title, things, items
         self.total: int | None = None
-        self.done = self.new = 0
-        self._started = self._logged = time.monotonic()
+        self.done = 0
+        self._speed, self._schedule = _Speed(), _Schedule(every)
         self._stop = threading.Event()
         self._console = Console(file=sys.stderr, highlight=False)
         self._bar: Progress | None = None
@@ -129,25 +123,23 @@ class JobProgress:
         """An earlier run has done so many items."""
         self.done = before
 
-    def start_clock(self) -> None:
-        """The network is loaded: speed is counted from here."""
-        self._started = time.monotonic()
+    def loaded(self) -> None:
+        """The network is loaded, and the first batch begins, which compiles it."""
+        if not self._bar:
+            self._console.print(f"{self.title}: the model is loaded")
 
     def advance(self) -> None:
         """One item more."""
         self.done += 1
-        self.new += 1
-        now = time.monotonic()
-        rate = self.new / max(now - self._started, 1e-9)
-        speed = f"{rate:.1f} {self.things}/s"
+        self._speed.add(self.done)
+        rate = self._speed.rate
+        speed = f"{rate:.1f} {self.things}/s" if rate else ""
         if self._bar:
             self._bar.update(self._task, completed=self.done, total=self.total, description=f"{self.title}  {speed}")
-        elif now - self._logged >= self.every:
-            self._logged = now
-            of, left = "", ""
-            if self.total is not None:
-                of, left = f" of {self.total:,}", f", {format_duration((self.total - self.done) / rate)} left"
-            self._console.print(f"{self.done:,}{of} {self.things}, {speed}{left}")
+        elif self._schedule.due():
+            of = f" of {self.total:,}" if self.total is not None else ""
+            left = f"{format_duration((self.total - self.done) / rate)} left" if rate and self.total is not None else ""
+            self._console.print(", ".join(part for part in (f"{self.done:,}{of} {self.things}", speed, left) if part))
 
     def _count(self) -> None:
         number = 0
@@ -158,29 +150,68 @@ class JobProgress:
         self.total = number
 
 
-class _TimeLeft:
-    """How long the rest takes, in words.
+class _Schedule:
+    """When a line is due in a log: at once, after two seconds, four and so on, and from then on every so many."""
 
-    The clock starts after the first step: that one compiles, and with it the estimate would be hours.
+    def __init__(self, every: float):
+        self.every, self.pause, self.next = every, min(2.0, every), 0.0
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now < self.next:
+            return False
+        self.next, self.pause = now + self.pause, min(2 * self.pause, self.every)
+        return True
+
+
+class _Speed:
+    """Items a second, as it was in the last half minute.
+
+    Items come batch by batch. The first batch, which compiles, is left out, and so is the last as long as it may not be
+    whole: with either the estimate would be many times too long.
+    """
+
+    RECENT = 30.0  # seconds
+    BATCH = 0.2  # seconds in which the items of a batch follow one another
+
+    def __init__(self):
+        self.marks: deque[tuple[float, int]] = deque()  # when a batch came, and how many items were done with it
+
+    def add(self, done: int) -> None:
+        now = time.monotonic()
+        if self.marks and now - self.marks[-1][0] < self.BATCH:
+            self.marks[-1] = (self.marks[-1][0], done)
+            return
+        self.marks.append((now, done))
+        while len(self.marks) > 3 and self.marks[1][0] < now - self.RECENT:
+            self.marks.popleft()
+
+    @property
+    def rate(self) -> float:
+        """0 while it is not known."""
+        if len(self.marks) < 3:
+            return 0.0
+        (begun, first), (ended, last) = self.marks[0], self.marks[-2]
+        return (last - first) / (ended - begun)
+
+
+class _TimeLeft:
+    """How long the rest takes, in words; nothing while that is not known.
 
     Args:
         to_come: steps that follow after those of the bar, as those of later epochs do.
     """
 
     def __init__(self, to_come: int):
-        self.to_come = to_come
-        self.first: tuple[float, int] | None = None
+        self.to_come, self.speed = to_come, _Speed()
 
     def __call__(self, at: int, of: int) -> str:
-        now = time.monotonic()
-        if self.first is None:
-            self.first = (now, at)
-        started, first = self.first
-        if at <= first:
+        self.speed.add(at)
+        rate = self.speed.rate
+        if rate <= 0:
             return ""
-        each = (now - started) / (at - first)
-        in_all = f", {format_duration(each * (of - at + self.to_come))} in all" if self.to_come else ""
-        return f"{format_duration(each * (of - at))} left{in_all}"
+        in_all = f", {format_duration((of - at + self.to_come) / rate)} in all" if self.to_come else ""
+        return f"{format_duration((of - at) / rate)} left{in_all}"
 
 
 def _bar_with(column: ProgressColumn, console: Console) -> Progress:

@@ -26,6 +26,15 @@ class Caption:
     score: float
     attention: np.ndarray | None = field(default=None, repr=False, compare=False)
 
+    def rank_score(self, length_penalty: float) -> float:
+        """What a search ranks it by, log p / length ** length_penalty, its length with the end word.
+
+        >>> caption = Caption("a dog runs", ("a", "dog", "runs"), score=-0.5)
+        >>> caption.rank_score(1.0), caption.rank_score(0.0)
+        (-0.5, -2.0)
+        """
+        return self.score * (len(self.words) + 1) ** (1 - length_penalty)
+
 
 def captions_of(vocabulary: Vocabulary, outputs: Mapping[str, np.ndarray], row: int, maps=None) -> list[Caption]:
     """The captions of one image, best first, from what a search or a sampler gives of a batch.

@@ -2,12 +2,15 @@
 
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from captioner.errors import UserError
 from captioner.files import atomic_write, locked_folder
+from pipelines.data.datasets.text import read_json
 from pipelines.evaluation.caption_metrics import digest_of
 from pipelines.evaluation.reports.html_page import render_report
 from pipelines.evaluation.reports.markdown import render_markdown
@@ -39,6 +42,35 @@ class ReportOptions:
     format: str = "html"
     scorer: str = "own"
     command: str = ""
+
+
+def check_report_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
+    """Refuses to write an evaluation over the files of somebody else, before anything is computed.
+
+    Args:
+        folder: where an evaluation is to be written; an earlier one in it may be replaced.
+        inputs: files that are read for it.
+
+    Raises:
+        UserError: a file of that name is there, and is no part of an evaluation, or is read for this one.
+    """
+    names = (METRICS, PREDICTIONS, COCO_RESULT, STATISTICS, REPORT, MARKDOWN)
+    there = [folder / name for name in names if (folder / name).exists()]
+    if _is_evaluation(folder / METRICS):
+        read = {path.resolve() for path in inputs}
+        there = [path for path in there if path.resolve() in read]
+    if there:
+        raise UserError(
+            f"{there[0]} exists already, and a report would replace it. Nothing was changed: give another --report, or "
+            "move that file away."
+        )
+
+
+def _is_evaluation(path: Path) -> bool:
+    try:
+        return "evaluated" in read_json(path)
+    except (UserError, OSError, TypeError):
+        return False
 
 
 def publish(evaluation: Evaluation, options: ReportOptions, reporter: Reporter, folder: Path | None = None) -> None:

@@ -35,6 +35,7 @@ class CaptionOptions:
     min_score: captions below it (mean log-probability a word) are marked as unsure; None: none are.
     sidecars: what is written beside each image: some of "txt" and "xmp".
     frames: the images of a folder are the frames of one clip.
+    length_penalty: of the search; where it is not 1, candidates have what they are ranked by beside their score.
     """
 
     generation: GenerationConfig = field(default_factory=GenerationConfig)
@@ -45,17 +46,22 @@ class CaptionOptions:
     min_score: float | None = None
     sidecars: tuple[str, ...] = ()
     frames: bool = False
+    length_penalty: float = 1.0
 
 
 @dataclass
 class CaptionSummary(JobSummary):
     """What a run did, with:
 
+    candidates: captions of an image that were requested.
+    fewer: images of this run for which fewer were found.
     unsure: captions of this run below the lowest score.
     left_alone: sidecars that were not written, each with the reason.
     litter: kind -> how many files or folders that other programs keep beside images were left out.
     """
 
+    candidates: int = 1
+    fewer: int = 0
     unsure: int = 0
     left_alone: dict[Path, str] = field(default_factory=dict)
     litter: Counter = field(default_factory=Counter)
@@ -63,6 +69,8 @@ class CaptionSummary(JobSummary):
     def add(self, record: dict) -> None:
         super().add(record)
         self.unsure += "unsure" in record
+        if self.candidates > 1 and "error" not in record:
+            self.fewer += len(record["candidates"]) < self.candidates
 
 
 class CaptionJob(Job):
@@ -181,7 +189,8 @@ class CaptionJob(Job):
         self._sidecars.write(result.record, result.item.path)
 
     def summary(self) -> CaptionSummary:
-        return CaptionSummary(left_alone=self._sidecars.left_alone, litter=self._litter)
+        candidates = self.options.generation.candidates
+        return CaptionSummary(candidates=candidates, left_alone=self._sidecars.left_alone, litter=self._litter)
 
     def _images(self, litter: Counter | None = None) -> Iterator[ImageFile]:
         return image_sources(self.paths, self.options, litter)
@@ -201,14 +210,20 @@ class CaptionJob(Job):
         fields = {"caption": captions[0].text, "score": round(captions[0].score, 4)}
         if self.options.min_score is not None and fields["score"] < self.options.min_score:
             fields["unsure"] = True
-        if len(captions) > 1:
+        if self.options.generation.candidates > 1:
             # Two groups of a diverse search may find the same caption: one is enough.
             if not self.options.generation.do_sample:
                 first: dict[str, object] = {}
                 for caption in captions:
                     first.setdefault(caption.text, caption)
                 captions = list(first.values())
-            fields["candidates"] = [{"caption": each.text, "score": round(each.score, 4)} for each in captions]
+            fields["candidates"] = list(map(self._candidate, captions))
+        return fields
+
+    def _candidate(self, caption) -> dict:
+        fields = {"caption": caption.text, "score": round(caption.score, 4)}
+        if self.options.length_penalty != 1 and not self.options.generation.do_sample:
+            fields["rank_score"] = round(caption.rank_score(self.options.length_penalty), 4)
         return fields
 
     def _draw_attention(self, image: ImageFile, pixels, caption) -> None:

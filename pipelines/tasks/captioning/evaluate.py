@@ -69,12 +69,12 @@ def evaluate_run(
     """
     reporter, report, begun = reporter or Reporter(), report or ReportOptions(), time.monotonic()
     presets = [Path(run), *model.others]
-    own = checked_presets(presets, generation)[0].settings.search  # what is wrong is reported before Keras is loaded
-    search = generation_config(own, generation)
-    captioner = load_captioner(presets, model.encoder_weights, model.language)
+    # What is wrong with models and data is reported before anything is loaded.
+    search = generation_config(checked_presets(presets, generation, model.language)[0].settings.search, generation)
     run = folder_of(run)
     dataset = data_of(run, data, reporter)
     examples = split_of(dataset, split)
+    captioner = load_captioner(presets, model.encoder_weights, model.language)
     folder = report.folder or evaluation_folder(run, examples[0].split, "-ensemble" if model.others else "")
     decoded = decode_split(captioner, examples, search, cache or run.absolute().parent / "cache", reporter)
     if not decoded.captions:

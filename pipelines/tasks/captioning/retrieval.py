@@ -158,14 +158,14 @@ def rank_run(
         UserError: the model, the data or the split cannot be used.
     """
     read_preset(Path(run), kinds={"captioner": CaptionerSettings})
+    reporter, folder = reporter or Reporter(), folder_of(run)
+    dataset = data_of(run, data, reporter)
+    examples = split_of(dataset, split)
     load_keras()
     from captioner.models.captioning.image_captioner import ImageCaptioner
 
-    reporter, folder = reporter or Reporter(), folder_of(run)
     captioner = ImageCaptioner.from_preset(run, encoder_weights)
     methods = methods_of(captioner, options.by)
-    dataset = data_of(run, data, reporter)
-    examples = split_of(dataset, split)
     images, captions = options.images, options.captions
     if LIKELIHOOD in methods:
         images, captions = images or IMAGES, captions or 1

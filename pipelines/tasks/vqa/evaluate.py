@@ -57,16 +57,16 @@ def evaluate_run(
         UserError: the model, the data or the split cannot be used, or the report cannot be written.
     """
     read_preset(Path(run), kinds={"visual_qa": VisualQASettings})  # what is wrong is reported before Keras is loaded
+    reporter, report, begun = reporter or Reporter(), report or ReportOptions(), time.monotonic()
+    preset, run = run, folder_of(run)
+    dataset = questions_of(run, data, reporter)
+    examples = split_of(dataset, split)
     load_keras()
     from captioner.models.vqa.visual_qa import VisualQA
     from pipelines.tasks.vqa.answer import answer_split
     from pipelines.tasks.vqa.images import QuestionsByImage
 
-    reporter, report, begun = reporter or Reporter(), report or ReportOptions(), time.monotonic()
-    model = VisualQA.from_preset(run, encoder_weights)
-    run = folder_of(run)
-    dataset = questions_of(run, data, reporter)
-    examples = split_of(dataset, split)
+    model = VisualQA.from_preset(preset, encoder_weights)
     folder = report.folder or evaluation_folder(run, examples[0].split)
     questions = QuestionsByImage.of(examples)
     with reporter.images("Images") as advance:

@@ -93,6 +93,13 @@ def test_what_was_given_wrongly_ends_with_2_and_no_model(arguments, sentence, fo
         (("compare", "https://example.org/metrics.json"), "Download it first"),
         (("caption", "photo.png", "--candidates", "9", "--output", "c.jsonl"), "beams give 1 to"),
         (("caption", "photo.png", "--force-words", "zebra-crossing"), "does not know the word"),
+        (("caption", "photo.png", "--language-model", "gone"), "gone is not a model"),
+        (("evaluate", "flickr8k", "--data", "gone"), "gone does not exist"),
+        (("evaluate", "flickr8k"), "--data DIR"),
+        (("evaluate", "flickr8k", "--data", ".", "--language-model", "gone"), "gone is not a model"),
+        (("evaluate", "daquar", "--data", "gone"), "gone does not exist"),
+        (("rank", "flickr8k", "--data", "gone"), "gone does not exist"),
+        (("features", "gone"), "gone does not exist"),
         (("caption", "gone.png"), "There is no file or folder gone.png"),
     ],
 )

@@ -118,6 +118,41 @@ def test_two_presets_caption_a_folder_with_all_that_can_be_asked(place, tmp_path
     assert done.exit_code == 1 and "another model" in done.output
 
 
+def test_candidates_show_what_they_are_ranked_by(place, tmp_path):
+    """Wrong if a list is in one order and shows the numbers of another; with a penalty of 1 the two are the same."""
+    search = ("--num-beams", "4", "--candidates", "4", "--model", place / "a")
+    command = ["caption", place / "in", *search, "--length-penalty", "0"]
+    assert CliRunner().invoke(app, list(map(str, [*command, "-o", tmp_path / "c.jsonl"]))).exit_code == 0
+    ordered = []
+    for line in lines(tmp_path / "c.jsonl"):
+        ranks = [each["rank_score"] for each in line["candidates"]]
+        assert ranks == sorted(ranks, reverse=True)
+        for each in line["candidates"]:
+            steps = len(each["caption"].split()) + 1
+            assert each["rank_score"] == pytest.approx(each["score"] * steps, abs=1e-3 * steps)
+        scores = [each["score"] for each in line["candidates"]]
+        ordered.append(scores == sorted(scores, reverse=True))
+    assert not all(ordered), "no list shows the difference"
+    printed = CliRunner().invoke(app, list(map(str, [*command[:1], place / "in" / "0.png", *command[2:]]))).stdout
+    first = lines(tmp_path / "c.jsonl")[0]["candidates"]
+    assert [float(line.split()[0]) for line in printed.splitlines()] == pytest.approx(
+        [each["rank_score"] for each in first], abs=0.0051
+    )
+    usual = CliRunner().invoke(app, list(map(str, ["caption", place / "in", *search, "-o", tmp_path / "usual.jsonl"])))
+    assert usual.exit_code == 0 and "rank_score" not in (tmp_path / "usual.jsonl").read_text()
+
+
+def test_fewer_candidates_than_requested_are_reported(place, tmp_path):
+    """Two words are left, so there are two captions of a word. Wrong if the rest is missing without a word."""
+    search = ("--num-beams", "4", "--candidates", "3", "--max-words", "1", "--bad-words", "red", "--bad-words", "a")
+    for more in ((), ("-o", tmp_path / "c.jsonl")):
+        done = CliRunner().invoke(
+            app, list(map(str, ["caption", place / "in", "--model", place / "a", *search, *more]))
+        )
+        assert done.exit_code == 0 and "6 images have fewer than the 3 candidates that were requested" in done.stderr
+    assert [len(line["candidates"]) for line in lines(tmp_path / "c.jsonl")] == [2] * 6
+
+
 @pytest.mark.parametrize("models", [["a"], ["a", "b"]], ids=["alone", "ensemble"])
 @pytest.mark.parametrize(
     "options", [{}, {"num_beam_groups": 2, "diversity_penalty": 3.0}], ids=["beams", "num_beam_groups"]

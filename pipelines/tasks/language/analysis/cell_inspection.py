@@ -16,12 +16,16 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.models.language.language_model import LanguageModel
+from captioner.presets.installed import model_folder
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.tasks.language.analysis.text_signals import signals_of, word_positions
 from pipelines.tasks.language.chunks import parts_of
-from pipelines.tasks.language.corpora import library_files, read_document
+from pipelines.tasks.language.corpora import open_corpus, read_document
 from pipelines.tasks.language.score import REMEDY
+from pipelines.tasks.language.settings import LanguageRecipe
+from pipelines.tasks.language.train import TEXT
 from pipelines.training.known_words import check_known
+from pipelines.training.run_folder import RECIPE, recipe_of
 from pipelines.utils.console import log, table
 
 WARM_UP = 512  # words read before a part of the text, so that a quotation that was opened there is known
@@ -168,23 +172,69 @@ def untrained(model: LanguageModel, seed: int = 0) -> LanguageModel:
     return LanguageModel(model.settings, model.vocabulary)
 
 
+def held_out_texts(run: Path, data: Path | None = None) -> list[str]:
+    """The text that a model was validated on, the last documents first: it has not learned them by heart.
+
+    Args:
+        run: folder of the run.
+        data: what it was trained on, where the run's recipe does not name it.
+
+    Raises:
+        UserError: the text is not what the model was trained on, or nothing says what that was.
+    """
+    folder = model_folder(run)
+    if data is None and not (folder / RECIPE).is_file():
+        raise UserError(
+            f"{run} does not say what it was trained on (it has no {RECIPE}). Give its text with --data, or another "
+            "one with --file or --text."
+        )
+    recipe = recipe_of(folder, kind="language") if (folder / RECIPE).is_file() else LanguageRecipe(name="text")
+    corpus = open_corpus(recipe.data, data)
+    learned = folder / TEXT
+    if data is None and learned.is_file() and learned.read_text(encoding="utf-8").strip() != corpus.identity():
+        raise UserError(
+            f"{run} was trained on another text than {corpus.name}. Say where that is with --data, or give another one "
+            "with --file or --text."
+        )
+    return list(reversed(corpus.dev))
+
+
 def inspect_run(
-    run: Path, texts: Sequence[str], file: Path | None, output: Path, cell: str | None = None, limit: int = 60_000
+    run: Path,
+    texts: Sequence[str],
+    file: Path | None,
+    output: Path,
+    cell: str | None = None,
+    limit: int = 60_000,
+    data: Path | None = None,
 ) -> dict[str, list[Follower]]:
     """Finds the cells that follow something, prints them, and writes the page.
 
     Args:
         run: folder of the model.
-        texts, file: the texts, or a file; without either, sources of the standard library are read.
+        texts, file: the texts, or a file; without either, see `held_out_texts`.
         output: the page.
         cell: show this one alone, such as `2:137`.
         limit: characters of all texts together.
+        data: see `held_out_texts`.
 
     Raises:
         UserError: a model, text or page that cannot be read or written, or no such cell.
     """
     from pipelines.tasks.language.analysis.cell_page import write_page
 
+    per_text = None
+    if file:
+        texts = [read_document(file)]
+    elif not texts:
+        own = held_out_texts(run, data)
+        texts, room = [], limit
+        per_text = limit // SOURCES if len(own) >= SOURCES else limit
+        for text in own:
+            if room <= 0:
+                break
+            texts.append(text)
+            room -= min(per_text, len(text))
     model = LanguageModel.from_preset(run)
     layers = model.network.cell.layer_cells()
     if cell is not None and cell not in cells_of(model):
@@ -192,16 +242,6 @@ def inspect_run(
             f"There is no cell {cell!r}. Write LAYER:UNIT, both from 1; this model has {len(layers)} layers of "
             f"{layers[0].output_size} units."
         )
-    per_text = None
-    if file:
-        texts = [read_document(file)]
-    elif not texts:
-        texts, per_text, room = [], limit // SOURCES, limit
-        for path in reversed(library_files()):
-            if room <= 0:
-                break
-            texts.append(read_document(path))
-            room -= min(per_text, len(texts[-1]))
     known = model.vocabulary.unknown_rate([text[:limit] for text in texts]), model.vocabulary.tokenizer
     check_known(*known, "the text", REMEDY, functools.partial(log, error=True))
     log("Reading the text with the model, then with one that has learned nothing", error=True)

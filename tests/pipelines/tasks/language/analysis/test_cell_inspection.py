@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 
 from captioner.errors import UserError
+from pipelines.recipes.recipe import as_toml, load_recipe
 from pipelines.tasks.language.analysis import text_signals as signals
 from pipelines.tasks.language.analysis.cell_inspection import (
     Activity,
     correlations,
     find_followers,
+    held_out_texts,
     inspect_run,
     record_activity,
 )
 from pipelines.tasks.language.analysis.cell_page import SHOWN, stretches, write_page
+from pipelines.tasks.language.corpora import open_corpus
 from tests.support_language import tiny_model
 
 TEXT = 'a = "b" + c  # <b>"&\nf("c", [a])\n' * 8
@@ -157,6 +160,26 @@ def test_the_page_shows_the_text_whatever_is_in_it(tmp_path):
 def test_neighbours_of_one_shade_are_joined():
     found = list(stretches(list("abcd"), np.array([0.31, 0.29, -0.9, np.nan]), np.array([0.0, 0, 0, 1])))
     assert [(one.text, one.level, one.marked) for one in found] == [("ab", 3, False), ("c", -9, False), ("d", 0, True)]
+
+
+def test_a_model_is_looked_into_over_the_text_that_it_was_validated_on(tmp_path):
+    """Wrong if a model of captions colours the sources of Python, or a text of that name that is another one."""
+    lines = [f"{word} a red dog runs on grass" for word in ("one", "two", "three", "four", "five", "six", "ten", "old")]
+    (tmp_path / "captions.txt").write_text("\n".join(lines * 3))
+    settings = {"data.directory": tmp_path / "captions.txt", "data.documents": "line", "data.validation": 0.25}
+    recipe = load_recipe("language-words", ["data.source=text", *(f"{key}={value}" for key, value in settings.items())])
+    corpus, run = open_corpus(recipe.data), tmp_path / "run"
+    tiny_model(LETTERS, cell="lstm", layers=1).save_to_preset(run)
+    with pytest.raises(UserError, match=r"does not say what it was trained on .* --data, or another one with --file"):
+        held_out_texts(run)
+    (run / "recipe.toml").write_text(as_toml(recipe))
+    (run / "text.sha256").write_text(corpus.identity() + "\n")
+    assert held_out_texts(run) == lines[:1:-1] and len(corpus.dev) == 6
+    (tmp_path / "captions.txt").write_text("\n".join(lines * 4))
+    with pytest.raises(UserError, match=r"was trained on another text than captions\.txt\. Say where"):
+        held_out_texts(run)
+    (tmp_path / "again.txt").write_text("\n".join(lines * 3))
+    assert held_out_texts(run, tmp_path / "again.txt") == lines[:1:-1]
 
 
 def test_the_command_ranks_and_draws(tmp_path, capsys):
