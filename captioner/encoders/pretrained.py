@@ -80,8 +80,10 @@ def _construct(name: str, weights: str | None, classifier: bool, size: int):
         if "fetch failure" in str(error) or isinstance(error, OSError):
             what = "downloaded" if "fetch failure" in str(error) else "read after their download"  # h5py's OSError
             raise UserError(
-                f"The ImageNet weights of {name} could not be {what} ({error}). Give a file that has "
-                "them with --encoder-weights PATH, or set encoder.weights to `none` for random ones."
+                f"The ImageNet weights of {name} could not be {what} ({error}). Give a file that has them with "
+                "--encoder-weights PATH; where Keras has downloaded one it is in ~/.keras/models. The encoder "
+                "efficientnet_lite2, which the installed model `photos` has, needs no download. Only a new training "
+                "can do with random weights: --set encoder.weights=none."
             ) from error
         raise UserError(f"{name} cannot be built for images of {size} x {size} pixels: {error}") from error
 

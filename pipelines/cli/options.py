@@ -105,6 +105,14 @@ Weight = Annotated[
 ]
 
 
+def in_panel(title: str, options: dict[str, object]) -> dict[str, object]:
+    """The options, which the help shows in a panel of their own; long names then leave room for the others."""
+    for annotation in options.values():
+        for option in annotation.__metadata__:
+            option.rich_help_panel = title
+    return options
+
+
 @dataclass(frozen=True)
 class OptionGroup:
     """Options that belong together.
@@ -173,12 +181,15 @@ def _limits(max_pixels: int, max_bytes: int):
     return ImageLimits(max_bytes, max_pixels)
 
 
-LANGUAGE = OptionGroup({"language_model": Language, "language_weight": Weight}, language_of)
+LANGUAGE = OptionGroup(in_panel("Language model", {"language_model": Language, "language_weight": Weight}), language_of)
 LIMITS = OptionGroup(
-    {
-        "max_pixels": Annotated[int, typer.Option(min=1, help="Images of more are refused.")],
-        "max_bytes": Annotated[int, typer.Option(min=1, help="Files of more are refused.")],
-    },
+    in_panel(
+        "Limits of images",
+        {
+            "max_pixels": Annotated[int, typer.Option(min=1, help="Images of more are refused.")],
+            "max_bytes": Annotated[int, typer.Option(min=1, help="Files of more are refused.")],
+        },
+    ),
     _limits,
     {"max_pixels": 200_000_000, "max_bytes": 256 * 2**20},
 )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import OptionGroup, flag
+from pipelines.cli.options import OptionGroup, flag, in_panel
 
 _OF_SEARCH = ("num_beams", "length_penalty", "num_beam_groups", "diversity_penalty", "force_words")
 
@@ -93,5 +93,5 @@ def _generation(sample: bool, **values):
     return _search(**values, do_sample=sample or None)
 
 
-SEARCH = OptionGroup(_SEARCH, _search)
-GENERATION = OptionGroup({**_CANDIDATES, **_SEARCH, **_SAMPLING}, _generation, {"sample": False})
+SEARCH = OptionGroup(in_panel("Search", _SEARCH), _search)
+GENERATION = OptionGroup({**_CANDIDATES, **_SEARCH, **in_panel("Sampling", _SAMPLING)}, _generation, {"sample": False})

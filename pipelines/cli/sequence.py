@@ -31,11 +31,11 @@ def predict(
 @command(app)
 def sharing(
     cell: Annotated[str, typer.Option(help="See `captioner list cells`.")] = "lstm",
-    units: Annotated[int, typer.Option(min=1)] = 32,
+    units: Annotated[int, typer.Option(min=1, help="Size of the state.")] = 32,
     most_words: Annotated[int, typer.Option(min=5, max=20, help="Longest caption to learn from.")] = 10,
     captions: Annotated[int, typer.Option(min=50, help="Captions to learn from.")] = 400,
-    epochs: Annotated[int, typer.Option(min=1)] = 40,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the captions.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")] = 0,
 ):
     """Learn from short sentences, test on longer ones: weights shared over time, or one set for each position."""
     load_keras()

@@ -178,7 +178,7 @@ def test_no_download_says_what_to_do(monkeypatch):
         raise Exception("URL fetch failure on https://example.org/vgg16.h5")
 
     monkeypatch.setattr(keras.applications, "VGG16", fail)
-    with pytest.raises(UserError, match=r"could not be downloaded.*--encoder-weights PATH"):
+    with pytest.raises(UserError, match=r"could not be downloaded.*--encoder-weights PATH.*Only a new training"):
         build_encoder(EncoderSettings(image_size=32))
 
 

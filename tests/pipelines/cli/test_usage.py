@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from captioner import __version__
@@ -43,6 +44,28 @@ def test_the_package_is_run_as_the_command():
         [sys.executable, "-m", "captioner", "caption", "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0 and "Usage: captioner caption" in done.stdout
+
+
+def every_command(group=None, path=()):
+    group = group or typer.main.get_command(app)
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from every_command(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+@pytest.mark.parametrize(
+    "path, command", every_command(), ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_help_is_whole_at_80_columns(path, command, monkeypatch):
+    """Wrong if the name of an option is cut, or if one has no word about it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = run(*path, "--help").output
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    for parameter in command.params:
+        assert parameter.help, f"{parameter.name} has no help"
+        assert all(name in text.split() for name in parameter.opts if name.startswith("--"))
 
 
 @pytest.mark.parametrize(
