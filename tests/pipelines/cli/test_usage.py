@@ -55,15 +55,16 @@ def every_command(group=None, path=()):
             yield (*path, name), command
 
 
-@pytest.mark.parametrize(
-    "path, command", every_command(), ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
-)
-def test_help_is_whole_at_80_columns(path, command, monkeypatch):
+COMMANDS = dict(every_command())
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_is_whole_at_80_columns(path, monkeypatch):
     """Wrong if the name of an option is cut, or if one has no word about it."""
     monkeypatch.setenv("COLUMNS", "80")
     text = run(*path, "--help").output
     assert "…" not in text and max(map(len, text.splitlines())) <= 80
-    for parameter in command.params:
+    for parameter in COMMANDS[path].params:
         assert parameter.help, f"{parameter.name} has no help"
         assert all(name in text.split() for name in parameter.opts if name.startswith("--"))
 

@@ -19,11 +19,12 @@ from captioner.settings import (
 )
 from captioner.text.vocabulary import Vocabulary
 from pipelines.cli.app import app
-from pipelines.cli.caption import caption_with_models
+from pipelines.cli.caption import caption_with_model
 from pipelines.cli.search_options import GENERATION, SEARCH
 from pipelines.data.datasets import shapes
 from pipelines.inference.jobs import captioning
 from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.models import captioner_source
 from pipelines.tasks.captioning.evaluate import ModelOptions, evaluate_run
 from pipelines.utils.progress import Reporter
 from tests.support_jobs import caption_images
@@ -62,6 +63,10 @@ def place(tmp_path_factory):
         pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)
         Image.fromarray(pixels).save(root / "in" / f"{number}.png")
     return root
+
+
+def caption_with_models(paths, models, output, options, encoder_weights=None):
+    return caption_with_model(paths, captioner_source(models, options.generation, encoder_weights), output, options)
 
 
 def lines(path):
