@@ -15,7 +15,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than this machine need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
     token: Annotated[
         str | None, typer.Option(envvar="CAPTIONER_TOKEN", help="What clients send as Authorization: Bearer TOKEN.")
     ] = None,

@@ -82,7 +82,9 @@ class SequenceBatches:
         signature = keras.tree.map_structure(
             lambda values: tf.TensorSpec((self.batch_size, *values.shape[1:]), values.dtype), arrays
         )
-        return tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        # Without its length Keras warns of an epoch that ends.
+        return dataset.apply(tf.data.experimental.assert_cardinality(max(self.steps - skip, 0))).prefetch(2)
 
 
 def _with_padding(values: np.ndarray, fill) -> np.ndarray:
