@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 
 from captioner.errors import UserError
 from captioner.text.scripts import tokenizer_hint
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 
 MOST = 0.2  # share of unknown words, above which they are worth a warning
+MOST_CUT = 0.1  # share of texts that are cut, above which they are
 SAMPLE = 10_000  # texts that are looked at, at equal distances
 
 Warn = Callable[[str], object]
@@ -35,6 +37,26 @@ def check_learned(texts: Sequence[str], vocabulary: Vocabulary, warn: Warn, unkn
         unknown_rate = vocabulary.unknown_rate(texts[:: max(len(texts) // SAMPLE, 1)])
     remedy = "Give more text, lower text.minimum_count, or raise text.maximum_size."
     check_known(unknown_rate, vocabulary.tokenizer, "the texts to learn from", remedy, warn)
+
+
+def check_lengths(texts: Sequence[str], tokenizer: str, most: int, setting: str, warn: Warn) -> None:
+    """Warns where many texts to learn from are longer than what is read of them.
+
+    Args:
+        texts: all of them.
+        tokenizer: its name.
+        most: words that are read.
+        setting: what limits them.
+        warn: takes the warning.
+    """
+    tokenize = get_tokenizer(tokenizer).tokenize
+    lengths = [len(tokenize(text)) for text in texts[:: max(len(texts) // SAMPLE, 1)]]
+    cut = sum(length > most for length in lengths)
+    if cut > MOST_CUT * len(lengths):
+        warn(
+            f"{cut / len(lengths):.0%} of the texts to learn from have more than {most} words or characters and are "
+            f"cut there; the longest has {max(lengths):,}. Raise {setting}."
+        )
 
 
 def check_known(share: float, tokenizer: str, texts: str, remedy: str, warn: Warn) -> None:

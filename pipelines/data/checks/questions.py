@@ -15,6 +15,7 @@ from captioner.text.tokenizers import Tokenizer, get_tokenizer
 from pipelines.data.checks.report import Report, count, open_all, word_counts, word_counts_text
 from pipelines.data.examples import DataSet, QuestionExample
 from pipelines.data.majority_answers import count_answers, most_frequent_of_type
+from pipelines.data.wordless import without_wordless
 
 SIZES = (10, 100, 1000)  # of answer lists
 
@@ -98,7 +99,8 @@ def check_questions(
     """Checks a data set of questions; the arguments are those of `pipelines.data.checks.captions.check`."""
     tokenizer = get_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
     splits: dict[str, list[QuestionExample]] = {split: [] for split in dataset.splits()}
-    for example in dataset.examples:
+    examples, wordless = without_wordless(dataset.examples, tokenizer)
+    for example in examples:
         splits[example.split].append(example)
     words = {split: [tokenizer.tokenize(item.question) for item in items] for split, items in splits.items()}
     counts = Counter(word for question in words.get("train", ()) for word in question)
@@ -119,7 +121,7 @@ def check_questions(
         types={} if set(types) == {""} else dict(types.most_common()),
         choices=dict(Counter(len(question.choices) for question in dataset.examples if question.choices)),
         tokenizer_hint=tokenizer_hint([example.question for example in dataset.examples], tokenizer.name),
-        problems=(*dataset.problems, *unreadable),
+        problems=(*dataset.problems, *wordless, *unreadable),
         same_images=same,
         images_opened=open_images,
     )

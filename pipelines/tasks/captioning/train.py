@@ -36,7 +36,7 @@ from pipelines.tasks.captioning.settings import Recipe, TrainingSettings
 from pipelines.training.development_loss import development_loss
 from pipelines.training.experiment import Experiment, no_development
 from pipelines.training.history import sample_captions
-from pipelines.training.known_words import check_learned
+from pipelines.training.known_words import check_learned, check_lengths
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
@@ -109,6 +109,8 @@ class CaptioningExperiment(Experiment):
         self.captioner = build_captioner(self.recipe, captions, start_from, self.encoder_weights, words)
         self.encoder = self.captioner.encoder
         check_learned(captions, self.captioner.vocabulary, self.reporter.warn)
+        text = self.recipe.text
+        check_lengths(captions, text.tokenizer, text.max_length - 2, "text.max_length", self.reporter.warn)
         if not self.resumed:
             self._start_words()
         self.vocabulary = self.captioner.vocabulary

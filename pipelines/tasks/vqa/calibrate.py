@@ -8,7 +8,9 @@ import numpy as np
 from captioner.presets.folder import change_settings, read_preset
 from captioner.settings import VisualQASettings
 from captioner.text.answers import answer_key
+from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.examples import QuestionExample
+from pipelines.data.wordless import without_wordless
 from pipelines.training.run_folder import split_of
 from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
@@ -47,7 +49,10 @@ def calibrate_answers(
 
     reporter = reporter or Reporter()
     model = VisualQA.from_preset(preset, encoder_weights)
-    examples = split_of(questions_of(preset, data, reporter), split)
+    examples, problems = without_wordless(
+        split_of(questions_of(preset, data, reporter), split), get_tokenizer(model.settings.text.tokenizer)
+    )
+    reporter.problems(problems)
     questions = QuestionsByImage.of([example for example in examples if example.answers])
     with reporter.images("Images") as advance:
         sees = model.network.image_encoder is not None

@@ -9,10 +9,12 @@ import numpy as np
 from captioner.images.decode import ImageError, decode_image
 from captioner.presets.folder import read_preset
 from captioner.settings import VisualQASettings
+from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.examples import DataSet, QuestionExample
 from pipelines.data.majority_answers import count_answers, most_frequent, most_frequent_of_type
 from pipelines.data.open import open_questions
 from pipelines.data.question_datasets import read_questions
+from pipelines.data.wordless import without_wordless
 from pipelines.evaluation.answer_metrics import evaluate_answers
 from pipelines.evaluation.bootstrap import RESAMPLES
 from pipelines.evaluation.provenance import EvaluatedRun
@@ -68,11 +70,12 @@ def evaluate_run(
 
     model = VisualQA.from_preset(preset, encoder_weights)
     folder = report.folder or evaluation_folder(run, examples[0].split)
-    questions = QuestionsByImage.of(examples)
+    usable, wordless = without_wordless(examples, get_tokenizer(model.settings.text.tokenizer))
+    questions = QuestionsByImage.of(usable)
     with reporter.images("Images") as advance:
         uses_image = model.network.image_encoder is not None
         problems = questions.open(model.encoder, cache or run.absolute().parent / "cache", uses_image, advance)
-    reporter.problems(problems)
+    reporter.problems([*wordless, *problems])
     with reporter.progress("Answers") as advance:
         answers = answer_split(model, questions, top=TOP, advance=advance)
     evaluated = EvaluatedRun(run, model, dataset, examples[0].split, report, begun=begun)

@@ -1,5 +1,6 @@
 """Training a network that answers questions."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.metrics import ANSWER_METRICS, available_metrics
 from captioner.text.answers import with_blanks
+from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import Vocabulary
 from captioner.training.losses import MaskedCrossEntropy
 from captioner.training.soft_targets import SoftCrossEntropy, base_rate_logits
@@ -18,6 +20,7 @@ from pipelines.data.features.sources import NoiseSource
 from pipelines.data.majority_answers import count_answers, most_frequent, most_frequent_of_type
 from pipelines.data.open import open_questions
 from pipelines.data.provenance import data_facts
+from pipelines.data.wordless import without_wordless
 from pipelines.evaluation.answer_metrics import ceiling
 from pipelines.evaluation.metrics import metric_classes, scores_of, selection_metric
 from pipelines.tasks.vqa.answer import answer_split
@@ -26,7 +29,7 @@ from pipelines.tasks.vqa.images import NoImages, QuestionsByImage
 from pipelines.tasks.vqa.settings import VisualQARecipe
 from pipelines.training.development_loss import development_loss
 from pipelines.training.experiment import Experiment, no_development
-from pipelines.training.known_words import check_learned
+from pipelines.training.known_words import check_learned, check_lengths
 from pipelines.training.loop import EvalResult, compile_network
 from pipelines.training.pretrained_embeddings import load_pretrained_embeddings
 from pipelines.training.principal_components import fit_components
@@ -69,14 +72,18 @@ class VisualQAExperiment(Experiment):
         return DataIdentity.of(self.dataset)
 
     def build(self, words: Vocabulary | None) -> None:
-        train = learned_questions(self.dataset, by_member=self.recipe.data.sets == "members")
-        dev = self.dataset.split("dev") if "dev" in self.dataset.splits() else ()
+        examples, self.wordless = without_wordless(self.dataset.examples, get_tokenizer(self.recipe.text.tokenizer))
+        dataset = dataclasses.replace(self.dataset, examples=examples)
+        train = learned_questions(dataset, by_member=self.recipe.data.sets == "members")
+        dev = dataset.split("dev") if "dev" in dataset.splits() else ()
         self.questions = QuestionsByImage.of(train)
         self.dev = QuestionsByImage.of(dev) if dev else None
         self.model = build_visual_qa(self.recipe, train, self.dataset.root, self.encoder_weights)
         self.encoder, self.vocabulary = self.model.encoder, self.model.vocabulary
         if self.model.network.questions is not None:
-            check_learned([example.question for example in train], self.vocabulary, self.reporter.warn)
+            asked, text = [example.question for example in train], self.recipe.text
+            check_learned(asked, self.vocabulary, self.reporter.warn)
+            check_lengths(asked, text.tokenizer, text.max_words, "text.max_words", self.reporter.warn)
         vectors, network = self.recipe.data.vectors, self.model.network
         if self.recipe.training.targets == "soft" and not self.resumed:
             answers_of = [example.answers for example in train]
@@ -95,7 +102,7 @@ class VisualQAExperiment(Experiment):
         log(f"{dataset.name}: " + ", ".join(f"{count:,} {split}" for split, count in dataset.splits().items()))
         for note in dataset.notes:
             log(note)
-        problems = list(dataset.problems)
+        problems = [*dataset.problems, *self.wordless]
         with self.reporter.images("Features") as advance:
             if self.dev:
                 more = self.dev.open(self.encoder, self.cache, sees, advance, log)

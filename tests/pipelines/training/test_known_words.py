@@ -4,7 +4,7 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.text.vocabulary import Vocabulary
-from pipelines.training.known_words import check_known, check_learned
+from pipelines.training.known_words import check_known, check_learned, check_lengths
 
 
 def test_a_text_of_unknown_words_is_refused_and_one_with_many_is_reported():
@@ -18,6 +18,18 @@ def test_a_text_of_unknown_words_is_refused_and_one_with_many_is_reported():
     assert warnings[0].endswith("Give more.")
     with pytest.raises(UserError, match=r"None of the words of the text is known to the model\. Give more\."):
         check_known(1.0, "ptb", "the text", "Give more.", warnings.append)
+
+
+def test_texts_that_are_cut_are_reported():
+    """Characters make long texts: most captions ended in the middle, in silence."""
+    warnings = []
+    check_lengths(["a dog runs"] * 9 + ["a dog runs fast"], "ptb", 3, "text.max_length", warnings.append)
+    assert not warnings
+    check_lengths(["a dog runs"] * 8 + ["a dog runs fast"] * 2, "ptb", 3, "text.max_length", warnings.append)
+    assert warnings == [
+        "20% of the texts to learn from have more than 3 words or characters and are cut there; the longest has 4. "
+        "Raise text.max_length."
+    ]
 
 
 def test_texts_to_learn_from_are_looked_at_as_a_whole():
