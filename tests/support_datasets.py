@@ -140,6 +140,18 @@ def make_table(root: Path):
     write(root / "captions.csv", "\n".join([*rows, "holiday/b.png,Two people.,val", "c.jpg,A boat.,test"]))
 
 
+def make_sidecar(root: Path):
+    """Texts of either kind, one of two lines, one of an image that keeps its ending, and a page about the folder."""
+    for shade, name in enumerate(("train/a.jpg", "train/b.png", "train/b.jpg", "Val/c.jpg", "test/more/d.JPG")):
+        draw_image(root / name, shade)
+    write(root / "train/a.txt", "A dog.\nA brown dog.\n")
+    write(root / "train/b.png.txt", "A cat.\n")
+    write(root / "train/b.jpg.txt", "A grey cat.\n")
+    write(root / "train/README.txt", "Photographs of animals.\n")
+    write(root / "Val/c.caption", "Two people.")
+    write(root / "test/more/d.TXT", "A boat.\n")
+
+
 def make_shapes(root: Path):
     shapes.draw(root, seed=0, sizes={"train": 3, "dev": 1, "test": 1, "novel": 1})
 
@@ -158,4 +170,5 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "karpathy": (make_karpathy, ("dataset_coco.json",)),
     "imagefolder": (make_imagefolder, ("train/metadata.csv", "test/metadata.jsonl")),
     "table": (make_table, ("captions.csv",)),
+    "sidecar": (make_sidecar, ("train/a.txt", "Val/c.caption")),
 }

@@ -5,6 +5,7 @@ A reader is a module with `recognise(root) -> bool`, `read(root) -> DataSet` and
 which files it looks for.
 """
 
+import itertools
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -23,8 +24,10 @@ DATASETS = Registry(
         "karpathy": "pipelines.data.datasets.karpathy",
         "imagefolder": "pipelines.data.datasets.imagefolder",
         "table": "pipelines.data.datasets.table",
+        "sidecar": "pipelines.data.datasets.sidecar",
     },
 )
+_GENERAL = ("table", "sidecar")  # layouts that count only where none before them fits
 
 
 def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
@@ -32,8 +35,8 @@ def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
 
     Args:
         root: the folder, or a table beside its images.
-        name: a layout of `DATASETS`; by default the one that recognises the folder. A plain table is the most
-            general layout, so it counts only where no other layout fits.
+        name: a layout of `DATASETS`; by default the one that recognises the folder. A plain table and texts
+            beside images are general layouts: they count only where no other layout fits.
 
     Raises:
         UserError: there is no such folder, no layout or several fit, or nothing in it could be read.
@@ -66,13 +69,12 @@ def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str
 
 
 def fitting_layouts(layouts: Registry, root: Path) -> list[str]:
-    """The names of the layouts that the folder fits; `table` only where no other does, and for a table itself."""
+    """The names of the layouts that the folder fits; a general one only where no other does. A table itself is one."""
     if root.is_file():
         return ["table"] if layouts.get("table").recognise(root) else []
-    fitting = [name for name in layouts.names() if name != "table" and layouts.get(name).recognise(root)]
-    if not fitting and layouts.get("table").recognise(root):
-        return ["table"]
-    return fitting
+    fitting = [name for name in layouts.names() if name not in _GENERAL and layouts.get(name).recognise(root)]
+    general = (name for name in _GENERAL if name in layouts.names() and layouts.get(name).recognise(root))
+    return fitting or [*itertools.islice(general, 1)]
 
 
 def _one_layout(layouts: Registry, root: Path) -> str:

@@ -3,7 +3,7 @@
 Questions are collected in the same way, by `pipelines.data.question_datasets.builder`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,6 +153,15 @@ class DatasetBuilder(ProblemList):
             f"{reason}: by a hash of its name, about {share:.1%} each are "
             "dev and test and the rest is train. Scores do not compare with those on a published split."
         )
+
+    def use_folders(self, splits: Set[str | None], share: float) -> None:
+        """What follows where only folders say the splits: `splits` of the images, None for those in no such folder."""
+        if splits <= {None}:
+            self.use_hash(share)
+        elif splits == {"train"}:
+            self.use_hash(share, "All images are in the folder train")
+        elif None in splits:
+            self.notes.append("Images that are in the folder of no split are train, as others are in one.")
 
     def finish(self, licence: str = "") -> DataSet:
         """The data set.

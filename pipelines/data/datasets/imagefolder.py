@@ -44,13 +44,8 @@ def read(root: Path) -> DataSet:
         raise UserError(f"There is no metadata.csv and no metadata.jsonl with file_name and captions in {root}.")
     builder = DatasetBuilder("imagefolder", root, (".",))
     splits = [_add(builder, path, split) for path, split in files]
-    found = set().union(*splits)
-    if found <= {None}:
-        builder.use_hash(SHARE)
-    elif found == {"train"} and not any("split" in header_of(path) for path, _ in files):
-        builder.use_hash(SHARE, "All images are in the folder train")
-    elif None in found:
-        builder.notes.append("Images that are in the folder of no split are train, as others are in one.")
+    if not any("split" in header_of(path) for path, _ in files):
+        builder.use_folders(set().union(*splits), SHARE)
     return builder.finish()
 
 
