@@ -17,18 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
-from captioner.files import atomic_write, locked_folder, open_regular
+from captioner.files import atomic_write, locked_folder
 from captioner.presets.atomic_folder import current_path, file_version, replace_files
 from captioner.presets.installed import CONFIG, METADATA, WEIGHTS, model_folder
 from captioner.settings import Settings, validate
 from captioner.text.answers import AnswerList
-from captioner.text.files import normalized
+from captioner.text.files import checksum
 from captioner.text.vocabulary import Vocabulary
 
 VOCABULARY, ANSWERS = "vocabulary.txt", "answers.txt"
 CHECKED = (CONFIG, VOCABULARY, WEIGHTS)
 FORMAT = 2
-_TEXT = (".json", ".txt")  # endings of the files whose line ends Git and editors change
 # What a model of each kind is for: part of the message where a command needs another kind.
 USED_BY = {
     "captioner": "It is a captioning model: use `captioner caption`.",
@@ -163,14 +162,6 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     except UserError as error:
         raise UserError(f"{folder} cannot be used: {error}") from None
     return Preset(folder, settings, vocabulary, metadata, answers)
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits; that of a text file does not depend on its line ends."""
-    with open_regular(path) as file:
-        if path.suffix in _TEXT:
-            return hashlib.sha256(normalized(file.read())).hexdigest()
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_metadata(name: Path, path: Path) -> dict[str, Any]:

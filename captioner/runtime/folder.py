@@ -7,7 +7,6 @@ answers.txt         the answers in the order of their numbers, of a model that c
 README.md           a card: where the model comes from, and how far it differs from the original
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,12 +17,11 @@ from captioner.errors import UserError
 from captioner.images.decode import PREPROCESSING, ImageSpec
 from captioner.settings import CaptionerSettings, Settings, VisualQASettings
 from captioner.text.answers import AnswerList
-from captioner.text.files import normalized
+from captioner.text.files import checksum, read_text
 from captioner.text.vocabulary import Vocabulary
 
 EXPORT, VOCABULARY, ANSWERS, CARD = "export.json", "vocabulary.txt", "answers.txt", "README.md"
 FORMAT = 1
-_TEXT = (".json", ".txt")  # endings of the files whose line ends Git and editors change
 
 
 class ImageInput(Settings):
@@ -70,8 +68,8 @@ def read_export(folder: str | Path) -> Export:
     folder = Path(folder)
     path = folder / EXPORT
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = read_text(path)
+    except UserError:
         raise UserError(f"{folder} is no exported model: it has no {EXPORT} that can be read.") from None
     try:
         config = ExportConfig.model_validate_json(text)
@@ -101,11 +99,3 @@ def read_export(folder: str | Path) -> Export:
     vocabulary = Vocabulary.load(folder / VOCABULARY, tokenizer=config.settings.text.tokenizer)
     answers = AnswerList.load(folder / ANSWERS) if ANSWERS in config.checksums else None
     return Export(folder, config, vocabulary, answers)
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits; that of a text file does not depend on its line ends."""
-    if path.suffix in _TEXT:
-        return hashlib.sha256(normalized(path.read_bytes())).hexdigest()
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,11 +5,13 @@ no part of the text, and every kind of line end becomes a newline.
 """
 
 import codecs
+import hashlib
 import os
 from pathlib import Path
 from typing import Literal
 
 from captioner.errors import UserError
+from captioner.files import open_regular
 
 # The marks of UTF-32 before those of UTF-16, one of which begins alike.
 MARKS = {
@@ -19,6 +21,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+_TEXT = (".json", ".txt", ".xml")  # endings of the files of models whose line ends Git and editors change
 _ZERO_BYTES = 1 / 8  # a file with a larger share of them is not UTF-8 text with a slip, but something else
 
 Errors = Literal["strict", "surrogateescape", "surrogatepass"]
@@ -46,6 +49,14 @@ def read_text(path: str | os.PathLike, errors: Errors = "strict") -> str:
 def normalized(data: bytes) -> bytes:
     """UTF-8 text without byte order mark and with Unix line ends: the same however Git or an editor saved it."""
     return data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits; that of a text file does not depend on its line ends."""
+    with open_regular(path) as file:
+        if path.suffix in _TEXT:
+            return hashlib.sha256(normalized(file.read())).hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decode(data: bytes, path: str | os.PathLike, errors: Errors) -> str:

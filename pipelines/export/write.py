@@ -16,9 +16,10 @@ from captioner.files import as_user_error, flush_files, flush_folder, make_folde
 from captioner.images.decode import ImageError, decode_image, normalise
 from captioner.presets.folder import Preset, kind_of_preset, read_preset
 from captioner.registry import Registry
-from captioner.runtime.folder import ANSWERS, CARD, EXPORT, VOCABULARY, ExportConfig, checksum
+from captioner.runtime.folder import ANSWERS, CARD, EXPORT, VOCABULARY, ExportConfig
 from captioner.runtime.load import load_export
 from captioner.settings import CaptionerSettings, VisualQASettings
+from captioner.text.files import checksum
 
 FORMATS = Registry(
     "export format",

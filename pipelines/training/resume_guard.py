@@ -12,9 +12,9 @@ from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
 from captioner.files import atomic_write
 from captioner.presets.atomic_folder import current_path
-from captioner.presets.folder import WEIGHTS, checksum
+from captioner.presets.folder import WEIGHTS
 from captioner.presets.installed import model_folder
-from captioner.text.files import read_text
+from captioner.text.files import checksum, read_text
 from pipelines.data.examples import DataSet
 from pipelines.data.provenance import annotations_of
 

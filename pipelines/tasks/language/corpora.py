@@ -115,7 +115,8 @@ def _folder_corpus(root: Path, settings: LanguageDataSettings) -> Corpus:
 def _files_below(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+        yield from filter(Path.is_file, paths)  # a pipe would be waited for
 
 
 def _split_files(files: list[str], name: str, settings: LanguageDataSettings) -> Split:

@@ -11,8 +11,9 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.models.captioning.image_captioner import ImageCaptioner
-from captioner.presets.folder import change_settings, checksum, is_preset, kind_of_preset, read_preset, write_preset
+from captioner.presets.folder import change_settings, is_preset, kind_of_preset, read_preset, write_preset
 from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, TextSettings
+from captioner.text.files import checksum
 from captioner.text.vocabulary import Vocabulary
 
 KINDS = {"captioner": CaptionerSettings}

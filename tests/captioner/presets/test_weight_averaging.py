@@ -119,7 +119,7 @@ def test_weights_of_another_shape_are_told(tmp_path):
     """A file with as many numbers, in other places: nothing is written."""
     import h5py
 
-    from captioner.presets.folder import checksum
+    from captioner.text.files import checksum
 
     preset(tmp_path / "one")
     preset(tmp_path / "other", 1)

@@ -6,9 +6,10 @@ import pytest
 
 from captioner.errors import UserError
 from captioner.runtime.engines import OnnxNetwork, OpenVinoNetwork
-from captioner.runtime.folder import EXPORT, VOCABULARY, ExportConfig, checksum, read_export
+from captioner.runtime.folder import EXPORT, VOCABULARY, ExportConfig, read_export
 from captioner.runtime.load import load_export
 from captioner.settings import CaptionerSettings
+from captioner.text.files import checksum
 from captioner.text.vocabulary import Vocabulary
 
 

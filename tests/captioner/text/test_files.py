@@ -1,13 +1,14 @@
 """One rule for text files: the encoding that a mark names, no mark in the text, one kind of line end."""
 
 import codecs
+import hashlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from captioner.errors import UserError
-from captioner.text.files import MARKS, normalized, read_text
+from captioner.text.files import MARKS, checksum, normalized, read_text
 
 
 def write(path, data):
@@ -61,6 +62,15 @@ def test_foreign_bytes_can_be_kept_so_that_only_their_rows_are_lost(tmp_path):
 def test_a_file_that_is_missing_is_a_sentence(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.txt cannot be read: No such file"):
         read_text(tmp_path / "nothing.txt")
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocabulary.txt", "model.xml"])
+def test_a_checksum_of_text_is_the_same_however_it_was_saved(tmp_path, name):
+    unix = checksum(write(tmp_path / name, b"a\nb\n"))
+    assert unix == hashlib.sha256(b"a\nb\n").hexdigest()
+    assert checksum(write(tmp_path / name, codecs.BOM_UTF8 + b"a\r\nb\r\n")) == unix
+    assert checksum(write(tmp_path / name, b"a\nc\n")) != unix
+    assert checksum(write(tmp_path / "model.bin", b"a\r\nb\r\n")) != unix, "weights are no text"
 
 
 def test_a_normalized_file_is_the_same_however_it_was_saved():

@@ -180,7 +180,8 @@ def test_weights_of_other_words_are_refused(captioner, tmp_path):
     other.save_to_preset(tmp_path / "other")
     import json
 
-    from captioner.presets.folder import _own_checksum, checksum
+    from captioner.presets.folder import _own_checksum
+    from captioner.text.files import checksum
 
     (tmp_path / "vocabulary.txt").write_bytes((tmp_path / "other" / "vocabulary.txt").read_bytes())
     metadata = json.loads((tmp_path / "metadata.json").read_text())

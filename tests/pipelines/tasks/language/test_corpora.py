@@ -1,5 +1,7 @@
 """Texts: what is read from where, how it is split, and what is refused."""
 
+import os
+
 import pytest
 
 from captioner.errors import UserError
@@ -114,3 +116,11 @@ def test_captions_of_a_data_set_keep_its_splits(tmp_path, monkeypatch):
     assert made.ends
     text = write(tmp_path / "my.txt", "a text\n" * 30)
     assert open_corpus(LanguageDataSettings(source="captions"), text).train[0].startswith("a text")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path):
+    write(tmp_path / "a.txt", "abc " * 50)
+    write(tmp_path / "b.txt", "abd " * 50)
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert len(open_corpus(LanguageDataSettings(), tmp_path).train) == 1
