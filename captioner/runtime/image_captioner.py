@@ -7,8 +7,7 @@ import numpy as np
 
 from captioner.decoding.constraints import SpecialTokens
 from captioner.errors import UserError
-from captioner.images.clips import load_pixels
-from captioner.images.decode import ImageLimits
+from captioner.models.captioning.captioning import CaptioningMixin
 from captioner.models.captioning.captions import Caption, captions_of
 from captioner.models.captioning.search_constraints import constraints_of, generation_config
 from captioner.runtime.engines import ENGINES
@@ -41,7 +40,7 @@ def exported_config(
     return merged
 
 
-class ExportedCaptioner:
+class ExportedCaptioner(CaptioningMixin):
     """The networks of an exported `ImageCaptioner`, and the search over them.
 
     Args:
@@ -59,33 +58,19 @@ class ExportedCaptioner:
     def __init__(self, export: Export):
         self.settings, self.vocabulary = export.config.settings, export.vocabulary
         self.encoder = SimpleNamespace(spec=export.config.image.spec, grid=export.config.grid)
-        network = ENGINES.get(export.config.engine)
+        self.engine = export.config.engine
+        network = ENGINES.get(self.engine)
         self._encode, self._step = (
             network(export.folder / f"{name}{network.ending}", export.config.precision) for name in (ENCODING, STEPPING)
         )
 
+    def __repr__(self) -> str:
+        parts = f"{self.settings.encoder} -> {self.settings.decoder}"
+        return f"ExportedCaptioner({parts}, {len(self.vocabulary):,} words, {self.engine})"
+
     def generation_config(self, config: SearchSettings | None = None, **changes) -> GenerationConfig:
         """See `ImageCaptioner.generation_config`, and `exported_config`."""
         return exported_config(self.settings, self.vocabulary, config, **changes)
-
-    def caption(
-        self,
-        images,
-        *,
-        batch_size: int = 16,
-        limits: ImageLimits | None = None,
-        config: SearchSettings | None = None,
-        **changes,
-    ):
-        """See `ImageCaptioner.caption`."""
-        several = isinstance(images, (list, tuple))
-        sources = list(images) if several else [images]
-        merged, captions = self.generation_config(config, **changes), []
-        for start in range(0, len(sources), batch_size):
-            batch = sources[start : start + batch_size]
-            pixels = np.stack([load_pixels(source, self.encoder.spec, limits or ImageLimits()) for source in batch])
-            captions += self.caption_features(self.encode(pixels), config=merged)
-        return captions if several else captions[0]
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> dict[str, np.ndarray]:
         """What a search begins with, of pixels `(N, H, W, 3)`: arrays `(N, ...)` by name."""

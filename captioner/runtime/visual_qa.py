@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.images.decode import ImageLimits, load_image
+from captioner.models.vqa.answering import AnsweringMixin
 from captioner.models.vqa.answers import Answer, class_answers
 from captioner.models.vqa.preprocessing import choices_problem, encode_questions
 from captioner.runtime.engines import ENGINES
@@ -14,7 +14,7 @@ from captioner.runtime.folder import Export
 from captioner.runtime.networks import ANSWERING, ENCODING
 
 
-class ExportedVisualQA:
+class ExportedVisualQA(AnsweringMixin):
     """The networks of an exported `VisualQA`.
 
     Args:
@@ -32,29 +32,16 @@ class ExportedVisualQA:
     def __init__(self, export: Export):
         self.settings, self.vocabulary, self.answers = export.config.settings, export.vocabulary, export.answers
         self.encoder = SimpleNamespace(spec=export.config.image.spec, grid=export.config.grid)
-        network = ENGINES.get(export.config.engine)
+        self.engine = export.config.engine
+        network = ENGINES.get(self.engine)
         paths = {name: export.folder / f"{name}{network.ending}" for name in (ENCODING, ANSWERING)}
         # A network that never sees the image has none that encodes.
         self._networks = {name: network(path, export.config.precision) for name, path in paths.items() if path.exists()}
 
-    def answer(
-        self,
-        image,
-        questions: str | Sequence[str],
-        *,
-        top: int = 5,
-        choices: Sequence[str] | None = None,
-        limits: ImageLimits | None = None,
-    ):
-        """See `VisualQA.answer`."""
-        several = not isinstance(questions, str)
-        questions = list(questions) if several else [questions]
-        features = self.encode(load_image(image, self.encoder.spec, limits or ImageLimits())[None])
-        answers = self.answer_features(
-            features, questions, images=[0] * len(questions), top=top,
-            choices=None if choices is None else [choices] * len(questions),
-        )  # fmt: skip
-        return answers if several else answers[0]
+    def __repr__(self) -> str:
+        settings = self.settings
+        parts = f"{settings.encoder} + {settings.question} -> {settings.fusion} -> {len(self.answers or ()):,} answers"
+        return f"ExportedVisualQA({parts}, {len(self.vocabulary):,} words, {self.engine})"
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         """The memory `(N, P, D)` of pixels `(N, H, W, 3)`; the pixels where the network never sees them."""
@@ -67,7 +54,7 @@ class ExportedVisualQA:
         features: np.ndarray,
         questions: Sequence[str],
         *,
-        images: Sequence[int] | None = None,
+        images: Sequence[int] | np.ndarray | None = None,
         top: int = 5,
         choices: Sequence[Sequence[str] | None] | None = None,
         batch_size: int = 32,
