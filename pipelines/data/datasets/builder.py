@@ -137,6 +137,19 @@ class DatasetBuilder(ProblemList):
                 self.problem(location, f"{truncate(listed)} is listed in {split}, but it has no caption")
             else:
                 splits.setdefault(image_id, split)
+        self._use(splits)
+
+    def use_known(self, split_of: Callable[[str], str | None], note: str) -> bool:
+        """Gives images the split that `split_of` knows of a file's name; False if it knows none."""
+        known = {image_id: split_of(image_id.rpartition("/")[2]) for image_id in self._images}
+        splits = {image_id: split for image_id, split in known.items() if split}
+        if splits:
+            self._use(splits)
+            self.notes.append(note)
+        return bool(splits)
+
+    def _use(self, splits: Mapping[str, str]) -> None:
+        """Gives the images their splits; those without are left out and counted."""
         unlisted = len(self._images) - len(splits)
         if unlisted:
             self.notes.append(f"{unlisted:,} captioned images are in no split list and are not used.")

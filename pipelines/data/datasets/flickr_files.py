@@ -43,8 +43,15 @@ class FlickrFiles:
         builder: DatasetBuilder,
         add_table: Callable[[DatasetBuilder, Path], None],
         name_of: Callable[[str], str] = lambda name: name,
+        split_of: Callable[[str], str | None] = lambda name: None,
     ) -> None:
-        """Adds the captions, from the token file or else with `add_table`, and splits them; `name_of`: see `use_lists`.
+        """Adds the captions, from the token file or else with `add_table`, and splits them.
+
+        Args:
+            builder: of the data set.
+            add_table: adds the captions of a table.
+            name_of: see `use_lists`.
+            split_of: the official split of an image by its name, for copies without lists.
 
         Raises:
             UserError: the captions cannot be read.
@@ -57,7 +64,7 @@ class FlickrFiles:
         lists = self.find_lists(builder.root)
         if lists:
             builder.use_lists(lists, name_of)
-        else:
+        elif not builder.use_known(split_of, "No list of splits is there: images have their official split by name."):
             builder.use_hash(self.share)
 
 

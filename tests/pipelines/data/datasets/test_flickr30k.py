@@ -53,3 +53,23 @@ def test_without_lists_every_image_has_its_split_for_good(tmp_path):
     check_dataset(dataset)
     assert {name: after[name] for name in before} == before
     assert 350 < dataset.splits()["train"] < 395
+
+
+def test_the_table_with_commas_and_its_shifted_row(tmp_path):
+    """If this fails, Kaggle's other copy is taken for Flickr8k, or loses the row that was damaged on the way."""
+    draw_image(tmp_path / "flickr30k_images/2199200615.jpg")
+    rows = [
+        "image_name,comment_number,comment",
+        '2199200615.jpg,0," A dog, brown, on grass ."',
+        "2199200615.jpg,4   A dog runs across the grass .,",
+        "2199200615.jpg,x,",
+    ]
+    write(tmp_path / "captions.txt", "\n".join(rows) + "\n")
+    dataset = read_dataset(tmp_path)
+    check_dataset(dataset)
+    assert dataset.name == "flickr30k" and "Scores do not compare" in dataset.notes[0]
+    assert dataset.examples[0].captions == ("A dog, brown, on grass .", "A dog runs across the grass .")
+    assert [(problem.line, problem.text) for problem in dataset.problems] == [
+        (3, "the caption is in the column of its number; it was read from there"),
+        (4, "the caption of '2199200615.jpg' is empty; the row was left out"),
+    ]

@@ -1,5 +1,7 @@
 """Flickr8k's two caption files, its split lists and the known faults of the published ones."""
 
+from collections import Counter
+
 import pytest
 
 from captioner.errors import UserError
@@ -112,6 +114,26 @@ def test_without_any_list_images_are_split_by_hash_and_that_is_said(tmp_path):
     check_dataset(dataset)
     assert dataset.splits() == {"train": 1, "dev": 1, "test": 1}
     assert "by a hash of its name" in dataset.notes[0]
+
+
+def test_without_lists_images_of_published_names_have_their_official_split(tmp_path):
+    """If this fails, scores on Kaggle's copy, which has no lists, do not compare with published ones."""
+    names = {"1000268201_693b08cb0e.jpg": "train", "2090545563_a4e66ec76b.jpg": "dev", "photo.jpg": None}
+    for shade, name in enumerate(names):
+        draw_image(tmp_path / "Images" / name, shade)
+    write(tmp_path / "captions.txt", "image,caption\n" + "".join(f"{name},A dog .\n" for name in names))
+    dataset = flickr8k.read(tmp_path)
+    check_dataset(dataset)
+    assert {example.image.name: example.split for example in dataset.examples} == {
+        name: split for name, split in names.items() if split
+    }
+    assert dataset.notes[0].startswith("1 captioned images are in no split list")
+    assert "official split by name" in dataset.notes[1] and len(dataset.notes) == 2
+
+
+def test_the_official_splits_have_their_published_sizes():
+    """If this fails, the file of official splits was damaged."""
+    assert Counter(flickr8k._official_splits().values()) == {"train": 6000, "dev": 1000, "test": 1000}
 
 
 def test_without_any_image_the_error_says_where_it_looked(tmp_path):
