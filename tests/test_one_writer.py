@@ -23,7 +23,19 @@ ALLOWED = {
     ("captioner/presets/atomic_folder.py", "os.replace(path, folder / path.name)"),
     ("captioner/presets/weights.py", "h5py.File(path, 'w')"),  # in that folder
     ("captioner/presets/weight_averaging.py", "h5py.File(path, 'w')"),
+    # The folder of an export: new, under a random name, and complete before it is renamed.
+    ("pipelines/export/write.py", "new.mkdir()"),
+    ("pipelines/export/write.py", "(folder / EXPORT).write_text(config.model_dump_json(indent=2) + '\\n', 'utf-8')"),
+    ("pipelines/export/write.py", "(new / CARD).write_text(_card(preset, options, difference), 'utf-8')"),
+    ("pipelines/export/write.py", "os.replace(new, out)"),
+    ("pipelines/export/onnx.py", "onnx.save(network, str(folder / f'{name}.onnx'))"),
+    (
+        "pipelines/export/savedmodel.py",
+        "tf.saved_model.save(module, str(folder / 'saved_model'), signatures=module.signatures())",
+    ),
     # Methods of this project that call the writer.
+    ("pipelines/export/write.py", "preset.vocabulary.save(folder / VOCABULARY)"),
+    ("pipelines/export/write.py", "preset.answers.save(folder / ANSWERS)"),
     ("captioner/presets/folder.py", "vocabulary.save(new / VOCABULARY)"),
     ("captioner/presets/folder.py", "answers.save(new / ANSWERS)"),
     ("pipelines/training/run_folder.py", "vocabulary.save(run / WORDS)"),

@@ -67,8 +67,10 @@ def stitch(trained, target, projection: np.ndarray) -> None:
         old = theirs.get(variable.path)
         if old is not None and old.shape != tuple(variable.shape):
             first = next((rows for layer, rows in before.items() if f"/{layer}/" in variable.path), 0)
-            parts = [old[:first], projection @ old[first : first + size], old[first + size :]]
-            old = np.concatenate(parts) if len(old) >= first + size else None
+            if len(old) < first + size:
+                old = None
+            else:
+                old = np.concatenate([old[:first], projection @ old[first : first + size], old[first + size :]])
         if old is None or old.shape != tuple(variable.shape):
             raise UserError(f"The decoder cannot be taken over: {variable.path} is of another shape there.")
         values[variable.path] = old

@@ -64,5 +64,5 @@ def save_attention(
 
     sheet = attention_sheet(picture_of(file, pixels, 448), maps, title)
     make_folder(path.parent, below=folder)
-    with atomic_file(path) as opened:
-        sheet.save(opened, format="PNG")
+    with atomic_file(path) as file:
+        sheet.save(file, format="PNG")

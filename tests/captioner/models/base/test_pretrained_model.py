@@ -110,9 +110,3 @@ def test_a_preset_holds_no_optimizer(make, tmp_path):
         assert "optimizer" not in file
     assert sorted(path.name for path in tmp_path.iterdir() if "weights" in path.name) == ["model.weights.h5"]
     assert type(model).from_preset(tmp_path).network.count_params() == model.network.count_params()
-
-
-def test_a_model_says_what_it_is():
-    model = language_model()
-    model.metadata = {"recipe": "letters"}
-    assert repr(model) == f"<LanguageModel: {model.network.count_params():,} parameters, 6 words, recipe letters>"

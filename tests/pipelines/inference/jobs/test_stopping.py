@@ -169,10 +169,15 @@ def test_control_c_ends_it_and_says_how_to_go_on(folder, model, tmp_path):
 def test_control_c_is_heard_while_the_network_computes(folder, tmp_path):
     """A signal that waited for the network would find the first batch written."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script runs in the background
-    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+
+    class Interrupted(StubCaptioner):
+        def encode(self, *arguments, **options):
+            threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+            return super().encode(*arguments, **options)
+
     try:
         with pytest.raises(KeyboardInterrupt):
-            caption_images([folder], StubCaptioner(seconds=5.0), tmp_path / "c.jsonl", options=OPTIONS)
+            caption_images([folder], Interrupted(seconds=5.0), tmp_path / "c.jsonl", options=OPTIONS)
     finally:
         signal.signal(signal.SIGINT, before)
     assert not (tmp_path / "c.jsonl").read_bytes()
