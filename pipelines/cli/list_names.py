@@ -36,6 +36,7 @@ def list_names(
     ] = None,
 ):
     """List what can be chosen by name, or all settings of a recipe with type, default and meaning."""
+    from captioner.errors import alternatives
     from captioner.presets.installed import CARD, MODELS, installed_models, model_summary
     from pipelines.recipes.recipe import recipe_names, recipe_summary
 
@@ -49,9 +50,8 @@ def list_names(
         table([kind, ""], [[name, model_summary(name)] for name in installed_models()])
         return log(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
     if kind is None or kind not in _REGISTRIES:
-        raise typer.BadParameter(
-            f"there are lists of {', '.join(_REGISTRIES)}, models, recipes and settings.", param_hint="KIND"
-        )
+        kinds = [*_REGISTRIES, "models", "recipes", "settings"]
+        raise typer.BadParameter(f"there is no such list.{alternatives(kind or '', kinds)}", param_hint="KIND")
     rows = []
     for path in _REGISTRIES[kind]:
         module, _, name = path.partition(":")

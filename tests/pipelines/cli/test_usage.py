@@ -98,6 +98,7 @@ def test_a_shell_completes_commands_and_names(words, expected):
         (("ask", "daquar", "what is it?"), "there is no image daquar"),
         (("caption", "photo.png", "--encoder-weights", "vgg16.h5"), "there is no file vgg16.h5"),
         (("evaluate", "flickr8k", "--encoder-weights", "."), "there is no file ."),
+        (("list", "recipe"), "there is no such list. Did you mean `recipes`? Available: cells, encoders"),
     ],
 )
 def test_what_was_given_wrongly_ends_with_2_and_no_model(arguments, sentence, folder):
