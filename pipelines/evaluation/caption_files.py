@@ -90,9 +90,13 @@ def read_references(path: Path, split: str | None = None) -> ReferenceFile:
         content = read_json(path) if path.suffix.lower() == ".json" else None
         if isinstance(content, dict) and isinstance(content.get("images"), list):
             for image in content["images"]:
-                name, own = map(image.get, ("file_name", "id")) if isinstance(image, dict) else (None, None)
-                if value_text(name) is not None and as_id(own) is not None:
-                    others.setdefault(value_text(name), {})[value_text(own)] = None
+                image = image if isinstance(image, dict) else {}
+                name, own = value_text(image.get("file_name")), as_id(image.get("id"))
+                if own is None:
+                    continue
+                ids.setdefault(value_text(own), own)
+                if name is not None:
+                    others.setdefault(name, {})[value_text(own)] = None
         for _, id, captions in _rows(path, content):
             image = value_text(id)
             listed = (text for caption in captions for text in field_captions(caption))

@@ -105,6 +105,26 @@ def test_the_report_is_written_as_asked(tmp_path, references):
         assert {page.name for page in (tmp_path / kind).glob("report.*")} == expected
 
 
+def test_ids_of_captions_leave_as_the_references_have_them(tmp_path):
+    """Text in one file and a number in the other is the same image; "007" is not 7, and 0 is an id."""
+    images = [{"id": id, "file_name": f"{id}.jpg"} for id in (42, "007", 0)]
+    annotations = [{"id": n, "image_id": id, "caption": "a dog"} for n, id in enumerate((42.0, "007", "0"))]
+    (tmp_path / "r.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    (tmp_path / "p.csv").write_text("image_id,caption\n42,a dog\n007,a cat\n0,a dog\n")
+    (tmp_path / "p.json").write_text(json.dumps([{"image_id": id, "caption": "a"} for id in ("42", "007", 0)]))
+    for name in ("p.csv", "p.json"):
+        evaluate(tmp_path / name, tmp_path / "r.json", tmp_path / "out")
+        rows = json.loads((tmp_path / "out" / "captions.coco.json").read_text())
+        assert [row["image_id"] for row in rows] == [42, "007", 0]
+    with pytest.raises(UserError, match="'7' has a caption but no reference"):
+        evaluate(write(tmp_path / "q.json", [{"image_id": 7, "caption": "a"}]), tmp_path / "r.json", None)
+    # Neither a csv file nor the keys of an object have types: all whole numbers are numbers.
+    for kind, content in (("csv", "image,caption\n42,a dog\n7,a cat\n"), ("json", {"42": ["a dog"], "7": ["a cat"]})):
+        path = tmp_path / f"typeless.{kind}"
+        path.write_text(content if kind == "csv" else json.dumps(content))
+        assert read_references(path).ids == {"42": 42, "7": 7}
+
+
 def test_values_of_single_captions_stand_in_the_table(tmp_path, references):
     path = write(
         tmp_path / "p.json", [{"image_id": int(image), "caption": text or "x"} for image, text in PREDICTIONS.items()]
