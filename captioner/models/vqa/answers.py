@@ -1,7 +1,7 @@
 """Answers with probabilities, from the scores of a network that chooses from a list. Loads without Keras."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Answer:
 
     text: str
     probability: float
-    spelling: str
+    spelling: str = field(repr=False)
 
 
 def class_answers(
