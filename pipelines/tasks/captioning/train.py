@@ -199,7 +199,8 @@ class CaptioningExperiment(Experiment):
         # Where the training loss is no cross-entropy, there is nothing for a smoothed one to be compared with.
         smoothing = 0.0 if training.objective == "self_critical" else training.label_smoothing
         self.reader = CaptionNetwork(self.captioner.image_encoder, self.captioner.decoder, name="development")
-        self.reader.compile(loss=MaskedCrossEntropy(smoothing), jit_compile=training.xla)
+        # Without XLA, whose compilation takes longer than what it saves here.
+        self.reader.compile(loss=MaskedCrossEntropy(smoothing), jit_compile=False)
 
     def _development_loss(self) -> dict[str, float]:
         loss = None if self.dev_batches is None else development_loss(self.reader, self.dev_batches)
