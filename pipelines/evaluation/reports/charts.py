@@ -131,7 +131,7 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> Chart
 
     means = [sum(lengths) / max(len(lengths), 1) for lengths in (captions, references)]
     described = "How many words captions and references have: {:.1f} and {:.1f} on average".format(*means)
-    return Chart(_svg(draw, (6.2, 2.7)), described)
+    return Chart(_svg(draw, (4.8, 2.6)), described)
 
 
 def _columns(path: Path) -> dict[str, list[float | None]]:
