@@ -7,12 +7,31 @@ files and flags are read (the `build.py` of a model turns them into layers).
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import pydantic
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from captioner.errors import UserError, nearest
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-Options = dict[str, bool | int | float | str]
+# Upper bounds: a `config.json` may be somebody else's, and must not ask for more than there is on any machine.
+Size = Annotated[int, Field(ge=1, le=8192)]  # of a vector
+Layers = Annotated[int, Field(ge=1, le=32)]
+Pixels = Annotated[int, Field(ge=1, le=1024)]  # each way
+Length = Annotated[int, Field(ge=1, le=1000)]  # words of a sentence
+Beams = Annotated[int, Field(ge=1, le=128)]
+MOST_PIXELS = 32 * 224 * 224  # of all frames of a clip
+MOST_REPEATED = 64
+REPEATED = ("blocks", "glimpses", "heads", "hops", "scales", "widths")  # options that say how often something is built
+
+
+def _check_options(options: dict[str, Any]) -> dict[str, Any]:
+    for name, value in options.items():
+        most = MOST_REPEATED if name in REPEATED else 8192
+        if isinstance(value, int | float) and not abs(value) <= most:
+            raise ValueError(f"`{name}` should be a number of at most {most:,}")
+    return options
+
+
+Options = Annotated[dict[str, bool | int | float | str], AfterValidator(_check_options)]
 Connection = Literal["none", "residual", "highway"]
 
 
@@ -29,16 +48,23 @@ class EncoderSettings(Settings):
     weights: Literal["imagenet", "none"] = Field(
         default="imagenet", description="of a frozen network; none: random ones"
     )
-    image_size: PositiveInt = Field(default=224, description="height and width in pixels")
+    image_size: Pixels = Field(default=224, description="height and width in pixels")
     pool: Literal[1, 2] = Field(default=2, description="2 x 2 maximum pooling of the grid; 1: none")
     dropout: Share = Field(default=0.0, description="on the normalised features of frozen networks")
     pca_components: int = Field(
-        default=0, ge=0, description="principal components a position of frozen networks keeps; 0: all"
+        default=0, ge=0, le=8192, description="principal components a position of frozen networks keeps; 0: all"
     )
     half_precision: bool = Field(default=True, description="run a frozen network in bfloat16 where that is faster")
-    frames: int = Field(default=0, ge=0, description="of a clip, evenly spaced; 0: single images")
+    frames: int = Field(default=0, ge=0, le=512, description="of a clip, evenly spaced; 0: single images")
     frames_cell: str = Field(default="lstm", description="the cell that runs over the frames")
     options: Options = Field(default={}, description="what only one encoder takes")
+
+    @model_validator(mode="after")
+    def _check_pixels(self) -> "EncoderSettings":
+        if self.frames * self.image_size**2 > MOST_PIXELS:
+            most = MOST_PIXELS // self.image_size**2
+            raise ValueError(f"frames = {self.frames} of {self.image_size} pixels each way: at most {most} can be read")
+        return self
 
     def __str__(self) -> str:
         frames = f"{self.frames} frames of " if self.frames else ""
@@ -51,12 +77,12 @@ class DecoderSettings(Settings):
     name: str = Field(default="attention", description="see `captioner list decoders`")
     cell: str = Field(default="lstm", description="see `captioner list cells`")
     cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
-    units: PositiveInt = Field(default=512, description="size of the state")
-    layers: PositiveInt = Field(default=1, description="cells on top of each other")
+    units: Size = Field(default=512, description="size of the state")
+    layers: Layers = Field(default=1, description="cells on top of each other")
     connection: Connection = Field(default="none", description="around the upper layers")
     embedding: Literal["learned", "one_hot"] = Field(default="learned", description="data.vectors starts learned ones")
-    embedding_size: PositiveInt = Field(default=512, description="of a learned word vector")
-    attention_size: PositiveInt = Field(default=512, description="A, of what keys and queries are projected to")
+    embedding_size: Size = Field(default=512, description="of a learned word vector")
+    attention_size: Size = Field(default=512, description="A, of what keys and queries are projected to")
     dropout: Share = Field(default=0.5, description="on embedded words, between layers and before the logits")
     word_dropout: Share = Field(default=0.0, description="of whole words, so that the image has to tell the next word")
     tie_embeddings: bool = Field(default=False, description="the logits use the transposed word embedding")
@@ -76,7 +102,7 @@ class TextSettings(Settings):
     tokenizer: str = Field(default="ptb", description="see `captioner list tokenizers`")
     minimum_count: PositiveInt = Field(default=5, description="rarer words of the training split become <unk>")
     maximum_size: PositiveInt | None = Field(default=None, description="most words of the vocabulary; all by default")
-    max_length: PositiveInt = Field(default=24, description="ids of a caption: start, words, end")
+    max_length: Length = Field(default=24, description="ids of a caption: start, words, end")
 
 
 def cells_text(settings: Any) -> str:
@@ -89,23 +115,23 @@ def cells_text(settings: Any) -> str:
 class BeamSettings(Settings):
     """How a sentence is searched for."""
 
-    num_beams: PositiveInt = Field(default=3, description="K; 1 is greedy search")
+    num_beams: Beams = Field(default=3, description="K; 1 is greedy search")
     length_penalty: float = Field(
         default=1.0, allow_inf_nan=False, description="captions are ranked by log p / length ** length_penalty"
     )
-    max_words: PositiveInt = Field(default=22, description="longest sentence")
+    max_words: Length = Field(default=22, description="longest sentence")
 
 
 class SearchSettings(BeamSettings):
     """How captions are searched for, and what they keep to."""
 
-    num_beam_groups: PositiveInt = Field(default=1, description="groups of beams that shall differ; divides num_beams")
+    num_beam_groups: Beams = Field(default=1, description="groups of beams that shall differ; divides num_beams")
     diversity_penalty: float = Field(
         default=0.5, ge=0, allow_inf_nan=False, description="what a word loses where an earlier group chose it"
     )
-    min_words: PositiveInt = Field(default=1, description="shortest caption")
+    min_words: Length = Field(default=1, description="shortest caption")
     no_repeat_ngram_size: int = Field(
-        default=0, ge=0, description="n-grams of this many words occur once at most; 0: no limit"
+        default=0, ge=0, le=1000, description="n-grams of this many words occur once at most; 0: no limit"
     )
     force_words: tuple[str, ...] = Field(default=(), description="words or phrases that all occur in every caption")
     bad_words: tuple[str, ...] = Field(default=(), description="words or phrases that never occur")
@@ -180,12 +206,12 @@ class LanguageNetworkSettings(Settings):
     )
     cell: str = Field(default="lstm", description="see `captioner list cells`")
     cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
-    units: PositiveInt = Field(default=512, description="size of the state")
-    layers: PositiveInt = Field(default=2, description="cells on top of each other")
+    units: Size = Field(default=512, description="size of the state")
+    layers: Layers = Field(default=2, description="cells on top of each other")
     connection: Connection = Field(default="none", description="around the upper layers")
-    window: int = Field(default=3, ge=2, description="words that `window` reads")
+    window: int = Field(default=3, ge=2, le=256, description="words that `window` reads")
     embedding: Literal["learned", "one_hot"] = Field(default="learned", description="data.vectors starts learned ones")
-    embedding_size: PositiveInt = Field(default=128, description="of a learned word vector")
+    embedding_size: Size = Field(default=128, description="of a learned word vector")
     dropout: Share = Field(default=0.0, description="on embedded words, between layers and before the scores")
     tie_embeddings: bool = Field(
         default=False, description="the scores use the transposed embedding (embedding_size = units)"
@@ -210,7 +236,7 @@ class QuestionTextSettings(Settings):
     tokenizer: str = Field(default="unicode", description="see `captioner list tokenizers`")
     minimum_count: PositiveInt = Field(default=1, description="rarer words of the training questions become <unk>")
     maximum_size: PositiveInt | None = Field(default=None, description="most words of the vocabulary; all by default")
-    max_words: PositiveInt = Field(default=24, description="longer questions are cut")
+    max_words: Length = Field(default=24, description="longer questions are cut")
 
 
 class QuestionSettings(Settings):
@@ -219,12 +245,12 @@ class QuestionSettings(Settings):
     name: str = Field(default="recurrent", description="see `captioner list question-encoders`")
     cell: str = Field(default="lstm", description="see `captioner list cells`")
     cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
-    units: PositiveInt = Field(default=256, description="size of the state of each direction")
-    layers: PositiveInt = Field(default=1, description="cells on top of each other")
+    units: Size = Field(default=256, description="size of the state of each direction")
+    layers: Layers = Field(default=1, description="cells on top of each other")
     bidirectional: bool = Field(default=False, description="read the question in both directions")
     connection: Connection = Field(default="none", description="around the upper layers")
     embedding: Literal["learned", "one_hot"] = Field(default="learned", description="data.vectors starts learned ones")
-    embedding_size: PositiveInt = Field(default=128, description="of a learned word vector")
+    embedding_size: Size = Field(default=128, description="of a learned word vector")
     dropout: Share = Field(default=0.0, description="on embedded words and between layers")
     options: Options = Field(default={}, description="what only one question encoder takes")
 
@@ -236,7 +262,7 @@ class FusionSettings(Settings):
     """How a question and what is seen become one vector."""
 
     name: str = Field(default="stacked", description="see `captioner list fusions`")
-    size: PositiveInt = Field(default=256, description="of the fused vector")
+    size: Size = Field(default=256, description="of the fused vector")
     dropout: Share = Field(default=0.0, description="on it, and on the question's vector")
     options: Options = Field(default={}, description="what only one fusion takes")
 
@@ -252,7 +278,7 @@ class AnswerSettings(Settings):
     )
     size: PositiveInt | None = Field(default=None, description="K, the most frequent training answers; all by default")
     minimum_count: PositiveInt = Field(default=1, description="answers to fewer questions are no class")
-    hidden: tuple[PositiveInt, ...] = Field(default=(), description="of classes: sizes of hidden layers")
+    hidden: tuple[Size, ...] = Field(default=(), max_length=32, description="of classes: sizes of hidden layers")
     activation: Literal["relu", "tanh"] = Field(default="relu", description="of these hidden layers")
     dropout: Share = Field(default=0.0, description="before each layer")
     decoder: DecoderSettings = Field(default=DecoderSettings(), description="of words")
@@ -318,6 +344,8 @@ def validate(model: type[AnySettings], values: dict[str, Any], source: str) -> A
     Raises:
         UserError: a key is unknown or a value does not fit; every fault is named, one a line.
     """
+    if problem := unreadable(values):
+        raise UserError(f"{source}: {problem}")
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
@@ -325,14 +353,39 @@ def validate(model: type[AnySettings], values: dict[str, Any], source: str) -> A
 
 
 def _explanation(model: type[Settings], error: pydantic.ValidationError) -> str:
-    return "\n".join(_explain(model, fault) for fault in error.errors())
+    faults = error.errors()
+    lines = [_explain(model, fault) for fault in faults[:_MOST_FAULTS]]
+    more = [f"... and {len(faults) - _MOST_FAULTS:,} more"] if len(faults) > _MOST_FAULTS else []
+    return "\n".join(lines + more)
+
+
+_MOST_FAULTS, _DEEPEST, _LARGEST = 20, 20, 2**63
+
+
+def unreadable(values: Any) -> str:
+    """What is wrong with values of a foreign file that not even a message could hold; "" if nothing is."""
+    left = [(values, 0)]
+    while left:
+        value, depth = left.pop()
+        if depth > _DEEPEST:
+            return f"it holds values that are nested more than {_DEEPEST} deep."
+        if isinstance(value, int) and abs(value) >= _LARGEST:
+            return "it holds a whole number of more than 64 bits."
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+        left += [(part, depth + 1) for part in parts]
+    return ""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, UserError) and not fault["loc"]:
         return str(cause)  # of a class that explains its faults itself
-    path = [str(part) for part in fault["loc"]]
+    path = [str(part)[:100] for part in fault["loc"]]
     name = ".".join(path)
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, path[:-1])
@@ -345,8 +398,8 @@ def _explain(model: type[Settings], fault: dict[str, Any]) -> str:
         return f"`{name}` is not a setting.{hint}"
     given = fault["input"]
     if fault["type"] in ("tuple_type", "list_type") and isinstance(given, str):
-        return f"`{name}` = {given!r} does not fit: a list is expected, [{given!r}]."
-    return f"`{name}` = {given!r} does not fit: {_reason(fault['msg'])}."
+        return f"`{name}` = {_shown(given)} does not fit: a list is expected, [{_shown(given)}]."
+    return f"`{name}` = {_shown(given)} does not fit: {_reason(fault['msg'])}."
 
 
 def _reason(message: str) -> str:

@@ -9,6 +9,7 @@ from keras import ops
 
 from captioner.backend import predict_on_batch
 from captioner.encoders.fingerprint import fingerprint
+from captioner.layers.parameter_limit import uncounted_parameters
 
 # The largest number below float16's maximum that bfloat16 can hold too; activations of VGG stay far below it.
 LARGEST = 65280.0
@@ -74,11 +75,15 @@ class StoredPrecision(keras.layers.Layer):
 
 @contextlib.contextmanager
 def precision(half: bool):
-    """Layers built inside compute in bfloat16 if `half` is asked for and the machine is faster at it."""
+    """For building a frozen network: in bfloat16 if `half` is asked for and the machine is faster at it.
+
+    Its parameters are no part of a preset, see `captioner.layers.parameter_limit`.
+    """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if half and bfloat16_is_fast() else "float32")
     try:
-        yield
+        with uncounted_parameters():
+            yield
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from captioner.encoders.backbone import precision
 from captioner.errors import UserError, alternatives
+from captioner.layers.parameter_limit import uncounted_parameters
 
 
 def application_names() -> list[str]:
@@ -99,7 +100,8 @@ def _fill_application(model, path: str, name: str, classifier: bool) -> None:
     if classifier or not holds_classifier:
         model.load_weights(path)
         return
-    whole = getattr(keras.applications, name)(include_top=True, weights=None)
+    with uncounted_parameters():
+        whole = getattr(keras.applications, name)(include_top=True, weights=None)
     whole.load_weights(path)
     for layer in model.layers:
         if layer.weights:  # the input layer has none, and another name in every model

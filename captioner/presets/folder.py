@@ -9,9 +9,10 @@
 Loading checks that the files belong together and names the one that does not.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from captioner.errors import UserError
 from captioner.files import atomic_write, locked_folder
 from captioner.presets.atomic_folder import current_path, file_version, replace_files
 from captioner.presets.installed import CONFIG, METADATA, WEIGHTS, model_folder
-from captioner.settings import Settings, validate
+from captioner.settings import Settings, unreadable, validate
 from captioner.text.answers import AnswerList
 from captioner.text.files import checksum
 from captioner.text.vocabulary import Vocabulary
@@ -58,7 +59,7 @@ def is_preset(folder: Path) -> bool:
 def kind_of_preset(folder: str | Path) -> str:
     """The kind of model that a preset says it holds, unchecked; "captioner" where it does not say."""
     try:
-        return str(json.loads(current_path(model_folder(folder), CONFIG).read_bytes())["kind"])
+        return str(json.loads(_read(current_path(model_folder(folder), CONFIG)))["kind"])[:50]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):  # a UserError is a ValueError
         return "captioner"
 
@@ -136,10 +137,8 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     metadata = _read_metadata(folder / METADATA, current_path(folder, METADATA))
     chooses = ANSWERS in metadata["checksums"]
     for name in (*CHECKED, ANSWERS) if chooses else CHECKED:
-        try:
+        with _as_preset_error(folder / name):
             actual = checksum(current_path(folder, name))
-        except OSError:
-            raise UserError(f"{folder / name} is missing; the model cannot be used without it.") from None
         if actual != metadata["checksums"].get(name):
             raise UserError(
                 f"{folder / name} is damaged or belongs to another model: its checksum is not the one in {METADATA}. "
@@ -149,12 +148,12 @@ def _read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
     version = config.pop("format", None)
     if version != FORMAT:
         advice = "Train it again: settings and weights have other names since." if version == 1 else "Update captioner."
-        raise UserError(f"{folder / CONFIG} has format {version!r}; this version reads format {FORMAT}. {advice}")
+        raise UserError(f"{folder / CONFIG} has format {version!r:.50}; this version reads format {FORMAT}. {advice}")
     kind = config.get("kind")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         needed = " or ".join(map(repr, kinds))
-        hint = f" {USED_BY[kind]}" if kind in USED_BY else ""
-        raise UserError(f"{folder} holds a model of kind {kind!r}, but {needed} is needed here.{hint}")
+        hint = f" {USED_BY[kind]}" if isinstance(kind, str) and kind in USED_BY else ""
+        raise UserError(f"{folder} holds a model of kind {kind!r:.50}, but {needed} is needed here.{hint}")
     settings = validate(kinds[kind], config, source=str(folder / CONFIG))
     try:
         vocabulary = Vocabulary.load(current_path(folder, VOCABULARY), tokenizer=settings.text.tokenizer)
@@ -190,12 +189,30 @@ def _own_checksum(metadata: dict[str, Any]) -> str:
 
 
 def _read_json(name: Path, path: Path) -> dict[str, Any]:
+    with _as_preset_error(name):
+        data = _read(path)
     try:
-        values = json.loads(path.read_bytes())  # which knows byte order marks
-    except FileNotFoundError:
-        raise UserError(f"{name} is missing; the model cannot be used without it.") from None
+        values = json.loads(data)  # which knows byte order marks
     except (ValueError, RecursionError) as error:  # no text, no JSON, a number of thousands of digits, nested too deep
         raise UserError(f"{name} is damaged: {error}.") from None
     if not isinstance(values, dict):
         raise UserError(f"{name} is damaged: it does not hold an object.")
+    if problem := unreadable(values):
+        raise UserError(f"{name} is damaged: {problem}")
     return values
+
+
+def _read(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def _as_preset_error(name: Path) -> Iterator[None]:
+    """Says what is wrong with a file of a preset that cannot be read."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{name} is missing; the model cannot be used without it.") from None
+    except OSError as error:
+        raise UserError(f"{name} cannot be read: {error.strerror or error}.") from None

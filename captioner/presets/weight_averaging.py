@@ -12,7 +12,7 @@ from captioner.encoders.fingerprint import is_fingerprint, same_weights
 from captioner.errors import UserError
 from captioner.files import locked_folder
 from captioner.presets.folder import Preset, is_preset, read_preset, write_preset
-from captioner.presets.weights import check_weights
+from captioner.presets.weights import read_layout
 from captioner.settings import CaptionerSettings, VisualQASettings
 
 KINDS = {"captioner": CaptionerSettings, "visual_qa": VisualQASettings}
@@ -64,8 +64,11 @@ def _average(folders: Sequence[str | Path], out: Path, shares: Sequence[float] |
 
     def save_weights(path: Path) -> None:
         sources = [preset.weights for preset in presets]
-        for source in sources:
-            check_weights(source, int(first.metadata["parameters"]))  # strangers' files, too
+        layouts = [read_layout(source) for source in sources]  # strangers' files, too
+        shapes = [{name: shape for name, (shape, _) in layout.items()} for layout in layouts]
+        for source, others in zip(sources, shapes, strict=True):
+            if others != shapes[0]:
+                raise UserError(f"{sources[0]} and {source} are not arranged in the same way.")
         _write_mean(sources, shares, path, np.float16 if half_precision else np.float32)
 
     # A preset is handed out: it holds names, not paths of the machine.
@@ -112,12 +115,9 @@ def _settings_of_weights(settings: dict[str, Any], prefix: str = "") -> dict[str
 
 
 def _write_mean(sources: Sequence[Path], shares: np.ndarray, path: Path, dtype) -> None:
-    try:
-        with contextlib.ExitStack() as stack, h5py.File(path, "w") as target:
-            files = [stack.enter_context(h5py.File(source)) for source in sources]
-            files[0].visititems(lambda name, item: _mean(name, item, files, shares, target, dtype))
-    except (KeyError, ValueError, TypeError) as error:  # as many numbers, but otherwise arranged
-        raise UserError(f"{', '.join(map(str, sources))} are not arranged in the same way: {error}") from None
+    with contextlib.ExitStack() as stack, h5py.File(path, "w") as target:
+        files = [stack.enter_context(h5py.File(source)) for source in sources]
+        files[0].visititems(lambda name, item: _mean(name, item, files, shares, target, dtype))
 
 
 def _mean(name: str, item: h5py.Group | h5py.Dataset, files: Sequence[h5py.File], shares, target, dtype) -> None:

@@ -90,7 +90,7 @@ def trained_facts(metadata: dict, kind: str = "captioner") -> dict[str, object]:
         "recipe": metadata.get("recipe"),
         "trained on": part("data_set").get("name"),
         f"{'questions' if kind == 'visual_qa' else 'images'} of each split": ", ".join(
-            f"{count:,} {split}" for split, count in splits.items()
+            f"{count:,} {split}" for split, count in splits.items() if isinstance(count, int)
         ),
         "epochs": trained.get("epochs"),
         "steps": trained.get("steps"),

@@ -15,6 +15,7 @@ from pipelines.recipes.parts import check_part_names
 from pipelines.recipes.task_registry import RECIPE_KINDS
 
 RECIPES = Path(__file__).parent
+_LARGEST = 100_000  # bytes
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -111,14 +112,19 @@ def load_recipe(name_or_path: str, overrides: list[str] | tuple[str, ...] = (), 
             f"There is no recipe called {name_or_path!r}, and no such file."
             f"{alternatives(name_or_path, recipe_names(), 'captioner list recipes')}"
         )
+    if path.stat().st_size > _LARGEST:  # the parser's time grows with the square of a key's length
+        raise UserError(f"{path} is not a recipe: it has more than {_LARGEST:,} bytes.")
+    text = read_text(path)
     try:
-        values = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, nested too deep
         raise UserError(f"{path} is not a readable recipe: {error}.") from None
     values.setdefault("name", path.stem)
     for override in overrides:
         _override(values, override)
     its_kind = values.get("kind", "captioner")
+    if not isinstance(its_kind, str):
+        raise UserError(f"{path.name}: `kind` = {its_kind!r:.50} does not fit: a name is expected.")
     if kind is not None and its_kind != kind:
         names = ", ".join(recipe_names(kind))
         raise UserError(f"{path.name} is a recipe of kind {its_kind!r}, but {kind!r} is needed here: {names}.")
@@ -132,7 +138,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override!r} is not understood; write it like --set decoder.units=256.")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text
     *path, last = key.strip().split(".")
     for part in path:

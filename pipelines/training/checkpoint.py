@@ -5,18 +5,41 @@ end with other weights than one that was not.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
 from captioner.errors import UserError
-from captioner.files import atomic_file
+from captioner.files import atomic_file, open_regular
+from captioner.settings import Settings
 
 if TYPE_CHECKING:
     import keras
 
 FILE = "checkpoint.npz"
+
+
+class _Best(Settings):
+    """The best epoch so far."""
+
+    epoch: int
+    name: str
+    score: float
+    value: float
+
+
+class _Progress(Settings):
+    """Where a training stands, as `pipelines.training.loop` counts it."""
+
+    epoch: int = Field(ge=0)
+    step: int = Field(ge=0)
+    seconds: float = Field(ge=0)
+    best: _Best | None
+    history: list[dict[str, int | float | str | None]]
+    batches: dict[str, int | float] = Field({})
 
 
 def state_variables(model: "keras.Model") -> list:
@@ -51,7 +74,8 @@ def read_progress(folder: Path) -> dict[str, Any] | None:
     """
     if not (folder / FILE).is_file():
         return None
-    return json.loads(_read(folder, lambda file: file["progress"].tobytes().decode()))
+    progress = _read(folder, lambda file: _Progress.model_validate_json(file["progress"].tobytes()))
+    return progress.model_dump(exclude_unset=True)
 
 
 def restore_checkpoint(folder: Path, model: "keras.Model") -> None:
@@ -79,12 +103,16 @@ def restore_checkpoint(folder: Path, model: "keras.Model") -> None:
 
 def _read(folder: Path, use):
     try:
-        with np.load(folder / FILE, allow_pickle=False) as file:
+        with open_regular(folder / FILE) as opened, np.load(opened, allow_pickle=False) as file:
+            # Somebody else's file could be unpacked to any size: a sum of sizes is not larger than the file.
+            if sum(member.file_size for member in file.zip.infolist()) > os.fstat(opened.fileno()).st_size:
+                raise ValueError("its arrays are larger than the file")
             return use(file)
     except UserError:
         raise
     except Exception as error:  # zip, header and data each break in their own way
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{folder / FILE} is damaged ({error}). Delete it to begin the training again; the model saved in {folder} "
-            "stays as it is until the new run writes a better one."
+            f"{folder / FILE} is damaged ({reason}). Delete it to begin the training again; the model saved in "
+            f"{folder} stays as it is until the new run writes a better one."
         ) from None

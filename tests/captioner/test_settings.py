@@ -4,7 +4,20 @@ import pydantic
 import pytest
 
 from captioner.errors import UserError
-from captioner.settings import CaptionerSettings, DecoderSettings, EncoderSettings, GenerationConfig, validate
+from captioner.models.glimpses.settings import GlimpseSettings
+from captioner.models.sequences.settings import SequenceSettings
+from captioner.settings import (
+    CaptionerSettings,
+    DecoderSettings,
+    EncoderSettings,
+    GenerationConfig,
+    LanguageModelSettings,
+    Settings,
+    VisualQASettings,
+    validate,
+)
+
+PRESETS = [CaptionerSettings, VisualQASettings, LanguageModelSettings, SequenceSettings, GlimpseSettings]
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_known_one():
@@ -72,3 +85,54 @@ def test_settings_that_people_make_themselves_fail_with_a_sentence():
         ):
             make()
     assert GenerationConfig(num_beams=2).model_dump(exclude_unset=True) == {"num_beams": 2}
+
+
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"decoder": {"units": nested(5000)}}, "nested more than 20 deep"),
+        ({"min_score": 16**10_000}, "a whole number of more than 64 bits"),
+        ({"encoder": {"options": {"channels": -(16**10_000)}}}, "a whole number of more than 64 bits"),
+        ({"encoder": {"options": {"channels": 10**9}}}, "`channels` should be a number of at most 8,192"),
+        ({"encoder": {"options": {"scales": 65}}}, "`scales` should be a number of at most 64"),
+        ({"encoder": {"options": {"x": float("nan")}}}, "`x` should be a number of at most"),
+        ({"encoder": {"frames": 64, "image_size": 1024}}, "frames = 64 of 1024 pixels each way: at most 1 can be read"),
+        ({"decoder": {"units": "9" * 10**6}}, r"`decoder\.units` = '9{199}\.\.\. does not fit"),
+    ],
+    ids=["deep", "digits", "digits of an option", "option", "repeated", "nan", "clip", "text"],
+)
+def test_values_that_nobody_needs_are_a_short_sentence(values, named):
+    """A stranger's config.json may hold anything: what cannot be printed, or what no machine has room for."""
+    with pytest.raises(UserError, match=named) as raised:
+        validate(CaptionerSettings, values, "here")
+    assert len(str(raised.value)) < 1000
+
+
+def test_of_thousands_of_faults_some_are_named():
+    with pytest.raises(UserError, match=r"(?s)here: `k0` is not a setting.*\.\.\. and 99,980 more") as raised:
+        validate(CaptionerSettings, {f"k{number}": 1 for number in range(100_000)}, "here")
+    assert len(str(raised.value)) < 5000
+
+
+def all_settings(model):
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from all_settings(field.annotation)
+        else:
+            yield f"{model.__name__}.{name}", field
+
+
+@pytest.mark.parametrize("model", PRESETS, ids=lambda model: model.__name__)
+def test_every_number_that_memory_depends_on_has_an_upper_bound(model):
+    """Wrong if a new setting lets a config.json of a stranger ask for terabytes."""
+    harmless = ("minimum_count", "maximum_size", "size", "top_k", "seed")  # of counting words; `answer.size`, too
+    for name, field in all_settings(model):
+        if field.annotation is int and name.split(".")[1] not in harmless:
+            assert any(hasattr(bound, "le") for bound in field.metadata), f"{name} has no upper bound"

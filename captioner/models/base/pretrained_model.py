@@ -13,10 +13,11 @@ import numpy as np
 from captioner.backend import predict_on_batch, require_own_process, require_usable_backend
 from captioner.encoders import build_encoder
 from captioner.errors import UserError
+from captioner.layers.parameter_limit import TooManyParameters, limited_parameters
 from captioner.models.base.batching import encode_with, pad_batch
 from captioner.models.base.compatibility import require_same_backbone
 from captioner.presets.folder import Preset, read_preset, write_preset
-from captioner.presets.weights import load_checked_weights, save_weights
+from captioner.presets.weights import count_numbers, load_checked_weights, read_layout, save_weights
 from captioner.settings import Settings
 from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary
@@ -101,10 +102,17 @@ class PretrainedModel:
         if encoder_changes:
             encoder = preset.settings.encoder.model_copy(update=encoder_changes)
             preset = replace(preset, settings=preset.settings.model_copy(update={"encoder": encoder}))
+        numbers = count_numbers(read_layout(preset.weights))
         try:
-            model = cls(*cls._arguments(preset), **options)
+            with limited_parameters(numbers):
+                model = cls(*cls._arguments(preset), **options)
         except UserError as error:
             raise UserError(f"{folder} cannot be used: {error}") from None
+        except TooManyParameters:
+            raise UserError(
+                f"{folder} cannot be used: config.json describes a model of more than the {numbers:,} numbers that "
+                f"{preset.weights.name} holds. One of the two is from another model."
+            ) from None
         load_checked_weights(model.network, preset.weights)
         model.metadata = preset.metadata
         return model

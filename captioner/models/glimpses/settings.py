@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from captioner.settings import Settings, TextSettings
+from captioner.settings import MOST_REPEATED, Pixels, Settings, Size, TextSettings
 
 
 class GlimpseNetworkSettings(Settings):
@@ -13,17 +13,17 @@ class GlimpseNetworkSettings(Settings):
     name: Literal["glimpses", "downscaled"] = Field(
         default="glimpses", description="downscaled: the whole image, at the size of a patch"
     )
-    image_size: PositiveInt = Field(default=64, description="pixels each way")
-    glimpses: int = Field(default=4, ge=2, description="number of glimpses")
-    size: int = Field(default=12, ge=2, description="pixels each way of a patch")
-    scales: PositiveInt = Field(default=3, description="patches of a glimpse, each twice as wide as the one before")
+    image_size: Pixels = Field(default=64, description="pixels each way")
+    glimpses: int = Field(default=4, ge=2, le=MOST_REPEATED, description="number of glimpses")
+    size: int = Field(default=12, ge=2, le=256, description="pixels each way of a patch")
+    scales: int = Field(default=3, ge=1, le=8, description="patches of a glimpse, each twice as wide as the one before")
     cell: str = Field(default="lstm", description="see `captioner list cells`")
-    units: PositiveInt = Field(default=128, description="of the cell, and of a glimpse's features")
-    filters: PositiveInt = Field(default=12, description="of the first convolution over patches")
+    units: Size = Field(default=128, description="of the cell, and of a glimpse's features")
+    filters: int = Field(default=12, ge=1, le=1024, description="of the first convolution over patches")
     spread: float = Field(default=0.2, gt=0, description="standard deviation of sampled locations; 1 is half the image")
     reinforce_weight: float = Field(default=1.0, ge=0, description="of the policy-gradient loss")
-    rollouts: PositiveInt = Field(
-        default=4, description="sampled paths of each scene of a batch, compared with each other"
+    rollouts: int = Field(
+        default=4, ge=1, le=1000, description="sampled paths of each scene of a batch, compared with each other"
     )
 
 

@@ -2,9 +2,19 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from captioner.settings import BeamSettings, Connection, DecoderSettings, Options, Settings, Share, TextSettings
+from captioner.settings import (
+    BeamSettings,
+    Connection,
+    DecoderSettings,
+    Layers,
+    Options,
+    Settings,
+    Share,
+    Size,
+    TextSettings,
+)
 
 Task = Literal["tag", "classify", "translate", "frames", "describe"]
 
@@ -13,12 +23,12 @@ class ReaderSettings(Settings):
     """How a sequence is read."""
 
     cell: str = Field(default="lstm", description="see `captioner list cells`")
-    units: PositiveInt = Field(default=64, description="size of the state of each direction")
-    layers: PositiveInt = Field(default=1, description="cells on top of each other")
+    units: Size = Field(default=64, description="size of the state of each direction")
+    layers: Layers = Field(default=1, description="cells on top of each other")
     bidirectional: bool = Field(default=False, description="read the sequence in both directions")
     connection: Connection = Field(default="none", description="around the upper layers")
     cell_options: Options = Field(default={}, description='of the cell, such as {activation = "relu"}')
-    embedding_size: PositiveInt = Field(default=32, description="of a word's or a frame's vector")
+    embedding_size: Size = Field(default=32, description="of a word's or a frame's vector")
     dropout: Share = Field(default=0.0, description="on inputs, between layers and before the labels")
     word_dropout: Share = Field(default=0.0, description="share of training words that become <unk>")
 
@@ -30,7 +40,7 @@ class SequenceSettings(Settings):
     task: Task = Field(description="what is predicted from a sequence")
     labels: tuple[str, ...] = Field(default=(), description="of tag, classify and frames, as the network's outputs")
     facts: tuple[str, ...] = Field(default=(), description="of describe, in the order of its input's numbers")
-    frame_size: int = Field(default=24, ge=8, description="of frames: pixels each way")
+    frame_size: int = Field(default=24, ge=8, le=512, description="of frames: pixels each way")
     text: TextSettings = TextSettings(tokenizer="unicode")
     reader: ReaderSettings = ReaderSettings()
     decoder: DecoderSettings = Field(default=DecoderSettings(), description="of translate and describe")

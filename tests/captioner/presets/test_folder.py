@@ -115,6 +115,42 @@ def test_another_kind_of_model_is_refused(preset):
         read_preset(preset, KINDS)
 
 
+@pytest.mark.parametrize(
+    "kind", [["captioner"], {"captioner": 1}, 3, None, "x" * 10**5], ids=["list", "dict", "number", "null", "long"]
+)
+def test_a_kind_of_another_type_is_a_sentence(preset, kind):
+    change_config(preset, kind=kind)
+    with pytest.raises(UserError, match=r"holds a model of kind .*, but 'captioner' is needed here") as raised:
+        read_preset(preset, KINDS)
+    assert len(str(raised.value)) < 500
+    assert isinstance(kind_of_preset(preset), str)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes and devices")
+@pytest.mark.parametrize("what", ["pipe", "device", "folder"])
+@pytest.mark.parametrize("name", [name for name in FILES if name != "config.json"])
+def test_what_is_no_file_is_a_sentence(preset, name, what):
+    """A pipe would be waited for, /dev/zero would never end."""
+    (preset / name).unlink()
+    if what == "pipe":
+        os.mkfifo(preset / name)
+    elif what == "device":
+        (preset / name).symlink_to("/dev/zero")
+    else:
+        (preset / name).mkdir()
+    with pytest.raises(UserError, match=rf"{name} cannot be read: "):
+        read_preset(preset, KINDS)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes")
+def test_a_config_that_is_a_pipe_is_no_model(preset):
+    (preset / "config.json").unlink()
+    os.mkfifo(preset / "config.json")
+    assert kind_of_preset(preset) == "captioner"
+    with pytest.raises(UserError, match=r"it has no config\.json"):
+        read_preset(preset, KINDS)
+
+
 def test_another_format_is_refused(preset):
     change_config(preset, format=99)
     with pytest.raises(UserError, match=r"config\.json has format 99; this version reads format 2"):
@@ -157,6 +193,18 @@ DEEP = "[" * 100_000 + "]" * 100_000
 @pytest.mark.parametrize("text", ["9" * 5000, '{"format": ' + "9" * 5000 + "}", DEEP, '{"format": ' + DEEP + "}"])
 def test_json_that_python_will_not_read_is_damage_too(preset, text):
     """Its parser refuses numbers of thousands of digits and deep nests with errors of its own."""
+    change(preset, "config.json", text)
+    with pytest.raises(UserError, match=r"config\.json is damaged"):
+        read_preset(preset, KINDS)
+    (preset / "metadata.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"metadata\.json is damaged"):
+        read_preset(preset, KINDS)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": ' + "[" * 300 + "]" * 300 + "}", '{"a": 1' + "0" * 300 + "}"], ids=["deep", "digits"]
+)
+def test_json_that_python_reads_but_cannot_print_is_damage_too(preset, text):
     change(preset, "config.json", text)
     with pytest.raises(UserError, match=r"config\.json is damaged"):
         read_preset(preset, KINDS)

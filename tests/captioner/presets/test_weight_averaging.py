@@ -115,6 +115,17 @@ def test_the_command_writes_a_model_once(tmp_path):
     assert again.exit_code == 1 and "There is a model in" in again.output, "a model is never written over"
 
 
+def test_metadata_need_not_say_how_many_parameters_there_are(tmp_path):
+    for name in ("one", "other"):
+        preset(tmp_path / name)
+        metadata = json.loads((tmp_path / name / "metadata.json").read_text())
+        metadata.pop("parameters")
+        metadata["checksums"].pop("metadata.json")
+        (tmp_path / name / "metadata.json").write_text(json.dumps(metadata))
+    average_weights([tmp_path / "one", tmp_path / "other"], tmp_path / "mean")
+    assert ImageCaptioner.from_preset(tmp_path / "mean")
+
+
 def test_weights_of_another_shape_are_told(tmp_path):
     """A file with as many numbers, in other places: nothing is written."""
     import h5py

@@ -126,11 +126,36 @@ def test_an_unknown_recipe_is_answered_with_the_nearest():
         load_recipe("shape")
 
 
-@pytest.mark.parametrize("text", ["a = ", "[decoder\nunits = 3", "\x01"])
+DEEP = "a = " + "[" * 3000 + "]" * 3000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = ", "[decoder\nunits = 3", "\x01", DEEP, "a = " + "9" * 5000],
+    ids=["value", "table", "letter", "deep", "digits"],
+)
 def test_a_file_that_is_no_toml_is_named(tmp_path, text):
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(UserError, match=r"mine\.toml is not a readable recipe"):
         load_recipe(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('kind = ["captioner"]', r"`kind` = \['captioner'\] does not fit: a name is expected"),
+        ("kind = {a = 1}", "`kind` = .* does not fit"),
+        ("[decoder]\nunits = 0x" + "F" * 9000, "a whole number of more than 64 bits"),
+        ("decoder." + ".".join("a" * 3000) + " = 1", "nested more than 20 deep"),
+        ("x = " + "[" * 300 + "]" * 300, "nested more than 20 deep"),
+        ("a.b = 1\n" + "# long\n" * 20_000, "it has more than 100,000 bytes"),
+    ],
+)
+def test_a_recipe_of_a_stranger_is_a_sentence(tmp_path, text, sentence):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(UserError, match=sentence) as raised:
+        load_recipe(str(tmp_path / "mine.toml"))
+    assert len(str(raised.value)) < 1000
 
 
 def test_a_recipe_of_ones_own_is_called_after_its_file(tmp_path):

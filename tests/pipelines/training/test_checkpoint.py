@@ -7,6 +7,14 @@ import pytest
 from captioner.errors import UserError
 from pipelines.training.checkpoint import FILE, read_progress, restore_checkpoint, save_checkpoint, state_variables
 
+AT = {
+    "epoch": 2,
+    "step": 3,
+    "seconds": 0.1,
+    "best": {"epoch": 1, "name": "dev_loss", "score": 0.1 + 0.2, "value": -0.3},
+    "history": [{"loss": 1e-17, "steps": 5}],
+}
+
 
 def make(units=4, dropout=0.5):
     keras.utils.set_random_seed(units)
@@ -40,11 +48,11 @@ def values(model):
 def test_a_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     """Weights, moments, schedule, moving averages and above all the seeds of dropout."""
     model = learn(make(), 3)
-    save_checkpoint(tmp_path, model, {"epoch": 2, "best": {"score": 0.1 + 0.2}, "history": [{"loss": 1e-17}]})
+    save_checkpoint(tmp_path, model, AT)
     other = make()
     restore_checkpoint(tmp_path, other)
     assert all(np.array_equal(a, b) for a, b in zip(values(model), values(other), strict=True))
-    assert read_progress(tmp_path) == {"epoch": 2, "best": {"score": 0.1 + 0.2}, "history": [{"loss": 1e-17}]}
+    assert read_progress(tmp_path) == AT
     learn(model, 3)
     learn(other, 3)
     assert all(np.array_equal(a, b) for a, b in zip(values(model), values(other), strict=True))
@@ -74,7 +82,7 @@ def test_a_run_that_has_not_begun_has_no_progress(tmp_path):
 )
 def test_a_damaged_checkpoint_is_named(tmp_path, damage):
     model = make()
-    save_checkpoint(tmp_path, model, {})
+    save_checkpoint(tmp_path, model, AT)
     (tmp_path / FILE).write_bytes(damage((tmp_path / FILE).read_bytes()))
     for read in (lambda: read_progress(tmp_path), lambda: restore_checkpoint(tmp_path, model)):
         with pytest.raises(UserError, match=r"checkpoint\.npz is damaged .*Delete it to begin the training again"):
@@ -84,7 +92,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, damage):
 def test_a_flipped_bit_is_noticed(tmp_path):
     """Weights with one wrong bit would go on training in silence."""
     model = make(units=400)
-    save_checkpoint(tmp_path, model, {})
+    save_checkpoint(tmp_path, model, AT)
     data = bytearray((tmp_path / FILE).read_bytes())
     data[len(data) // 2] ^= 16
     (tmp_path / FILE).write_bytes(data)
@@ -93,7 +101,7 @@ def test_a_flipped_bit_is_noticed(tmp_path):
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(tmp_path):
-    save_checkpoint(tmp_path, make(), {})
+    save_checkpoint(tmp_path, make(), AT)
     for other in (make(units=5), make(dropout=0.0)):
         before = values(other)
         with pytest.raises(UserError, match=r"checkpoint\.npz belongs to another model"):
@@ -104,12 +112,12 @@ def test_a_checkpoint_of_another_model_is_refused_and_changes_nothing(tmp_path):
 def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     """A full disk must not cost the training that is there."""
     model = make()
-    save_checkpoint(tmp_path, model, {"epoch": 1})
+    save_checkpoint(tmp_path, model, {**AT, "epoch": 1})
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
     with pytest.raises(UserError, match=r"checkpoint.npz cannot be written: the disk is full"):
-        save_checkpoint(tmp_path, model, {"epoch": 2})
-    assert read_progress(tmp_path) == {"epoch": 1} and [path.name for path in tmp_path.iterdir()] == [FILE]
+        save_checkpoint(tmp_path, model, AT)
+    assert read_progress(tmp_path) == {**AT, "epoch": 1} and [path.name for path in tmp_path.iterdir()] == [FILE]
