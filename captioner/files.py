@@ -36,7 +36,7 @@ except ImportError:  # Windows
 
 LOCK = ".lock"
 _LONGEST_NAME = 255  # bytes, on most disks
-_TEMPORARY = re.compile(r".+\.[0-9a-f]{16}\.part")
+_TEMPORARY = re.compile(r".+\.[0-9a-f]{16}\.captioner-part")
 _HELD: dict[str, tuple[int, BinaryIO]] = {}  # path of a lock -> the thread that has it, and the open file
 
 REASONS = {
@@ -263,7 +263,7 @@ def refuse_link(path: Path) -> None:
 def _create(target: Path, mode: int) -> tuple[Path, BinaryIO]:
     """A new file beside `target`."""
     while True:
-        ending = f".{secrets.token_hex(8)}.part"  # nobody can guess it
+        ending = f".{secrets.token_hex(8)}.captioner-part"  # nobody can guess it
         temporary = target.with_name(target.name + ending)
         if len(os.fsencode(temporary.name)) > _LONGEST_NAME:
             name = hashlib.blake2b(os.fsencode(target.name), digest_size=16).hexdigest()

@@ -117,7 +117,7 @@ def test_no_other_link_is_written_through(folder, secret):
 def test_links_with_the_names_of_temporary_files_are_not_followed(folder, secret, monkeypatch):
     """Not even if somebody could guess the name."""
     monkeypatch.setattr(files.secrets, "token_hex", lambda size: "0" * 2 * size)
-    for name in ("a.txt.part", "a.txt.new", f"a.txt.{'0' * 16}.part"):
+    for name in ("a.txt.part", "a.txt.new", f"a.txt.{'0' * 16}.captioner-part"):
         (folder / name).symlink_to(secret)
     with pytest.raises(UserError):
         atomic_write(folder / "a.txt", "new")
@@ -238,13 +238,13 @@ def test_a_second_process_is_refused_until_the_first_has_ended_however_it_ends(t
         with pytest.raises(UserError, match=rf"{path.name} is being written by another process"), lock(path):
             pass
         remove_leftovers(inside.parent)
-        assert list(inside.parent.glob("*.part")), "the file of a living process was removed"
+        assert list(inside.parent.glob("*-part")), "the file of a living process was removed"
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
     with lock(path):
-        assert not list(inside.parent.glob("*.part")), "what the killed process left is still there"
+        assert not list(inside.parent.glob("*-part")), "what the killed process left is still there"
     left = os.listdir(path) if path.is_dir() else os.listdir(tmp_path)
     assert left == []
 
@@ -315,7 +315,7 @@ def test_a_disk_without_locks_is_written_without(folder, monkeypatch, number):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(files.fcntl, "flock", refused)
-    half = folder / f"a.txt.{'0' * 16}.part"
+    half = folder / f"a.txt.{'0' * 16}.captioner-part"
     half.touch()
     with locked_folder(folder):
         atomic_write(folder / "a.txt", "a")

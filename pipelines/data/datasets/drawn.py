@@ -90,9 +90,11 @@ class Drawing:
                     return
                 is_new = not isinstance(drawn, dict) or {**drawn, **self.more_versions} != settings
                 if is_new:
-                    self._make_room(root)
-                atomic_write(root / "README.txt", self._readme(settings))
+                    self._check_room(root)
+                    (root / "drawn.json").unlink(missing_ok=True)
+                atomic_write(root / "README.txt", self._readme(settings))  # by which a folder of ours is known
                 if is_new:
+                    self._remove_pictures(root)
                     self._write_pictures(root, settings, progress)
                 if self.write_more:
                     self.write_more(root, settings)
@@ -118,14 +120,19 @@ class Drawing:
             )
         return {split: sizes[split] for split in self.sizes if sizes.get(split)}
 
-    def _make_room(self, root: Path) -> None:
-        """Makes the folder, or removes what an earlier drawing left in it; never touches anything else."""
+    def _check_room(self, root: Path) -> None:
+        """
+        Raises:
+            UserError: the folder holds anything but an earlier drawing.
+        """
         readme = root / "README.txt"
         ours = readme.is_file() and readme.read_bytes().startswith(self.title.encode("utf-8"))
         if any(path.name != LOCK for path in root.iterdir()) and not ours:
             raise UserError(f"{root} already holds something else. Give a new folder to draw the {self.name} into.")
+
+    def _remove_pictures(self, root: Path) -> None:
+        """Removes what an earlier drawing left in the folder, and nothing else."""
         remove_leftovers(make_folder(root / "images", below=root))
-        (root / "drawn.json").unlink(missing_ok=True)
         for split in self.sizes:
             for picture in (root / "images").glob(f"{split}_[0-9]*{self.suffix}"):
                 picture.unlink()

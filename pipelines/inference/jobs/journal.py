@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
-from captioner.files import as_user_error, atomic_file, atomic_write, locked_file, open_to_append
+from captioner.files import as_user_error, atomic_file, atomic_write, locked_file, open_to_append, remove_leftovers
 from captioner.images.decode import DEFAULT_LIMITS, ImageLimits
 from pipelines.inference.jobs.file_fingerprints import MISSING, FingerprintFile, file_fingerprints, key_hash
 from pipelines.utils.tables import need_parquet, write_csv, write_parquet
@@ -250,6 +250,7 @@ def write_table(output: Path, columns: Sequence[str]) -> None:
     """Writes the csv or parquet file of a finished journal; a `.jsonl` is the journal itself."""
     writers = {".csv": write_csv, ".parquet": write_parquet}
     if (write := writers.get(output.suffix.lower())) is not None:
+        remove_leftovers(output.parent, output.name)
         write(read_journal(journal_path(output)), output, list(columns), follow_link=True)
 
 

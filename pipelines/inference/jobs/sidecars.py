@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from captioner.files import FileThere, as_user_error, atomic_write, flush_folder
+from captioner.files import FileThere, as_user_error, atomic_write, flush_folder, remove_leftovers
 from captioner.images.formats import decodable_extensions
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -110,8 +110,12 @@ class Sidecars:
         return os.path.normpath(image) in self._given or self._is_given(os.path.dirname(image))
 
     def _is_in_given_folder(self, folder: str) -> bool:
+        """Called once for each folder, which is tidied up if it is one of ours."""
         real = os.path.realpath(folder)
-        return any(real == given or real.startswith(given.rstrip(os.sep) + os.sep) for given in self._folders)
+        inside = any(real == given or real.startswith(given.rstrip(os.sep) + os.sep) for given in self._folders)
+        if inside:
+            remove_leftovers(Path(folder))
+        return inside
 
 
 def _holds(path: Path, data: bytes) -> bool:

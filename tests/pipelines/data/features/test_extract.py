@@ -248,7 +248,7 @@ def test_a_disk_that_fails_loses_nothing(number, words, encoder, photographs, ca
         run(encoder, photographs, cache)
     assert "The features of 4 images are stored and kept" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not list(cache.rglob("*.part"))
+    assert not list(cache.rglob("*part"))
     batches = encoder.backbone.batches
     assert run(encoder, photographs, cache).readable.all()
     assert encoder.backbone.batches - batches == 4, "the seven that were missing"
