@@ -18,10 +18,13 @@ def calibrate(
     cache: Cache = None,
 ):
     """Store in a model below which score its captions are unsure, or how its answers' probabilities are scaled."""
+    from captioner.files import locked_folder
     from captioner.presets.folder import kind_of_preset
+    from captioner.presets.installed import model_folder
 
     if kind_of_preset(model) == "visual_qa":
         from pipelines.tasks.vqa.calibrate import calibrate_answers as calibrate_model
     else:  # which says what is wrong with other kinds
         from pipelines.tasks.captioning.calibrate import calibrate_captioner as calibrate_model
-    calibrate_model(model, data, split, encoder_weights=encoder_weights, cache=cache)
+    with locked_folder(model_folder(model)):
+        calibrate_model(model, data, split, encoder_weights=encoder_weights, cache=cache)

@@ -50,11 +50,27 @@ def command(app: typer.Typer, name: str | None = None):
                 status = fail(f"{missing_package(error)}.")
             except OSError as error:
                 status = fail(sentence(error))
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                status = fail(
+                    "There is not enough memory for this. Take fewer images at once (--batch-size), a smaller model or "
+                    "smaller images, or close other programs."
+                )
             raise typer.Exit(status or 0)
 
         return app.command(name)(wrapped)
 
     return register
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python, NumPy or the backend of Keras could not get the memory that it asked for."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or "RESOURCE_EXHAUSTED" in str(error)
+    )
 
 
 def refuse_addresses(values: Iterable[object]) -> None:

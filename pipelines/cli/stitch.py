@@ -23,13 +23,15 @@ def stitch(
 ):
     """Put a model's decoder behind a recipe's encoder, to train it on with --init-from: quicker than from nothing."""
     from captioner.errors import UserError
+    from captioner.files import locked_folder
     from captioner.presets.folder import is_preset
     from pipelines.recipes.recipe import load_recipe
 
     chosen = load_recipe(recipe, settings or [], kind="captioner")
-    if is_preset(out):
-        raise UserError(f"There is a model in {out} already. Give another folder with --out.")
-    load_keras()
-    from pipelines.tasks.captioning.stitch import stitch_captioner
+    with locked_folder(out):
+        if is_preset(out):
+            raise UserError(f"There is a model in {out} already. Give another folder with --out.")
+        load_keras()
+        from pipelines.tasks.captioning.stitch import stitch_captioner
 
-    stitch_captioner(model, chosen, out, data=data, images=images, encoder_weights=encoder_weights, cache=cache)
+        stitch_captioner(model, chosen, out, data=data, images=images, encoder_weights=encoder_weights, cache=cache)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.files import open_regular
 from captioner.metrics.base import Prominence, Score
 from pipelines.data.datasets.text import read_json
 from pipelines.evaluation.bootstrap import PAIRED_RESAMPLES, Difference, paired_differences
@@ -18,6 +19,7 @@ from pipelines.evaluation.results import METRICS, STATISTICS
 if TYPE_CHECKING:
     import pandas as pd
 
+_MOST_BYTES = 2**28  # of the rows of an evaluation: a million images have fewer
 SAME_IMAGES = ("data set", "references", "split")
 MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokenizer")
 
@@ -207,7 +209,9 @@ def _facts(values: dict) -> dict[str, object]:
 
 def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.ndarray]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
+            if sum(member.file_size for member in file.zip.infolist()) > _MOST_BYTES:
+                raise ValueError(f"unpacked it is larger than {_MOST_BYTES:,} bytes")
             images = tuple(map(str, json.loads(file["images"].tobytes())))
             references = file["references"]
             rows = {name.removeprefix("rows_"): file[name] for name in file.files if name.startswith("rows_")}
