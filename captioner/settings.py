@@ -13,11 +13,11 @@ from captioner.errors import UserError, nearest
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 # Upper bounds: a `config.json` may be somebody else's, and must not ask for more than there is on any machine.
-Size = Annotated[int, Field(ge=1, le=8192)]  # of a vector
-Layers = Annotated[int, Field(ge=1, le=32)]
-Pixels = Annotated[int, Field(ge=1, le=1024)]  # each way
-Length = Annotated[int, Field(ge=1, le=1000)]  # words of a sentence
-Beams = Annotated[int, Field(ge=1, le=128)]
+Size = Annotated[int, Field(gt=0, le=8192)]  # of a vector
+Layers = Annotated[int, Field(gt=0, le=32)]
+Pixels = Annotated[int, Field(gt=0, le=1024)]  # each way
+Length = Annotated[int, Field(gt=0, le=1000)]  # words of a sentence
+Beams = Annotated[int, Field(gt=0, le=128)]
 MOST_PIXELS = 32 * 224 * 224  # of all frames of a clip
 MOST_REPEATED = 64
 REPEATED = ("blocks", "glimpses", "heads", "hops", "scales", "widths")  # options that say how often something is built

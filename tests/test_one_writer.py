@@ -23,10 +23,8 @@ ALLOWED = {
     ("captioner/presets/atomic_folder.py", "os.replace(path, folder / path.name)"),
     ("captioner/presets/weights.py", "h5py.File(path, 'w')"),  # in that folder
     ("captioner/presets/weight_averaging.py", "h5py.File(path, 'w')"),
-    # The folder of an export: new, under a random name, and complete before it is renamed.
+    # The folder of an export, which is new and has a random name until it is whole.
     ("pipelines/export/write.py", "new.mkdir()"),
-    ("pipelines/export/write.py", "(folder / EXPORT).write_text(config.model_dump_json(indent=2) + '\\n', 'utf-8')"),
-    ("pipelines/export/write.py", "(new / CARD).write_text(_card(preset, options, difference), 'utf-8')"),
     ("pipelines/export/write.py", "os.replace(new, out)"),
     ("pipelines/export/onnx.py", "onnx.save(network, str(folder / f'{name}.onnx'))"),
     (

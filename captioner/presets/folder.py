@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.errors import UserError
-from captioner.files import atomic_write, locked_folder
+from captioner.files import atomic_write, locked_folder, open_regular
 from captioner.presets.atomic_folder import current_path, file_version, replace_files
 from captioner.presets.installed import CONFIG, METADATA, WEIGHTS, model_folder
 from captioner.settings import Settings, unreadable, validate

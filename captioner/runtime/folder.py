@@ -68,6 +68,8 @@ def read_export(folder: str | Path) -> Export:
     folder = Path(folder)
     path = folder / EXPORT
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise UserError("no file")
         text = read_text(path)
     except UserError:
         raise UserError(f"{folder} is no exported model: it has no {EXPORT} that can be read.") from None

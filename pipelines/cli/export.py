@@ -26,9 +26,11 @@ def export(
     encoder_weights: Weights = None,
 ):
     """Export a model, with its words and settings, and say how far it differs from the original."""
+    from captioner.files import locked_file
     from pipelines.export.write import ExportOptions, export_model
 
     load_keras()
     options = ExportOptions(format, precision, tuple(images or ()), encoder_weights)
-    export_model(model, out, options, log)
+    with locked_file(out):
+        export_model(model, out, options, log)
     log(f"The exported model is in {out}")

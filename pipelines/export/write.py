@@ -12,7 +12,7 @@ import numpy as np
 
 from captioner import __version__
 from captioner.errors import UserError
-from captioner.files import as_user_error, flush_files, flush_folder, make_folder
+from captioner.files import as_user_error, atomic_write, flush_files, flush_folder, make_folder
 from captioner.images.decode import ImageError, decode_image, normalise
 from captioner.presets.folder import Preset, kind_of_preset, read_preset
 from captioner.registry import Registry
@@ -83,7 +83,7 @@ def export_model(model: str | Path, out: Path, options: ExportOptions, log: Call
         try:
             _write(new, preset, trained, writer, options, samples)
             difference = _difference(new, trained, samples, "images" if options.images else "drawn scenes")
-            (new / CARD).write_text(_card(preset, options, difference), "utf-8")
+            atomic_write(new / CARD, _card(preset, options, difference))
             flush_files([path for path in new.rglob("*") if path.is_file()])
             if out.exists():
                 out.rmdir()
@@ -126,7 +126,7 @@ def _write(folder: Path, preset: Preset, trained, writer, options: ExportOptions
         source=preset.metadata["checksums"],
         checksums={path.relative_to(folder).as_posix(): checksum(path) for path in files},
     )
-    (folder / EXPORT).write_text(config.model_dump_json(indent=2) + "\n", "utf-8")
+    atomic_write(folder / EXPORT, config.model_dump_json(indent=2) + "\n")
 
 
 def _samples(paths: Sequence[Path], spec) -> list[np.ndarray]:

@@ -28,7 +28,7 @@ def describe_settings(
 
     >>> from captioner.settings import BeamSettings
     >>> next(describe_settings(BeamSettings, path="search."))
-    ('search.num_beams', 'int >= 1 <= 128', '3', 'K; 1 is greedy search')
+    ('search.num_beams', 'int > 0 <= 128', '3', 'K; 1 is greedy search')
     """
     for name, field in settings.model_fields.items():
         if name == "kind":  # what the settings are of; it cannot be chosen

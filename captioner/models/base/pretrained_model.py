@@ -22,6 +22,8 @@ from captioner.settings import Settings
 from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary
 
+UNUSED = 2**24  # parameters at most of layers that are built and that no weights file holds: 64 MB
+
 
 class PretrainedModel:
     """A network that is built from settings, and how it is saved, loaded and run in batches.
@@ -104,7 +106,7 @@ class PretrainedModel:
             preset = replace(preset, settings=preset.settings.model_copy(update={"encoder": encoder}))
         numbers = count_numbers(read_layout(preset.weights))
         try:
-            with limited_parameters(numbers):
+            with limited_parameters(numbers + UNUSED):
                 model = cls(*cls._arguments(preset), **options)
         except UserError as error:
             raise UserError(f"{folder} cannot be used: {error}") from None

@@ -61,7 +61,7 @@ def test_settings_of_a_recipe_are_listed_with_their_meaning():
     assert done.exit_code == 0
     lines = {line.partition(" = ")[0]: line for line in done.stdout.splitlines()}
     assert lines["training.epochs"].split("=")[1].split()[0] == "9" and "default 20" in lines["training.epochs"]
-    assert lines["search.num_beams"].endswith("# int >= 1 <= 128: K; 1 is greedy search")
+    assert lines["search.num_beams"].endswith("# int > 0 <= 128: K; 1 is greedy search")
     everything = run("list", "settings").stdout
     assert all(f"Recipes of kind {kind}" in everything for kind in RECIPE_KINDS.names())
     assert run("list", "recipes", "shapes").exit_code == 2, "no list but this one takes a recipe"

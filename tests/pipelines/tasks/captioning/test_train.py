@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from captioner.errors import UserError
+from captioner.files import atomic_file
 from captioner.models.captioning.image_captioner import Caption, ImageCaptioner
 from captioner.text.vocabulary import Vocabulary
 from pipelines.data.datasets import read_dataset, shapes
@@ -395,11 +396,13 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_again(trained
 def test_a_run_that_was_stopped_while_it_wrote_its_words_counts_them_again(data, tmp_path, begun, monkeypatch):
     """Wrong if a run that has no words yet could not be gone on with."""
 
-    def stopped(self, path):
-        raise KeyboardInterrupt
+    def stopped(path, data):
+        with atomic_file(path) as file:
+            file.write(b"<pad>\n<start>\n<end>\n<unk>\na\n")
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Vocabulary, "save", stopped)
+        patch.setattr("captioner.text.vocabulary.atomic_write", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "run", data)
     run(tmp_path / "run", data)
