@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import threading
 import time
@@ -132,11 +133,16 @@ def atomic_write(path: Path, data: str | bytes, *, follow_link: bool = False, re
 def open_to_append(path: Path, *, follow_link: bool = False) -> BinaryIO:
     """Opens a file that is read and appended to, unbuffered; it is made if it is not there.
 
+    A file that has other names, too (a hard link), becomes one of its own: what is appended stays here.
+
     Raises:
         UserError: as of `atomic_file`.
     """
     with as_user_error(path):
         target, status = _target(path, follow_link)
+        if status is not None and status.st_nlink > 1:
+            with open_regular(target) as shared, atomic_file(target) as own:
+                shutil.copyfileobj(shared, own)
         file = open(target, "a+b", buffering=0, opener=_opener(0o666))  # noqa: SIM115, the caller's
         if status is None:
             flush_folder(target.parent)

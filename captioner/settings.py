@@ -38,7 +38,7 @@ Connection = Literal["none", "residual", "highway"]
 class Settings(pydantic.BaseModel):
     """Base of all settings: immutable, and an unknown key is an error."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", str_max_length=10_000)
 
 
 class EncoderSettings(Settings):

@@ -37,7 +37,7 @@ def replace_files(folder: Path) -> Iterator[Path]:
     """
     with locked_folder(folder):
         finish_replacement(folder)
-        for left in folder.glob(f"{NEW}*"):
+        for left in folder.glob(f"{NEW}{'[0-9a-f]' * 16}"):
             shutil.rmtree(left, ignore_errors=True)  # which follows no link
         new = folder / f"{NEW}{secrets.token_hex(8)}"
         new.mkdir()

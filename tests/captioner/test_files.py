@@ -156,6 +156,14 @@ def test_what_is_no_file_is_not_written(tmp_path, kind):
             open_regular(path)
 
 
+def test_what_is_appended_stays_out_of_a_file_with_two_names(folder, secret):
+    """An archive may hold hard links: a folder that was unpacked could then share a file with another one."""
+    os.link(secret, folder / "a.txt")
+    with open_to_append(folder / "a.txt") as file:
+        file.write(b" and more")
+    assert (folder / "a.txt").read_text() == "secret and more" and os.listdir(folder) == ["a.txt"]
+
+
 def test_a_file_that_is_to_be_new_replaces_none(folder, secret):
     (folder / "a.txt").write_text("mine")
     (folder / "b.txt").symlink_to(secret)

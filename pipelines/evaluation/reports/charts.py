@@ -135,6 +135,8 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> Chart
 
 
 def _columns(path: Path) -> dict[str, list[float | None]]:
+    if not path.is_file():  # a pipe would be waited for
+        return {}
     try:
         rows = list(csv.DictReader(io.StringIO(read_text(path))))
     except (UserError, csv.Error):

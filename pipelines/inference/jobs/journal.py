@@ -21,7 +21,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import UserError
-from captioner.files import as_user_error, atomic_file, atomic_write, locked_file, open_to_append, remove_leftovers
+from captioner.files import (
+    as_user_error,
+    atomic_file,
+    atomic_write,
+    locked_file,
+    open_regular,
+    open_to_append,
+    remove_leftovers,
+)
 from captioner.images.decode import DEFAULT_LIMITS, ImageLimits
 from pipelines.inference.jobs.file_fingerprints import MISSING, FingerprintFile, file_fingerprints, key_hash
 from pipelines.utils.tables import need_parquet, write_csv, write_parquet
@@ -38,6 +46,7 @@ class Journal:
         made_with: what must be the same for a job to go on, such as the model's checksum.
         key: what identifies a record; by default its image.
         things: what the records are called in messages.
+        follow_link: whether the user named the file, so that it may be a link.
 
     Raises:
         UserError: the file was not written by this job, is in use, or cannot be written.
@@ -53,16 +62,17 @@ class Journal:
         made_with: dict,
         key: Callable[[dict], str] = lambda record: record["image"],
         things: str = "captions",
+        follow_link: bool = True,
     ):
         self.path = Path(path)
-        self._key, self._things = key, things
+        self._key, self._things, self._follow_link = key, things, follow_link
         self.sidecar = self.path.with_name(self.path.name + ".run.json")
         self.faults = 0
         with contextlib.ExitStack() as stack:
-            stack.enter_context(locked_file(self.path, follow_link=True))
+            stack.enter_context(locked_file(self.path, follow_link=follow_link))
             self._check_owner(made_with)
             self._is_new = not self.path.exists()
-            self._file = open_to_append(self.path, follow_link=True)
+            self._file = open_to_append(self.path, follow_link=follow_link)
             stack.callback(lambda: self._file.close())
             atomic_write(self.sidecar, json.dumps(made_with, indent=2) + "\n")
             with as_user_error(self.path):
@@ -161,21 +171,22 @@ class Journal:
         return len(changed)
 
     def _rewrite_without(self, changed: set[int], on_drop: Callable[[dict], object]) -> None:
-        with atomic_file(self.path, follow_link=True) as file:
+        with atomic_file(self.path, follow_link=self._follow_link) as file:
             for record in read_journal(self.path):
                 if self._hash(record) in changed:
                     on_drop(record)
                 else:
                     file.write(to_line(record))
         self._file.close()  # of what was replaced
-        self._file, self.faults = open_to_append(self.path, follow_link=True), 0
+        self._file, self.faults = open_to_append(self.path, follow_link=self._follow_link), 0
         self._written = self._read_keys()
 
     def _check_owner(self, made_with: dict) -> None:
         try:
             if not self.path.exists() or not self.path.stat().st_size:
                 return
-            before = json.loads(self.sidecar.read_text(encoding="utf-8"))
+            with open_regular(self.sidecar) as file:
+                before = json.loads(file.read())
         except FileNotFoundError:
             raise not_begun_here(self.path, self.sidecar) from None
         except (OSError, ValueError, RecursionError) as error:
@@ -272,6 +283,15 @@ def to_line(record: dict) -> bytes:
     return text.encode("utf-8", "backslashreplace") + b"\n"  # a lone surrogate becomes its JSON escape
 
 
+def _check_record(record: dict) -> None:
+    """Raises TypeError or KeyError where a record is not of the form that tables and files beside images need."""
+    for name in ("caption", "question", "answer", "error", "warning"):
+        record.get(name, "") + ""
+    for entry in (*record.get("candidates", ()), *record.get("answers", ())):
+        entry["caption" if "caption" in entry else "answer"] + ""
+        entry["score" if "caption" in entry else "probability"] + 0.0
+
+
 def read_journal(path: Path) -> Iterator[dict]:
     """The records of a journal, one at a time, without a last line that a kill cut off.
 
@@ -285,6 +305,7 @@ def read_journal(path: Path) -> Iterator[dict]:
             try:
                 record = json.loads(line)
                 record["image"] + ""
+                _check_record(record)
             except (ValueError, TypeError, KeyError, RecursionError):
                 raise UserError(
                     f"{path}:{number}: this line is damaged. Remove it and repeat the command; its "

@@ -33,7 +33,7 @@ def run_job(
     started = time.monotonic()
     summary = job.summary()
     output = None if output is None else checked_output(Path(output), job.formats)
-    with Journal(journal_path(output), job.made_with(), job.key, job.things) if output else nullcontext() as journal:
+    with _journal_of(job, output) if output else nullcontext() as journal:
         if journal is not None:
             summary.changed = journal.drop_changed(job.files(), job.limits, job.dropped) if len(journal) else 0
             summary.before, summary.faults = len(journal), journal.faults
@@ -51,3 +51,8 @@ def run_job(
         write_table(output, job.columns)
     summary.seconds = time.monotonic() - started
     return summary
+
+
+def _journal_of(job: Job, output: Path) -> Journal:
+    path = journal_path(output)
+    return Journal(path, job.made_with(), job.key, job.things, follow_link=path == output)

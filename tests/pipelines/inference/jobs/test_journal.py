@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from captioner.errors import UserError
 from pipelines.inference.jobs import journal as journals
 from pipelines.inference.jobs.journal import Journal, read_journal, to_line
+from pipelines.inference.runners.local import run_job
 from pipelines.utils.tables import guarded, unguarded, write_csv, write_parquet
+from tests.pipelines.inference.jobs.test_job import NAMES, Lengths
 
 RECORDS = [{"image": f"{number}.jpg", "caption": "a dog", "score": -0.5} for number in range(5)]
 
@@ -127,3 +129,72 @@ def test_parquet_holds_names_of_any_bytes(tmp_path):
     table = pandas.read_parquet(tmp_path / "c.parquet")
     assert table["image"].tolist() == ["\\udcff.jpg", "b"]
     assert table["score"].iloc[0] == -1.0 and table["error"].iloc[1] == "no"
+
+
+def test_a_linked_output_stays_a_link_and_its_mode(tmp_path):
+    """People put large outputs on another disk, and readable for themselves alone."""
+    real, link = tmp_path / "disk" / "real.csv", tmp_path / "lengths.csv"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    run_job(Lengths(), link)
+    real.chmod(0o600)
+    (tmp_path / "disk" / "real.csv").write_text("old")
+    run_job(Lengths(), link)
+    assert link.is_symlink() and os.listdir(real.parent) == ["real.csv"]
+    assert real.read_text().startswith("image,") and real.stat().st_mode & 0o777 == 0o600
+    target, journal = tmp_path / "disk" / "real.jsonl", tmp_path / "c.jsonl"
+    journal.symlink_to(target)
+    run_job(Lengths(NAMES[:3]), journal)
+    run_job(Lengths(), journal)
+    assert journal.is_symlink() and target.read_bytes().count(b"\n") == len(NAMES)
+    assert sorted(os.listdir(target.parent)) == ["real.csv", "real.jsonl"], "what belongs to it is beside the link"
+
+
+def test_files_that_the_job_names_itself_are_not_written_through_links(tmp_path):
+    secret = tmp_path / "secret"
+    for name in ("c.csv.jsonl", "c.csv.jsonl.run.json", "c.csv.jsonl.stamps", "c.csv.jsonl.lock"):
+        secret.write_text("secret")
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / name).symlink_to(secret)
+        with pytest.raises(UserError, match="it is a link to|was not begun by this command"):
+            run_job(Lengths(), folder / "c.csv")
+        assert secret.read_text() == "secret" and os.listdir(folder) == [name]
+
+
+def test_a_link_to_a_text_does_not_cost_its_last_line(tmp_path):
+    """A file that a kill cut ends without a line break, and so do many texts."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("first line\nlast line without an end")
+    (tmp_path / "c.jsonl").symlink_to(notes)
+    (tmp_path / "c.jsonl.run.json").write_text("{}")
+    with pytest.raises(UserError, match="this line is damaged"):
+        Journal(tmp_path / "c.jsonl", {})
+    assert notes.read_text() == "first line\nlast line without an end"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes")
+def test_a_pipe_in_the_place_of_what_a_journal_was_made_with_is_not_waited_for(tmp_path):
+    with Journal(tmp_path / "c.jsonl", {}) as journal:
+        journal.append(RECORDS)
+    (tmp_path / "c.jsonl.run.json").unlink()
+    os.mkfifo(tmp_path / "c.jsonl.run.json")
+    with pytest.raises(UserError, match=r"run\.json cannot be read: .*a file was expected"):
+        Journal(tmp_path / "c.jsonl", {})
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"caption": 3}, {"error": ["x"]}, {"candidates": 3}, {"candidates": ["a dog"]},
+        {"candidates": [{"caption": 1}]},
+        {"candidates": [{"text": "a dog"}]}, {"answers": [{"answer": "yes", "probability": "high"}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_record_that_no_job_wrote_is_named(tmp_path, record):
+    """Tables and files beside images are made of records: of another form they would end in a traceback."""
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(to_line({"image": "a.jpg"}) + to_line({"image": "b.jpg", **record}))
+    with pytest.raises(UserError, match=r"c\.jsonl:2: this line is damaged"):
+        list(read_journal(path))

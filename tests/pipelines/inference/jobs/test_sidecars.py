@@ -89,6 +89,59 @@ def test_files_of_others_are_left_alone_and_told(folder):
     assert (folder / "c.xmp").is_file(), "what nobody else has written is written all the same"
 
 
+def test_a_corrected_alternative_text_is_kept(folder):
+    """Wrong if a person's correction is replaced by the machine's sentence, because the file was ours once."""
+    caption(folder, "xmp")
+    corrected = (folder / "b.xmp").read_text("utf-8").replace(lines(folder)["b.png"]["caption"], "my own words")
+    (folder / "b.xmp").write_text(corrected, "utf-8")
+    summary = caption(folder, "xmp")
+    assert (folder / "b.xmp").read_text("utf-8") == corrected
+    assert summary.left_alone == {folder / "b.xmp": "another file is there"}
+    Image.fromarray(np.zeros((8, 9, 3), np.uint8)).save(folder / "b.png")
+    assert caption(folder, "xmp").changed == 1
+    assert (folder / "b.xmp").read_text("utf-8") == corrected, "a new caption is no reason either"
+
+
+def test_nothing_is_written_outside_of_the_folder_through_a_link(folder, tmp_path):
+    """Reading through a linked folder is fine; its owner did not ask for files in it."""
+    outside = tmp_path / "outside"
+    (outside / "deeper").mkdir(parents=True)
+    for path in (outside / "x.png", outside / "deeper" / "y.png"):
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path)
+    (folder / "linked").symlink_to(outside)
+    (folder / "z.png").symlink_to(outside / "x.png")  # a linked image is in the folder itself
+    summary = caption(folder, "txt")
+    assert {"linked/x.png", "linked/deeper/y.png", "z.png"} <= set(lines(folder))
+    assert sorted(path.name for path in outside.rglob("*") if path.is_file()) == ["x.png", "y.png"]
+    assert (folder / "z.txt").is_file() and {path.name for path in summary.left_alone} == {"x.txt", "y.txt"}
+    assert all("a link leads there" in reason for reason in summary.left_alone.values())
+    caption_images([folder / "linked" / "x.png"], StubCaptioner(), tmp_path / "one.jsonl",
+                   options=CaptionOptions(sidecars=("txt",)))  # fmt: skip
+    assert (outside / "x.txt").is_file(), "whoever names the image means it"
+
+
+def test_links_in_the_place_of_texts_lead_nowhere(folder, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (folder / "b.txt").symlink_to(secret)
+    (folder / "c.txt").symlink_to(tmp_path / "not there")
+    for name in ("b.txt.part", "b.txt.new", "two.jpg.txt.part"):
+        (folder / name).symlink_to(secret)
+    summary = caption(folder, "txt")
+    assert secret.read_text() == "secret" and not (tmp_path / "not there").exists()
+    assert sorted(path.name for path in summary.left_alone) == ["b.txt", "c.txt"]
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(folder, monkeypatch):
+    def link(source, target, real=os.link):
+        folder.joinpath("b.txt").write_text("somebody was faster")
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", link)
+    summary = caption(folder, "txt")
+    assert (folder / "b.txt").read_text() == "somebody was faster" and folder / "b.txt" in summary.left_alone
+
+
 def test_an_image_called_like_a_text_is_not_overwritten(folder):
     (folder / "b.png").rename(folder / "b.txt")  # an image, whatever its name says
     before = (folder / "b.txt").read_bytes()
