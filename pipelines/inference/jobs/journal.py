@@ -67,6 +67,7 @@ class Journal:
         self.path = Path(path)
         self._key, self._things, self._follow_link = key, things, follow_link
         self.sidecar = self.path.with_name(self.path.name + ".run.json")
+        self._stamps = self.path.with_name(self.path.name + ".stamps")
         self.faults = 0
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked_file(self.path, follow_link=follow_link))
@@ -74,11 +75,15 @@ class Journal:
             self._is_new = not self.path.exists()
             self._file = open_to_append(self.path, follow_link=follow_link)
             stack.callback(lambda: self._file.close())
-            atomic_write(self.sidecar, json.dumps(made_with, indent=2) + "\n")
-            with as_user_error(self.path):
-                self._written = self._read_keys()  # first: of a file that holds anything else nothing is removed
-                self.repaired = self._remove_cut_line()
-            self._fingerprints = FingerprintFile(self.path.with_name(self.path.name + ".stamps"))
+            try:
+                atomic_write(self.sidecar, json.dumps(made_with, indent=2) + "\n")
+                with as_user_error(self.path):
+                    self._written = self._read_keys()  # first: of a file that holds anything else nothing is removed
+                    self.repaired = self._remove_cut_line()
+                self._fingerprints = FingerprintFile(self._stamps)
+            except UserError:
+                self._leave_nothing()
+                raise
             stack.callback(self._fingerprints.close)
             self._to_close = stack.pop_all()
 
@@ -87,12 +92,17 @@ class Journal:
 
     def __exit__(self, error, *_):
         failed = error is not None and issubclass(error, Exception)  # not an interruption
-        if failed and self._is_new and not os.fstat(self._file.fileno()).st_size:
-            # A job that fails before its first record leaves nothing behind; while the lock is held nobody goes on.
-            for path in (os.path.realpath(self.path), self.sidecar, self._fingerprints.path):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
+        if failed:
+            self._leave_nothing()  # while the lock is held nobody goes on
         self.close()
+
+    def _leave_nothing(self) -> None:
+        """Removes the files of a job that failed before its first record."""
+        if self._is_new and not os.fstat(self._file.fileno()).st_size:
+            for path in (os.path.realpath(self.path), self.sidecar, self._stamps):
+                with contextlib.suppress(OSError):
+                    if not os.path.islink(path):
+                        os.unlink(path)
 
     def close(self) -> None:
         self._to_close.close()

@@ -157,7 +157,7 @@ def test_files_that_the_job_names_itself_are_not_written_through_links(tmp_path)
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).symlink_to(secret)
-        with pytest.raises(UserError, match="it is a link to|was not begun by this command"):
+        with pytest.raises(UserError, match=r"it is a link to|was not begun by this command"):
             run_job(Lengths(), folder / "c.csv")
         assert secret.read_text() == "secret" and os.listdir(folder) == [name]
 
