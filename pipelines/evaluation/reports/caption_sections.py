@@ -91,6 +91,7 @@ def _caption_lines(prediction: Prediction, scores: Sequence[Score]) -> list[str]
     numbers = ", ".join(f"{label} {value:.0f}" for label, value in values if value is not None)
     text = as_text(prediction.caption) or "(an empty caption)"
     lines = [f"- **{text}**{f' ({numbers})' if numbers else ''}, {as_text(prediction.image)}"]
+    lines += [f"    - false: {as_text(statement.text)}" for statement in prediction.false_statements or ()]
     return [*lines, *(f"    - {as_item(reference)}" for reference in prediction.references[:5]), ""]
 
 

@@ -65,6 +65,7 @@ def test_the_page_needs_nothing_else(tmp_path):
                 f"<{tag} {name}={address[:60]}> is not in the page"
             )
     assert "@import" not in page and not re.search(r"url\((?!#|data:)", page)
+    assert "innerHTML" not in page and "insertAdjacentHTML" not in page, "a caption could become markup"
 
 
 def test_names_and_captions_are_text_wherever_they_stand(tmp_path):

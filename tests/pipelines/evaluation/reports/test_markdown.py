@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from captioner.metrics.score import score_captions
 from pipelines.evaluation.error_analysis import analyze_errors
 from pipelines.evaluation.reports.markdown import as_item, as_text, render_markdown
-from pipelines.evaluation.results import Evaluation, Prediction
+from pipelines.evaluation.results import Evaluation, FalseStatement, Prediction
 
 SCORES = {"bleu_1": 0.6, "bleu_4": 0.2123, "brevity_penalty": 0.9, "prediction_words": 9.0, "reference_words": 10.0}
 HOSTILE = "# <script>alert(1)</script> [x](javascript:alert(1)) | `a` *b* _c_ www.example.com http://example.com\n---"
@@ -39,6 +39,13 @@ def test_everything_that_a_reader_needs_is_in_it():
     assert re.findall(r"(\d+)\.png", best) == ["13", "12", "11", "10"]
     tables = [line for line in page.splitlines() if line.startswith("|")]
     assert all(line.endswith("|") for line in tables)
+
+
+def test_what_is_false_in_a_caption_stands_below_it():
+    one = Prediction("a.png", "a red dog", ("a dog",), {}, false_statements=(FalseStatement("colour: red *dog*"),))
+    assert "- **a red dog**, a.png\n    - false: colour: red \\*dog\\*\n    - a dog\n" in render_markdown(
+        evaluation(predictions=(one,), errors=None)
+    )
 
 
 def test_hostile_text_stays_text():
