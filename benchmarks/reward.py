@@ -15,8 +15,9 @@ from pathlib import Path
 
 from pipelines.utils.console import load_keras
 
-TOY = ["decoder.units=8", "decoder.embedding_size=4", "decoder.attention_size=4", "training.images_per_batch=4",
-       "encoder.image_size=32", "encoder.half_precision=false"]  # fmt: skip
+MODEL = ["encoder.weights=none", "encoder.pool=2", "text.minimum_count=1"]
+TOY = ["decoder.units=8", "decoder.embedding_size=4", "decoder.attention_size=4", "encoder.image_size=32",
+       "encoder.half_precision=false"]  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -31,11 +32,16 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     from pipelines.recipes.recipe import load_recipe
     from pipelines.tasks.captioning.train import CaptioningExperiment
 
-    changes = ["encoder.weights=none", "text.minimum_count=1", *(TOY if options.toy else [])]
-    recipe = load_recipe("flickr8k-self-critical", changes)
+    untrained = load_recipe("flickr8k-attention", [*MODEL, *(TOY if options.toy else [])])
+    recipe = load_recipe("flickr8k-self-critical", ["training.images_per_batch=4"] if options.toy else [])
     with tempfile.TemporaryDirectory() as folder:
-        shapes.draw(Path(folder) / "data", sizes={"train": 8 if options.toy else 200, "dev": 2}, image_size=32)
-        experiment = CaptioningExperiment(recipe, data=Path(folder) / "data")
+        data, preset = Path(folder) / "data", Path(folder) / "preset"
+        shapes.draw(data, sizes={"train": 8 if options.toy else 200, "dev": 2}, image_size=32)
+        first = CaptioningExperiment(untrained, data=data)
+        first.open_data()
+        first.build(None)
+        first.captioner.save_to_preset(preset)
+        experiment = CaptioningExperiment(recipe, data=data, init_from=preset)
         experiment.open_data()
         experiment.build(None)
     experiment.compile(NoiseSource(experiment.encoder.backbone_shape, len(experiment.train_examples)))

@@ -46,13 +46,14 @@ def with_blanks(answer: str) -> str:
 
 
 def items(answer: str) -> list[str]:
-    """The members of an answer that is a set, written with commas; of any other, itself.
+    """The members of an answer that is a set, written with commas; of any other, itself. Stops and underscores alone are
+    no member.
 
     >>> items("book, scissor"), items("Wood."), items("1,000")
     (['book', 'scissor'], ['wood'], ['1,000'])
     """
     text = plain(answer)
-    return [item.strip(" ").rstrip(". ") for item in _SEPARATOR.split(text) if item.strip(". ")] or [text]
+    return [item.strip(" ").rstrip(". ") for item in _SEPARATOR.split(text) if item.strip("._ ")] or [text]
 
 
 def _without_stop(text: str) -> str:

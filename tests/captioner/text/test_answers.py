@@ -53,6 +53,7 @@ def test_blanks_and_underscores_are_equal():
     assert found.answers == ("night stand", "lamp") and found.spellings == ("night_stand", "lamp")
     assert found.encode("night stand") == found.encode("Night_Stand.") == 0 and found.decode(0) == "night stand"
     assert agreed(["night_stand", "lamp", "night stand"]) == "night_stand", "as the first of them wrote it"
+    assert items("lamp, _") == ["lamp"] and items("_") == ["_"]
     assert with_blanks("_") == "_" and with_blanks("a__b_") == "a b"
 
 
