@@ -68,7 +68,7 @@ def answer_key(answer: str) -> str:
     >>> answer_key("pillow, night_stand") == answer_key("Night stand, pillow."), answer_key("1,000")
     (True, '1,000')
     """
-    text = plain(with_blanks(answer))
+    text = plain(with_blanks(plain(answer)))
     return ", ".join(sorted(set(items(text)))) if "," in text else text
 
 
