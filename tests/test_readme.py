@@ -14,7 +14,7 @@ from pipelines.recipes.recipe import load_recipe
 ROOT = Path(__file__).parents[1]
 PAGES = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md"),
-    *sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md")),
+    *sorted(page.relative_to(ROOT).as_posix() for page in ROOT.glob("docs/**/*.md")),
 ]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
