@@ -1,11 +1,16 @@
 """What every data set must be (`check_dataset`), and tiny ones in the real layouts (`LAYOUTS`)."""
 
+import io
 import json
-from collections.abc import Callable
+import os
+import tarfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hypothesis import settings
 from PIL import Image
 
+from captioner.images.files import holding_file
 from captioner.text.answers import plain
 from pipelines.data.datasets import clips, shapes
 from pipelines.data.examples import CaptionExample, DataSet, QuestionExample
@@ -17,15 +22,15 @@ def check_dataset(dataset: DataSet):
     assert dataset.examples, "there is nothing to train on"
     ids = [example.id for example in dataset.examples]
     assert len(set(ids)) == len(ids), "two examples share an id: predictions would overwrite each other"
-    splits: dict[Path, set[str]] = {}
+    splits: dict[str, set[str]] = {}
     for example in dataset.examples:
-        assert example.image.is_file(), f"{example.image} is not there: training would stop at it"
+        assert os.path.isfile(holding_file(example.image)), f"{example.image} is not there: training would stop at it"
         assert example.split, f"{example.id} is in no split"
         for text in (example.id, example.split, str(example.source_id)):
             text.encode("utf-8")  # or it could not be written again
-        splits.setdefault(example.image.resolve(), set()).add(example.split)
+        splits.setdefault(os.path.realpath(example.image), set()).add(example.split)
         if isinstance(example, CaptionExample):
-            assert dataset.root / example.id == example.image, f"{example.id} does not name {example.image}"
+            assert str(dataset.root / example.id) == str(example.image), f"{example.id} is not {example.image}"
             assert not Path(example.id).is_absolute() and "\\" not in example.id, "the id is not a portable path"
             assert example.captions, f"{example.id} has no caption"
             for caption in example.captions:
@@ -43,7 +48,7 @@ def check_dataset(dataset: DataSet):
 def check_question(dataset: DataSet, example: QuestionExample):
     """A question is clean, answered unless its whole split is not, and has no choice or several different ones."""
     name, _, number = example.id.rpartition("#")
-    assert dataset.root / name == example.image and number.isdigit(), f"{example.id} does not name {example.image}"
+    assert str(dataset.root / name) == str(example.image) and number.isdigit(), f"{example.id} is not {example.image}"
     assert example.question.strip("? "), f"{example.id} asks nothing"
     assert example.answers or not any(one.answers for one in dataset.split(example.split)), "one without an answer"
     assert len(set(map(plain, example.choices))) == len(example.choices) != 1, f"choices {example.choices}"
@@ -58,6 +63,35 @@ def draw_image(path: Path, shade: int = 0):
     """A small JPEG or PNG whose content depends on `shade`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 8), (shade % 256, 128, 255 - shade % 256)).save(path)
+
+
+def picture_bytes(shade: int = 0, format: str = "PNG") -> bytes:
+    """What `draw_image` writes."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (shade % 256, 128, 255 - shade % 256)).save(buffer, format)
+    return buffer.getvalue()
+
+
+def write_tar(path: Path, members: Sequence[tuple[str, bytes | str] | tarfile.TarInfo]) -> Path:
+    """A tar of files with these names and contents, and of members of other kinds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+                continue
+            name, content = member
+            content = content.encode("utf-8") if isinstance(content, str) else content
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def reader_examples() -> int:
+    """How many examples a search through what a reader may meet takes: `make test-all` searches for longest."""
+    usual = settings.default.max_examples
+    return 2_000 if usual >= 400 else usual
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -152,6 +186,22 @@ def make_sidecar(root: Path):
     write(root / "test/more/d.TXT", "A boat.\n")
 
 
+def make_webdataset(root: Path):
+    """Shards in folders and with names of splits: texts of all kinds, and what macOS puts beside files."""
+    members = [
+        ("./0001.jpg", picture_bytes(1, "JPEG")), ("./0001.txt", "A dog.\nA brown dog.\n"),
+        ("./._0001.jpg", b"\0\5\26\7"), ("./more/2.PNG", picture_bytes(2)),
+        ("./more/2.json", json.dumps({"key": "2", "caption": "A cat.", "width": 8})), ("./more/2.txt", "A cat."),
+    ]  # fmt: skip
+    write_tar(root / "flowers-train-000000.tar", members)
+    boat = [
+        ("k.json", json.dumps({"captions": ["A boat.", "A boat."], "image_id": 7})),
+        ("k.webp", picture_bytes(3, "WEBP")),
+    ]
+    write_tar(root / "VAL/000.tar", boat)
+    write_tar(root / "test.tar", [("a.b.jpg", picture_bytes(4, "JPEG")), ("a.b.caption", "Two people.")])
+
+
 def make_shapes(root: Path):
     shapes.draw(root, seed=0, sizes={"train": 3, "dev": 1, "test": 1, "novel": 1})
 
@@ -159,6 +209,8 @@ def make_shapes(root: Path):
 def make_clips(root: Path):
     clips.draw(root, seed=0, sizes={"train": 2, "dev": 1, "test": 1}, image_size=32)
 
+
+ARCHIVES = ("webdataset",)  # layouts whose images are no files of their own
 
 # Layout -> what makes it, and the annotation files that a stranger may have damaged.
 LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
@@ -169,6 +221,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "coco": (make_coco, ("annotations/captions_val2014.json",)),
     "karpathy": (make_karpathy, ("dataset_coco.json",)),
     "imagefolder": (make_imagefolder, ("train/metadata.csv", "test/metadata.jsonl")),
+    "webdataset": (make_webdataset, ()),
     "table": (make_table, ("captions.csv",)),
     "sidecar": (make_sidecar, ("train/a.txt", "Val/c.caption")),
 }

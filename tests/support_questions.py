@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support_datasets import draw_image, make_shapes, write
+from tests.support_datasets import draw_image, make_shapes, picture_bytes, write, write_tar
 
 # Ten people to a question, as published: normalised, not always of one mind.
 TEN = ["yes"] * 7 + ["no"] * 2 + ["maybe"]
@@ -112,6 +112,22 @@ def make_question_table(root: Path):
     write(root / "questions.csv", "\n".join(rows) + "\n")
 
 
+def make_question_webdataset(root: Path):
+    """One question in an object, several in a list, and a test split without answers."""
+    one = {"question": "Is it red?", "answers": [{"answer": a, "answer_id": n} for n, a in enumerate(TEN)],
+           "question_type": "is it", "answer_type": "yes/no", "question_id": 7, "image_id": 9}  # fmt: skip
+    two = [
+        {"question": "What is it?", "answer": "dog", "choices": ["dog", "cat"]},
+        {"question": "Where?", "answer": "in"},
+    ]
+    write_tar(root / "train-0.tar", [
+        ("a.jpg", picture_bytes(1, "JPEG")), ("a.json", json.dumps(one)),
+        ("b.png", picture_bytes(2)), ("b.json", json.dumps({"questions": two})),
+    ])  # fmt: skip
+    withheld = json.dumps({"question": "Is it blue?", "answers": None, "question_id": 8})
+    write_tar(root / "TEST-0.tar", [("c.png", picture_bytes(3)), ("c.json", withheld)])
+
+
 # Layout -> what makes it, and the annotation files that a stranger may have damaged.
 QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "shapes": (make_shapes, ("questions.jsonl",)),
@@ -120,5 +136,6 @@ QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "daquar-37": (make_daquar_37, ("qa.37.raw.reduced.test.format_triple",)),
     "vqa": (make_vqa, ("v2_OpenEnded_mscoco_val2014_questions.json", "v2_mscoco_val2014_annotations.json")),
     "visual7w": (make_visual7w, ("dataset_v7w_telling.json",)),
+    "webdataset": (make_question_webdataset, ()),
     "table": (make_question_table, ("questions.csv",)),
 }

@@ -3,8 +3,10 @@
 import dataclasses
 import os
 import stat
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from captioner.errors import UserError, address_hint
 from captioner.images.formats import HEAD, format_of
@@ -33,13 +35,61 @@ class ImageLimits:
 DEFAULT_LIMITS = ImageLimits()
 
 
+class ArchivedImage(os.PathLike[str]):
+    """An image inside another file, such as a tar. It goes wherever the path of an image file goes.
+
+    As a path it is `shards/0001.tar/k.jpg` or `train.parquet#17`: what messages and ids call it. There is no file of
+    this name: `read_bytes` reads the image, and `holding_file` is the file to ask for a time of change.
+
+    Attributes:
+        archive: the file that holds it.
+    """
+
+    __slots__ = ()
+    archive: Path
+
+    @abstractmethod
+    def __fspath__(self) -> str:
+        """The name of the image, beginning with the path of its archive."""
+
+    @abstractmethod
+    def content(self, limits: ImageLimits) -> bytes:
+        """The bytes of the image, as `read_bytes` gives them."""
+
+    @property
+    @abstractmethod
+    def file_name(self) -> str:
+        """The image's own path inside of its archive, with "/"; empty where it has none."""
+
+    @property
+    def stem(self) -> str:
+        """As of a path: the last part of the name without its ending."""
+        return Path(self.file_name).stem or os.path.basename(self)
+
+    def __str__(self) -> str:
+        return os.fspath(self)
+
+    def __lt__(self, other: "ArchivedImage") -> bool:
+        return str(self) < str(other)
+
+
+ImagePath: TypeAlias = Path | ArchivedImage
+
+
+def holding_file(image: str | os.PathLike) -> str | os.PathLike:
+    """The file on disk that holds an image: its own, or its archive."""
+    return image.archive if isinstance(image, ArchivedImage) else image
+
+
 def read_bytes(path: str | os.PathLike, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
-    """The content of an image file.
+    """The content of an image file, or of an image in an archive.
 
     Raises:
         ImageError: it is not there, not an ordinary file, not allowed, or larger than `limits.max_bytes`.
     """
     name = os.fspath(path)
+    if isinstance(path, ArchivedImage):
+        return path.content(limits)
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):

@@ -43,7 +43,12 @@ def read_text(path: str | os.PathLike, errors: Errors = "strict") -> str:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return _decode(data, path, errors).replace("\r\n", "\n").replace("\r", "\n")
+    return decode_text(data, path, errors)
+
+
+def decode_text(data: bytes, name: str | os.PathLike, errors: Errors = "strict") -> str:
+    """The text of the bytes of a file that is called `name` in messages; as `read_text`."""
+    return _decode(data, name, errors).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def normalized(data: bytes) -> bytes:

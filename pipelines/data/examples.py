@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captioner.errors import UserError, nearest
+from captioner.images.files import ImagePath
 from captioner.text.answers import with_blanks
 from captioner.text.comparable import comparable
 
@@ -49,7 +50,7 @@ class CaptionExample:
     """
 
     id: str
-    image: Path
+    image: ImagePath
     captions: tuple[str, ...]
     split: str
     source_id: Id = ""
@@ -73,7 +74,7 @@ class QuestionExample:
     """
 
     id: str
-    image: Path
+    image: ImagePath
     question: str
     answers: tuple[str, ...]
     split: str
@@ -103,7 +104,7 @@ class Location:
 class Problem:
     """Something wrong with the data, and where. The rest of the data set is used all the same."""
 
-    path: Path
+    path: ImagePath
     line: int | None
     text: str
 

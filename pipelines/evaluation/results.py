@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from captioner.images.files import ImagePath
 from pipelines.data.examples import Id
 from pipelines.evaluation.error_analysis import ErrorAnalysis
 
@@ -82,7 +83,7 @@ class Prediction:
     references: tuple[str, ...]
     scores: dict[str, float]
     score: float | None = None
-    path: Path | None = None
+    path: ImagePath | None = None
     source_id: Id = ""
     false_statements: tuple[FalseStatement, ...] | None = None
 
@@ -129,7 +130,7 @@ class AnsweredQuestion:
 
     id: str
     image: str
-    path: Path
+    path: ImagePath
     question: str
     references: tuple[str, ...]
     agreed: str

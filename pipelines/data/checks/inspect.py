@@ -6,8 +6,8 @@ from pathlib import Path
 from pipelines.data.checks.captions import check
 from pipelines.data.checks.questions import check_questions
 from pipelines.data.checks.report import Report
-from pipelines.data.datasets import DATASETS, fitting_layouts, layouts_known, read_dataset
-from pipelines.data.datasets.rows import find_tables, is_table
+from pipelines.data.datasets import DATASETS, fitting_layouts, is_data_file, layouts_known, read_dataset
+from pipelines.data.datasets.rows import find_tables
 from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 
@@ -15,13 +15,13 @@ from pipelines.data.question_datasets.easy_vqa import installed
 def inspect_layout(
     root: Path | str, tokenizer: str = "ptb", minimum_count: int = 1, open_images: bool = True
 ) -> list[Report]:
-    """A report of the captions and one of the questions in the folder or table `root`, as far as there are any.
+    """A report of the captions and one of the questions in the folder or file `root`, as far as there are any.
 
     Raises:
         UserError: there is no such folder, or it is no data set.
     """
     root = installed(root)
-    if not root.is_dir() and not is_table(root):
+    if not root.is_dir() and not is_data_file(root):
         read_dataset(root)  # says it
     has_questions = bool(fitting_layouts(QUESTION_DATASETS, root))
     fitting = fitting_layouts(DATASETS, root)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.registry import Registry
+from pipelines.data.datasets.archives import is_archive
 from pipelines.data.datasets.rows import is_table
 from pipelines.data.examples import DataSet
 
@@ -23,18 +24,20 @@ DATASETS = Registry(
         "coco": "pipelines.data.datasets.coco",
         "karpathy": "pipelines.data.datasets.karpathy",
         "imagefolder": "pipelines.data.datasets.imagefolder",
+        "webdataset": "pipelines.data.datasets.webdataset",
         "table": "pipelines.data.datasets.table",
         "sidecar": "pipelines.data.datasets.sidecar",
     },
 )
 _GENERAL = ("table", "sidecar")  # layouts that count only where none before them fits
+_OF_ONE_FILE = ("table", "webdataset")  # layouts that a single file may have
 
 
 def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
     """Reads the data set of captions in the folder `root`. Images are looked up, never opened.
 
     Args:
-        root: the folder, or a table beside its images.
+        root: the folder, a table beside its images, or an archive that holds them.
         name: a layout of `DATASETS`; by default the one that recognises the folder. A plain table and texts
             beside images are general layouts: they count only where no other layout fits.
 
@@ -45,7 +48,7 @@ def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
 
 
 def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str) -> DataSet:
-    """Reads the folder or the table `root` in the layout called `name`, or in the one of `layouts` that recognises it.
+    """Reads the folder or file `root` in the layout called `name`, or in the one of `layouts` that recognises it.
 
     Args:
         what: what the annotations are, in messages.
@@ -54,13 +57,13 @@ def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str
         UserError: as `read_dataset` does.
     """
     root = Path(root)
-    if not root.is_dir() and not is_table(root):
+    if not root.is_dir() and not is_data_file(root):
         is_there = "is a file, and no table" if root.exists() else "does not exist"
         raise UserError(
-            f"{root} {is_there}. Give the folder that holds the {what} and the images, or a table of {what} (csv, tsv "
-            "or jsonl) that lies beside its images."
+            f"{root} {is_there}. Give the folder that holds the {what} and the images, a table of {what} (csv, tsv "
+            "or jsonl) that lies beside its images, or a tar file that holds both."
         )
-    if root.is_file():
+    if is_table(root):
         name = name or "table"
     try:
         return layouts.get(name or _one_layout(layouts, root)).read(root)
@@ -68,10 +71,15 @@ def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str
         raise UserError(f"{error.filename or root} cannot be read: {error.strerror or error}.") from error
 
 
+def is_data_file(path: Path) -> bool:
+    """Whether a path is a file that may be a whole data set: a table, or an archive."""
+    return is_table(path) or is_archive(path)
+
+
 def fitting_layouts(layouts: Registry, root: Path) -> list[str]:
-    """The names of the layouts that the folder fits; a general one only where no other does. A table itself is one."""
+    """The names of the layouts that the folder or file fits; a general one only where no other does."""
     if root.is_file():
-        return ["table"] if layouts.get("table").recognise(root) else []
+        return [name for name in _OF_ONE_FILE if layouts.get(name).recognise(root)]
     fitting = [name for name in layouts.names() if name not in _GENERAL and layouts.get(name).recognise(root)]
     general = (name for name in _GENERAL if name in layouts.names() and layouts.get(name).recognise(root))
     return fitting or [*itertools.islice(general, 1)]

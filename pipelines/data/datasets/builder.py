@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
+from pipelines.data.datasets.archives import ArchivedImages
 from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.splits import hashed_splits, read_split_lists
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_missing, is_text, truncate
@@ -32,15 +33,15 @@ class DatasetBuilder(ProblemList):
     Args:
         name: the layout's name.
         root: the data set's folder.
-        folders: where its images may be, see `ImageFinder`.
+        folders: where its images may be, see `ImageFinder`; or the images in its archives.
         thing: what a row holds, in messages.
     """
 
-    def __init__(self, name: str, root: Path, folders: Sequence[str], thing: str = "caption"):
+    def __init__(self, name: str, root: Path, folders: Sequence[str] | ArchivedImages, thing: str = "caption"):
         super().__init__(thing)
         self.name = name
         self.root = root
-        self.finder = ImageFinder(root, folders)
+        self.finder = folders if isinstance(folders, ArchivedImages) else ImageFinder(root, folders)
         self.notes: list[str] = []
         self._ids: dict[str, str | None] = {}  # name as written -> id
         self._images: dict[str, ImageRows] = {}  # id -> image
@@ -167,14 +168,20 @@ class DatasetBuilder(ProblemList):
             "dev and test and the rest is train. Scores do not compare with those on a published split."
         )
 
-    def use_folders(self, splits: Set[str | None], share: float) -> None:
-        """What follows where only folders say the splits: `splits` of the images, None for those in no such folder."""
+    def use_folders(self, splits: Set[str | None], share: float, folder: str = "folder") -> None:
+        """What follows where only folders say the splits: `splits` of the images, None for those in no such folder.
+
+        Args:
+            splits: see above.
+            share: see `use_hash`.
+            folder: what says the splits, such as "shard".
+        """
         if splits <= {None}:
             self.use_hash(share)
         elif splits == {"train"}:
-            self.use_hash(share, "All images are in the folder train")
+            self.use_hash(share, f"All images are in the {folder} train")
         elif None in splits:
-            self.notes.append("Images that are in the folder of no split are train, as others are in one.")
+            self.notes.append(f"Images that are in the {folder} of no split are train, as others are in one.")
 
     def finish(self, licence: str = "") -> DataSet:
         """The data set.
@@ -194,7 +201,7 @@ class DatasetBuilder(ProblemList):
     def _examples(self) -> Iterator:
         for image_id, image in self._images.items():
             split = canonical_split(image.split or "train")
-            yield CaptionExample(image_id, self.root / image_id, tuple(image.rows), split, image.source_id)
+            yield CaptionExample(image_id, self.finder.image(image_id), tuple(image.rows), split, image.source_id)
 
     def _reason(self, problems: list[Problem]) -> str:
         looked = f"Images were looked for in {self.finder.searched()}."

@@ -93,6 +93,10 @@ class ImageFinder:
                 return self._relative(posixpath.join(parent, file))
         return None
 
+    def image(self, image_id: str) -> Path:
+        """The file of an image that was found."""
+        return self.root / image_id
+
     def searched(self) -> str:
         """Where it was looked, for messages, and where it would have been if such folders were there."""
         there = ", ".join(map(_named, self._folders)) or "no folder"

@@ -7,15 +7,13 @@ The file is in the folder itself or in one folder a split (`train/`, `validation
 """
 
 import posixpath
-import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.rows import SHARE, csv_rows, header_of, is_jsonl, json_rows, named_split
 from pipelines.data.datasets.splits import split_folders, split_in_path
-from pipelines.data.datasets.table import add_captions
+from pipelines.data.datasets.table import add_captions, caption_columns
 from pipelines.data.datasets.text import truncate
 from pipelines.data.datasets.values import value_text
 from pipelines.data.examples import DataSet, Location
@@ -25,7 +23,6 @@ EXPECTS = (
     "folder or in train/, validation/ and test/"
 )
 _FILES = ("metadata.jsonl", "metadata.csv")
-_CAPTIONS = re.compile(r"captions?|caption_\d+")
 
 
 def recognise(root: Path) -> bool:
@@ -62,12 +59,7 @@ def _metadata(root: Path) -> list[tuple[Path, str | None]]:
 
 
 def _fits(header: list[str]) -> bool:
-    return "file_name" in header and bool(_caption_columns(header))
-
-
-def _caption_columns(names: Iterable[str]) -> list[str]:
-    names = list(names)
-    return [name for name in names if _CAPTIONS.fullmatch(name)] or [name for name in names if name == "text"]
+    return "file_name" in header and bool(caption_columns(header))
 
 
 def _add(builder: DatasetBuilder, path: Path, split: str | None) -> set[str | None]:
@@ -76,7 +68,7 @@ def _add(builder: DatasetBuilder, path: Path, split: str | None) -> set[str | No
     splits = set()
     for line, row in json_rows(builder, path) if is_jsonl(path) else csv_rows(builder, path, ("file_name",)):
         location, name = Location(path, line), value_text(row.get("file_name"))
-        columns = _caption_columns(row)
+        columns = caption_columns(row)
         if name is None or not columns:
             builder.unexpected(location, "file_name and a caption", row, "the row was left out")
             continue

@@ -7,18 +7,20 @@ splits the images are split by a hash of their names: about 10 % each are dev an
 (`pipelines.data.datasets.splits.hashed_splits`). The table itself may be given in place of its folder.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.rows import csv_rows, find_tables, folder_of, is_jsonl, json_rows, named_split, read_tables
 from pipelines.data.datasets.values import field_captions, value_text
-from pipelines.data.examples import DataSet, Location
+from pipelines.data.examples import DataSet, Id, Location
 
 EXPECTS = (
     "captions.csv, captions.tsv or captions.jsonl with image and caption (and split); images beside it or in images/"
 )
 IMAGE_FOLDERS = (".", "images")
+_CAPTION = re.compile(r"captions?|caption_\d+|sentences|reference_strs")
 
 
 def recognise(root: Path) -> bool:
@@ -51,12 +53,28 @@ def add_table(builder: DatasetBuilder, path: Path, split: str | None = None, kee
     return split is not None or with_split
 
 
+def caption_columns(names: Iterable[str]) -> list[str]:
+    """Those of the names of columns, in lower case, that stand for captions.
+
+    >>> caption_columns(["image", "caption_0", "text"]), caption_columns(["image", "text", "label"])
+    (['caption_0'], ['text'])
+    """
+    names = list(names)
+    return [name for name in names if _CAPTION.fullmatch(name)] or [name for name in names if name == "text"]
+
+
 def add_captions(
-    builder: DatasetBuilder, image: str, fields: Mapping[str, object], location: Location, split: str | None
+    builder: DatasetBuilder,
+    image: str,
+    fields: Mapping[str, object],
+    location: Location,
+    split: str | None,
+    source_id: Id | None = None,
 ) -> None:
     """Adds the captions of one image in the fields of a row, some of which may be empty, as where people wrote few.
 
-    Captions in different columns, or at different places of a list, are of different people.
+    Captions in different columns, or at different places of a list, are of different people. Of an object with a text
+    `raw`, as in Karpathy's files, that text is the caption.
     """
     captions = [
         (f"{column}[{index}]", caption)
@@ -68,12 +86,14 @@ def add_captions(
     some = any(caption.strip() for _, caption in captions)
     for number, caption in captions:
         if caption.strip() or not some:
-            builder.add(image, caption, location, number=number, split=split)
+            builder.add(image, caption, location, number=number, split=split, source_id=source_id)
 
 
 def _captions(builder: DatasetBuilder, value: object, location: Location) -> list[str]:
     """The captions of a field; what is none, such as a list of a caption's words, is reported."""
     values = value if isinstance(value, list) else [value]
+    if any(isinstance(inner, dict) for inner in values):
+        value = values = [inner.get("raw", inner) if isinstance(inner, dict) else inner for inner in values]
     nested = [inner for inner in values if isinstance(inner, list | dict)]
     for inner in nested:
         builder.unexpected(location, "each caption as one text", inner)

@@ -28,8 +28,13 @@ def _read(path: Path) -> str:
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """`(line number, text)` of every line that is not blank. Lines are counted as editors count them."""
+    return text_lines(_read(path))
+
+
+def text_lines(text: str) -> Iterator[tuple[int, str]]:
+    """`(line number, text)` of every line of a text that is not blank."""
     # Not `splitlines`, which also breaks at form feeds and at separators that captions may hold.
-    for number, line in enumerate(_read(path).split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, line
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.encoders.base import Encoder
+from captioner.images.files import ImagePath
 from pipelines.data.features.extract import FeatureExtraction, FeaturePlan, Progress, check_room
 from pipelines.data.features.sources import Source, open_source
 
@@ -51,7 +52,9 @@ def read_epoch(source: Source, epoch: int, indices: Sequence[int]) -> np.ndarray
     return source.read_epoch(epoch, indices) if isinstance(source, AugmentedSource) else source.read(indices)
 
 
-def plan_augmented(encoder: Encoder, images: Sequence[Path], cache: Path, augmentations: Sequence[str]) -> FeaturePlan:
+def plan_augmented(
+    encoder: Encoder, images: Sequence[ImagePath], cache: Path, augmentations: Sequence[str]
+) -> FeaturePlan:
     """What it takes to keep the features of all augmentations; an image counts once for each."""
     plans = [FeatureExtraction(encoder, images, cache, each).plan for each in augmentations]
     totals = {name: sum(getattr(plan, name) for plan in plans) for name in ("images", "new", "bytes_needed")}
@@ -61,7 +64,7 @@ def plan_augmented(encoder: Encoder, images: Sequence[Path], cache: Path, augmen
 
 def open_augmented(
     encoder: Encoder,
-    images: Sequence[Path],
+    images: Sequence[ImagePath],
     cache: Path,
     augmentations: Sequence[str],
     seed: int,

@@ -1,6 +1,6 @@
 """Features on disk: shards of half precision that are either whole or not there.
 
-    CACHE/files.jsonl             path, size, time of change -> sha256 of an image file
+    CACHE/files.jsonl             path, size, time of change (of the file that holds it) -> sha256 of an image
     CACHE/vgg16-block5_conv3-1f0c.../
         about.json                what the features depend on: the key, readable
         SHARD.npy                 float16 (n, *shape)
@@ -22,6 +22,7 @@ import numpy as np
 
 from captioner.errors import UserError
 from captioner.files import atomic_file, make_folder, open_regular, open_to_append
+from captioner.images.files import ImagePath, holding_file
 
 
 class FeatureCache:
@@ -172,19 +173,19 @@ class KnownFiles:
                     if isinstance(name, str) and isinstance(digest, str):
                         self._known[name] = [size, changed, digest]
 
-    def lookup(self, path: Path) -> str | None:
+    def lookup(self, path: ImagePath) -> str | None:
         """The sha256 of a file's content, if it is known."""
         size, changed, digest = self._known.get(os.path.abspath(path), (None, None, None))
         if digest is None:
             return None
         try:
-            status = os.stat(path)
+            status = os.stat(holding_file(path))
         except OSError:
             return None
         return digest if (status.st_size, status.st_mtime_ns) == (size, changed) else None
 
-    def remember(self, path: Path, status: os.stat_result, digest: str) -> None:
-        """Notes the hash of a file; `status` has to be from before it was read."""
+    def remember(self, path: ImagePath, status: os.stat_result, digest: str) -> None:
+        """Notes the hash of an image; `status`, of the file that holds it, has to be from before it was read."""
         record = [status.st_size, status.st_mtime_ns, digest]
         name = os.path.abspath(path)
         if self._known.get(name) != record:

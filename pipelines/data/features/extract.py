@@ -22,6 +22,7 @@ from captioner.errors import UserError
 from captioner.images.augment import PLAIN, augment
 from captioner.images.clips import load_pixels
 from captioner.images.decode import DEFAULT_LIMITS, ImageError, ImageLimits, read_bytes
+from captioner.images.files import ImagePath, holding_file
 from pipelines.data.examples import Problem
 from pipelines.data.features.cache import FeatureCache, FeatureRows, KnownFiles
 from pipelines.utils.progress import format_bytes
@@ -104,7 +105,7 @@ class FeatureExtraction:
 
     Args:
         encoder: a `captioner.encoders.base.Encoder` that is cacheable.
-        images: paths.
+        images: paths, or images in archives.
         cache_root: folder of all caches.
         augmentation: of the images, one of `captioner.images.augment`; each has a cache of its own.
 
@@ -115,7 +116,7 @@ class FeatureExtraction:
         UserError: the encoder is trained whole, so that its features change and cannot be kept.
     """
 
-    def __init__(self, encoder, images: Sequence[Path], cache_root: Path, augmentation: str = PLAIN):
+    def __init__(self, encoder, images: Sequence[ImagePath], cache_root: Path, augmentation: str = PLAIN):
         if not encoder.cacheable:
             raise UserError(
                 f"{type(encoder).__name__} is trained whole, so its features change with every step and cannot "
@@ -153,7 +154,7 @@ class FeatureExtraction:
         problems: list[Problem] = []
         missing = [index for index, digest in enumerate(self._digests) if digest not in self._cache]
         writer = _Writer(self.encoder, self._cache, self._files, batch_size)
-        paths = (Path(self.images[index]) for index in missing)
+        paths = (self.images[index] for index in missing)
         results = parallel_map(lambda path: self._read(path, limits), paths, 3 * batch_size)
         started = time.monotonic()
         try:
@@ -176,11 +177,11 @@ class FeatureExtraction:
         progress(len(missing), len(missing), writer.encoded / (time.monotonic() - started))
         return problems
 
-    def _read(self, path: Path, limits: ImageLimits) -> "_Image | Problem":
+    def _read(self, path: ImagePath, limits: ImageLimits) -> "_Image | Problem":
         """What the threads do: a file to the hash of its content and, if they are needed, its pixels."""
         status = None
         with contextlib.suppress(OSError):  # `read_bytes` says it in words
-            status = os.stat(path)
+            status = os.stat(holding_file(path))
         try:
             data = read_bytes(path, limits)
             digest = hashlib.sha256(data).hexdigest()
@@ -217,7 +218,7 @@ def check_room(plan: FeaturePlan) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Image:
-    path: Path
+    path: ImagePath
     status: os.stat_result | None  # from before it was read: a file that changes meanwhile is not taken for known
     digest: str
     pixels: np.ndarray | None  # None: the cache has its features already

@@ -14,6 +14,7 @@ from captioner.encoders.base import Encoder
 from captioner.images.augment import PLAIN, augment
 from captioner.images.clips import load_pixels
 from captioner.images.decode import ImageError
+from captioner.images.files import ImagePath
 from captioner.models.captioning.ensemble import join_features
 from pipelines.data.examples import Problem
 from pipelines.data.features.extract import FeatureExtraction, Progress
@@ -35,12 +36,12 @@ class PixelSource:
 
     Args:
         encoder: tells what the pixels must look like.
-        images: files.
+        images: files, or images in archives.
         threads: files decoded at once.
         augmentation: see `captioner.images.augment`.
     """
 
-    def __init__(self, encoder: Encoder, images: Sequence[Path], threads: int = 4, augmentation: str = PLAIN):
+    def __init__(self, encoder: Encoder, images: Sequence[ImagePath], threads: int = 4, augmentation: str = PLAIN):
         self.augmentation = augmentation
         self.spec = encoder.spec
         self.images = list(images)
@@ -49,7 +50,7 @@ class PixelSource:
         self.readable = np.array([problem is None for problem in checked], bool)
         self.problems = [problem for problem in checked if problem]
 
-    def _problem(self, path: Path) -> Problem | None:
+    def _problem(self, path: ImagePath) -> Problem | None:
         try:
             load_pixels(path, self.spec)
         except ImageError as error:
@@ -93,7 +94,7 @@ class JoinedSource:
 
 
 def open_sources(
-    encoders: Sequence[Encoder], images: Sequence[Path], cache: Path, progress: Progress | None = None
+    encoders: Sequence[Encoder], images: Sequence[ImagePath], cache: Path, progress: Progress | None = None
 ) -> tuple[Source, list[Problem]]:
     """The source of some images for all encoders of a captioner; arguments and results as of `open_source`."""
     opened = [open_source(encoder, images, cache, progress) for encoder in encoders]
@@ -105,7 +106,7 @@ def open_sources(
 
 def open_source(
     encoder: Encoder,
-    images: Sequence[Path],
+    images: Sequence[ImagePath],
     cache: Path,
     progress: Progress | None = None,
     log: Callable[[str], None] | None = None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from captioner.text.answers import answer_key
+from pipelines.data.datasets.archives import ArchivedImages
 from pipelines.data.datasets.builder import DatasetBuilder, ImageRows
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_missing, is_text, truncate
 from pipelines.data.datasets.values import as_id, value_text
@@ -33,9 +34,10 @@ class AnnotatedQuestion:
 class QuestionDatasetBuilder(DatasetBuilder):
     """Takes the questions of a data set in and gives the `DataSet` out, in the order of the files."""
 
-    def __init__(self, name: str, root: Path, folders: Sequence[str]):
+    def __init__(self, name: str, root: Path, folders: Sequence[str] | ArchivedImages):
         super().__init__(name, root, folders, "question")
         self._questions: list[tuple[ImageRows, QuestionExample]] = []  # whose splits are set when all is read
+        self._unanswered: dict[str, Location] = {}  # id of a question -> where it stands
         self._clean: dict[str, str] = {}  # ten people answer half a million questions with few different words
 
     def add_question(self, name: str, row: AnnotatedQuestion, location: Location, split: str | None = None) -> None:
@@ -76,7 +78,9 @@ class QuestionDatasetBuilder(DatasetBuilder):
         image_id = self.find(name)
         example = QuestionExample(
             id=f"{image_id}#{len(image.rows)}",
-            image=image.rows[0].image if image.rows else self.root / image_id,  # one path for all of its questions
+            image=image.rows[0].image
+            if image.rows
+            else self.finder.image(image_id),  # one path for all of its questions
             question=question,
             answers=tuple(filter(None, answers or ())),
             split="",
@@ -85,6 +89,8 @@ class QuestionDatasetBuilder(DatasetBuilder):
             source_id="" if source_id is None else source_id,
             answer_type=answer_kind,
         )
+        if not example.answers:
+            self._unanswered[example.id] = location
         self._questions.append((image, example))
         return image.rows.append(example)
 
@@ -127,5 +133,11 @@ class QuestionDatasetBuilder(DatasetBuilder):
         return tuple(choices.values())
 
     def _examples(self) -> Iterator[QuestionExample]:
+        """The questions; without an answer only those of splits whose answers are withheld as a whole."""
+        answered = {image.split for image, example in self._questions if example.answers}
         for image, example in self._questions:
-            yield replace(example, split=canonical_split(image.split or "train"))
+            if not example.answers and image.split in answered:
+                text = f"{truncate(example.question)} has no answer; the row was left out"
+                self.problem(self._unanswered[example.id], text)
+            else:
+                yield replace(example, split=canonical_split(image.split or "train"))

@@ -3,6 +3,7 @@
 import base64
 import io
 import math
+import os
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from captioner.images.decode import ImageError, ImageSpec, decode_image, read_bytes, upright_size
+from captioner.images.files import ImagePath, holding_file
 from pipelines.evaluation.results import AttentionMaps
 from pipelines.utils.threads import parallel_map
 
@@ -21,7 +23,7 @@ TABLE_PIXELS = 25_000_000  # of all pictures of a table together: about five meg
 _CARD, _SMALL, _LARGE = 640, 112, 320
 
 
-def thumbnail(path: Path, longest: int) -> Image.Image | None:
+def thumbnail(path: str | os.PathLike, longest: int) -> Image.Image | None:
     """A small upright picture of an image file, or None if it cannot be read."""
     try:
         data = read_bytes(path)  # not by Pillow, which would wait for a pipe
@@ -40,18 +42,18 @@ def data_uri(picture: Image.Image, quality: int = 68) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def thumbnail_uri(path: Path | None, longest: int, quality: int) -> str:
+def thumbnail_uri(path: ImagePath | None, longest: int, quality: int) -> str:
     """A thumbnail as a `data:` address; empty where there is no picture that can be read."""
     picture = thumbnail(path, longest) if path else None
     return data_uri(picture, quality) if picture else ""
 
 
-def card_picture(path: Path | None) -> str:
+def card_picture(path: ImagePath | None) -> str:
     """The picture of a card, which can be enlarged, as a `data:` address; empty where there is none."""
     return thumbnail_uri(path, _CARD, 76)
 
 
-def picture_of(path: str | Path, pixels: np.ndarray, longest: int) -> Image.Image:
+def picture_of(path: str | os.PathLike, pixels: np.ndarray, longest: int) -> Image.Image:
     """An image file as a picture of its own shape; of a clip, or where the file is gone, what a network saw of it.
 
     Args:
@@ -59,11 +61,11 @@ def picture_of(path: str | Path, pixels: np.ndarray, longest: int) -> Image.Imag
         pixels: uint8 `(H, W, 3)`, or `(f, H, W, 3)` of a clip.
         longest: pixels of the longer side.
     """
-    picture = thumbnail(Path(path), longest) if pixels.ndim == 3 and Path(path).is_file() else None
+    picture = thumbnail(path, longest) if pixels.ndim == 3 and os.path.isfile(holding_file(path)) else None
     return picture or Image.fromarray(pixels[len(pixels) // 2] if pixels.ndim == 4 else pixels)
 
 
-def small_pictures(paths: Iterable[Path | None]) -> Iterator[str]:
+def small_pictures(paths: Iterable[ImagePath | None]) -> Iterator[str]:
     """The pictures of a table as `data:` addresses, in order; empty where there is no picture.
 
     The fewer there are, the larger they are.

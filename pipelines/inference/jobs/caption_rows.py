@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.images.files import ImagePath
+from pipelines.data.datasets.archives import is_archive
 from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.table import IMAGE_FOLDERS
@@ -30,7 +32,7 @@ class Row:
     number: int
     place: str
     image: str
-    path: Path | None
+    path: ImagePath | None
     caption: str
 
 
@@ -45,7 +47,7 @@ def read_rows(captions: Path, split: str | None = None, images: Path | None = No
     Raises:
         UserError: there is no such file, it is of another kind, a column is missing, or it holds no captions.
     """
-    if captions.is_dir():
+    if captions.is_dir() or is_archive(captions):
         rows, problems = _of_dataset(captions, split), []
     elif captions.suffix.lower() not in ENDINGS:
         raise UserError(

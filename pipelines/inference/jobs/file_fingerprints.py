@@ -16,6 +16,7 @@ import numpy as np
 
 from captioner.files import as_user_error, open_to_append
 from captioner.images.decode import ImageLimits
+from captioner.images.files import holding_file
 
 _PAIR = np.dtype([("key", "<u8"), ("fingerprint", "<u8")])
 
@@ -25,12 +26,14 @@ def key_hash(key: str) -> int:
     return _hash(key.encode("utf-8", "surrogatepass"))
 
 
-def file_fingerprints(path: str, limits: ImageLimits) -> tuple[int, int] | None:
+def file_fingerprints(path: str | os.PathLike, limits: ImageLimits) -> tuple[int, int] | None:
     """`(fingerprint if the file could be read, fingerprint if it could not)`, or None if there is no such file.
 
-    A file that could not be read is tried again after a change of its permissions or of the limits, too.
+    A file that could not be read is tried again after a change of its permissions or of the limits, too. All images
+    of an archive change with it.
     """
     try:
+        path = holding_file(path)
         status = os.stat(path)
         content = _packed(status.st_size, status.st_mtime_ns)
         if stat.S_ISDIR(status.st_mode):  # a clip, whose frames may change without the folder

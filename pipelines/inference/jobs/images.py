@@ -23,10 +23,10 @@ class DecodedImage:
     fingerprint: int
 
 
-def read_image(path: str | Path, spec, limits: ImageLimits, problem: str = "") -> DecodedImage:
+def read_image(path: str | os.PathLike, spec, limits: ImageLimits, problem: str = "") -> DecodedImage:
     """Decodes a file, unless a `problem` with it is known already."""
     # Before it is read, so that a change meanwhile shows.
-    readable, unreadable = file_fingerprints(os.fspath(path), limits) or (MISSING, MISSING)
+    readable, unreadable = file_fingerprints(path, limits) or (MISSING, MISSING)
     if problem:
         return DecodedImage(None, problem, unreadable)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.encoders.base import Encoder
+from captioner.images.files import ImagePath
 from pipelines.data.examples import Problem, QuestionExample
 from pipelines.data.features.extract import Progress
 from pipelines.data.features.sources import Source, open_source
@@ -22,13 +23,13 @@ class QuestionsByImage:
     """
 
     examples: tuple[QuestionExample, ...]
-    images: list[Path]
+    images: list[ImagePath]
     questions: list[list[int]]
     source: Source | None = None
 
     @classmethod
     def of(cls, examples: Sequence[QuestionExample]) -> "QuestionsByImage":
-        by_image: dict[Path, list[int]] = {}
+        by_image: dict[ImagePath, list[int]] = {}
         for number, example in enumerate(examples):
             by_image.setdefault(example.image, []).append(number)
         return cls(tuple(examples), list(by_image), list(by_image.values()))

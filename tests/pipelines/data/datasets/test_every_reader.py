@@ -1,6 +1,7 @@
 """What holds for every data set in the registry."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -8,7 +9,15 @@ from hypothesis import strategies as st
 
 from captioner.errors import UserError
 from pipelines.data.datasets import DATASETS, read_dataset
-from tests.support_datasets import LAYOUTS, check_dataset, draw_image, make_flickr8k, make_karpathy, write
+from tests.support_datasets import (
+    LAYOUTS,
+    check_dataset,
+    draw_image,
+    make_flickr8k,
+    make_karpathy,
+    reader_examples,
+    write,
+)
 
 FRAGMENTS = [
     *(
@@ -87,7 +96,8 @@ def test_no_image_is_opened(name, tmp_path):
     LAYOUTS[name][0](tmp_path)
     before = read_dataset(tmp_path)
     for row in before.examples:
-        row.image.write_bytes(b"")
+        if isinstance(row.image, Path):  # an archive is looked through, from head to head
+            row.image.write_bytes(b"")
     assert read_dataset(tmp_path) == before
 
 
@@ -110,7 +120,7 @@ def test_whatever_an_annotation_file_holds_only_a_user_error_comes_out(name, fil
     LAYOUTS[name][0](root)
     path = root / file
 
-    @settings(suppress_health_check=list(HealthCheck))
+    @settings(max_examples=reader_examples(), suppress_health_check=list(HealthCheck))
     @given(DAMAGE, st.booleans())
     @example(b"[" * 100_000, True)
     @example(b'{"a":' * 100_000, True)

@@ -1,6 +1,7 @@
 """What holds for every data set of questions in the registry."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from captioner.errors import UserError
 from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
-from tests.support_datasets import check_dataset, make_flickr8k, write
+from tests.support_datasets import ARCHIVES, check_dataset, make_flickr8k, reader_examples, write
 from tests.support_questions import QUESTION_LAYOUTS, make_daquar, make_visual7w
 
 FRAGMENTS = [
@@ -55,7 +56,8 @@ def test_no_image_is_opened(name, tmp_path):
     QUESTION_LAYOUTS[name][0](tmp_path)
     before = read_questions(tmp_path)
     for row in before.examples:
-        row.image.write_bytes(b"")
+        if isinstance(row.image, Path):  # an archive is looked through, from head to head
+            row.image.write_bytes(b"")
     assert read_questions(tmp_path) == before
 
 
@@ -71,7 +73,7 @@ def test_it_is_read_the_same_with_the_line_breaks_and_marks_of_other_systems(nam
     assert read_questions(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", QUESTION_DATASETS.names())
+@pytest.mark.parametrize("name", [name for name in QUESTION_DATASETS.names() if name not in ARCHIVES])
 def test_a_missing_image_is_told_and_costs_its_questions_only(name, tmp_path):
     """If this fails, training stops at an image that is not there, or a question is dropped without a word."""
     QUESTION_LAYOUTS[name][0](tmp_path)
@@ -94,7 +96,7 @@ def test_whatever_an_annotation_file_holds_only_a_user_error_comes_out(name, fil
     path = root / file
     original = path.read_bytes()
 
-    @settings(suppress_health_check=list(HealthCheck))
+    @settings(max_examples=reader_examples(), suppress_health_check=list(HealthCheck))
     @given(DAMAGE | JSON, st.booleans())
     @example(b"[" * 100_000, True)
     @example(b"9" * 5_000, True)
