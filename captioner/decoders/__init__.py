@@ -16,3 +16,6 @@ DECODERS = Registry(
         "recurrent_visual": "captioner.decoders.recurrent_visual:RecurrentVisualDecoder",
     },
 )
+
+# Those that give no weights over positions: known without Keras, so that pictures of them are refused at once.
+WITHOUT_ATTENTION = frozenset({"inject", "neuraltalk", "show_and_tell", "m_rnn", "lrcn", "recurrent_visual"})

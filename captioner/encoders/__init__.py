@@ -25,6 +25,11 @@ ENCODERS = Registry(
 )
 
 
+def has_grid(settings: EncoderSettings) -> bool:
+    """Whether the positions of an encoder lie in a grid, over which attention can be drawn; known without Keras."""
+    return not settings.frames and settings.name != "glimpses" and settings.options.get("features") != "fc7"
+
+
 def build_encoder(settings: EncoderSettings, weights_path: str | Path | None = None):
     """The encoder that `settings` describe; with `settings.frames` it sees clips of so many frames.
 

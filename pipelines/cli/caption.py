@@ -1,5 +1,6 @@
 """`captioner caption`: from folders and a model's folder to captions on the terminal or in a file."""
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,13 +50,15 @@ def caption(  # noqa: PLR0913 - one parameter an option
 ):
     """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
     from captioner.errors import UserError
-    from pipelines.inference.jobs.captioning import CaptionOptions
+    from pipelines.inference.jobs.captioning import CaptionOptions, check_model_options
     from pipelines.inference.jobs.journal import journal_path
     from pipelines.inference.models import captioner_source
 
     for kind in sidecar or ():
         if kind not in ("txt", "xmp"):
             raise typer.BadParameter("there are two kinds: txt and xmp.", param_hint="--sidecar")
+    if min_score is not None and math.isnan(min_score):
+        raise typer.BadParameter("a number was expected, no caption is below nan.", param_hint="--min-score")
     if tree is not None and generation.candidates < 2:
         raise typer.BadParameter("a tree needs --candidates 2 or more.", param_hint="--tree")
     if tree is not None and tree.is_file() and not (output and journal_path(output).exists()):
@@ -79,6 +82,7 @@ def caption(  # noqa: PLR0913 - one parameter an option
         raise UserError(
             "--attention and --tree need a preset and the engine keras: exported networks give captions only."
         )
+    check_model_options(source.settings, options)
     summary = caption_with_model(paths, source, output, options)
     return SKIPPED if summary.faults or summary.left_alone else 0
 

@@ -41,6 +41,7 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 0,
 ):
     """Let a model write; the text appears as it is sampled."""
+    _check_preset(run)
     load_keras()
     from captioner.models.language.language_model import LanguageModel
 
@@ -64,6 +65,7 @@ def score(
         raise typer.BadParameter('give texts with --text "...", or a file with --file.')
     if output is not None:
         new_file(output, "--output")
+    _check_preset(run)
     load_keras()
     from pipelines.tasks.language.score import score_texts
 
@@ -91,6 +93,7 @@ def look_inside(
     if sum(map(bool, (text, file, data))) > 1:
         raise typer.BadParameter("give one of --text, --file and --data.")
     new_file(output, "--output")
+    _check_preset(run)
     load_keras()
     from pipelines.tasks.language.analysis.cell_inspection import inspect_run
 
@@ -99,3 +102,11 @@ def look_inside(
 
 command(language_app)(gradients)
 command(language_app)(tasks)
+
+
+def _check_preset(run: Path) -> None:
+    """Refuses what is no language model before Keras is loaded, which takes seconds."""
+    from captioner.presets.folder import read_preset
+    from captioner.settings import LanguageModelSettings
+
+    read_preset(run, kinds={"language_model": LanguageModelSettings})

@@ -21,6 +21,10 @@ def predict(
     scores: Annotated[bool, typer.Option("--scores", help="Also the mean log-probability, first.")] = False,
 ):
     """Print the prediction for each text: a label, a tag for each word, a translation, a sentence."""
+    from captioner.models.sequences.settings import SequenceSettings
+    from captioner.presets.folder import read_preset
+
+    read_preset(model, kinds={"sequence": SequenceSettings})  # before Keras, which takes seconds
     load_keras()
     from captioner.models.sequences.model import SequenceModel
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from captioner.decoders import WITHOUT_ATTENTION
+from captioner.encoders import has_grid
 from captioner.errors import UserError
-from captioner.images.clips import ClipSpec, pixel_batch
+from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.images.files import litter_line
 from captioner.models.captioning.sampling import keys_of
-from captioner.settings import GenerationConfig
+from captioner.settings import CaptionerSettings, GenerationConfig
 from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_tree
 from pipelines.evaluation.results import AttentionMaps
 from pipelines.inference.jobs.image_walk import ImageFile, distinct_paths, find_clips, find_images
@@ -71,6 +73,31 @@ class CaptionSummary(JobSummary):
         self.unsure += "unsure" in record
         if self.candidates > 1 and "error" not in record:
             self.fewer += len(record["candidates"]) < self.candidates
+
+
+def check_model_options(settings: CaptionerSettings, options: CaptionOptions) -> None:
+    """Refuses what a model cannot do, by its settings: before it is loaded.
+
+    Raises:
+        UserError: clips for a model of single images, or pictures of an attention that it does not have.
+    """
+    if options.frames and not settings.encoder.frames:
+        raise UserError(
+            "This model looks at single images, and --frames gives it clips. Train one that looks at clips with "
+            "--set encoder.frames=8, or leave --frames out: of an animated GIF it then sees the first frame."
+        )
+    if options.attention is None:
+        return
+    if settings.decoder.name in WITHOUT_ATTENTION:
+        raise UserError(
+            f"The decoder of this model ({settings.decoder.name}) has no attention: there are no maps to draw. Leave "
+            "--attention out."
+        )
+    if not has_grid(settings.encoder):
+        raise UserError(
+            "This model encodes an image without a grid of positions: there is no attention to draw. Leave "
+            "--attention out."
+        )
 
 
 class CaptionJob(Job):
@@ -140,15 +167,7 @@ class CaptionJob(Job):
 
     def load(self) -> None:
         self.captioner = self.captioner() if callable(self.captioner) else self.captioner
-        if self.options.frames and not isinstance(self.captioner.encoder.spec, ClipSpec):
-            raise UserError(
-                "This model looks at single images, and --frames gives it clips. Train one that looks at clips with "
-                "--set encoder.frames=8, or leave --frames out: of an animated GIF it then sees the first frame."
-            )
-        if self.options.attention is not None and self.captioner.encoder.grid is None:
-            raise UserError(
-                "This model encodes an image as one vector, without positions: there is no attention to draw."
-            )
+        check_model_options(self.captioner.settings, self.options)
 
     def read(self, source: ImageFile) -> DecodedImage:
         return read_image(source.path, self.captioner.encoder.spec, self.options.limits, source.problem)
@@ -228,7 +247,7 @@ class CaptionJob(Job):
 
     def _draw_attention(self, image: ImageFile, pixels, caption) -> None:
         if caption.attention is None:
-            raise UserError("This model's decoder has no attention: there are no maps to draw.")
+            raise UserError("This model's decoder has no attention: there are no maps to draw.")  # one of a plugin
         folder, maps = (
             self.options.attention,
             AttentionMaps(caption.words, caption.attention, self.captioner.encoder.grid),

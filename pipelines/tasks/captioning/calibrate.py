@@ -45,8 +45,8 @@ def calibrate_captioner(
     """
     reporter = reporter or Reporter()
     search = generation_config(checked_presets([preset])[0].settings.search)
+    examples = split_of(data_of(preset, data, reporter), split)  # before the model, which takes seconds
     captioner = load_captioner([preset], encoder_weights)
-    examples = split_of(data_of(preset, data, reporter), split)
     decoded = decode_split(captioner, examples, search, cache or preset.absolute().parent / "cache", reporter)
     results = compute_metrics(decoded.texts, decoded.references, captioner.settings.text.tokenizer)
     worth = [results.report.per_caption[image][WORTH] for image in decoded.texts]

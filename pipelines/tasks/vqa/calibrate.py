@@ -40,19 +40,20 @@ def calibrate_answers(
 
     Reference: Guo et al. 2017 (https://arxiv.org/abs/1706.04599), section 4.2.
     """
-    read_preset(preset, kinds={"visual_qa": VisualQASettings})
+    from pipelines.tasks.vqa.evaluate import questions_of
+
+    reporter = reporter or Reporter()
+    tokenizer = read_preset(preset, kinds={"visual_qa": VisualQASettings}).settings.text.tokenizer
+    examples, problems = without_wordless(
+        split_of(questions_of(preset, data, reporter), split), get_tokenizer(tokenizer)
+    )
+    reporter.problems(problems)
     load_keras()
     from captioner.models.vqa.visual_qa import VisualQA
     from pipelines.tasks.vqa.answer import answer_split
-    from pipelines.tasks.vqa.evaluate import questions_of
     from pipelines.tasks.vqa.images import QuestionsByImage
 
-    reporter = reporter or Reporter()
     model = VisualQA.from_preset(preset, encoder_weights)
-    examples, problems = without_wordless(
-        split_of(questions_of(preset, data, reporter), split), get_tokenizer(model.settings.text.tokenizer)
-    )
-    reporter.problems(problems)
     questions = QuestionsByImage.of([example for example in examples if example.answers])
     with reporter.images("Images") as advance:
         sees = model.network.image_encoder is not None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from captioner.cells.lstm import LSTMCell
-from captioner.decoders import DECODERS
+from captioner.decoders import DECODERS, WITHOUT_ATTENTION
 from captioner.errors import UserError
 from captioner.models.base.build import build_decoder
 from captioner.settings import DecoderSettings
@@ -37,6 +37,13 @@ def make(name, cell="lstm", **options):
 )
 def test_decoder(name, variant):
     check_decoder(lambda **options: make(name, **variant, **options))
+
+
+@pytest.mark.parametrize("name", DECODERS.names())
+def test_which_decoders_attend_is_known_without_keras(name):
+    """Wrong: pictures of attention are refused for one that attends, or only once a model without was loaded."""
+    _, extras = make(name)(np.full((2, 3), 4), numbers(1, 5, 6))
+    assert ("attention" in extras) == (name not in WITHOUT_ATTENTION)
 
 
 @pytest.mark.parametrize("name", DECODERS.names())

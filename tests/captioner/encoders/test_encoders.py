@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from captioner.encoders import ENCODERS, build_encoder
+from captioner.encoders import ENCODERS, build_encoder, has_grid
 from captioner.encoders.application import ApplicationEncoder, preprocessing_of
 from captioner.encoders.backbone import LARGEST, StoredPrecision, precision
 from captioner.encoders.fingerprint import fingerprint, same_weights
@@ -43,7 +43,10 @@ def tiny(name, **changes):
 
 @pytest.mark.parametrize("name", ENCODERS.names())
 def test_encoder(name):
-    check_encoder(tiny(name))
+    encoder = tiny(name)
+    check_encoder(encoder)
+    settings = EncoderSettings(name=name, options=TINY[name].get("options", {}))
+    assert has_grid(settings) == (encoder.grid is not None), "pictures of attention would be refused, or fail late"
 
 
 def test_encoder_with_a_trained_last_block():

@@ -28,7 +28,10 @@ def folder(tmp_path, monkeypatch):
         raise AssertionError("a model was loaded")
 
     monkeypatch.chdir(tmp_path)
-    for module in ("inference.models", "tasks.captioning.retrieval", "tasks.vqa.evaluate", "cli.train", "cli.features"):
+    for module in (
+        *("inference.models", "tasks.captioning.retrieval", "tasks.vqa.evaluate", "tasks.vqa.calibrate"),
+        *("cli.train", "cli.features", "cli.language", "cli.sequence"),
+    ):
         monkeypatch.setattr(f"pipelines.{module}.load_keras", load)
     Image.new("RGB", (8, 8)).save("photo.png")
     return tmp_path
@@ -98,6 +101,7 @@ def test_a_shell_completes_commands_and_names(words, expected):
         (("ask", "daquar", "what is it?"), "there is no image daquar"),
         (("caption", "photo.png", "--encoder-weights", "vgg16.h5"), "there is no file vgg16.h5"),
         (("evaluate", "flickr8k", "--encoder-weights", "."), "there is no file ."),
+        (("caption", "photo.png", "--min-score", "nan"), "no caption is below nan"),
         (("list", "recipe"), "there is no such list. Did you mean `recipes`? Available: cells, encoders"),
     ],
 )
@@ -125,6 +129,15 @@ def test_what_was_given_wrongly_ends_with_2_and_no_model(arguments, sentence, fo
         (("evaluate", "daquar", "--data", "gone"), "gone does not exist"),
         (("rank", "flickr8k", "--data", "gone"), "gone does not exist"),
         (("features", "gone"), "gone does not exist"),
+        (("calibrate", "photos", "--data", "gone"), "gone does not exist"),
+        (("calibrate", "photos-vqa", "--data", "gone"), "gone does not exist"),
+        (("caption", "photo.png", "--frames"), "looks at single images"),
+        (("language", "sample", "gone"), "gone is not a model"),
+        (("language", "sample", "photos"), "use `captioner caption`"),
+        (("language", "score", "photos", "--text", "a"), "use `captioner caption`"),
+        (("language", "inspect", "photos", "--text", "a"), "use `captioner caption`"),
+        (("sequence", "predict", "a", "--model", "gone"), "gone is not a model"),
+        (("sequence", "predict", "a", "--model", "photos-vqa"), "use `captioner ask`"),
         (("caption", "gone.png"), "There is no file or folder gone.png"),
     ],
 )

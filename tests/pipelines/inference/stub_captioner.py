@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from captioner.images.decode import ImageSpec
-from captioner.settings import GenerationConfig
+from captioner.settings import CaptionerSettings, GenerationConfig
 
 WORDS = ("a red dog", "two dogs", "=a formula", "ein Hündchen", 'a "quoted", one', "<script>alert(1)</script>")
 
@@ -26,6 +26,7 @@ class StubCaptioner:
 
     def __init__(self, seconds: float = 0.0, grid=(2, 2), quick: int = 0):
         self.encoder = SimpleNamespace(spec=ImageSpec(8, 8, "raw"), grid=grid)
+        self.settings = CaptionerSettings()
         self.seconds, self.quick = seconds, quick
         self.batches = []
 

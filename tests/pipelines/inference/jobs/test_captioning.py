@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from captioner.errors import UserError
-from captioner.settings import GenerationConfig
-from pipelines.inference.jobs.captioning import CaptionOptions
+from captioner.settings import CaptionerSettings, GenerationConfig
+from pipelines.inference.jobs.captioning import CaptionOptions, check_model_options
 from pipelines.inference.jobs.images import picture_path
 from tests.pipelines.inference.stub_captioner import StubCaptioner
 from tests.support_jobs import caption_images
@@ -176,8 +176,21 @@ def test_pictures_of_attention_mirror_the_names(folder, tmp_path):
     assert len(records(tmp_path / "c.jsonl")) == 25
     pictures = sorted(path.relative_to(folder / "looks").as_posix() for path in (folder / "looks").rglob("*.png"))
     assert len(pictures) == 22 and pictures[0] == "0/00.png.png"
-    with pytest.raises(UserError, match="no attention to draw"):
-        caption_images([folder], StubCaptioner(grid=None), options=options)
+
+
+@pytest.mark.parametrize(
+    "settings, sentence",
+    [
+        ({"decoder": {"name": "inject"}}, "inject.* has no attention"),
+        ({"encoder": {"options": {"features": "fc7"}}}, "no attention to draw"),
+        ({"encoder": {"name": "glimpses"}}, "no attention to draw"),
+        ({"encoder": {"frames": 4}}, "no attention to draw"),
+    ],
+)
+def test_pictures_of_no_attention_are_refused_by_the_settings(settings, sentence, tmp_path):
+    """Before, the model was loaded, and had captioned a batch, when it was said."""
+    with pytest.raises(UserError, match=sentence):
+        check_model_options(CaptionerSettings(**settings), CaptionOptions(attention=tmp_path))
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../b", "x" * 255, "..", "ä" * 127])

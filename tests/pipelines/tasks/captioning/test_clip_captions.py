@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from captioner.errors import UserError
 from captioner.images.clips import PADDING, ClipSpec
+from captioner.settings import CaptionerSettings
 from pipelines.cli.app import app
 from pipelines.inference.jobs.captioning import CaptionOptions
 from pipelines.inference.jobs.image_walk import find_clips
@@ -35,6 +36,7 @@ class ClipCaptioner(StubCaptioner):
     def __init__(self):
         super().__init__()
         self.encoder.spec = ClipSpec(8, 8, "raw", 4)
+        self.settings = CaptionerSettings(encoder={"frames": 4})
         self.seen = []
 
     def encode(self, pixels, batch_size):
