@@ -5,7 +5,7 @@ after it works on them.
 """
 
 import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,12 +41,31 @@ def canonical_split(name: str) -> str:
     return _SAME_SPLIT.get(lowered, lowered if lowered in SPLITS else name)
 
 
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where something stands: the file, its line (None where lines say nothing, as in JSON), and the part, in words."""
+
+    path: Path
+    line: int | None = None
+    part: str = ""
+
+
+def is_without_letters(text: str) -> bool:
+    """Whether a text has no letter and no digit: a tokenizer may find no word in it, and its location is kept.
+
+    >>> is_without_letters("..."), is_without_letters("a dog")
+    (True, False)
+    """
+    return not any(map(str.isalnum, text))
+
+
 @dataclass(frozen=True)
 class CaptionExample:
     """An image and what people wrote about it.
 
     `id` is the image's path below the data set's folder, with "/"; `source_id` is the data set's own name for it, a
-    number where it is one there; "" if it has none.
+    number where it is one there; "" if it has none. `locations` has the captions without letters (see
+    `is_without_letters`), and where each stands.
     """
 
     id: str
@@ -54,6 +73,7 @@ class CaptionExample:
     captions: tuple[str, ...]
     split: str
     source_id: Id = ""
+    locations: tuple[tuple[str, Location], ...] = field(default=(), compare=False, repr=False)
 
     def rows(self) -> list[dict]:
         """One row a caption."""
@@ -70,7 +90,8 @@ class QuestionExample:
     the image; `source_id` is the data set's own name for the question, as in `CaptionExample`. `answers` has one
     entry a person (ten in VQA, one in most others; none where a data set withholds them), as the data set spells
     it; an answer that is a set is a list with commas. `choices`, where it is multiple choice. `type` is the
-    question's, `answer_type` the answer's, as the data set has it; empty where it has none.
+    question's, `answer_type` the answer's, as the data set has it; empty where it has none. `location` is where a
+    question without letters stands (see `is_without_letters`).
     """
 
     id: str
@@ -82,6 +103,7 @@ class QuestionExample:
     type: str = ""
     source_id: Id = ""
     answer_type: str = ""
+    location: Location | None = field(default=None, compare=False, repr=False)
 
     def rows(self) -> list[dict]:
         """One row an answer; one without an answer where none is known."""
@@ -89,15 +111,6 @@ class QuestionExample:
         rest = {"split": self.split, "type": self.type, "source_id": self.source_id}
         answers = list(map(with_blanks, self.answers)) or [None]
         return [{**same, "answer": answer, **rest} for answer in answers]
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """Where something stands: the file, its line (None where lines say nothing, as in JSON), and the part, in words."""
-
-    path: Path
-    line: int | None = None
-    part: str = ""
 
 
 @dataclass(frozen=True)

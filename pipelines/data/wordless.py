@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from captioner.text.tokenizers import Tokenizer
 from pipelines.data.datasets.text import truncate
-from pipelines.data.examples import CaptionExample, Problem, QuestionExample
+from pipelines.data.examples import CaptionExample, Location, Problem, QuestionExample
 
 
 def no_words(text: str, tokenizer: Tokenizer, thing: str = "caption") -> str:
@@ -26,20 +27,34 @@ def without_wordless(examples: Iterable, tokenizer: Tokenizer) -> tuple[tuple, l
     for example in examples:
         without = _without_captions if isinstance(example, CaptionExample) else _without_question
         example, faults = without(example, tokenizer)
-        problems += [Problem(example.image, None, f"{fault}; it was left out") for fault in faults]
+        problems += [_problem(example.image, fault, location) for fault, location in faults]
         if isinstance(example, CaptionExample) or not faults:
             kept.append(example)
     return tuple(kept), problems
 
 
-def _without_captions(example: CaptionExample, tokenizer: Tokenizer) -> tuple[CaptionExample, list[str]]:
+def _problem(image: Path, fault: str, location: Location | None) -> Problem:
+    if location is None:
+        return Problem(image, None, f"{fault}; it was left out")
+    part = f"{location.part}: " if location.part else ""
+    return Problem(location.path, location.line, f"{part}{image.name}: {fault}; it was left out")
+
+
+def _without_captions(
+    example: CaptionExample, tokenizer: Tokenizer
+) -> tuple[CaptionExample, list[tuple[str, Location | None]]]:
     faults = {caption: fault for caption in example.captions if (fault := no_words(caption, tokenizer))}
     if not faults:
         return example, []
-    captions = tuple(caption for caption in example.captions if caption not in faults)
-    return replace(example, captions=captions), [faults[caption] for caption in example.captions if caption in faults]
+    captions, locations = tuple(caption for caption in example.captions if caption not in faults), {}
+    for caption, location in example.locations:
+        locations.setdefault(caption, location)
+    found = [(faults[caption], locations.get(caption)) for caption in example.captions if caption in faults]
+    return replace(example, captions=captions), found
 
 
-def _without_question(example: QuestionExample, tokenizer: Tokenizer) -> tuple[QuestionExample, list[str]]:
+def _without_question(
+    example: QuestionExample, tokenizer: Tokenizer
+) -> tuple[QuestionExample, list[tuple[str, Location | None]]]:
     fault = no_words(example.question, tokenizer, "question")
-    return example, [fault] if fault else []
+    return example, [(fault, example.location)] if fault else []

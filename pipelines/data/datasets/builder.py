@@ -12,7 +12,16 @@ from pipelines.data.datasets.archives import ArchivedImages
 from pipelines.data.datasets.finder import ImageFinder, absent_image
 from pipelines.data.datasets.splits import hashed_splits, read_split_lists
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_missing, is_text, truncate
-from pipelines.data.examples import CaptionExample, DataSet, Id, Location, Problem, ProblemList, canonical_split
+from pipelines.data.examples import (
+    CaptionExample,
+    DataSet,
+    Id,
+    Location,
+    Problem,
+    ProblemList,
+    canonical_split,
+    is_without_letters,
+)
 
 
 @dataclass
@@ -201,7 +210,9 @@ class DatasetBuilder(ProblemList):
     def _examples(self) -> Iterator:
         for image_id, image in self._images.items():
             split = canonical_split(image.split or "train")
-            yield CaptionExample(image_id, self.finder.image(image_id), tuple(image.rows), split, image.source_id)
+            path, captions = self.finder.image(image_id), tuple(image.rows)
+            locations = tuple((text, where) for (text, _), where in image.seen.items() if is_without_letters(text))
+            yield CaptionExample(image_id, path, captions, split, image.source_id, locations)
 
     def _reason(self, problems: list[Problem]) -> str:
         looked = f"Images were looked for in {self.finder.searched()}."

@@ -10,7 +10,7 @@ from pipelines.data.datasets.archives import ArchivedImages
 from pipelines.data.datasets.builder import DatasetBuilder, ImageRows
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_missing, is_text, truncate
 from pipelines.data.datasets.values import as_id, value_text
-from pipelines.data.examples import Location, QuestionExample, canonical_split
+from pipelines.data.examples import Location, QuestionExample, canonical_split, is_without_letters
 
 FEWEST_CHOICES = 2
 
@@ -87,6 +87,7 @@ class QuestionDatasetBuilder(DatasetBuilder):
             choices=self._choices(choices, question, answers, location),
             type=kind,
             source_id="" if source_id is None else source_id,
+            location=location if is_without_letters(question) else None,
             answer_type=answer_kind,
         )
         if not example.answers:

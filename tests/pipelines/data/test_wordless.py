@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from PIL import Image
+
 from captioner.text.tokenizers import get_tokenizer
+from pipelines.data.datasets import read_dataset
 from pipelines.data.examples import CaptionExample, QuestionExample
+from pipelines.data.question_datasets import read_questions
 from pipelines.data.wordless import without_wordless
 
 
@@ -31,3 +35,21 @@ def test_questions_without_words_are_left_out():
     assert [str(problem) for problem in problems] == [
         "a.png: the question '...' has no words (ptb tokenizer); it was left out"
     ]
+
+
+def test_what_has_no_words_is_reported_with_file_and_line(tmp_path):
+    """The image alone does not say which of its five captions to mend."""
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    table = tmp_path / "captions.csv"
+    table.write_text("image,caption\na.png,a dog\na.png,...\nb.png,\N{THUMBS UP SIGN}\n", encoding="utf-8")
+    _, problems = without_wordless(read_dataset(tmp_path).examples, get_tokenizer("ptb"))
+    assert list(map(str, problems)) == [
+        f"{table}:3: a.png: the caption '...' has no words (ptb tokenizer); it was left out",
+        f"{table}:4: b.png: the caption '\N{THUMBS UP SIGN}' has no words (ptb tokenizer); it was left out",
+    ]
+    table.unlink()
+    table = tmp_path / "questions.csv"
+    table.write_text("image,question,answer\na.png,what?,red\nb.png,...,blue\n")
+    _, problems = without_wordless(read_questions(tmp_path).examples, get_tokenizer("ptb"))
+    assert [str(each).partition(": the")[0] for each in problems] == [f"{table}:3: b.png"]
