@@ -31,14 +31,15 @@ def _check_options(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-Options = Annotated[dict[str, bool | int | float | str], AfterValidator(_check_options)]
+_Number = Annotated[float, Field(allow_inf_nan=True)]  # `_check_options` refuses them in one sentence, not in four
+Options = Annotated[dict[str, bool | int | _Number | str], AfterValidator(_check_options)]
 Connection = Literal["none", "residual", "highway"]
 
 
 class Settings(pydantic.BaseModel):
-    """Base of all settings: immutable, and an unknown key is an error."""
+    """Base of all settings: immutable; an unknown key is an error, and so is a number that is infinite or none."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", str_max_length=10_000)
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", str_max_length=10_000, allow_inf_nan=False)
 
 
 class EncoderSettings(Settings):
@@ -116,9 +117,7 @@ class BeamSettings(Settings):
     """How a sentence is searched for."""
 
     num_beams: Beams = Field(default=3, description="K; 1 is greedy search")
-    length_penalty: float = Field(
-        default=1.0, allow_inf_nan=False, description="captions are ranked by log p / length ** length_penalty"
-    )
+    length_penalty: float = Field(default=1.0, description="captions are ranked by log p / length ** length_penalty")
     max_words: Length = Field(default=22, description="longest sentence")
 
 
@@ -126,9 +125,7 @@ class SearchSettings(BeamSettings):
     """How captions are searched for, and what they keep to."""
 
     num_beam_groups: Beams = Field(default=1, description="groups of beams that shall differ; divides num_beams")
-    diversity_penalty: float = Field(
-        default=0.5, ge=0, allow_inf_nan=False, description="what a word loses where an earlier group chose it"
-    )
+    diversity_penalty: float = Field(default=0.5, ge=0, description="what a word loses where an earlier group chose it")
     min_words: Length = Field(default=1, description="shortest caption")
     no_repeat_ngram_size: int = Field(
         default=0, ge=0, le=1000, description="n-grams of this many words occur once at most; 0: no limit"
@@ -143,7 +140,6 @@ class SamplingSettings(Settings):
     temperature: float = Field(
         default=1.0,
         ge=0,
-        allow_inf_nan=False,
         description="below 1 likely words become likelier; 0 takes the likeliest",
     )
     top_k: int = Field(default=0, ge=0, description="sample from so many of the likeliest words only; 0: all")

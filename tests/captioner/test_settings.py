@@ -103,10 +103,15 @@ def nested(depth):
         ({"encoder": {"options": {"channels": 10**9}}}, "`channels` should be a number of at most 8,192"),
         ({"encoder": {"options": {"scales": 65}}}, "`scales` should be a number of at most 64"),
         ({"encoder": {"options": {"x": float("nan")}}}, "`x` should be a number of at most"),
+        ({"min_score": float("inf")}, "`min_score` = inf does not fit: input should be a finite number"),
+        (
+            {"decoder": {"dropout": float("nan")}},
+            "`decoder.dropout` = nan does not fit: input should be a finite number",
+        ),
         ({"encoder": {"frames": 64, "image_size": 1024}}, "frames = 64 of 1024 pixels each way: at most 1 can be read"),
         ({"decoder": {"units": "9" * 10**6}}, r"`decoder\.units` = '9{199}\.\.\. does not fit"),
     ],
-    ids=["deep", "digits", "digits of an option", "option", "repeated", "nan", "clip", "text"],
+    ids=["deep", "digits", "digits of an option", "option", "repeated", "nan", "infinite", "no number", "clip", "text"],
 )
 def test_values_that_nobody_needs_are_a_short_sentence(values, named):
     """A stranger's config.json may hold anything: what cannot be printed, or what no machine has room for."""
