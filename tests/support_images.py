@@ -227,5 +227,12 @@ REFUSED = {
     "large.psb": (b"8BPS\0\2" + bytes(50), "unsupported.*PSB"),
     "wide.jxr": (b"II\xbc\1" + bytes(50), "unsupported.*JPEG XR"),
     "colours.pfm": (b"PF\n2 2\n-1.0\n" + bytes(48), "unsupported.*PFM"),
+    "broadcast.tif": (saved(picture().convert("YCbCr"), format="TIFF"), "unsupported TIFF: YCbCr without compression"),
+    "old.pict": (bytes(range(200)) * 4, "unsupported.*PICT"),
+    "telephone.wbmp": (bytes(range(4)) * 30, "unsupported.*WBMP"),
+    "film.dpx": (b"SDPX" + bytes(range(200)), "unsupported.*DPX"),
+    "fax.jb2": (b"\x97JB2\r\n\x1a\n" + bytes(50), "unsupported.*JBIG2"),
+    "texture.ktx2": (b"\xabKTX 20\xbb\r\n\x1a\n" + bytes(50), "unsupported.*KTX"),
+    "layers.kra": (b"PK\3\4" + bytes(50), "unsupported.*painting program"),
     "alpha.pam": (b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 4\nMAXVAL 255\nENDHDR\n" + bytes(16), "unsupported.*PAM"),
 }  # fmt: skip

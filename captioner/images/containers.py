@@ -158,13 +158,17 @@ def jpeg_is_complete(data: bytes) -> bool:
 
 
 def _jpeg(data: bytes) -> bytes:
-    """Without application segments, but those that change colours (Adobe's, JFIF's) and turn the picture (EXIF)."""
+    """Without application segments, but those that change colours (Adobe's, JFIF's) and turn the picture (EXIF).
+
+    Segments that are shorter than what they have to hold change nothing: decoders pass them over.
+    """
     parts, kept = [], 0
     for marker, start, end in _jpeg_segments(data):
         if marker == _SCAN:
             break
         begins = data[start + 4 : start + 10]
-        needed = begins.startswith((b"JFIF\0", b"Adobe", b"Exif\0"))
+        whole = end - start - 4 >= 12
+        needed = begins.startswith(b"Exif\0") or (begins.startswith((b"JFIF\0", b"Adobe")) and whole)
         if (0xE0 <= marker <= 0xEF and not needed) or marker == 0xFE:
             parts.append(data[kept:start])
             kept = end

@@ -467,6 +467,8 @@ def _unsupported_tiff(directory: containers.TiffDirectory, data: bytes) -> str:
     tags = {tag: directory.numbers(data, tag) for tag in (258, 259, 262, 339)}
     bits, compression = tags[258] or (1,), (tags[259] or (1,))[0]
     kind, colours = (tags[339] or (1,))[0], (tags[262] or (1,))[0]
+    if colours == 6 and compression == 1:  # Pillow reads four bytes a pixel where there are three or fewer
+        return "unsupported TIFF: YCbCr without compression; export it as RGB, or as PNG"
     known = kind in _TIFF_FORMATS and colours in _TIFF_COLOURS and all(0 < each <= 64 for each in bits)
     ordinary = max(bits) <= 16 and kind == 1 and colours in (0, 1, 2, 3, 5, 6, 8) and compression < 10
     if not known or ordinary:

@@ -12,7 +12,8 @@ above one of these. What black and white are is asked in this order:
    Black is 0; where values lie below 0 by more than a twentieth of white, black is the smallest and white the
    largest value.
 
-Not a number becomes black, and so does what a TIFF marks as missing; infinity is white.
+Not a number becomes black, and so does what a TIFF marks as missing, or the lowest number of 32-bit floating-point
+values, which stands for none in maps of heights; infinity is white.
 """
 
 import math
@@ -29,6 +30,7 @@ _OVERSHOOT = 1.05  # of a white that counts as reached, not exceeded: rounding, 
 
 _BITS, _PHOTOMETRIC, _DESCRIPTION, _FORMAT = 258, 262, 270, 339
 _MINIMA, _MAXIMA, _MISSING = (340, 280), (341, 281), 42113
+_LOWEST = np.finfo(np.float32).min
 _SIGNIFICANT = re.compile(r'SignificantBits="(\d{1,2})"')
 
 
@@ -122,7 +124,10 @@ def values_of(image: Image.Image, said: Meaning) -> np.ndarray:
     if values.dtype == np.int32:
         values = values.view(np.uint32) if said.unsigned else values
     values = values.astype(np.float32 if values.dtype.itemsize == 2 or image.mode == "F" else np.float64)
-    return values if said.missing is None else np.where(values == np.array(said.missing, values.dtype), np.nan, values)
+    missing = [] if said.missing is None else [np.array(said.missing, values.dtype)]
+    if values.dtype == np.float32:
+        missing.append(_LOWEST)
+    return np.where(np.isin(values, missing), np.nan, values) if missing else values
 
 
 def to_8_bits(values: np.ndarray, black: float, white: float, inverted: bool = False) -> np.ndarray:

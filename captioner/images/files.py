@@ -132,7 +132,8 @@ def sniff_image(path: str | os.PathLike) -> bool:
 # Folders of file systems, desktops and disk stations: previews and copies of images, deleted ones, metadata.
 _LITTER_FOLDERS = frozenset(
     {"__macosx", "@eadir", ".ipynb_checkpoints", ".appledouble", ".thumbnails", ".@__thumb", "#recycle", "@recycle"}
-    | {"$recycle.bin", "system volume information", ".trash", ".trashes"}
+    | {"$recycle.bin", "system volume information", ".trash", ".trashes", ".spotlight-v100", ".fseventsd"}
+    | {".dtrash", ".stversions", ".picasaoriginals"}
 )
 
 
@@ -163,5 +164,6 @@ def litter_kind(name: str) -> str:
     """
     if name.endswith("/"):
         folder = name.lower().rstrip("/")
-        return name if folder in _LITTER_FOLDERS or folder.startswith(".trash-") else ""
+        litter = folder in _LITTER_FOLDERS or folder.startswith(".trash-") or folder.endswith(".lrdata")
+        return name if litter else ""
     return "._*" if name.startswith("._") else ""

@@ -123,7 +123,16 @@ FORMATS = (
     _refused("BPG", "bpg", rb"BPG\xfb"),
     _refused("FLIF", "flif", rb"FLIF[1-6]"),
     _refused("DjVu", "djvu djv", rb"AT&TFORM....DJV"),
-    _refused("DICOM", "dcm", rb".{128}DICM"),
+    _refused("DICOM", "dcm dicom", rb".{128}DICM"),
+    _refused("PICT", "pict pct"),
+    _refused("WBMP", "wbmp"),
+    _refused("DPX or Cineon", "dpx", rb"SDPX|XPDS|\x80\x2a\x5f\xd7"),
+    _refused("ILBM", "lbm ilbm", rb"FORM....(?:ILBM|PBM )"),
+    _refused("JBIG2", "jb2 jbig2", rb"\x97JB2\r\n\x1a\n"),
+    _refused("JPEG 2000 of many pictures", "jpm mj2"),
+    _refused("KTX", "ktx ktx2", rb"\xabKTX [12]"),
+    _refused("XWD", "xwd"),
+    _refused("project", "kra ora afphoto procreate clip mdp", what="the project of a painting program"),
     # A codestream without a container: two bytes say nothing of a file that is not called so.
     _extra("JPEG XL", "JXL", "", rb"\xff\x0a", "pillow_jxl", by_content=False),
 )  # fmt: skip

@@ -118,6 +118,13 @@ def test_no_flipped_byte_in_an_application_segment_costs_the_picture(place, chan
     np.testing.assert_array_equal(decode_image(bytes(data), SPEC), decode_image(JPEG, SPEC))
 
 
+@pytest.mark.parametrize("content", [b"Adobe\0", b"Adobe", b"JFIF\0", b"JFIF\0\1", b"Exif\0\0", b"ICC_PROFILE\0"])
+def test_application_segments_that_end_too_soon_cost_no_picture(content):
+    marker = {b"A": 0xEE, b"J": 0xE0, b"E": 0xE1, b"I": 0xE2}[content[:1]]
+    data = JPEG[:2] + segment(marker, content) + JPEG[2:]
+    np.testing.assert_array_equal(decode_image(data, SPEC), decode_image(JPEG, SPEC))
+
+
 def test_leaving_metadata_away_turns_no_picture():
     """Wrong if a repaired photograph lies on its side."""
     data = exif_turned()

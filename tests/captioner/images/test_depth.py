@@ -61,6 +61,7 @@ TABLE = {
     "WhiteIsZero of floats": (tiff(ramp(0, 1, f4), {262: 0}), 255, 0),
     "WhiteIsZero of 8 bits": (tiff(ramp(0, 255, np.uint8), {262: 0}), 255, 0),
     "missing value": (tiff(np.where(ramp(0, 1, f4) == 0, f4(-9999), ramp(0, 1, f4)), {42113: "-9999"}), 0, 255),
+    "lowest float for none": (tiff(np.where(ramp(0, 1, f4) == 0, np.finfo(f4).min, ramp(0, 1, f4)), {}), 0, 255),
     "PGM of 12 bits, dark": (b"P5 16 8 4095\n" + ramp(0, 1024, ">u2").tobytes(), 0, 64),
     "PGM of 16 bits, dark": (b"P5 16 8 65535\n" + ramp(0, 4095, ">u2").tobytes(), 0, 16),
     "sBIT of 12, stored as they are": (grey_png(ramp(0, 1024, u2), bits(12)), 0, 64),

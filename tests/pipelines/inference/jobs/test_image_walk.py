@@ -117,12 +117,13 @@ def test_what_other_programs_keep_beside_images_is_left_out_and_counted(tmp_path
     for name in ("1.png", ".hidden.png", "trash.png", "@eaDir.png"):
         image(tmp_path / name)
     for name in ("._1.png", "a/._2.jpg", "__MACOSX/._1.png", "a/@eaDir/1.png", "a/@eaDir/2.png",
-                 ".ipynb_checkpoints/1-checkpoint.png", "#recycle/1.png", "$RECYCLE.BIN/1.png"):  # fmt: skip
+                 ".ipynb_checkpoints/1-checkpoint.png", "#recycle/1.png", "$RECYCLE.BIN/1.png",
+                 ".stversions/1~20260101.png", ".dtrash/1.png", "All Previews.lrdata/1.jpg"):  # fmt: skip
         image(tmp_path / name)
     litter = Counter()
     assert names(tmp_path, litter=litter) == [".hidden.png", "1.png", "@eaDir.png", "trash.png"]
     assert litter == {"._*": 2, "__MACOSX/": 1, "@eaDir/": 1, ".ipynb_checkpoints/": 1, "#recycle/": 1,
-                      "$RECYCLE.BIN/": 1}  # fmt: skip
+                      "$RECYCLE.BIN/": 1, ".stversions/": 1, ".dtrash/": 1, "All Previews.lrdata/": 1}  # fmt: skip
     assert names(tmp_path / "a" / "@eaDir") == ["1.png", "2.png"], "whoever names the folder means it"
 
 
