@@ -5,6 +5,8 @@ import numbers
 import operator
 from collections.abc import Iterable
 
+import numpy as np
+
 from captioner.errors import UserError, nearest
 
 
@@ -77,6 +79,37 @@ def checked_text(name: str, text: object) -> str:
         return text
     missing = " (a missing value)" if text is None or text != text else ""
     raise UserError(f"`{name}` is a text; received {_short(text)}{missing}. Leave it out, or replace it by a text.")
+
+
+def checked_arrays(name: str, values: object, shape: tuple[int, ...], made_by: str) -> np.ndarray:
+    """An array `(N, *shape)` of numbers; one that is an array already is returned as it is, even where it is on disk.
+
+    Args:
+        name: what it is called in messages, such as "features".
+        values: an array, or nested lists.
+        shape: of one of the N.
+        made_by: what makes such arrays, in messages.
+
+    Raises:
+        UserError: it has another shape, or holds no numbers.
+
+    >>> checked_arrays("features", np.zeros((7, 7, 512)), (7, 7, 512), "encode(pixels)")
+    Traceback (most recent call last):
+    captioner.errors.UserError: `features` is an array (N, 7, 7, 512), as encode(pixels) gives; received an array (7, 7, 512). Write features[None] for one alone.
+    """  # noqa: E501 - a line of the output
+    try:
+        array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    received = f"an array {_tuple(array.shape)}" if array.dtype.kind in "biuf" else _short(values)
+    if array.dtype.kind in "biuf" and array.shape[1:] == shape and array.ndim:
+        return array
+    alone = f" Write {name}[None] for one alone." if array.shape == shape else ""
+    raise UserError(f"`{name}` is an array {_tuple(('N', *shape))}, as {made_by} gives; received {received}.{alone}")
+
+
+def _tuple(shape: tuple) -> str:
+    return f"({', '.join(map(str, shape))})"
 
 
 def _short(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Self, SupportsIndex
 import keras
 import numpy as np
 
+from captioner.arguments import checked_arrays
 from captioner.backend import predict_on_batch, require_own_process, require_usable_backend
 from captioner.encoders import build_encoder
 from captioner.errors import UserError
@@ -250,5 +251,20 @@ class PretrainedImageModel(PretrainedModel):
         return {**super()._metadata_facts(), "encoder": self.encoder.identity()}
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
-        """The frozen backbone's features of pixels, see `encode_with`."""
-        return encode_with(self.encoder, pixels, batch_size)
+        """The frozen backbone's features of pixels, see `encode_with`.
+
+        Raises:
+            UserError: they have another shape than those of `captioner.images.decode.load_image`.
+        """
+        return encode_with(self.encoder, self._checked_pixels(pixels), batch_size)
+
+    @property
+    def features_shape(self) -> tuple[int, ...]:
+        """The shape of what `encode` gives for one image."""
+        return self.encoder.backbone_shape
+
+    def _checked_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        return checked_arrays("pixels", pixels, self.encoder.spec.shape, "load_image(path, model.encoder.spec)")
+
+    def _checked_features(self, features: np.ndarray) -> np.ndarray:
+        return checked_arrays("features", features, self.features_shape, "model.encode(pixels)")

@@ -1,5 +1,6 @@
 """Ensembles: several captioners that write one caption together."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, Self, SupportsIndex
@@ -79,7 +80,14 @@ class Ensemble(ImageCaptioner):
         raise UserError("An ensemble is several presets and has none of its own. Save its members.")
 
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+        pixels = self._checked_pixels(pixels)
         return join_features([encode_with(encoder, pixels, batch_size) for encoder in self.encoders])
+
+    @property
+    def features_shape(self) -> tuple[int, ...]:
+        """As `join_features` leaves it."""
+        shapes = [encoder.backbone_shape for encoder in self.encoders]
+        return shapes[0] if len(shapes) == 1 else (sum(math.prod(shape) for shape in shapes),)
 
 
 class EnsembleImageEncoder(keras.layers.Layer):

@@ -107,9 +107,13 @@ class ImageCaptioner(CaptioningMixin, PretrainedImageModel):
 
         Args:
             keys: for sampling, what stands for each image in its noise, such as its name; its features by default.
+
+        Raises:
+            UserError: the features have another shape, or as `caption`.
         """
         config = self.generation_config(config, **changes)
         batch_size = checked_count("batch_size", batch_size)
+        features = self._checked_features(features)
         return write_captions(self, features, config, attention=attention, batch_size=batch_size, keys=keys)
 
     @overload
@@ -182,6 +186,11 @@ class ImageCaptioner(CaptioningMixin, PretrainedImageModel):
             for each image a list of arrays, one a caption.
         """
         texts = [checked_texts("captions", each) for each in captions]
+        features = self._checked_features(features)
+        if len(texts) != len(features):
+            raise UserError(
+                f"`captions` has a list for each image: {len(features):,} were expected, {len(texts):,} received."
+            )
         scored = score_captions(self, features, texts, checked_count("batch_size", batch_size))
         return [[caption.log_probabilities for caption in row] for row in scored]
 

@@ -175,9 +175,17 @@ class VisualQA(AnsweringMixin, PretrainedImageModel):
 
     def _batches(self, features, questions, images, batch_size) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
         """The slice of the questions in each batch, and the inputs of a network, padded to the whole batch."""
-        if images is None and len(features) != len(questions):
+        if self.network.image_encoder is not None:  # else only their number counts
+            features = self._checked_features(features)
+        if len(features) != len(questions) and images is None:
             raise UserError(f"{len(questions)} questions about {len(features)} images: say which with `images`.")
-        images = np.arange(len(questions)) if images is None else np.asarray(images, int)
+        images = np.arange(len(questions)) if images is None else np.asarray(images)
+        if images.shape != (len(questions),) or not all(row in range(len(features)) for row in images.tolist()):
+            raise UserError(
+                f"`images` has the number of an image, from 0 to {len(features) - 1}, for each of the "
+                f"{len(questions)} questions; received {images.tolist()!r:.60}."
+            )
+        images = images.astype(int)
         ids = encode_questions(questions, self.vocabulary, self.settings.text)
         memory = self._image_features(features)
         for start in range(0, len(questions), batch_size):

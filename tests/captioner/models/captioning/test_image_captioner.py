@@ -148,6 +148,23 @@ def test_attention_has_a_row_a_word_and_rows_sum_to_one(captioner, pictures):
         assert captions[0] == captions[0] != captions[1] and len(set(captions)) == 2, "arrays are neither equal nor not"
 
 
+def test_features_and_pixels_of_another_shape_are_refused(captioner, pictures):
+    """Keras' own message is a page about layers, and some shapes were read as something else."""
+    features = captioner.encode(np.zeros((2, *captioner.encoder.spec.shape), "float32"))
+    received = f"received an array .{', '.join(map(str, features.shape[1:]))}.. Write features.None. for one"
+    with pytest.raises(UserError, match=received):
+        captioner.caption_features(features[0])
+    for wrong in (features[..., :-1], features.reshape(2, -1), np.float32(1), [["a"]], None, [[1], [1, 2]]):
+        for call in (captioner.caption_features, lambda each: captioner.score_features(each, [["a"]] * 2)):
+            with pytest.raises(UserError, match=r"`features` is an array .N, .*as model.encode"):
+                call(wrong)
+    with pytest.raises(UserError, match="2 were expected, 1 received"):
+        captioner.score_features(features, [["a"]])
+    with pytest.raises(UserError, match="`pixels` is an array"):
+        captioner.encode(pictures[0])
+    assert captioner.caption_features(features.tolist()) and captioner.caption_features(features[:0]) == []
+
+
 def test_a_captions_score_is_its_mean_log_probability_a_word(captioner, pictures):
     """Searching and scoring must agree, the end word counted; other captions are less likely than those found."""
     features = captioner.encode(np.stack([p.astype("float32") / 127.5 - 1 for p in pictures[:3]]))

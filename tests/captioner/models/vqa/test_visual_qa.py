@@ -71,6 +71,18 @@ def assert_same(ones, others):
 
 
 @pytest.mark.parametrize("kind", ["chooses", "writes"])
+def test_features_of_another_shape_and_images_that_are_not_there_are_refused(kind, request, pictures):
+    """An image of number -1 or of number 1.5 was taken, and one too many was an IndexError."""
+    model = request.getfixturevalue(kind)
+    for wrong in (pictures[0], pictures[..., :1], pictures.reshape(3, -1)):
+        with pytest.raises(UserError, match=r"`features` is an array .N, 16, 16, 3."):
+            model.answer_features(wrong, QUESTIONS[:3])
+    for wrong in ([0, 1, 3], [0, 1, -1], [0, 1], [0, 1, 1.5], 0):
+        with pytest.raises(UserError, match="from 0 to 2, for each of the 3 questions"):
+            model.answer_features(pictures, QUESTIONS[:3], images=wrong)
+
+
+@pytest.mark.parametrize("kind", ["chooses", "writes"])
 def test_a_question_gets_the_same_answers_wherever_it_stands(kind, request, pictures):
     """Batches are filled up and questions share images: neither may leak into an answer."""
     model = request.getfixturevalue(kind)
