@@ -55,7 +55,7 @@ class ImageCaptioner(CaptioningMixin, PretrainedImageModel):
         decoder = build_decoder(self.settings.decoder, len(self.vocabulary), self.encoder.padded)
         network = CaptionNetwork(self.encoder.head, decoder, name="captioner")
         image = np.zeros((1, *self.encoder.backbone_shape), "float32")
-        network({"image": image, "words": np.ones((1, 1, 2), "int32")})
+        network({"image": image, "words": np.ones((1, 1, 1), "int32")})
         return network
 
     def _parts_text(self) -> str:
