@@ -2,10 +2,12 @@
 
     python -m benchmarks.engines --images DIR --model photos                    keras, openvino, openvino with 8 bits
     python -m benchmarks.engines --images DIR --model flickr8k --encoder-weights FILE
+    python -m benchmarks.engines --images DIR --model photos --beside flickr8k --encoder-weights FILE --engine keras
 
 Each engine captions the same files, from the disk to lines on the disk, in turns; loading and the first batch do not
-count. `captions alike` is the share of files with the caption that Keras writes. The last line is a process that does
-it all for one photograph: `captioner caption PHOTO --engine openvino`, from the second run on, with its largest memory.
+count. `captions alike` is the share of files with the caption that `--model` writes by Keras. The last line is a
+process that does it all for one photograph: `captioner caption PHOTO --engine openvino`, from the second run on, with
+its largest memory. `--beside` adds another model by Keras, and `--encoder-weights` are then its own.
 Targets: 8 bits at least 1.8 times Keras; the process at most 2.5 s and 600 MB.
 """
 
@@ -19,9 +21,10 @@ from pathlib import Path
 
 from pipelines.export.write import ExportOptions, export_model
 from pipelines.inference.jobs.captioning import CaptionJob, CaptionOptions
-from pipelines.inference.models import captioner_source
+from pipelines.inference.models import ModelSource, captioner_source
 from pipelines.inference.runners.local import run_job
 
+ENGINES = ("keras", "openvino", "openvino int8")
 # The largest memory of a process is known to the process alone: what its parent is told counts the parent's, too.
 _AND_MEMORY = """
 import sys
@@ -39,7 +42,9 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     parser.add_argument("--images", type=Path)
     parser.add_argument("--toy", action="store_true", help="four images made here, once: does it run?")
     parser.add_argument("--model", type=Path, default=Path("photos"))
-    parser.add_argument("--encoder-weights", type=Path)
+    parser.add_argument("--beside", type=Path, help="another model, by Keras")
+    parser.add_argument("--encoder-weights", type=Path, help="file with VGG16's weights, for a model that has it")
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="keras always; all by default")
     parser.add_argument("--count", type=int, default=200, help="images a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=16)
@@ -52,15 +57,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
             parser.error("--images DIR is needed (or --toy)")
         paths = sorted(options.images.glob("*.*"))[: options.count]
         os.environ["CAPTIONER_CACHE"] = str(folder / "cache")
-        rounded = folder / "int8"
-        samples = tuple(sorted(options.images.glob("*.*"))[-32:])
-        export_model(options.model, rounded, ExportOptions("openvino", "int8", samples, options.encoder_weights))
-        sources = {
-            "keras": captioner_source([options.model], encoder_weights=options.encoder_weights),
-            "openvino": captioner_source([options.model], encoder_weights=options.encoder_weights, engine="openvino"),
-            "openvino int8": captioner_source([rounded]),
-        }
-        models = {engine: source.load() for engine, source in sources.items()}
+        models = {engine: source.load() for engine, source in _sources(options, folder).items()}
         rates = dict.fromkeys(models, 0.0)
         written: dict[str, list[str]] = {}
         for round_ in range(options.rounds + 1):  # the first compiles
@@ -77,9 +74,27 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
             alike = sum(map(str.__eq__, written[engine], written["keras"])) / len(written["keras"])
             ratio = rate / rates["keras"]
             print(f"  {engine:<16}{rate:8.1f} images/s{ratio:8.2f} x{100 * alike:8.1f} % captions alike")
-        seconds, megabytes = _process(paths[0], options)
-        print(f"  {'one photograph':<16}{seconds:8.2f} s, {megabytes:,.0f} MB")
+        if "openvino" in models:
+            seconds, megabytes = _process(paths[0], options)
+            print(f"  {'one photograph':<16}{seconds:8.2f} s, {megabytes:,.0f} MB")
     return rates
+
+
+def _sources(options: argparse.Namespace, folder: Path) -> dict[str, ModelSource]:
+    """What captions, by its name in the table."""
+    engines, weights = options.engine or ENGINES, None if options.beside else options.encoder_weights
+    sources = {"keras": captioner_source([options.model], encoder_weights=weights)}
+    if options.beside:
+        sources[f"keras, {options.beside.name}"] = captioner_source(
+            [options.beside], encoder_weights=options.encoder_weights
+        )
+    if "openvino" in engines:
+        sources["openvino"] = captioner_source([options.model], encoder_weights=weights, engine="openvino")
+    if "openvino int8" in engines:
+        rounded, samples = folder / "int8", tuple(sorted(options.images.glob("*.*"))[-32:])
+        export_model(options.model, rounded, ExportOptions("openvino", "int8", samples, weights))
+        sources["openvino int8"] = captioner_source([rounded])
+    return sources
 
 
 def _drawn(folder: Path) -> Path:
