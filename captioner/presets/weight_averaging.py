@@ -85,6 +85,11 @@ def _check_alike(first: Preset, other: Preset) -> None:
     Raises:
         UserError: the two models are built otherwise, or a number in them means another word.
     """
+    if type(first.settings) is not type(other.settings):
+        raise UserError(
+            f"{first.folder} and {other.folder} are models of different kinds. Only models that began from the same one "
+            "have a mean."
+        )
     ours, theirs = (_settings_of_weights(preset.settings.model_dump()) for preset in (first, other))
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):

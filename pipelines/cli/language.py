@@ -35,9 +35,13 @@ def sample(
     run: Run,
     length: Annotated[int, typer.Option(min=1, help="Characters or words to write.")] = 500,
     prompt: Annotated[str, typer.Option(help="How the text begins.")] = "",
-    temperature: Annotated[float, typer.Option(help="Below 1: safer; 1: as learned; 0: always the likeliest.")] = 0.8,
-    top_k: Annotated[int, typer.Option(help="Sample from the likeliest words only; 0: from all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Sample from the fewest words of this probability; 1: from all.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Below 1: safer; 1: as learned; 0: always the likeliest.")
+    ] = 0.8,
+    top_k: Annotated[int, typer.Option(min=0, help="Sample from the likeliest words only; 0: from all.")] = 0,
+    top_p: Annotated[
+        float, typer.Option(min=0, max=1, help="Sample from the fewest words of this probability; 1: from all.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 0,
 ):
     """Let a model write; the text appears as it is sampled."""
