@@ -33,11 +33,13 @@ def read_predictions(path: Path) -> tuple[dict[str, str], int]:
         UserError: the file cannot be read, or an image has two captions.
     """
     predictions: dict[str, str] = {}
-    skipped = 0
+    skipped, typeless = 0, Path(path).suffix.lower() in _TYPELESS
     for location, id, captions in _rows(Path(path)):
         if not captions:
             skipped += 1
             continue
+        if typeless and captions[0].startswith("["):  # a program may have printed a list into the cell
+            captions = field_captions(captions[0]) or captions
         image = value_text(id)
         if image in predictions or len(captions) > 1:
             raise UserError(
@@ -87,7 +89,7 @@ def read_references(path: Path, split: str | None = None) -> ReferenceFile:
             if example.source_id != "":
                 others.setdefault(value_text(example.source_id), {})[example.id] = None
     else:
-        content = read_json(path) if path.suffix.lower() == ".json" else None
+        content = read_json(path, distinct=True) if path.suffix.lower() == ".json" else None
         if isinstance(content, dict) and isinstance(content.get("images"), list):
             for image in content["images"]:
                 image = image if isinstance(image, dict) else {}
@@ -126,7 +128,7 @@ def _records(path: Path, content) -> Iterator[tuple[str, object]]:
     """`(location, record)`: a dict where the file is as it should be."""
     kind = path.suffix.lower()
     if kind == ".json":
-        entries = _json_entries(path, read_json(path) if content is None else content)
+        entries = _json_entries(path, read_json(path, distinct=True) if content is None else content)
         yield from ((f"{path}, entry {number}", entry) for number, entry in enumerate(entries, start=1))
     elif kind == ".jsonl":
         for line, text in read_lines(path):

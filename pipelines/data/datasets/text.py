@@ -6,7 +6,9 @@ are lost: `is_text` tells such rows apart.
 """
 
 import csv
+import functools
 import json
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from math import isfinite
@@ -73,16 +75,17 @@ def _describe(error: csv.Error, lines: int) -> str:
     return too_long if lines == 1 else f"a quotation mark is not closed, or {too_long}"
 
 
-def read_json(path: Path, hook: Callable[[dict], object] | None = None) -> object:
+def read_json(path: Path, hook: Callable[[dict], object] | None = None, distinct: bool = False) -> object:
     """The content of a JSON file.
 
     Args:
         hook: what takes the place of each object, as it is read; saves memory where files are large.
+        distinct: as in `parse_json`.
 
     Raises:
         UserError: it is not JSON; the message says where it stops being so.
     """
-    return parse_json(_read(path), str(path), hook)
+    return parse_json(_read(path), str(path), hook, distinct)
 
 
 def read_json_list(path: Path, name: str, source: str, hook: Callable[[dict], object] | None = None) -> list:
@@ -98,14 +101,35 @@ def read_json_list(path: Path, name: str, source: str, hook: Callable[[dict], ob
     return rows
 
 
-def parse_json(text: str, location: str, hook: Callable[[dict], object] | None = None) -> object:
-    """The value of `text`; `location` is named where it is not JSON."""
+def parse_json(
+    text: str, location: str, hook: Callable[[dict], object] | None = None, distinct: bool = False
+) -> object:
+    """The value of `text`; `location` is named where it is not JSON.
+
+    Args:
+        hook: as in `read_json`.
+        distinct: refuse an object that has a name twice, of whose values the last one alone would be read.
+    """
+    pairs = functools.partial(_distinct, location) if distinct else None
     try:
-        return json.loads(text, object_hook=hook, parse_float=_parse_number)
+        return json.loads(text, object_hook=hook, object_pairs_hook=pairs, parse_float=_parse_number)
+    except UserError:  # a ValueError, too
+        raise
     except json.JSONDecodeError as error:
         raise UserError(f"{location} is not JSON: line {error.lineno}, column {error.colno}: {error.msg}.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{location} is not JSON that can be read: {error}.") from error
+    except RecursionError as error:
+        raise UserError(f"{location} is not JSON that can be read: its values are nested too deeply.") from error
+    except ValueError as error:  # of Python, which reads no whole number of more digits
+        most = f"{sys.get_int_max_str_digits():,}"
+        raise UserError(f"{location} is not JSON that can be read: a number has more than {most} digits.") from error
+
+
+def _distinct(location: str, pairs: list[tuple[str, object]]) -> dict:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        name = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
+        raise UserError(f"{location}: {truncate(name)} stands twice in one object. Leave one out.")
+    return values
 
 
 def _parse_number(text: str) -> float | int:

@@ -149,6 +149,34 @@ def test_json_of_great_depth_is_a_sentence(tmp_path):
         read_predictions(path)
 
 
+def test_json_that_python_alone_cannot_read_is_a_sentence_without_python(tmp_path):
+    path = tmp_path / "captions.json"
+    for content, fault in (("[" * 100_000, "nested too deeply"), ("[" + "9" * 5000 + "]", "more than 4,300 digits")):
+        path.write_text(content)
+        with pytest.raises(UserError, match=rf"captions\.json is not JSON that can be read: .*{fault}\.$"):
+            read_predictions(path)
+
+
+def test_an_image_that_stands_twice_in_an_object_is_refused(tmp_path):
+    """Python's reader keeps the last one, so that a caption was scored and another one lost."""
+    path = tmp_path / "captions.json"
+    path.write_text('{"0.png": "a dog", "1.png": "a bird", "0.png": "a cat"}')
+    with pytest.raises(UserError, match=r"captions\.json: '0.png' stands twice in one object"):
+        read_predictions(path)
+    with pytest.raises(UserError, match="stands twice"):
+        read_references(path)
+
+
+def test_a_list_that_was_printed_into_a_cell_is_its_caption(tmp_path):
+    """`str(["a dog"])` was scored with its brackets and quotation marks."""
+    path = tmp_path / "captions.csv"
+    path.write_text("image,caption\n0.png,['a dog']\n1.png,[1]\n2.png,[]\n")
+    assert read_predictions(path) == ({"0.png": "a dog", "1.png": "[1]", "2.png": "[]"}, 0)
+    path.write_text("image,caption\n0.png,\"['a dog', 'a cat']\"\n")
+    with pytest.raises(UserError, match="several captions"):
+        read_predictions(path)
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(str.strip)
 # Names as an operating system has them, and captions as a model may write them.
 CAPTIONS = st.dictionaries(TEXT, TEXT, min_size=1, max_size=5)
