@@ -59,7 +59,8 @@ def fill_weights(model, name: str, weights: str, fill: Callable | None = None) -
         _initialise(model)
         return
     if not os.path.isfile(weights):
-        raise UserError(f"{weights}: there is no such file, but the weights of {name} were to be read from it.")
+        fault = "this is a folder" if os.path.isdir(weights) else "there is no such file"
+        raise UserError(f"{weights}: {fault}, but the weights of {name} were to be read from it.")
     try:
         with warnings.catch_warnings():  # a file of another network makes Keras warn at length before it raises
             warnings.simplefilter("ignore")

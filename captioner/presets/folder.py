@@ -111,7 +111,7 @@ def change_settings(folder: str | Path, settings: Settings) -> None:
         )
 
 
-def read_preset(folder: Path, kinds: dict[str, type[Settings]]) -> Preset:
+def read_preset(folder: str | Path, kinds: dict[str, type[Settings]]) -> Preset:
     """Reads and checks everything but the weights' values.
 
     Args:

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 from pathlib import Path
 
 from captioner.errors import UserError, nearest
@@ -40,6 +41,8 @@ def model_folder(name: str | Path) -> Path:
     Raises:
         UserError: there is neither.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise UserError(f"A model is named by its folder, or by the name of an installed one; received {name!r:.60}.")
     path = Path(name)
     known = installed_models()
     if str(name) in known:

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 
 from captioner.arguments import checked_choice, checked_count
+from captioner.errors import UserError
 from captioner.images.clips import ClipSpec, decode_pixels
 from captioner.images.decode import ImageError, ImageLimits, ImageSpec
 from captioner.images.sources import listed, name_of
@@ -53,6 +54,8 @@ class ImageBatches:
         batch_size = checked_count("batch_size", batch_size)
         self.sources, self.several = listed(images, dimensions=4 if isinstance(spec, ClipSpec) else 3)
         self.batch_size = min(batch_size, max(len(self.sources), 1))
+        if not isinstance(limits, ImageLimits | None):
+            raise UserError(f"`limits` is an ImageLimits(max_bytes=..., max_pixels=...); received {limits!r:.60}.")
         self.spec, self.limits = spec, limits or ImageLimits()
 
     def __len__(self) -> int:

@@ -101,7 +101,7 @@ class PretrainedModel:
     ) -> Self:
         require_usable_backend()
         kind = cls.settings_class.model_fields["kind"].default
-        preset = read_preset(Path(folder), kinds={kind: cls.settings_class})
+        preset = read_preset(folder, kinds={kind: cls.settings_class})
         if encoder_changes:
             encoder = preset.settings.encoder.model_copy(update=encoder_changes)
             preset = replace(preset, settings=preset.settings.model_copy(update={"encoder": encoder}))

@@ -148,6 +148,14 @@ def test_attention_has_a_row_a_word_and_rows_sum_to_one(captioner, pictures):
         assert captions[0] == captions[0] != captions[1] and len(set(captions)) == 2, "arrays are neither equal nor not"
 
 
+def test_limits_and_presets_of_another_type_are_refused(captioner, pictures):
+    with pytest.raises(UserError, match=r"`limits` is an ImageLimits\(.*received 3"):
+        captioner.caption(pictures[0], limits=3)
+    for wrong in (None, 3, b"photos"):
+        with pytest.raises(UserError, match="A model is named by its folder"):
+            ImageCaptioner.from_preset(wrong)
+
+
 def test_features_and_pixels_of_another_shape_are_refused(captioner, pictures):
     """Keras' own message is a page about layers, and some shapes were read as something else."""
     features = captioner.encode(np.zeros((2, *captioner.encoder.spec.shape), "float32"))
