@@ -79,8 +79,8 @@ class EfficientNetLite2Encoder(Encoder):
 
 
 def efficientnet_lite2(size: int) -> keras.Model:
-    """RGB `(B, size, size, 3)`, 0 to 255 -> `(B, h, w, 1280)`, h = w = size / 32, rounded up. Kernels are 0 until they are
-    filled: drawing them takes a quarter of a second.
+    """RGB `(B, size, size, 3)`, 0 to 255 -> `(B, h, w, 1280)`, h = w = size / 32, rounded up. Kernels are 0 until
+    they are filled: drawing them takes a quarter of a second.
 
     Each batch normalisation is folded into the convolution before it: of a network that never learns it is a factor and
     a bias a channel, and half as many layers are built and loaded in half the time.
@@ -118,7 +118,7 @@ def _convolution(inputs, filters: int, kernel: int, stride: int, name: str):
 
 
 def fill_folded(model, path: str) -> None:
-    """Fills convolutions from a file that has batch normalisation (Ioffe & Szegedy 2015, section 3.1) beside kernels `k`.
+    """Fills convolutions from a file that has batch normalisation (Ioffe & Szegedy 2015, section 3.1) beside kernels k.
 
     With gamma, beta and the moving mean and variance of each channel: `k * f` and the biases `beta - mean * f`, where
     `f = gamma / sqrt(variance + epsilon)`.

@@ -87,8 +87,8 @@ def _check_alike(first: Preset, other: Preset) -> None:
     """
     if type(first.settings) is not type(other.settings):
         raise UserError(
-            f"{first.folder} and {other.folder} are models of different kinds. Only models that began from the same one "
-            "have a mean."
+            f"{first.folder} and {other.folder} are models of different kinds. Only models that began from the same "
+            "one have a mean."
         )
     ours, theirs = (_settings_of_weights(preset.settings.model_dump()) for preset in (first, other))
     for name in sorted(ours.keys() | theirs.keys()):

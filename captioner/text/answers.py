@@ -46,8 +46,8 @@ def with_blanks(answer: str) -> str:
 
 
 def items(answer: str) -> list[str]:
-    """The members of an answer that is a set, written with commas; of any other, itself. Stops and underscores alone are
-    no member.
+    """The members of an answer that is a set, written with commas; of any other, itself. Stops and underscores alone
+    are no member.
 
     >>> items("book, scissor"), items("Wood."), items("1,000")
     (['book', 'scissor'], ['wood'], ['1,000'])

@@ -85,8 +85,8 @@ def test_unk_never_helps(name, corpus, place):
 
     unknown, other = rows_with("<unk>"), rows_with("qwertyuiop")
     if name == "meteor":
-        # Its words are "<", "unk" and ">", as in the original. Of single captions: the score of all counts the reference
-        # that is best for each caption, which need not be the best for all.
+        # Its words are "<", "unk" and ">", as in the original. Of single captions: the score of all counts the
+        # reference that is best for each caption, which need not be the best for all.
         assert np.all(metric.per_item(unknown)[name] <= metric.per_item(other)[name] + 1e-12)
     else:
         assert metric.combine(unknown) == metric.combine(other)
