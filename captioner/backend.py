@@ -96,10 +96,15 @@ def require_keras_state() -> None:
     """Refuses another state of Keras, with which networks fail or compute nonsense.
 
     Raises:
-        UserError: it is another.
+        UserError: it is another, or so is the backend: Keras has some that only run what others have built.
     """
     import keras
 
+    if keras.config.backend() not in BACKENDS:
+        raise UserError(
+            f"Keras runs on {keras.config.backend()!r}, on which these networks cannot be built. Set KERAS_BACKEND (or "
+            f"the backend in {keras_json()}) to one of {', '.join(BACKENDS)}."
+        )
     present = {
         "image_data_format": keras.config.image_data_format(),
         "floatx": keras.config.floatx(),

@@ -171,3 +171,11 @@ def test_a_machine_without_room_for_a_temporary_file_loads_keras_all_the_same(mo
     monkeypatch.setattr(backend.tempfile, "TemporaryFile", refuse)
     with backend._without_notices():
         pass
+
+
+@pytest.mark.parametrize("name", ["openvino", "numpy"])
+def test_a_backend_that_builds_no_networks_is_a_sentence(name, monkeypatch):
+    """Keras has it and loads it, and the first search was a traceback."""
+    monkeypatch.setattr("keras.config.backend", lambda: name)
+    with pytest.raises(UserError, match=f"Keras runs on '{name}'.*KERAS_BACKEND.*to one of tensorflow, jax, torch"):
+        backend.require_usable_backend()
