@@ -104,5 +104,13 @@ def _best_finished(done: SearchResults, ending: SearchResults, length_penalty: f
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Indices `(B, count)` of the largest of `(B, N)`, the largest first, the first of equal ones first."""
-    return np.argsort(-values, axis=1, kind="stable")[:, :count]
+    """Indices `(B, count)` of the largest of `(B, N)`, the largest first, the first of equal ones first.
+
+    One after the other: to sort all beams' words takes ten times as long as to look through them `count` times.
+    """
+    left, rows = values.copy(), np.arange(len(values))
+    best = np.empty((len(values), count), np.intp)
+    for place in range(count):
+        best[:, place] = left.argmax(axis=1)
+        left[rows, best[:, place]] = -np.inf
+    return best
