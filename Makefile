@@ -33,7 +33,7 @@ FROM_WEIGHTS = $(if $(WEIGHTS),--encoder-weights "$(WEIGHTS)")
 SKIPPED_SOME = || test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train caption evaluate vqa language lint test test-all bench notebooks clean
+.PHONY: help setup train caption evaluate vqa language lint test test-all bench notebooks docs clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -98,6 +98,11 @@ bench: $(DEV) ## measure speeds; BENCH=beam for one of them
 
 notebooks: $(DEV) ## run the notebooks; copies with their results go to build/notebooks
 	$(BIN)/python -m tests.run_notebooks build/notebooks
+
+# MkDocs warns of a version of its own that this does not use.
+docs: $(DEV) ## write the documentation to build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Open build/docs/index.html. To search, serve it: python -m http.server --directory build/docs"
 
 clean: ## remove .venv and caches; data, runs and features stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,7 +7,7 @@ import typer
 
 from pipelines.utils.console import load_keras, log, table
 
-_REGISTRIES = {
+REGISTRIES = {
     "cells": ["captioner.cells:CELLS"],
     "encoders": ["captioner.encoders:ENCODERS"],
     "question-encoders": ["captioner.question_encoders:QUESTION_ENCODERS"],
@@ -49,11 +49,11 @@ def list_names(
     if kind == "models":
         table([kind, ""], [[name, model_summary(name)] for name in installed_models()])
         return log(f"All about a model is in its card, {MODELS / 'NAME' / CARD}")
-    if kind is None or kind not in _REGISTRIES:
-        kinds = [*_REGISTRIES, "models", "recipes", "settings"]
+    if kind is None or kind not in REGISTRIES:
+        kinds = [*REGISTRIES, "models", "recipes", "settings"]
         raise typer.BadParameter(f"there is no such list.{alternatives(kind or '', kinds)}", param_hint="KIND")
     rows = []
-    for path in _REGISTRIES[kind]:
+    for path in REGISTRIES[kind]:
         module, _, name = path.partition(":")
         registry = getattr(import_module(module), name)
         rows += [[name, registry.summary(name)] for name in registry.names()]

@@ -2,8 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Iterator
-from types import NoneType
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
@@ -55,15 +55,23 @@ def describe_options(recipe: Settings) -> Iterator[tuple[str, str, str, str]]:
         if chosen is None:
             continue
         part, common = imported(registry).get(chosen.name), type(chosen).model_fields
-        yield from _describe_options(part, imported(base), common, f"{group}.options", chosen.options)
+        yield from describe_part(part, imported(base), common, f"{group}.options", chosen.options)
         if "cell_options" in common:
             part = imported(CELLS[0]).get(chosen.cell)
-            yield from _describe_options(
-                part, imported(CELLS[1]), ["units"], f"{group}.cell_options", chosen.cell_options
-            )
+            yield from describe_part(part, imported(CELLS[1]), ["units"], f"{group}.cell_options", chosen.cell_options)
 
 
-def _describe_options(part: type, base: type, common, path: str, values: dict):
+def describe_part(
+    part: type, base: type, common: Iterable[str], path: str, values: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[tuple[str, str, str, str]]:
+    """The options of one part, as `describe_settings` gives settings.
+
+    Args:
+        part: its class, of which `base` is the base class.
+        common: the settings that all parts of its kind have, which are no options.
+        path: what stands before the names.
+        values: options that were chosen, in place of the defaults.
+    """
     arguments = constructor_arguments(part, base)
     for name in part_options(part, base, common):
         default = arguments[name].default
