@@ -128,6 +128,19 @@ def make_question_webdataset(root: Path):
     write_tar(root / "TEST-0.tar", [("c.png", picture_bytes(3)), ("c.json", withheld)])
 
 
+def make_question_imagefolder(root: Path):
+    """Split folders in any case; several answers as a list and in several rows, choices, ids of the data's own."""
+    for shade, name in enumerate(("Train/0.png", "Train/more/1.png", "validation/0.png", "TEST/2.jpg")):
+        draw_image(root / name, shade)
+    rows = ["file_name,question,answer,choices,question_id", "0.png,What is it?,dog,dog|cat,7",
+            '0.png,"Where, if at all?",on grass,,8', '0.png,"Where, if at all?",on a lawn,,8',
+            "more/1.png,What is it?,cat,,9"]  # fmt: skip
+    write(root / "Train/metadata.csv", "\n".join(rows) + "\n")
+    write(root / "validation/metadata.csv", "file_name,question,answers\n0.png,Is it red?,yes|no|yes\n")
+    row = {"file_name": "2.jpg", "question": "What is it?", "answers": ["boat", "ship"], "question_type": "what"}
+    write(root / "TEST/metadata.jsonl", json.dumps(row) + "\n")
+
+
 # Layout -> what makes it, and the annotation files that a stranger may have damaged.
 QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "shapes": (make_shapes, ("questions.jsonl",)),
@@ -137,5 +150,6 @@ QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "vqa": (make_vqa, ("v2_OpenEnded_mscoco_val2014_questions.json", "v2_mscoco_val2014_annotations.json")),
     "visual7w": (make_visual7w, ("dataset_v7w_telling.json",)),
     "webdataset": (make_question_webdataset, ()),
+    "imagefolder": (make_question_imagefolder, ("Train/metadata.csv", "TEST/metadata.jsonl")),
     "table": (make_question_table, ("questions.csv",)),
 }

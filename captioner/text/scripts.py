@@ -46,6 +46,15 @@ def tokenizer_hint(texts: Sequence[str], tokenizer: str) -> str:
     return ""
 
 
+def is_unspaced(text: str) -> bool:
+    """Whether a text holds a character of a script that writes no blanks between words.
+
+    >>> is_unspaced("一只狗在草地上奔跑"), is_unspaced("a dog runs")
+    (True, False)
+    """
+    return not text.isascii() and any(map(re.Pattern.search, _UNSPACED, [text] * len(_UNSPACED)))
+
+
 def _is_mark(character: str) -> bool:
     """Whether a character is a mark of a letter; selectors of variants are not."""
     return unicodedata.category(character) in ("Mn", "Mc") and not "\ufe00" <= character <= "\ufe0f"

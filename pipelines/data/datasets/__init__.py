@@ -11,6 +11,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.registry import Registry
 from pipelines.data.datasets.archives import is_archive
+from pipelines.data.datasets.boundary import REMEDY, link_out, reading
 from pipelines.data.datasets.rows import is_table
 from pipelines.data.examples import DataSet
 
@@ -66,7 +67,8 @@ def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str
     if is_table(root):
         name = name or "table"
     try:
-        return layouts.get(name or _one_layout(layouts, root)).read(root)
+        with reading(root):
+            return layouts.get(name or _one_layout(layouts, root)).read(root)
     except OSError as error:  # a folder that may not be listed, a disk that went away
         raise UserError(f"{error.filename or root} cannot be read: {error.strerror or error}.") from error
 
@@ -78,11 +80,12 @@ def is_data_file(path: Path) -> bool:
 
 def fitting_layouts(layouts: Registry, root: Path) -> list[str]:
     """The names of the layouts that the folder or file fits; a general one only where no other does."""
-    if root.is_file():
-        return [name for name in _OF_ONE_FILE if layouts.get(name).recognise(root)]
-    fitting = [name for name in layouts.names() if name not in _GENERAL and layouts.get(name).recognise(root)]
-    general = (name for name in _GENERAL if name in layouts.names() and layouts.get(name).recognise(root))
-    return fitting or [*itertools.islice(general, 1)]
+    with reading(root):
+        if root.is_file():
+            return [name for name in _OF_ONE_FILE if layouts.get(name).recognise(root)]
+        fitting = [name for name in layouts.names() if name not in _GENERAL and layouts.get(name).recognise(root)]
+        general = (name for name in _GENERAL if name in layouts.names() and layouts.get(name).recognise(root))
+        return fitting or [*itertools.islice(general, 1)]
 
 
 def _one_layout(layouts: Registry, root: Path) -> str:
@@ -101,7 +104,13 @@ def _one_layout(layouts: Registry, root: Path) -> str:
 def layouts_known(root: Path, *registries: Registry) -> UserError:
     """The error that a folder is in none of the layouts, with a list of them."""
     listed = "\n".join(f"  {name}: {_expects(layouts, name)}" for layouts in registries for name in layouts.names())
-    return UserError(f"{root} is not a data set in a layout that is known here. These are:\n{listed}")
+    links = [f"{path.name} (to {target})" for path in sorted(root.iterdir()) if (target := _link_out(path, root))]
+    unread = f" Links that lead out of it are not read: {', '.join(links)}; {REMEDY}." if links else ""
+    return UserError(f"{root} is not a data set in a layout that is known here.{unread} These are:\n{listed}")
+
+
+def _link_out(path: Path, root: Path) -> str:
+    return link_out(path, root) if path.is_symlink() and not path.is_dir() else ""
 
 
 def _expects(layouts: Registry, name: str) -> str:

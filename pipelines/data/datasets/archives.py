@@ -7,7 +7,10 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.images.files import ArchivedImage, ImageError, holding_file, litter_kind
+from pipelines.data.datasets.boundary import REMEDY, link_out
+from pipelines.data.datasets.finder import absent_image
 from pipelines.data.datasets.splits import split_of_folder
+from pipelines.data.datasets.text import truncate
 from pipelines.data.examples import Location, ProblemList
 
 ENDINGS = (".tar",)
@@ -22,7 +25,7 @@ def is_archive(path: Path) -> bool:
 class Shards:
     """The files of a data set that have one of `endings`: in its folder or at most three folders below, sorted.
 
-    A link that leads out of the folder is not followed: what is there was not given as data.
+    A link that leads out of the folder is not followed, see `pipelines.data.datasets.boundary`.
 
     Args:
         root: the folder, or one such file.
@@ -44,7 +47,6 @@ class Shards:
             self.paths = sorted(self._find(endings))
 
     def _find(self, endings: tuple[str, ...]):
-        real = os.path.realpath(self.root)
         for folder, folders, names in os.walk(self.root):
             deep = len(Path(folder).relative_to(self.root).parts) >= _DEPTH
             folders[:] = [] if deep else [name for name in folders if name[0] != "." and not litter_kind(f"{name}/")]
@@ -54,7 +56,7 @@ class Shards:
                     continue
                 if kind := litter_kind(name):
                     self.litter[kind] += 1
-                elif os.path.islink(path) and not os.path.realpath(path).startswith(os.path.join(real, "")):
+                elif os.path.islink(path) and link_out(path, self.root):
                     self._links.append(path)
                 elif path.is_file():
                     yield path
@@ -62,7 +64,8 @@ class Shards:
     def report(self, problems: ProblemList) -> None:
         """Reports the links that were not followed."""
         for path in sorted(self._links):
-            text = "is a link that leads out of the data's folder; it was not followed. Put the file itself here"
+            target = truncate(os.path.realpath(path))
+            text = f"is a link that leads out of the data's folder, to {target}, and was not read: {REMEDY}"
             problems.problem(Location(path), text)
 
     def split_of(self, path: Path) -> str | None:
@@ -119,6 +122,14 @@ class ArchivedImages:
 
     def image(self, image_id: str) -> ArchivedImage:
         return self._images[image_id]
+
+    def absence(self, name: str) -> str:
+        """Why `find` found nothing."""
+        return absent_image(name)
+
+    def linked(self) -> dict[str, str]:
+        """Folders that belong to the data by links: none."""
+        return {}
 
     def searched(self) -> str:
         """Where it was looked, for messages."""

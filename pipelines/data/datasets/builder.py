@@ -3,13 +3,13 @@
 Questions are collected in the same way, by `pipelines.data.question_datasets.builder`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets.archives import ArchivedImages
-from pipelines.data.datasets.finder import ImageFinder, absent_image
+from pipelines.data.datasets.finder import ImageFinder
 from pipelines.data.datasets.splits import hashed_splits, read_split_lists
 from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT, is_missing, is_text, truncate
 from pipelines.data.examples import (
@@ -61,6 +61,11 @@ class DatasetBuilder(ProblemList):
         if name not in self._ids:
             self._ids[name] = self.finder.find(name)
         return self._ids[name]
+
+    def first_found(self, names: Iterable[str]) -> str:
+        """Of the names that an image may have, the one by which it is found, or that a message is to be about."""
+        names = list(names)
+        return next((name for name in names if self.find(name) is not None), self.finder.first_link(names) or names[0])
 
     def add(
         self,
@@ -199,13 +204,16 @@ class DatasetBuilder(ProblemList):
             UserError: there is no example in it at all.
         """
         for name, rows in self._absent.items():
-            text = f"{absent_image(name)}; {_left_out(rows, self.thing)}"
+            text = f"{self.finder.absence(name)}; {_left_out(rows, self.thing)}"
             self.problem(Location(rows[0].path, rows[0].line), text)
         examples = tuple(self._examples())
         problems = sorted(self.problems, key=lambda problem: (str(problem.path), problem.line or 0))
         if not examples:
             raise UserError(f"No image with a {self.thing} was found in {self.root}. {self._reason(problems)}")
-        return DataSet(self.name, self.root, examples, tuple(problems), licence, tuple(self.notes))
+        links = (
+            f"{folder}/ is a link out of the data's folder, to {to}." for folder, to in self.finder.linked().items()
+        )
+        return DataSet(self.name, self.root, examples, tuple(problems), licence, (*self.notes, *links))
 
     def _examples(self) -> Iterator:
         for image_id, image in self._images.items():

@@ -1,6 +1,5 @@
 """What all data sets that this program draws have in common: JSON lines, and a file that says how they were drawn."""
 
-import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +10,12 @@ from typing import Any, BinaryIO
 from captioner.errors import UserError, nearest
 from captioner.files import LOCK, atomic_file, atomic_write, flush_files, locked_folder, make_folder, remove_leftovers
 from captioner.text.files import read_text
-from pipelines.data.datasets.finder import leads_out
-from pipelines.data.datasets.text import is_text, parse_json, read_lines
-from pipelines.data.examples import CaptionExample, DataSet, Problem
+from pipelines.data.datasets.builder import DatasetBuilder
+from pipelines.data.datasets.rows import json_rows, named_split
+from pipelines.data.datasets.table import add_captions
+from pipelines.data.datasets.text import parse_json, read_lines
+from pipelines.data.datasets.values import value_text
+from pipelines.data.examples import DataSet, Location
 
 LICENCE = "drawn by this program; free to use without conditions (CC0)"
 
@@ -169,12 +171,21 @@ class Drawing:
         return all((root / name).is_file() for name in ("captions.jsonl", self.records))
 
     def read(self, root: Path) -> DataSet:
-        """The pictures with their captions; a line without use or without its picture is a `Problem`."""
+        """The pictures with their captions; a line without use or without its picture is a `Problem`.
+
+        Raises:
+            UserError: the file cannot be read, or none of the pictures is there.
+        """
         path = Path(root) / "captions.jsonl"
-        rows = list(_parse_lines(path, functools.partial(_example, path.parent)))
-        examples = [example for _, example, problem in rows if problem is None]
-        problems = [Problem(path, line, problem) for line, _, problem in rows if problem is not None]
-        return DataSet(self.name, path.parent, tuple(examples), tuple(problems), LICENCE, self.notes)
+        builder = DatasetBuilder(self.name, path.parent, (".",))
+        builder.notes += self.notes
+        for line, row in json_rows(builder, path):
+            location, image, captions = Location(path, line), value_text(row.get("image")), row.get("captions")
+            if image is None or not isinstance(captions, list):
+                builder.unexpected(location, "image, captions and split", row, "the row was left out")
+            elif (split := named_split(builder, image, row.get("split"), location)) is not None:
+                add_captions(builder, image, {"captions": captions}, location, split, source_id="")
+        return builder.finish(LICENCE)
 
     def read_contents(self, root: Path, split: str | None = None) -> dict[str, Any]:
         """Image id -> what the picture shows; of one split, or of all.
@@ -220,15 +231,3 @@ def _parse_lines(path: Path, parse: Callable[[dict], Any]) -> Iterator[tuple[int
             yield line, None, str(error)
         else:
             yield line, value, None
-
-
-def _example(root: Path, record: dict) -> CaptionExample:
-    image = root / record["image"]
-    if leads_out(record["image"]) or not image.is_file():
-        raise ValueError(f"The picture {record['image']} is not there.")
-    captions, split = record["captions"], str(record["split"])
-    if not isinstance(captions, list) or not captions or not all(isinstance(v, str) and v.strip() for v in captions):
-        raise ValueError("There is no text, or an empty one.")
-    if not all(map(is_text, (record["image"], *captions, split))):
-        raise ValueError("It is not UTF-8 text; draw the pictures again, or save the file as UTF-8.")
-    return CaptionExample(record["image"], image, tuple(captions), split)

@@ -3,10 +3,11 @@
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from captioner.errors import address_hint
+from pipelines.data.datasets.boundary import REMEDY, Boundary, follows_links
 from pipelines.data.datasets.text import truncate
 
 
@@ -52,9 +53,9 @@ def existing_folders(root: Path, folders: Iterable[str]) -> list[str]:
 
 
 def absent_image(name: str) -> str:
-    """What is said of a row whose image is not there.
+    """What is said of a row of the user's own table whose image is not there.
 
-    Rows come from anywhere, and reports show their images: a relative name never leads to a file beside the data set.
+    Tables are passed on, and reports show their images: a relative name never leads to a file beside the folder.
     """
     if leads_out(name):
         return f"there is no image {truncate(name)} below the folder; one elsewhere has to be named by its whole path"
@@ -64,38 +65,53 @@ def absent_image(name: str) -> str:
 class ImageFinder:
     """Finds image files below `root` by name with one listing a folder instead of one system call an image.
 
-    A name that is an absolute path is looked for where it says, and any other one below `root` only.
-
     Args:
         root: the data set's folder.
         folders: where images may be, relative to `root`, in any case, the likeliest first; those that do not exist are
             ignored.
+        confined: whether nothing outside of `root` counts, see `pipelines.data.datasets.boundary`. If not, a name that
+            is a whole path is looked for where it says, and links are followed: for tables that the user names.
     """
 
-    def __init__(self, root: Path, folders: Sequence[str]):
+    def __init__(self, root: Path, folders: Sequence[str], confined: bool = True):
         self.root = root
         self._absolute_root = os.path.abspath(root)
         self._wanted = list(folders)
         self._folders = existing_folders(root, folders)
+        self._boundary = Boundary(root, self._folders) if confined else None
         self._listings: dict[str, dict[str, str]] = {}
+        self._links: dict[str, str] = {}  # path of a file that is a link out of the folder -> where it leads
 
     def find(self, name: str) -> str | None:
         """The path of image `name` relative to the root, with "/"; None where there is no such file."""
-        for folder in self._folders:
-            path = posixpath.normpath(posixpath.join(folder, name))
-            if leads_out(path):
-                continue
+        for path in self._paths(name):
             parent, base = posixpath.split(path)
-            listing = self._listing(parent)
-            # macOS may store "é" as two characters: compare in one form, return what is on disk.
-            file = listing.get(base if base.isascii() else unicodedata.normalize("NFC", base))
-            if file is not None:
+            file = self._listing(parent).get(_composed(base))
+            if file is not None and posixpath.join(parent, file) not in self._links:
                 return self._relative(posixpath.join(parent, file))
         return None
 
     def image(self, image_id: str) -> Path:
         """The file of an image that was found."""
         return self.root / image_id
+
+    def absence(self, name: str) -> str:
+        """Why `find` found nothing."""
+        target = self._link(name)
+        if target is not None:
+            return f"{truncate(name)} is a link that leads out of the data's folder, to {truncate(target)}: {REMEDY}"
+        if leads_out(name) or (posixpath.isabs(name) and not self._lies_inside(posixpath.dirname(name))):
+            remedy = "link its folder into the data's, and name it from there"
+            return f"{truncate(name)} is outside of the data's folder, of which nothing is read: {remedy}"
+        return absent_image(name)
+
+    def first_link(self, names: Iterable[str]) -> str | None:
+        """The first of `names` that is there as a link out of the data's folder."""
+        return next((name for name in names if self._link(name) is not None), None)
+
+    def linked(self) -> dict[str, str]:
+        """Folders that belong to the data by links, and where they lead."""
+        return {} if self._boundary is None else self._boundary.linked
 
     def searched(self) -> str:
         """Where it was looked, for messages, and where it would have been if such folders were there."""
@@ -104,17 +120,52 @@ class ImageFinder:
         absent = dict.fromkeys(folder for folder in self._wanted if folder.lower() not in known)
         return f"{there} (not there: {', '.join(map(_named, absent))})" if absent else there
 
+    def _paths(self, name: str) -> Iterator[str]:
+        """Where an image of that name may be, with no step out of the folder."""
+        for folder in self._folders:
+            path = posixpath.normpath(posixpath.join(folder, name))
+            if not leads_out(path):
+                yield path
+
+    def _link(self, name: str) -> str | None:
+        """Where an image leads that is a link out of the data's folder."""
+        for path in self._paths(name):
+            parent, base = posixpath.split(path)
+            link = posixpath.join(parent, self._listing(parent).get(_composed(base), base))
+            if link in self._links:
+                return self._links[link]
+        return None
+
+    def _lies_inside(self, folder: str) -> bool:
+        try:
+            return self._boundary is None or self._boundary.lies_in(folder)
+        except (OSError, ValueError):  # a name with a null character or a lone surrogate
+            return False
+
     def _listing(self, folder: str) -> dict[str, str]:
+        """The files of a folder by their names in one form: macOS may store "é" as two characters."""
         if folder not in self._listings:
-            try:
-                with os.scandir(os.path.join(self.root, folder)) as entries:
-                    names = [entry.name for entry in entries if entry.is_file()]
-            except (OSError, ValueError):  # no such folder; a name with a null character or a lone surrogate
-                names = []
-            self._listings[folder] = {
-                name if name.isascii() else unicodedata.normalize("NFC", name): name for name in names
-            }
+            self._listings[folder] = {_composed(name): name for name in self._files(folder)}
         return self._listings[folder]
+
+    def _files(self, folder: str) -> list[str]:
+        if not self._lies_inside(folder):
+            return []
+        names = []
+        try:
+            with os.scandir(os.path.join(self.root, folder)) as entries:
+                for entry in entries:
+                    if self._boundary is not None and entry.is_symlink() and not follows_links():
+                        target = os.path.realpath(entry.path)
+                        if not self._boundary.holds(target):
+                            self._links[posixpath.join(folder, entry.name)] = target
+                            names.append(entry.name)
+                            continue
+                    if entry.is_file():
+                        names.append(entry.name)
+        except (OSError, ValueError):  # no such folder; a name with a null character or a lone surrogate
+            pass
+        return names
 
     def _relative(self, path: str) -> str:
         if not posixpath.isabs(path) and not os.path.isabs(path):
@@ -123,6 +174,10 @@ class ImageFinder:
             return os.path.relpath(path, self._absolute_root).replace(os.sep, "/")
         except ValueError:  # another drive
             return path
+
+
+def _composed(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _named(folder: str) -> str:

@@ -56,7 +56,8 @@ def _add(builder: DatasetBuilder, location: Location, image: object):
     source = as_id(image.get("cocoid", image.get("imgid")))
     inside = f"{folder}/{name}" if folder else name
     name = inside if builder.find(inside) is not None or builder.find(name) is None else name
-    split = "train" if split == "restval" else canonical_split(split)
+    split = canonical_split(split)
+    split = "train" if split.lower() == "restval" else split
     for number, sentence in enumerate(sentences):
         caption = value_text(sentence.get("raw")) if isinstance(sentence, dict) else None
         inner = Location(location.path, part=f"{location.part}.sentences[{number}]")

@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from captioner.text.scripts import is_unspaced
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.rows import csv_rows, find_tables, folder_of, is_jsonl, json_rows, named_split, read_tables
-from pipelines.data.datasets.values import field_captions, value_text
+from pipelines.data.datasets.values import field_captions, field_values, value_text
 from pipelines.data.examples import DataSet, Id, Location
 
 EXPECTS = (
@@ -21,6 +22,7 @@ EXPECTS = (
 )
 IMAGE_FOLDERS = (".", "images")
 _CAPTION = re.compile(r"captions?|caption_\d+|sentences|reference_strs")
+_FEWEST_TOKENS = 3  # in a list of single words, from which on it is taken for one caption in pieces
 
 
 def recognise(root: Path) -> bool:
@@ -97,9 +99,17 @@ def _captions(builder: DatasetBuilder, value: object, location: Location) -> lis
     nested = [inner for inner in values if isinstance(inner, list | dict)]
     for inner in nested:
         builder.unexpected(location, "each caption as one text", inner)
+    if len(listed := field_values(value)) >= _FEWEST_TOKENS and all(map(_is_token, listed)):
+        expected = "captions, and not a list of the words of one (join them with blanks)"
+        builder.unexpected(location, expected, value, "the row was left out")
+        return []
     if not nested:
         return field_captions(value)
     return field_captions([inner for inner in values if not isinstance(inner, list | dict)])
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and len(value.split()) == 1 and not is_unspaced(value)
 
 
 def _json(builder: DatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:

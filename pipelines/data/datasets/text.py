@@ -16,6 +16,7 @@ from pathlib import Path
 
 from captioner.errors import UserError
 from captioner.text.files import read_text
+from pipelines.data.datasets.boundary import refuse_link
 
 # What is wrong with a row, and what follows for a data set.
 NOT_TEXT = "this is not UTF-8 text (bytes of another encoding, a zero byte or half a character); save the file as UTF-8"
@@ -25,6 +26,7 @@ _MISSING = frozenset(("nan", "<na>", "none", "null", "n/a", "#n/a"))
 
 
 def _read(path: Path) -> str:
+    refuse_link(path)
     return read_text(path, errors="surrogateescape")
 
 

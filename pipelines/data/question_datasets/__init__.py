@@ -20,6 +20,7 @@ QUESTION_DATASETS = Registry(
         "daquar-37": "pipelines.data.question_datasets.daquar_37",
         "vqa": "pipelines.data.question_datasets.vqa",
         "visual7w": "pipelines.data.question_datasets.visual7w",
+        "imagefolder": "pipelines.data.question_datasets.imagefolder",
         "webdataset": "pipelines.data.question_datasets.webdataset",
         "table": "pipelines.data.question_datasets.table",
     },

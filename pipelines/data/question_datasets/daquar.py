@@ -117,8 +117,7 @@ def _asked(question: str, answer: str) -> AnnotatedQuestion:
 
 def _file(builder: QuestionDatasetBuilder, number: str) -> str:
     """The name of an image's file: png as published, jpg in copies."""
-    names = [f"image{number}{suffix}" for suffix in _SUFFIXES]
-    return next((name for name in names if builder.find(name) is not None), names[0])
+    return builder.first_found(f"image{number}{suffix}" for suffix in _SUFFIXES)
 
 
 def without_image(question: str) -> str:

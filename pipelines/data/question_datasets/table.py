@@ -8,7 +8,7 @@ Rows with the same image, question and id are what several people answered. With
 hash of their names, as captions are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.data.datasets.rows import (
@@ -53,29 +53,53 @@ def add_table(builder: QuestionDatasetBuilder, path: Path, split: str | None = N
     Raises:
         UserError: the file cannot be read, or a column is missing.
     """
-    rows = list(_json(builder, path) if is_jsonl(path) else _delimited(builder, path))
+    rows = list(question_rows(builder, path))
     with_split = any("split" in row for _, row in rows)
-    asked: dict[tuple, tuple[int, AnnotatedQuestion]] = {}
+    placed = []
     for line, row in rows:
-        image, question = row["image"].strip(), " ".join(row["question"].split())
-        of_row = named_split(builder, image, row.get("split"), Location(path, line)) if with_split else split
-        if with_split and of_row is None:
-            continue
-        key = image, question, of_row, repr(as_id(row.get("id")))
+        location, image = Location(path, line), row["image"].strip()
+        of_row = named_split(builder, image, row.get("split"), location) if with_split else split
+        if not with_split or of_row is not None:
+            placed.append((location, image, of_row, row))
+    add_rows(builder, path, placed)
+    return split is not None or with_split
+
+
+def question_rows(builder: QuestionDatasetBuilder, path: Path, image: str = "image") -> Iterator[tuple[int, dict]]:
+    """`(line, row)` of a table, with texts under `question` and `image` and lists under `answers` and `choices`.
+
+    Args:
+        builder: takes the rows that hold no question.
+        path: a csv, tsv or jsonl file.
+        image: the column that names the image.
+
+    Raises:
+        UserError: the file cannot be read, or a column is missing.
+    """
+    return _json(builder, path, image) if is_jsonl(path) else _delimited(builder, path, image)
+
+
+def add_rows(
+    builder: QuestionDatasetBuilder, path: Path, rows: Iterable[tuple[Location, str, str | None, dict]]
+) -> None:
+    """Adds rows of `question_rows` with their images and splits; those of one question are what several people said."""
+    asked: dict[tuple, tuple[Location, AnnotatedQuestion]] = {}
+    for location, image, split, row in rows:
+        question = " ".join(row["question"].split())
+        key = image, question, split, repr(as_id(row.get("id")))
         if key in asked:  # one more person answered
             asked[key][1].answers.extend(row["answers"])
             continue
         rest = {name: row.get(column) for name, column in _REST.items()}
-        asked[key] = line, AnnotatedQuestion(question, row["answers"], row["choices"], **rest)
-    for (image, _, of_row, _), (line, question) in asked.items():
-        builder.add_question(image, question, Location(path, line), of_row)
+        asked[key] = location, AnnotatedQuestion(question, row["answers"], row["choices"], **rest)
+    for (image, _, split, _), (location, question) in asked.items():
+        builder.add_question(image, question, location, split)
     again = len(asked) - len({key[:3] for key in asked})
     if again:
         builder.notes.append(
             f"{again:,} rows of {path.name} ask what was asked about the same image under another id: they are "
             "questions of their own. Give the answers of several people to one question the same id, or none."
         )
-    return split is not None or with_split
 
 
 def _tables(root: Path) -> list[Path]:
@@ -87,23 +111,23 @@ def _renamed(row: dict) -> dict:
     return {_SAME[name]: row[name] for name in _SAME if name in row} | row
 
 
-def _delimited(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
+def _delimited(builder: QuestionDatasetBuilder, path: Path, image: str) -> Iterator[tuple[int, dict]]:
     answer = "answers" if "answers" in header_of(path) else "answer"
-    rows = [(line, _renamed(row)) for line, row in csv_rows(builder, path, ("image", "question", answer))]
+    rows = [(line, _renamed(row)) for line, row in csv_rows(builder, path, (image, "question", answer))]
     ids = column_ids([row.get("id", "").strip() for _, row in rows])
     for (line, row), id in zip(rows, ids, strict=True):
         # The comma of a single answer belongs to it: "book, lamp" is a set that one person gave.
         answers = field_values(row[answer], _MARK if answer == "answers" else "")
         choices = row.get("choices", "")
         choices = field_values(choices, _MARK) if choices.strip() else None
-        yield line, {**row, "id": id, "answers": answers, "choices": choices}
+        yield line, {**row, "image": row[image], "id": id, "answers": answers, "choices": choices}
 
 
-def _json(builder: QuestionDatasetBuilder, path: Path) -> Iterator[tuple[int, dict]]:
+def _json(builder: QuestionDatasetBuilder, path: Path, column: str) -> Iterator[tuple[int, dict]]:
     for line, row in ((line, _renamed(row)) for line, row in json_rows(builder, path)):
-        image, question, choices = value_text(row.get("image")), value_text(row.get("question")), row.get("choices")
+        image, question, choices = value_text(row.get(column)), value_text(row.get("question")), row.get("choices")
         if image is None or question is None or not {"answer", "answers"} & set(row):
-            builder.unexpected(Location(path, line), "image, question and answer", row, "the row was left out")
+            builder.unexpected(Location(path, line), f"{column}, question and answer", row, "the row was left out")
             continue
         if isinstance(choices, dict):
             text = f"the choices of {truncate(question)} are no list of texts; it is asked without"

@@ -91,7 +91,7 @@ def _of_table(path: Path, images: Path | None) -> tuple[list[Row], list[Problem]
     if images is not None and not images.is_dir():
         raise UserError(f"{images} is no folder. Give the one that the names of images in {path} begin in.")
     problems = ProblemList("caption")
-    finder = ImageFinder(root, IMAGE_FOLDERS)
+    finder = ImageFinder(root, IMAGE_FOLDERS, confined=False)
     rows: list[Row] = []
     for line, image, caption in _pairs(problems, path):
         if not (is_text(image) and is_text(caption)):

@@ -13,7 +13,7 @@ from pipelines.data.datasets.text import NOT_TEXT_LEFT_OUT
 from pipelines.data.question_datasets import read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 from tests.support_datasets import check_dataset, draw_image, make_karpathy, make_table, write
-from tests.support_questions import make_easy_vqa, make_question_table, make_visual7w
+from tests.support_questions import make_easy_vqa, make_question_imagefolder, make_question_table, make_visual7w
 
 
 def problems(dataset):
@@ -289,3 +289,50 @@ def test_a_table_of_captions_is_no_table_of_questions(tmp_path):
         read_questions(tmp_path)
     write(tmp_path / "questions.csv", "image,question,answer\na.jpg,What?,dog\n")
     assert len(read_questions(tmp_path).examples) == 1 and len(read_dataset(tmp_path).examples) == 3
+
+
+def test_an_imagefolder_of_questions_has_answers_choices_and_splits(tmp_path):
+    """If this fails, questions as `datasets` loads them cannot be learned from, or are in another split."""
+    make_question_imagefolder(tmp_path)
+    dataset = read_questions(tmp_path)
+    check_dataset(dataset)
+    assert not dataset.problems and not dataset.notes and dataset.splits() == {"train": 3, "dev": 1, "test": 1}
+    assert [(one.id, one.answers, one.choices, one.source_id, one.type) for one in dataset.examples] == [
+        ("TEST/2.jpg#0", ("boat", "ship"), (), "", "what"),
+        ("validation/0.png#0", ("yes", "no", "yes"), (), "", ""),
+        ("Train/0.png#0", ("dog",), ("dog", "cat"), 7, ""),
+        ("Train/0.png#1", ("on grass", "on a lawn"), (), 8, ""),
+        ("Train/more/1.png#0", ("cat",), (), 9, ""),
+    ]
+    with pytest.raises(UserError, match="not a data set in a layout"):
+        read_dataset(tmp_path)
+
+
+def test_metadata_of_questions_in_one_folder_is_split_by_what_says_it(tmp_path):
+    """If this fails, test images are trained on."""
+    for shade, name in enumerate(("train/a.png", "VAL/b.png", "c.png")):
+        draw_image(tmp_path / name, shade)
+    rows = [("train/a.png", "train"), ("VAL/b.png", "Validation"), ("c.png", "TEST")]
+    write(tmp_path / "metadata.csv", "file_name,question,answer\n" + "".join(f"{name},What?,x\n" for name, _ in rows))
+    assert read_questions(tmp_path).splits() == {"train": 2, "dev": 1}
+    lines = "".join(f"{name},What?,x,{split}\n" for name, split in rows)
+    write(tmp_path / "metadata.csv", f"file_name,question,answer,split\n{lines}c.png,Where?,y,train\nc.png,Who?,y,\n")
+    dataset = read_questions(tmp_path)
+    assert dataset.splits() == {"train": 1, "dev": 1, "test": 1}
+    assert problems(dataset) == [
+        (5, "'c.png' is in train here, but in test line 4; it stays in test, and this row was left out"),
+        (6, "'c.png' has no split; the row was left out"),
+    ]
+
+
+def test_metadata_files_that_are_not_read_are_listed(tmp_path):
+    """If this fails, one of several splits is missing without a word."""
+    make_question_imagefolder(tmp_path)
+    write(tmp_path / "validation/metadata.csv", "file_name,question,reply\n0.png,Is it red?,yes\n")
+    write(tmp_path / "TEST/metadata.csv", "file_name,question,answer\n2.jpg,Is it red?,yes\n")
+    dataset = read_questions(tmp_path)
+    assert dataset.splits() == {"train": 3, "test": 1}
+    assert [str(problem).removeprefix(f"{tmp_path}/") for problem in dataset.problems] == [
+        "TEST/metadata.csv: metadata.jsonl beside it was read instead",
+        "validation/metadata.csv: it has no columns file_name and question and answer; left out",
+    ]

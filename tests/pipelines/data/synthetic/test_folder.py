@@ -127,12 +127,12 @@ def test_damaged_lines_are_told_with_their_number(folder):
     data = read_dataset(folder)
     assert [problem.line for problem in data.problems] == [2, 3, 4, 5, 6]
     assert "nowhere.png" in str(data.problems[2]) and "captions.jsonl:4" in str(data.problems[2])
-    assert "'captions'" in data.problems[3].text
+    assert "expected image, captions and split" in data.problems[3].text
     assert len(data.examples) == sum(SIZES.values()) - 5
 
 
 @pytest.mark.parametrize("damage", [{"split": "Mont\udce9e"}, {"captions": ["a cup", "\ud83d"]}])
-def test_a_line_that_is_no_text_costs_its_picture_alone(folder, damage):
+def test_what_is_no_text_costs_its_line_or_caption_alone(folder, damage):
     """Else a training ends at its first checkpoint, whose files are UTF-8."""
     path = folder / "captions.jsonl"
     first, *others = path.read_text().splitlines()
@@ -140,7 +140,12 @@ def test_a_line_that_is_no_text_costs_its_picture_alone(folder, damage):
     data = read_dataset(folder)
     (problem,) = data.problems
     assert problem.line == 1 and "not UTF-8 text" in problem.text
-    assert len(data.examples) == sum(SIZES.values()) - 1
+    lines = [json.loads(line) for line in others]
+    assert [one.id for one in data.examples[-len(lines) :]] == [line["image"] for line in lines]
+    if "captions" in damage:
+        assert data.examples[0].captions == ("a cup",)
+    else:
+        assert len(data.examples) == len(lines)
 
 
 def test_a_damaged_scene_is_refused(folder):

@@ -268,7 +268,8 @@ def test_a_loss_that_is_no_number_stops_the_training(data, tmp_path):
 def test_init_from_keeps_the_weights_of_known_words(trained, data, tmp_path, begun):
     """New captions bring new words; those of the model must neither move nor be forgotten."""
     examples = read_dataset(data).examples
-    table = [f"{example.image},a zebra {n},{example.split}" for n, example in enumerate(examples)]
+    (tmp_path / "images").symlink_to(data / "images")
+    table = [f"{example.id},a zebra {n},{example.split}" for n, example in enumerate(examples)]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
     run(tmp_path / "run", tmp_path, "decoder.units=99", "text.minimum_count=9", init_from=trained[0])
     before, after = ImageCaptioner.from_preset(trained[0]), begun[0].experiment.captioner
@@ -369,7 +370,8 @@ def test_components_are_found_once_and_taken_over(data, tmp_path, begun):
 
 def test_too_few_features_for_components_are_a_sentence(data, tmp_path, begun):
     examples = read_dataset(data).split("train")[:1]
-    (tmp_path / "captions.csv").write_text(f"image,caption,split\n{examples[0].image},a red star,train\n")
+    (tmp_path / "images").symlink_to(data / "images")
+    (tmp_path / "captions.csv").write_text(f"image,caption,split\n{examples[0].id},a red star,train\n")
     fc7 = [
         "encoder.name=vgg16",
         "encoder.options={}",
@@ -429,7 +431,8 @@ def test_development_images_that_cannot_be_scored_are_refused_before_the_first_s
 
 
 def test_without_a_development_split_the_loss_chooses(data, tmp_path, monkeypatch):
-    table = [f'{example.image},"{example.captions[0]}",train' for example in read_dataset(data).split("train")]
+    (tmp_path / "images").symlink_to(data / "images")
+    table = [f'{example.id},"{example.captions[0]}",train' for example in read_dataset(data).split("train")]
     (tmp_path / "captions.csv").write_text("\n".join(["image,caption,split", *table]))
     losses = iter([3.0, 1.0, 2.0])
     monkeypatch.setattr(loop.TrainingLoop, "_fit_epoch", lambda self: next(losses))

@@ -124,12 +124,13 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, tmp_path, monkeyp
 def test_words_and_answers_come_from_the_training_split_alone(data, tmp_path):
     """A word or an answer of the development split must not be known, and the ceiling has to say so."""
     lines = [json.loads(line) for line in (data / "questions.jsonl").read_text().splitlines()]
-    table = [{**line, "image": str(data / line["image"])} for line in lines]
+    table = list(map(dict, lines))
     for line in table:
         if line["split"] == "dev":
             line["question"], line["answer"] = "is this a zebra?", "zebra"
     root = tmp_path / "table"
     root.mkdir()
+    (root / "images").symlink_to(data / "images")
     (root / "questions.jsonl").write_text("\n".join(map(json.dumps, table)) + "\n")
     for image in {line["image"] for line in lines}:
         (root / image).parent.mkdir(exist_ok=True, parents=True)
