@@ -157,6 +157,56 @@ def make_karpathy(root: Path):
     write(root / "dataset_coco.json", json.dumps({"images": images, "dataset": "coco"}))
 
 
+CANNED = "Quality issues are too severe to recognize visual content."
+
+
+def make_vizwiz(root: Path):
+    """Rejected and canned captions, an image that has no others, blanks at the ends, a test split without captions."""
+    number = 0
+    for split, images in {"train": 3, "val": 1, "test": 1}.items():
+        names = [f"VizWiz_{split}_{image:08}.jpg" for image in range(images)]
+        annotations = []
+        for image, name in enumerate(names):
+            draw_image(root / split / name, 10 * image + len(split))
+            for caption in (f" A can of soup {image}.", "A can\nof soup on a table. ", CANNED, "asdf"):
+                kinds = {"is_precanned": caption == CANNED or image == 2, "is_rejected": caption == "asdf"}
+                annotations.append(
+                    {"caption": caption, "image_id": image, **kinds, "id": number, "text_detected": True}
+                )
+                number += 1
+        content = {
+            "info": {"description": "This dataset contains crowdsourced captions of images from VizWiz datasets."},
+            "images": [
+                {"file_name": name, "vizwiz_url": f"https://vizwiz.example/{name}", "id": image, "text_detected": True}
+                for image, name in enumerate(names)
+            ],
+        }
+        if split != "test":
+            content["annotations"] = annotations
+        write(root / f"annotations/{split}.json", json.dumps(content))
+
+
+def make_textcaps(root: Path):
+    """An entry a caption, each with all captions of its image, some alike; val beside train; test without captions."""
+    for split, images in {
+        "train": ("0054c91397f2fe05", "006d10667d17b924"),
+        "val": ("0fb0",),
+        "test": ("00ff",),
+    }.items():
+        rows = []
+        for image in images:
+            draw_image(root / ("test_images" if split == "test" else "train_images") / f"{image}.jpg", len(rows) + 3)
+            captions = [f"A sign that says {image[:4]}.", "A sign on a wall", "A sign on a wall", " a yellow sign "]
+            same = {"image_id": image, "image_name": image, "image_path": f"{split}/{image}.jpg", "set_name": split}
+            if split == "test":
+                rows.append(same)
+            else:
+                more = {"reference_strs": captions, "reference_tokens": [text.lower().split() for text in captions]}
+                rows += [{**same, "caption_str": text, "caption_id": n, **more} for n, text in enumerate(captions)]
+        content = {"dataset_type": split, "dataset_name": "textcaps", "dataset_version": "0.1", "data": rows}
+        write(root / f"TextCaps_0.1_{split}.json", json.dumps(content))
+
+
 def make_imagefolder(root: Path):
     """Split folders in any case, one with csv and one with jsonl; fewer captions than columns for one image."""
     for shade, name in enumerate(("train/0.png", "train/more/1.png", "Validation/0.png", "test/2.jpg")):
@@ -220,6 +270,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "flickr30k": (make_flickr30k, ("results.csv", "val.txt")),
     "coco": (make_coco, ("annotations/captions_val2014.json",)),
     "karpathy": (make_karpathy, ("dataset_coco.json",)),
+    "vizwiz": (make_vizwiz, ("annotations/val.json",)),
+    "textcaps": (make_textcaps, ("TextCaps_0.1_train.json",)),
     "imagefolder": (make_imagefolder, ("train/metadata.csv", "test/metadata.jsonl")),
     "webdataset": (make_webdataset, ()),
     "table": (make_table, ("captions.csv",)),

@@ -83,6 +83,76 @@ def make_vqa_1(root: Path):
         write(root / f"MultipleChoice_mscoco_{subset}_questions.json", json.dumps(content))
 
 
+def make_ok_vqa(root: Path):
+    """Called as VQA v1: stemmed answers beside raw ones, kinds of knowledge by number, no agreed answer."""
+    for subset, images in {"train2014": (9, 25), "val2014": (42,)}.items():
+        questions, annotations = [], []
+        for image in images:
+            draw_image(root / subset / f"COCO_{subset}_{image:012}.jpg", image)
+            question = {"image_id": image, "question": "What sport is this?", "question_id": image * 10 + 5}
+            questions.append(question)
+            answers = [
+                {"answer_id": n, "raw_answer": raw, "answer_confidence": "yes", "answer": raw.removesuffix("ing")}
+                for n, raw in enumerate(["racing"] * 6 + ["motocross"] * 4, 1)
+            ]
+            same = {"image_id": image, "question_id": image * 10 + 5, "answer_type": "other"}
+            annotations.append({**same, "question_type": "four", "answers": answers, "confidence": 3})
+        head = {"info": {"version": "1.1"}, "data_type": "mscoco", "data_subtype": subset, "license": {}}
+        content = {**head, "task_type": "Open-Ended", "questions": questions}
+        write(root / f"OpenEnded_mscoco_{subset}_questions.json", json.dumps(content))
+        content = {**head, "annotations": annotations, "question_types": {"four": "Sports and Recreation"}}
+        write(root / f"mscoco_{subset}_annotations.json", json.dumps(content))
+
+
+def make_a_okvqa(root: Path):
+    """Images of 2017 and one under its name of 2014; ten direct answers, of which the right choice need not be one."""
+    names = {"train": ("train2017/000000000009.jpg", "train2014/COCO_train2014_000000000025.jpg"),
+             "val": ("val2017/000000000042.jpg",), "test": ("test2017/000000000001.jpg",)}  # fmt: skip
+    for split, images in names.items():
+        rows = []
+        for number, name in enumerate(images):
+            draw_image(root / name, len(name) + number)
+            row = {"split": split, "image_id": int(name[-16:-4]), "question_id": f"22MexNk{split}{number}",
+                   "question": "What is the man by the bags awaiting?", "difficult_direct_answer": number == 1,
+                   "choices": ["skateboarder", "train", "delivery", "cab"]}  # fmt: skip
+            if split != "test":
+                row |= {"correct_choice_idx": 3, "direct_answers": ["ride"] * 8 + ["bus", "taxi"]}
+                row |= {"rationales": ["A train would not be on the street.", "He has bags.", "He looks for a cab."]}
+            rows.append(row)
+        write(root / f"aokvqa_v1p0_{split}.json", json.dumps(rows))
+
+
+def make_vizwiz_vqa(root: Path):
+    """Ten answers of many minds, a question that cannot be answered, a test split without answers."""
+    for split in ("train", "val", "test"):
+        rows = []
+        for number, kind in enumerate(("other", "unanswerable") if split == "train" else ("yes/no",)):
+            name = f"VizWiz_{split}_{number:08}.jpg"
+            draw_image(root / split / name, number + len(split))
+            row = {"image": name, "question": "Ok. There is another picture I hope it is a better one."}
+            answers = ["unanswerable"] * 6 + ["unsuitable", "unsuitable image", "beets", "bowl"]
+            if split != "test":
+                given = [{"answer_confidence": "maybe", "answer": text} for text in answers]
+                row |= {"answers": given, "answer_type": kind, "answerable": int(kind != "unanswerable")}
+            rows.append(row)
+        write(root / f"Annotations/{split}.json", json.dumps(rows))
+
+
+def make_coco_qa(root: Path):
+    """Lines that belong together by number, without question marks; test images are those of COCO's val."""
+    for split, folder, images in (("train", "train2014", (9, 25)), ("test", "val2014", (42,))):
+        for image in images:
+            draw_image(root / folder / f"COCO_{folder}_{image:012}.jpg", image)
+        numbers = [image for image in images for _ in range(2)]
+        for name, lines in {
+            "questions": ["what is the color of the boat", "how many dogs are there"] * len(images),
+            "answers": ["red", "two"] * len(images),
+            "img_ids": map(str, numbers),
+            "types": ["2", "1"] * len(images),
+        }.items():
+            write(root / split / f"{name}.txt", "\n".join(lines) + "\n")
+
+
 def make_visual7w(root: Path):
     images = []
     for number, split in enumerate(("train", "val", "test"), start=2323050):
@@ -148,6 +218,10 @@ QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "daquar": (make_daquar, ("qa.894.raw.train.txt",)),
     "daquar-37": (make_daquar_37, ("qa.37.raw.reduced.test.format_triple",)),
     "vqa": (make_vqa, ("v2_OpenEnded_mscoco_val2014_questions.json", "v2_mscoco_val2014_annotations.json")),
+    "ok-vqa": (make_ok_vqa, ("OpenEnded_mscoco_val2014_questions.json", "mscoco_val2014_annotations.json")),
+    "a-okvqa": (make_a_okvqa, ("aokvqa_v1p0_train.json",)),
+    "vizwiz": (make_vizwiz_vqa, ("Annotations/val.json",)),
+    "coco-qa": (make_coco_qa, ("train/questions.txt", "train/img_ids.txt", "train/types.txt")),
     "visual7w": (make_visual7w, ("dataset_v7w_telling.json",)),
     "webdataset": (make_question_webdataset, ()),
     "imagefolder": (make_question_imagefolder, ("Train/metadata.csv", "TEST/metadata.jsonl")),

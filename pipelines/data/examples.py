@@ -89,9 +89,9 @@ class QuestionExample:
     `id` is unique: the image's path below the data set's folder, "#" and the question's number among those of
     the image; `source_id` is the data set's own name for the question, as in `CaptionExample`. `answers` has one
     entry a person (ten in VQA, one in most others; none where a data set withholds them), as the data set spells
-    it; an answer that is a set is a list with commas. `choices`, where it is multiple choice. `type` is the
-    question's, `answer_type` the answer's, as the data set has it; empty where it has none. `location` is where a
-    question without letters stands (see `is_without_letters`).
+    it; an answer that is a set is a list with commas. `choices`, where it is multiple choice; `right_choice`, where
+    `answers` are what people said without them. `type` is the question's, `answer_type` the answer's, as the data set
+    has it; empty where it has none. `location` is where a question without letters stands (see `is_without_letters`).
     """
 
     id: str
@@ -103,6 +103,7 @@ class QuestionExample:
     type: str = ""
     source_id: Id = ""
     answer_type: str = ""
+    right_choice: str = ""
     location: Location | None = field(default=None, compare=False, repr=False)
 
     def rows(self) -> list[dict]:

@@ -1,14 +1,14 @@
 """The data of a recipe: where it lies, read from there, and drawn first where it is the project's own and missing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from captioner.errors import UserError
 from pipelines.data.datasets import DATASETS, read_dataset
 from pipelines.data.datasets.drawn import drawn_with
 from pipelines.data.datasets.splits import set_aside
-from pipelines.data.examples import DataSet
+from pipelines.data.examples import DataSet, QuestionExample
 from pipelines.data.question_datasets import read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 
@@ -50,12 +50,15 @@ def open_captions(data: Path | None, source: DataSource, log: Log) -> DataSet:
     return read_dataset(_existing(root), None if data else source.layout)
 
 
-def open_questions(data: Path | None, source: DataSource, log: Log, development_share: float = 0.0) -> DataSet:
+def open_questions(
+    data: Path | None, source: DataSource, log: Log, development_share: float = 0.0, choices: bool = True
+) -> DataSet:
     """Reads questions; the project's own are drawn first where they are missing.
 
     Args:
         data, source, log: see `open_captions`.
         development_share: share of the training images that become the development split where there is none.
+        choices: see `as_asked`.
 
     Raises:
         UserError: there is no such folder, or it holds no questions.
@@ -66,8 +69,27 @@ def open_questions(data: Path | None, source: DataSource, log: Log, development_
             _renew_questions(root)
         else:
             _draw(root, source, log)
-    dataset = read_questions(_existing(root), None if data else source.layout or None)
+    dataset = as_asked(read_questions(_existing(root), None if data else source.layout or None), choices)
     return set_aside(dataset, development_share) if development_share else dataset
+
+
+def as_asked(dataset: DataSet, choices: bool = True) -> DataSet:
+    """The questions as a model is asked them.
+
+    Args:
+        dataset: of questions.
+        choices: whether those that have choices are asked with them. Then the right choice is the answer, where the
+            data says which it is; else what people answered without choices is.
+    """
+    if not any(example.choices for example in dataset.examples):
+        return dataset
+    return replace(dataset, examples=tuple(_asked(example, choices) for example in dataset.examples))
+
+
+def _asked(example: QuestionExample, choices: bool) -> QuestionExample:
+    if not choices:
+        return replace(example, choices=(), right_choice="") if example.choices else example
+    return replace(example, answers=(example.right_choice,)) if example.right_choice else example
 
 
 def _draw(root: Path, source: DataSource, log: Log) -> None:

@@ -24,6 +24,8 @@ DATASETS = Registry(
         "flickr30k": "pipelines.data.datasets.flickr30k",
         "coco": "pipelines.data.datasets.coco",
         "karpathy": "pipelines.data.datasets.karpathy",
+        "vizwiz": "pipelines.data.datasets.vizwiz",
+        "textcaps": "pipelines.data.datasets.textcaps",
         "imagefolder": "pipelines.data.datasets.imagefolder",
         "webdataset": "pipelines.data.datasets.webdataset",
         "table": "pipelines.data.datasets.table",

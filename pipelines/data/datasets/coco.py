@@ -7,6 +7,8 @@ there, the newer one is read whose images are there too: 2017 deals out the imag
 
 import re
 import reprlib
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from captioner.errors import UserError
@@ -41,7 +43,7 @@ def read(root: Path) -> DataSet:
     if len(years) > 1:
         builder.notes.append(f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read.")
     for name, path in years[year].items():
-        _add(builder, path, canonical_split(name))
+        add_content(builder, path, read_json(path), canonical_split(name))
     return builder.finish(LICENCE)
 
 
@@ -64,8 +66,30 @@ def _has_images(root: Path, files: dict[str, Path], year: str) -> bool:
     return bool(existing_folders(root, (folder for split in files for folder in _folders(split, year))))
 
 
-def _add(builder: DatasetBuilder, path: Path, split: str):
-    content = read_json(path)
+def add_content(
+    builder: DatasetBuilder,
+    path: Path,
+    content: object,
+    split: str,
+    excluded: Counter[str] | None = None,
+    reason: Callable[[dict], str] = lambda row: "",
+) -> int:
+    """Adds the captions of a file of COCO's form.
+
+    Args:
+        builder: of the data set.
+        path: the file, for messages.
+        content: what it holds.
+        split: of its images.
+        excluded: counts the captions that are left out, by the reason.
+        reason: why a caption is to be left out; empty where it is not.
+
+    Returns:
+        How many images have no caption but such.
+
+    Raises:
+        UserError: it has not this form.
+    """
     listed = content.get("images") if isinstance(content, dict) else None
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(listed, list) or not isinstance(annotations, list):
@@ -82,7 +106,7 @@ def _add(builder: DatasetBuilder, path: Path, split: str):
             builder.problem(location, f"the id {truncate(image_id)} is there already; left out")
         else:
             images[image_id] = name, own
-    captioned = set()
+    captioned, without = set(), set()
     for index, row in enumerate(annotations):
         location = Location(path, part=f"annotations[{index}]")
         row = row if isinstance(row, dict) else {}
@@ -92,6 +116,9 @@ def _add(builder: DatasetBuilder, path: Path, split: str):
         elif image_id not in images:
             text = f"there is no image with the id {truncate(image_id)} in `images`; left out"
             builder.problem(location, text)
+        elif excluded is not None and (why := reason(row)):
+            excluded[why] += 1
+            without.add(image_id)
         else:
             captioned.add(image_id)
             name, own = images[image_id]
@@ -99,6 +126,7 @@ def _add(builder: DatasetBuilder, path: Path, split: str):
             number = index if number is None else number
             builder.add(name, caption, location, number=number, split=split, source_id=own)
     for image_id, (name, _) in images.items():
-        if image_id not in captioned:
+        if image_id not in captioned and image_id not in without:
             text = f"the image {truncate(name)} (id {truncate(image_id)}) has no caption"
             builder.problem(Location(path), text)
+    return len(without - captioned)

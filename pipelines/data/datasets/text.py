@@ -15,6 +15,7 @@ from math import isfinite
 from pathlib import Path
 
 from captioner.errors import UserError
+from captioner.files import open_regular
 from captioner.text.files import read_text
 from pipelines.data.datasets.boundary import refuse_link
 
@@ -28,6 +29,16 @@ _MISSING = frozenset(("nan", "<na>", "none", "null", "n/a", "#n/a"))
 def _read(path: Path) -> str:
     refuse_link(path)
     return read_text(path, errors="surrogateescape")
+
+
+def read_head(path: Path, length: int = 1 << 16) -> str:
+    """The beginning of a file, for finding out what it is; empty where it cannot be read or is not to be."""
+    try:
+        refuse_link(path)
+        with open_regular(path) as file:
+            return file.read(length).decode("utf-8-sig", "replace")
+    except (OSError, UserError):
+        return ""
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:

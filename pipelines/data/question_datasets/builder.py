@@ -21,6 +21,7 @@ class AnnotatedQuestion:
 
     answers: one a person; None where the data set withholds them.
     choices: None where the question is open.
+    right_choice: the right one, where `answers` are what people said without choices.
     """
 
     question: object
@@ -29,6 +30,7 @@ class AnnotatedQuestion:
     type: object = ""
     answer_type: object = ""
     source_id: object = ""
+    right_choice: object = None
 
 
 class QuestionDatasetBuilder(DatasetBuilder):
@@ -55,6 +57,7 @@ class QuestionDatasetBuilder(DatasetBuilder):
         choices = None if row.choices is None else list(map(self._normalise, row.choices))
         kind, answer_kind = self._normalise(row.type), self._normalise(row.answer_type)
         source_id = as_id(row.source_id)
+        right = self._normalise(row.right_choice)
         texts = (name, split or "", question, kind, answer_kind, str(source_id), *(answers or ()), *(choices or ()))
         if not all(map(is_text, texts)):
             return self.problem(location, f"{truncate(name)}: {NOT_TEXT_LEFT_OUT}")
@@ -84,12 +87,15 @@ class QuestionDatasetBuilder(DatasetBuilder):
             question=question,
             answers=tuple(filter(None, answers or ())),
             split="",
-            choices=self._choices(choices, question, answers, location),
+            choices=self._choices(choices, question, [right] if right else answers, location),
+            right_choice=right,
             type=kind,
             source_id="" if source_id is None else source_id,
             location=location if is_without_letters(question) else None,
             answer_type=answer_kind,
         )
+        if right and not example.choices:
+            example = replace(example, right_choice="")
         if not example.answers:
             self._unanswered[example.id] = location
         self._questions.append((image, example))

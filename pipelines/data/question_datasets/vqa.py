@@ -11,16 +11,18 @@ split dev. The test split comes without answers: its questions are read, for ans
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from captioner.errors import UserError
 from pipelines.data.datasets.finder import existing_folders
-from pipelines.data.datasets.text import read_json_list, truncate
+from pipelines.data.datasets.text import read_head, read_json_list, truncate
 from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Location, canonical_split
 from pipelines.data.question_datasets.builder import AnnotatedQuestion, QuestionDatasetBuilder
+from pipelines.data.question_datasets.coco_images import CocoImages
 
 EXPECTS = "*_questions.json and *_annotations.json of VQA v1 or v2; images in train2014/, val2014/, test2015/"
 LICENCE = "VQA: annotations CC BY 4.0; the photographs are under the licences of their owners on Flickr"
@@ -28,7 +30,8 @@ _FOLDERS = (".", "questions", "annotations")
 _QUESTIONS = re.compile(r"(?P<version>v\d+_)?(?:(?P<task>OpenEnded|MultipleChoice)_)?(?P<key>.+)_questions\.json")
 _ANNOTATIONS = re.compile(r"(?P<version>v\d+_)?(?P<key>.+)_annotations\.json")
 _ORDER = ("test", "test-dev", "val", "train")  # an image in several subsets stays in the one that is scored on
-_DIGITS = 12  # of an image's number in the name of its file
+OK_VQA = "OK-VQA"  # in place of a version: its files are called as those of v1
+_AS_IS: Mapping[str, str] = MappingProxyType({})
 _SUBSET = re.compile(r"(?:(?P<source>.+)_)?(?P<split>train|val|test-dev|test)(?P<year>\d{4})?")
 
 
@@ -41,7 +44,7 @@ class _Files:
 
 
 def recognise(root: Path) -> bool:
-    return bool(_find(root))
+    return bool(set(find_versions(root)) - {OK_VQA})
 
 
 def read(root: Path) -> DataSet:
@@ -50,24 +53,41 @@ def read(root: Path) -> DataSet:
     Raises:
         UserError: a file is not JSON or has not this form, or none of the images is there.
     """
-    versions = _find(root)
+    versions = {version: subsets for version, subsets in find_versions(root).items() if version != OK_VQA}
     if not versions:
         raise UserError(f"There is no *_questions.json of VQA in {root}, {root / 'questions'} or the like.")
-    version = max(versions)
-    subsets = versions[version]
-    builder = QuestionDatasetBuilder("vqa", root, [*_image_folders(subsets), "images", "."])
-    if len(versions) > 1:
-        builder.notes.append("Both versions are there; v2 was read.")
+    note = "Both versions are there; v2 was read." if len(versions) > 1 else ""
+    return read_version(root, "vqa", versions[max(versions)], LICENCE, note)
+
+
+def read_version(
+    root: Path, name: str, subsets: dict[str, "_Files"], licence: str, note: str = "", types: Mapping[str, str] = _AS_IS
+) -> DataSet:
+    """Reads one of `find_versions`.
+
+    Args:
+        root: the folder.
+        name: of the layout.
+        subsets: subset -> its files.
+        licence: of the data set.
+        note: for whoever reads it.
+        types: what types of questions are called, by what they are called in the files.
+
+    Raises:
+        UserError: as `read` does.
+    """
+    builder = QuestionDatasetBuilder(name, root, [*_image_folders(subsets), "images", "."])
+    builder.notes += filter(None, [note])
     for key in sorted(subsets, key=lambda key: (_ORDER.index(_SUBSET.fullmatch(key)["split"]), key)):
         if "test-dev" in key and key.replace("test-dev", "test") in subsets:
             builder.notes.append(f"{key} is a part of {key.replace('test-dev', 'test')} and was not read.")
             continue
-        _Subset(builder, key, subsets[key]).add()
-    return builder.finish(LICENCE)
+        _Subset(builder, key, subsets[key], types).add()
+    return builder.finish(licence)
 
 
-def _find(root: Path) -> dict[str, dict[str, _Files]]:
-    """Version ("" for v1) -> subset -> its files."""
+def find_versions(root: Path) -> dict[str, dict[str, _Files]]:
+    """Version ("" for v1, "v2_", `OK_VQA`) -> subset -> its files."""
     versions: dict[str, dict[str, _Files]] = {}
     paths = [
         path
@@ -85,7 +105,16 @@ def _find(root: Path) -> dict[str, dict[str, _Files]]:
         files = versions.get(match["version"] or "", {}).get(match["key"]) if match else None
         if files is not None and files.annotations is None:
             files.annotations = path
+    first = versions.get("", {})
+    if any(files.annotations is not None and _is_ok_vqa(files.annotations) for files in first.values()):
+        versions[OK_VQA] = versions.pop("")
     return versions
+
+
+def _is_ok_vqa(annotations: Path) -> bool:
+    """By its first annotation, whose answers have a `raw_answer`, or by its description."""
+    head = read_head(annotations)
+    return '"raw_answer"' in head or "OK-VQA" in head
 
 
 def _image_folders(subsets: dict[str, _Files]) -> Iterator[str]:
@@ -98,13 +127,13 @@ def _image_folders(subsets: dict[str, _Files]) -> Iterator[str]:
 class _Subset:
     """Reads the files of one subset into a builder."""
 
-    def __init__(self, builder: QuestionDatasetBuilder, key: str, files: _Files):
+    def __init__(self, builder: QuestionDatasetBuilder, key: str, files: _Files, types: Mapping[str, str]):
         match = _SUBSET.fullmatch(key)
-        self.builder, self.files = builder, files
+        self.builder, self.files, self.types = builder, files, types
         self.split = canonical_split(match["split"])
-        self.folder = match["split"].replace("test-dev", "test") + (match["year"] or "")
-        self.source = match["source"] or "mscoco"
-        self._names: dict[str, str] = {}
+        folder = match["split"].replace("test-dev", "test") + (match["year"] or "")
+        source = match["source"] or "mscoco"
+        self.images = CocoImages(builder, [folder], "COCO" if source == "mscoco" else source)
 
     def add(self):
         path = self.files.questions.get("OpenEnded", self.files.questions.get("MultipleChoice"))
@@ -129,7 +158,7 @@ class _Subset:
             if answered is None:
                 fault = "has no annotation" if number not in annotations else "has an annotation that cannot be used"
                 self.builder.problem(location, f"the question {truncate(number)} {fault}; left out")
-            elif answered_image not in (None, image) and self._name(answered_image) != self._name(image):
+            elif answered_image not in (None, image) and self.images.name(answered_image) != self.images.name(image):
                 text = f"its annotation is of another image, {truncate(answered_image)}; left out"
                 self.builder.problem(location, text)
             else:
@@ -145,22 +174,15 @@ class _Subset:
             row["question"],
             None if answered is None else _answers(answered),
             choices.get(_id(row, "question_id"), own if isinstance(own, list) else None),
-            type=_get(answered, "question_type"),
+            type=self._type(answered),
             answer_type=_get(answered, "answer_type"),
             source_id=row["question_id"],
         )
-        self.builder.add_question(self._name(_id(row, "image_id")), asked, location, self.split)
+        self.builder.add_question(self.images.name(_id(row, "image_id")), asked, location, self.split)
 
-    def _name(self, image: str) -> str:
-        """The file of an image: `COCO_train2014_000000000009.jpg`; newer copies leave the prefix out."""
-        if image not in self._names:
-            prefix = "COCO" if self.source == "mscoco" else self.source
-            padded = image.zfill(_DIGITS) if image.isascii() and image.isdigit() else image
-            names = [f"{first}{number}" for number in (padded, image) for first in (f"{prefix}_{self.folder}_", "")]
-            files = (f"{name}.{kind}" for name in names for kind in ("jpg", "png", "jpeg"))
-            existing = (file for file in files if self.builder.find(file) is not None)
-            self._names[image] = next(existing, f"{names[0]}.jpg")
-        return self._names[image]
+    def _type(self, answered: dict | None) -> object:
+        kind = _get(answered, "question_type")
+        return self.types.get(kind, kind) if isinstance(kind, str) else kind
 
     def _choices(self) -> dict:
         """question_id -> its choices, from the file of multiple choices if there is one."""

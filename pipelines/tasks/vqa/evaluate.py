@@ -12,7 +12,7 @@ from captioner.settings import VisualQASettings
 from captioner.text.tokenizers import get_tokenizer
 from pipelines.data.examples import DataSet, QuestionExample
 from pipelines.data.majority_answers import count_answers, most_frequent, most_frequent_of_type
-from pipelines.data.open import open_questions
+from pipelines.data.open import as_asked, open_questions
 from pipelines.data.question_datasets import read_questions
 from pipelines.data.wordless import without_wordless
 from pipelines.evaluation.answer_metrics import evaluate_answers
@@ -128,9 +128,10 @@ def _submit(
 def questions_of(run: Path, data: Path | None, reporter: Reporter) -> DataSet:
     """The data set in the folder `data`, or the one that the run's recipe names."""
     if data is not None and not (run / RECIPE).is_file():
-        return read_questions(data)
+        return as_asked(read_questions(data))
     recipe = recipe_of(run, kind="visual_qa")
-    return open_questions(data, recipe.source, reporter.log, recipe.data.development_share)
+    settings = recipe.data
+    return open_questions(data, recipe.source, reporter.log, settings.development_share, settings.choices)
 
 
 def baseline_answers(dataset: DataSet, examples: Sequence[QuestionExample]) -> dict[str, dict[str, str]]:

@@ -31,6 +31,7 @@ class VisualQADataSettings(Settings):
     sets: Literal["whole", "members"] = Field(
         "whole", description='answers that are sets ("lamp, book"): one class, or each member by itself'
     )
+    choices: bool = Field(True, description="whether questions that have choices are asked with them")
     development_share: float = Field(
         0.1, ge=0, le=0.5, description="of training images where there is no dev split; 0: the training loss selects"
     )

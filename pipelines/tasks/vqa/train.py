@@ -68,7 +68,10 @@ class VisualQAExperiment(Experiment):
 
     def open_data(self) -> DataIdentity:
         recipe = self.recipe
-        self.dataset = open_questions(self.data, recipe.source, self.reporter.log, recipe.data.development_share)
+        settings = recipe.data
+        self.dataset = open_questions(
+            self.data, recipe.source, self.reporter.log, settings.development_share, settings.choices
+        )
         return DataIdentity.of(self.dataset)
 
     def build(self, words: Vocabulary | None) -> None:

@@ -241,10 +241,8 @@ def test_links_of_shards_lead_nowhere_outside_of_the_folder(tmp_path):
     (tmp_path / "data/folder").symlink_to(outside.parent)
     dataset = read_dataset(tmp_path / "data")
     assert set(captions(dataset)) == {"also.tar/k.png", "shards/train.tar/k.png"}
-    assert problems(dataset) == [
-        f"{tmp_path}/data/linked.tar: is a link that leads out of the data's folder; it was not followed. Put the "
-        "file itself here"
-    ]
+    (problem,) = problems(dataset)
+    assert problem.startswith(f"{tmp_path}/data/linked.tar: is a link that leads out of the data's folder, to ")
 
 
 def test_a_tar_of_images_beside_another_layout_is_none_of_captions(tmp_path):
