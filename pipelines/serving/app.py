@@ -187,6 +187,7 @@ class _Handler:
     ) -> list[dict]:
         """For each image its caption, or the reason why there is none; `files` are bytes, or such reasons."""
         config = model.generation(options)
+        model.batcher.require_room(len(files))  # a full service decodes nothing
         decoded = [file if isinstance(file, str) else await _decoded(model, file) for file in files]
         pixels = [each for each in decoded if isinstance(each, np.ndarray)]
         results = iter(await _results(request, model.caption(pixels, config)) if pixels else [])
@@ -203,6 +204,7 @@ class _Handler:
         Raises:
             BadRequest: the image cannot be read.
         """
+        model.batcher.require_room(len(questions))
         pixels = await _decoded(model, file)
         if isinstance(pixels, str):
             raise BadRequest(pixels)

@@ -30,7 +30,8 @@ class Batcher:
         compute: called with a key and 1 to `batch_size` items of it, in one thread; returns a result for each. An error
             becomes that of all items of the batch.
         batch_size: items at once.
-        patience: seconds that the first item of a batch waits for others.
+        patience: seconds that the first item of a batch waits for others, if the batch before it held several: a
+            client alone waits for nobody.
         capacity: items that may wait.
         observe: called with the size of each batch.
     """
@@ -47,7 +48,7 @@ class Batcher:
         self.batch_size, self._patience, self._capacity = batch_size, patience, capacity
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._several = False
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
@@ -64,12 +65,21 @@ class Batcher:
         """
         entries = [_Waiting(key, item) for item in items]
         with self._changed:
-            self._waiting = deque(entry for entry in self._waiting if not entry.future.cancelled())
-            if self._closed or len(self._waiting) + len(entries) > self._capacity:
-                raise Overloaded
+            self.require_room(len(entries))
             self._waiting.extend(entries)
             self._changed.notify()
         return [entry.future for entry in entries]
+
+    def require_room(self, count: int) -> None:
+        """Refuses what could not wait now, before work is put into it.
+
+        Raises:
+            Overloaded: there is no room for so many items, or the batcher is closed.
+        """
+        with self._changed:
+            self._waiting = deque(entry for entry in self._waiting if not entry.future.cancelled())
+            if self._closed or len(self._waiting) + count > self._capacity:
+                raise Overloaded
 
     def close(self) -> None:
         """Computes what waits, takes nothing more, and ends the thread."""
@@ -100,7 +110,7 @@ class Batcher:
                 if self._closed:
                     return []
                 self._changed.wait()
-            key, until = self._waiting[0].key, time.monotonic() + self._patience
+            key, until = self._waiting[0].key, time.monotonic() + (self._patience if self._several else 0)
             while not self._closed and sum(entry.key == key for entry in self._waiting) < self.batch_size:
                 if (left := until - time.monotonic()) <= 0:
                     break
@@ -108,5 +118,5 @@ class Batcher:
             batch, others = [], deque()
             for entry in self._waiting:
                 (batch if entry.key == key and len(batch) < self.batch_size else others).append(entry)
-            self._waiting = others
+            self._waiting, self._several = others, len(batch) > 1
             return batch

@@ -67,6 +67,8 @@ class ServedModel:
         self.name, self.source, self.limits = name, source, limits
         self.kind = source.settings.kind
         compute = self._caption if self.kind == "captioner" else self._answer
+        # Padding costs as much as images do, and each size takes two seconds to compile: each is twice the one before.
+        self._sizes = sorted({batch_size, *(2**power for power in range(batch_size.bit_length()))})
         self.batcher = Batcher(compute, batch_size, patience, limits.queue, metrics.add_batch)
 
     @cached_property
@@ -77,8 +79,7 @@ class ServedModel:
     def load(self) -> None:
         """Loads the model and computes once, so that the first client waits for neither."""
         blank = np.zeros((8, 8, 3), np.uint8)
-        size = self.batcher.batch_size
-        for count in (1, size):
+        for count in self._sizes:
             pixels = [decode_image(blank, self.model.encoder.spec)] * count
             if self.kind == "captioner":
                 self._caption(self.generation(), pixels)
@@ -128,8 +129,8 @@ class ServedModel:
         self.batcher.close()
 
     def _size(self, count: int) -> int:
-        """One item is computed alone, several in a batch of the one size that is compiled."""
-        return 1 if count == 1 else self.batcher.batch_size
+        """The smallest size that is compiled and holds so many items."""
+        return next(size for size in self._sizes if size >= count)
 
     def _caption(self, config: GenerationConfig, pixels: Sequence[np.ndarray]) -> list[list[Caption]]:
         size = self._size(len(pixels))

@@ -170,6 +170,32 @@ def test_a_full_queue_is_503_with_a_time_to_come_again(service):
     assert client.post("/v1/captions", json={"images": [encoded()]}).status_code == 200
 
 
+def test_a_full_service_decodes_nothing(service):
+    """Wrong if requests that are refused cost the time of those that are served."""
+    full = ServedModel("photos", source(SETTINGS, StubCaptioner), ServiceLimits(queue=1), service.metrics)
+    full.decode = lambda data: pytest.fail("an image was decoded for a request that is refused")
+    client = TestClient(create_app(Service({"photos": full}, LIMITS, service.metrics)))
+    assert client.post("/v1/captions", json={"images": [encoded(), encoded()]}).status_code == 503
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (2, 2), (3, 4), (5, 6), (6, 6)])
+def test_a_batch_is_padded_to_the_next_size_only(count, size):
+    """Wrong if two clients wait for as many images as eight: padding costs as much as images do."""
+    sizes = []
+
+    class Sized(StubCaptioner):
+        def encode(self, pixels, batch_size):
+            sizes.append(batch_size)
+            return super().encode(pixels, batch_size)
+
+    model = ServedModel("photos", source(SETTINGS, Sized), LIMITS, ServiceMetrics(), 6)
+    model.load()
+    assert sizes == [1, 2, 4, 6], "a client would wait for a size to be compiled"
+    [future.result(10) for future in model.caption([np.zeros((8, 8, 3), np.uint8)] * count, model.generation())]
+    assert sizes[4:] == [size]
+    model.close()
+
+
 def test_a_token_covers_all_but_the_health(service):
     client = TestClient(create_app(service, token="sésame"))
     for path in ("/v1/models", "/docs", "/openapi.json", "/metrics", "/api/tags"):

@@ -76,3 +76,20 @@ def test_an_error_is_that_of_its_batch_alone():
         batcher.submit("bad", [1])[0].result(10)
     assert batcher.submit("good", [2])[0].result(10) == 2
     batcher.close()
+
+
+def test_a_client_alone_waits_for_nobody_and_several_for_each_other():
+    """Wrong if each of a single client's requests took the patience on top."""
+    batches = []
+
+    def compute(key, items):
+        batches.append(list(items))
+        return list(items)
+
+    batcher = Batcher(compute, batch_size=2, patience=60)
+    assert batcher.submit("a", [1])[0].result(10) == 1
+    assert [future.result(10) for future in batcher.submit("a", [2, 3])] == [2, 3]
+    futures = batcher.submit("a", [4]) + batcher.submit("a", [5])
+    assert [future.result(10) for future in futures] == [4, 5]
+    batcher.close()
+    assert batches == [[1], [2, 3], [4, 5]]
