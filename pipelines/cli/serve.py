@@ -2,11 +2,13 @@
 
 import ipaddress
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines.cli.options import Engine, Models, Weights
+from pipelines.cli.options import Engine, Models
 from pipelines.utils.console import log
 
 
@@ -23,11 +25,18 @@ def serve(  # noqa: PLR0913 - one parameter an option
     batch_size: Annotated[int, typer.Option(min=1, help="Images of all clients at once.")] = 8,
     queue: Annotated[int, typer.Option(min=1, help="Images that may wait; more are answered with 503.")] = 256,
     engine: Engine = "keras",
-    encoder_weights: Weights = None,
+    encoder_weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="File with the weights of a model's frozen network, instead of a download; may be repeated.",
+        ),
+    ] = None,
 ):
     """Serve models over HTTP: captions and answers for other programs, in this form and in Ollama's and OpenAI's."""
     from captioner.errors import UserError
 
+    weights = _weights_by_model(encoder_weights or ())
     if not _is_loopback(host) and not token and not no_token:
         raise UserError(
             f"{host} can be reached from other machines. Give a token that clients have to send, with --token or in "
@@ -43,7 +52,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
         ) from None
     from pipelines.serving.open import open_service
 
-    service = open_service(model, encoder_weights, engine, batch_size, queue, log)
+    service = open_service(model, weights, engine, batch_size, queue, log)
     log(f"Serving {', '.join(service.models)} at http://{host}:{port} (documentation: /docs)")
     logging.getLogger("captioner.serving").setLevel(logging.INFO)
     try:
@@ -53,6 +62,22 @@ def serve(  # noqa: PLR0913 - one parameter an option
         )  # fmt: skip
     finally:
         service.close()
+
+
+def _weights_by_model(given: Sequence[str]) -> dict[str, Path]:
+    """`["flickr8k=vgg16.h5"]` -> `{"flickr8k": Path("vgg16.h5")}`: models may have different frozen networks."""
+    files = {}
+    for text in given:
+        name, _, file = text.partition("=")
+        if not (name and file) or name in files:
+            raise typer.BadParameter(
+                f"one NAME=FILE a model was expected, with the name of the model's folder; received {text!r}.",
+                param_hint="--encoder-weights",
+            )
+        if not Path(file).is_file():
+            raise typer.BadParameter(f"there is no file {file!r}.", param_hint="--encoder-weights")
+        files[name] = Path(file)
+    return files
 
 
 def _is_loopback(host: str) -> bool:
