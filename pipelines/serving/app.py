@@ -1,13 +1,12 @@
 """The HTTP service: routes, limits, the token, and what is said where something is wrong."""
 
 import asyncio
+import base64
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
-import anyio.to_thread
-import numpy as np
 from fastapi import FastAPI
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
@@ -15,11 +14,10 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 
 from captioner import __version__
 from captioner.errors import UserError
-from captioner.images.decode import ImageError
-from captioner.models.captioning.captions import Caption
 from pipelines.serving import ollama, openai
 from pipelines.serving.batching import Overloaded
 from pipelines.serving.docs import docs_page
+from pipelines.serving.entries import answer_entries, caption_entries
 from pipelines.serving.requests import (
     AnswerRequest,
     BadRequest,
@@ -30,9 +28,10 @@ from pipelines.serving.requests import (
     parsed_json,
     shaped,
 )
-from pipelines.serving.service import ServedModel, Service
+from pipelines.serving.service import Service
 
 _OPEN = ("/healthz",)  # what needs no token: a load balancer has none
+_TOKEN_NEEDED = "A token is needed: Authorization: Bearer TOKEN. Browsers ask for it as a password, with any name."
 _RETRY = "1"  # seconds after which a client may come again
 _log = logging.getLogger("captioner.serving")
 
@@ -42,7 +41,8 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
 
     Args:
         service: the models, loaded.
-        token: what clients send as `Authorization: Bearer TOKEN`; None: nothing is asked for.
+        token: what clients send as `Authorization: Bearer TOKEN`, and browsers as a password; None: nothing is asked
+            for.
     """
     app = FastAPI(
         title="captioner",
@@ -80,7 +80,7 @@ class _Handler:
         begun, route = time.monotonic(), "other"
         try:
             if not self._allowed(request):
-                response = _error("A token is needed: Authorization: Bearer TOKEN.", 401)
+                response = _error(_TOKEN_NEEDED, 401, {"WWW-Authenticate": 'Basic realm="captioner", charset="UTF-8"'})
             else:
                 response = await call_next(request)
                 route = getattr(request.scope.get("route"), "path", "other")
@@ -95,8 +95,8 @@ class _Handler:
     def _allowed(self, request: Request) -> bool:
         if self.token is None or request.url.path in _OPEN:
             return True
-        given = dict(request.headers.raw).get(b"authorization", b"").removeprefix(b"Bearer ")
-        return hmac.compare_digest(given, self.token.encode())
+        given = dict(request.headers.raw).get(b"authorization", b"")
+        return hmac.compare_digest(_token_of(given), self.token.encode())
 
     async def captions(self, request: Request) -> Response:
         """Captions of one image or several: JSON with base64, or a form with files called `images`."""
@@ -160,62 +160,31 @@ class _Handler:
             files = [_or_error(decoded_image, image) for image in asked.images]
         self._check_count(len(files), self.limits.images, "images")
         model = self.service.named(asked.model, "captioner")
-        captions = await self.caption_images(request, model, files, caption_options(asked.options))
+        captions = await caption_entries(
+            model, files, caption_options(asked.options), request.is_disconnected, asked.attention
+        )
         if len(captions) == 1 and "error" in captions[0]:
             raise BadRequest(str(captions[0]["error"]))
+        captioned = [each for each in captions if "error" not in each]
+        if asked.attention and captioned and "attention" not in captioned[0]:
+            raise BadRequest(f"{model.name} has no attention that could be shown. Leave out `attention`.")
         return JSONResponse({"model": model.name, "captions": captions})
 
     async def _answers(self, request: Request) -> Response:
         asked = parsed(AnswerRequest, await self._body(request))
         self._check_count(len(asked.questions), self.limits.questions, "questions")
         model = self.service.named(asked.model, "visual_qa")
-        answers = await self.answer_questions(
-            request, model, decoded_image(asked.image), asked.questions, asked.choices, asked.top
-        )
+        answers = await answer_entries(
+            model, decoded_image(asked.image), asked.questions, request.is_disconnected,
+            choices=asked.choices, top=asked.top, attention=asked.attention,
+        )  # fmt: skip
         return JSONResponse({"model": model.name, "answers": answers})
 
     async def _chat(self, request: Request) -> Response:
-        return await openai.chat(self, request, parsed_json(await self._body(request)))
+        return await openai.chat(self.service, request, parsed_json(await self._body(request)))
 
     async def _generate(self, request: Request) -> Response:
-        return await ollama.generate(self, request, parsed_json(await self._body(request)))
-
-    # What the forms of other programs use, too.
-
-    async def caption_images(
-        self, request: Request, model: ServedModel, files: Sequence[bytes | str], options: dict[str, object]
-    ) -> list[dict]:
-        """For each image its caption, or the reason why there is none; `files` are bytes, or such reasons."""
-        config = model.generation(options)
-        model.batcher.require_room(len(files))  # a full service decodes nothing
-        decoded = [file if isinstance(file, str) else await _decoded(model, file) for file in files]
-        pixels = [each for each in decoded if isinstance(each, np.ndarray)]
-        results = iter(await _results(request, model.caption(pixels, config)) if pixels else [])
-        return [
-            {"error": each} if isinstance(each, str) else _caption_entry(model, next(results), config.candidates)
-            for each in decoded
-        ]
-
-    async def answer_questions(
-        self, request: Request, model: ServedModel, file: bytes, questions, choices, top: int
-    ) -> list[dict]:
-        """For each question its answers with probabilities.
-
-        Raises:
-            BadRequest: the image cannot be read.
-        """
-        model.batcher.require_room(len(questions))
-        pixels = await _decoded(model, file)
-        if isinstance(pixels, str):
-            raise BadRequest(pixels)
-        results = await _results(request, model.answer(pixels, questions, choices))
-        return [
-            {
-                "question": question,
-                "answers": [{"answer": each.text, "probability": round(each.probability, 4)} for each in answers[:top]],
-            }
-            for question, answers in zip(questions, results, strict=True)
-        ]
+        return await ollama.generate(self.service, request, parsed_json(await self._body(request)))
 
     def _check_count(self, count: int, most: int, things: str) -> None:
         if not 1 <= count <= most:
@@ -238,7 +207,7 @@ class _Handler:
             raise BadRequest(f"The body is larger than {self.limits.body:,} bytes.", 413)
 
     async def _form(self, request: Request) -> tuple[CaptionRequest, list[bytes]]:
-        """The fields `model` and `options` (JSON) of a form, and its files called `images` or `image`."""
+        """The fields `model`, `options` and `attention` (JSON) of a form, and its files called `images` or `image`."""
         body = await self._body(request)
 
         async def receive():
@@ -255,12 +224,23 @@ class _Handler:
         try:
             parts = (*form.getlist("images"), *form.getlist("image"))
             files = [await part.read() for part in parts if not isinstance(part, str)]
-            fields = {name: value for name, value in form.items() if name in ("model", "options")}
+            fields = {name: value for name, value in form.items() if name in ("model", "options", "attention")}
         finally:
             await form.close()  # temporary files of large parts go with it
-        if isinstance(options := fields.get("options"), str):
-            fields["options"] = parsed_json(options.encode())
+        for name in ("options", "attention"):
+            if isinstance(text := fields.get(name), str):
+                fields[name] = parsed_json(text.encode())
         return shaped(CaptionRequest, {**fields, "images": []}), files
+
+
+def _token_of(authorization: bytes) -> bytes:
+    """The token of `Bearer TOKEN`, or the password of `Basic`, which is what browsers ask people for."""
+    if authorization[:6].lower() != b"basic ":
+        return authorization.removeprefix(b"Bearer ")
+    try:
+        return base64.b64decode(authorization[6:].strip(), validate=True).partition(b":")[2]
+    except ValueError:
+        return b""
 
 
 def _or_error(decode: Callable[[str], bytes], text: str) -> bytes | str:
@@ -268,39 +248,6 @@ def _or_error(decode: Callable[[str], bytes], text: str) -> bytes | str:
         return decode(text)
     except BadRequest as error:
         return str(error)
-
-
-async def _decoded(model: ServedModel, file: bytes) -> np.ndarray | str:
-    """Pixels, or why there are none."""
-    try:
-        return await anyio.to_thread.run_sync(model.decode, file)
-    except ImageError as error:
-        return error.reason
-
-
-async def _results(request: Request, futures: Sequence) -> list:
-    """The results of a batcher; where the client goes away, or its time is up, what waits is given up."""
-    waiting = asyncio.gather(*map(asyncio.wrap_future, futures))
-    try:
-        while True:
-            done, _ = await asyncio.wait([waiting], timeout=0.5)
-            if done:
-                return waiting.result()
-            if await request.is_disconnected():
-                raise ClientDisconnect
-    finally:
-        for future in futures:
-            future.cancel()
-
-
-def _caption_entry(model: ServedModel, captions: Sequence[Caption], candidates: int) -> dict:
-    best = captions[0]
-    entry = {"caption": best.text, "score": round(best.score, 4)}
-    if model.unsure(best):
-        entry["unsure"] = True
-    if candidates > 1:
-        entry["candidates"] = [{"caption": each.text, "score": round(each.score, 4)} for each in captions]
-    return entry
 
 
 def _error(message: str, status: int, headers: dict[str, str] | None = None) -> JSONResponse:

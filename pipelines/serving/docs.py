@@ -21,7 +21,8 @@ curl -F images=@photo.jpg -F 'options={{"num_beams": 5, "candidates": 3}}' http:
 <h2>As JSON</h2>
 <pre>POST /v1/captions  {{"images": ["&lt;base64&gt;"], "model": "photos", "options": {{"max_words": 12}}}}
 POST /v1/answers {{"image": "&lt;base64&gt;", "questions": ["what is it?"], "choices": ["lamp", "cup"]}}</pre>
-<p>Options are those of <code>captioner caption</code>, with underscores. One broken image is status 422; among several,
+<p>Options are those of <code>captioner caption</code>, with underscores. With <code>"attention": true</code> there is
+where the model looked, as weights over a grid. One broken image is status 422; among several,
 its entry holds an <code>error</code>. 413: too large. 503: too much waits; come again after <code>Retry-After</code>
 seconds.</p>
 </body></html>

@@ -10,6 +10,7 @@ import pydantic
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from pipelines.serving.entries import answer_entries, caption_entries
 from pipelines.serving.requests import BadRequest, decoded_image, shaped
 from pipelines.serving.service import Service
 
@@ -24,7 +25,7 @@ class GenerateRequest(pydantic.BaseModel):
     stream: bool = True
 
 
-async def generate(handler, request: Request, content: object) -> Response:
+async def generate(service: Service, request: Request, content: object) -> Response:
     """The answer of `POST /api/generate`: one object, or a line with the text and a line that ends."""
     asked = shaped(GenerateRequest, content)
     begun = {"model": asked.model, "created_at": _now()}
@@ -34,7 +35,7 @@ async def generate(handler, request: Request, content: object) -> Response:
         return JSONResponse({**begun, "response": "", "done": True, "done_reason": "load"})  # so programs load a model
     if len(asked.images) > 1:
         raise BadRequest("One image a request is described; send the others in requests of their own.")
-    name, text = await describe(handler, request, asked.model, asked.prompt, decoded_image(asked.images[0]))
+    name, text = await describe(service, request, asked.model, asked.prompt, decoded_image(asked.images[0]))
     begun["model"] = asked.model or name
     end = {"done": True, "done_reason": "stop"}
     if not asked.stream:
@@ -43,24 +44,23 @@ async def generate(handler, request: Request, content: object) -> Response:
     return Response("".join(f"{json.dumps(line)}\n" for line in lines), media_type="application/x-ndjson")
 
 
-async def describe(handler, request: Request, model: str, prompt: str, image: bytes) -> tuple[str, str]:
+async def describe(service: Service, request: Request, model: str, prompt: str, image: bytes) -> tuple[str, str]:
     """`(name of the model, text)`: the answer to a question, or a caption.
 
     Raises:
         BadRequest: the image cannot be read.
         UserError: there is no such model.
     """
-    service: Service = handler.service
     kinds = {each.kind for each in service.models.values()}
     named = service.models.get(model.removesuffix(":latest"))
     question = prompt.strip()
     if question.endswith("?") and "visual_qa" in kinds:
         # Programs have one model for all that they send; of a captioner's neighbours one answers.
         served = service.named(model if named is None or named.kind == "visual_qa" else None, "visual_qa")
-        (answered,) = await handler.answer_questions(request, served, image, [question], None, 1)
+        (answered,) = await answer_entries(served, image, [question], request.is_disconnected, top=1)
         return served.name, answered["answers"][0]["answer"]
     served = service.named(model or None, "captioner")
-    (caption,) = await handler.caption_images(request, served, [image], {})
+    (caption,) = await caption_entries(served, [image], {}, request.is_disconnected)
     if "error" in caption:
         raise BadRequest(caption["error"])
     return served.name, caption["caption"]

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from pipelines.serving.ollama import describe
 from pipelines.serving.requests import BadRequest, decoded_image, shaped
+from pipelines.serving.service import Service
 
 
 class ChatRequest(pydantic.BaseModel):
@@ -21,13 +22,13 @@ class ChatRequest(pydantic.BaseModel):
     stream: bool = False
 
 
-async def chat(handler, request: Request, content: object) -> Response:
+async def chat(service: Service, request: Request, content: object) -> Response:
     """The answer of `POST /v1/chat/completions`: about the last image and the last text that a user sent."""
     asked = shaped(ChatRequest, content)
     prompt, image = _last(asked.messages)
     if image is None:
         raise BadRequest("There is no image: send one as image_url with a data URL.")
-    name, text = await describe(handler, request, asked.model, prompt, decoded_image(image))
+    name, text = await describe(service, request, asked.model, prompt, decoded_image(image))
     answer = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": asked.model or name}
     if not asked.stream:
         message = {"role": "assistant", "content": text}

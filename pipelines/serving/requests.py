@@ -32,6 +32,7 @@ class CaptionRequest(Request):
 
     images: list[str]
     options: dict[str, object] = {}
+    attention: bool = False
 
 
 class AnswerRequest(Request):
@@ -41,6 +42,7 @@ class AnswerRequest(Request):
     questions: list[str]
     choices: list[str] | None = None
     top: int = pydantic.Field(5, ge=1, le=100)
+    attention: bool = False
 
 
 def parsed(kind: type[pydantic.BaseModel], body: bytes):

@@ -15,6 +15,8 @@ from captioner.models.captioning.search_constraints import constraints_of, gener
 from captioner.models.vqa.answers import Answer
 from captioner.models.vqa.preprocessing import choices_problem, words_of
 from captioner.settings import GenerationConfig
+from pipelines.evaluation.results import AttentionMaps
+from pipelines.inference.explanations import attends, maps_by_attention, maps_by_occlusion
 from pipelines.inference.models import ModelSource
 from pipelines.serving.batching import Batcher
 from pipelines.serving.metrics import ServiceMetrics
@@ -82,9 +84,9 @@ class ServedModel:
         for count in self._sizes:
             pixels = [decode_image(blank, self.model.encoder.spec)] * count
             if self.kind == "captioner":
-                self._caption(self.generation(), pixels)
+                self._caption((self.generation(), False), pixels)
             else:
-                self._answer((), [(each, "what is this?") for each in pixels])
+                self._answer(((), False), [(each, "what is this?") for each in pixels])
 
     def generation(self, options: Mapping[str, object] | None = None) -> GenerationConfig:
         """How captions are generated, checked.
@@ -104,21 +106,32 @@ class ServedModel:
         """
         return decode_image(data, self.model.encoder.spec, self.limits.of_images)
 
-    def caption(self, pixels: Sequence[np.ndarray], config: GenerationConfig) -> list[Future]:
-        """Futures of lists of captions, best first."""
-        return self.batcher.submit(config, pixels)
+    def caption(self, pixels: Sequence[np.ndarray], config: GenerationConfig, attention: bool = False) -> list[Future]:
+        """Futures of lists of captions, best first.
 
-    def answer(self, pixels: np.ndarray, questions: Sequence[str], choices: Sequence[str] | None) -> list[Future]:
-        """Futures of lists of answers, best first.
+        Args:
+            attention: with their attention weights, if the decoder has attention.
 
         Raises:
-            UserError: a question holds no words, or the choices do not do.
+            UserError: attention is asked of exported networks, which give captions only.
         """
+        self._check_attention(attention)
+        return self.batcher.submit((config, attention), pixels)
+
+    def answer(
+        self, pixels: np.ndarray, questions: Sequence[str], choices: Sequence[str] | None, attention: bool = False
+    ) -> list[Future]:
+        """Futures of lists of answers, best first, with `AttentionMaps`, or None where they are not asked for.
+
+        Raises:
+            UserError: a question holds no words, the choices do not do, or attention is asked of exported networks.
+        """
+        self._check_attention(attention)
         for question in questions:
             words_of(question, self.source.settings.text)
         if choices is not None and (problem := choices_problem(choices)):
             raise UserError(f"The question cannot be answered: {problem}.")
-        key = () if choices is None else tuple(choices)
+        key = (() if choices is None else tuple(choices), attention)
         return self.batcher.submit(key, [(pixels, question) for question in questions])
 
     def unsure(self, caption: Caption) -> bool:
@@ -132,17 +145,37 @@ class ServedModel:
         """The smallest size that is compiled and holds so many items."""
         return next(size for size in self._sizes if size >= count)
 
-    def _caption(self, config: GenerationConfig, pixels: Sequence[np.ndarray]) -> list[list[Caption]]:
+    def _check_attention(self, attention: bool) -> None:
+        if attention and not self.source.keras:
+            raise UserError("Attention needs a preset and the engine keras: exported networks give texts only.")
+
+    def _caption(self, key: tuple[GenerationConfig, bool], pixels: Sequence[np.ndarray]) -> list[list[Caption]]:
+        config, attention = key
         size = self._size(len(pixels))
         features = self.model.encode(pixel_batch(pixels, self.model.encoder.spec), size)
-        return self.model.caption_features(features, batch_size=size, config=config)
+        return self.model.caption_features(features, attention=attention, batch_size=size, config=config)
 
-    def _answer(self, choices: tuple[str, ...], items: Sequence[tuple[np.ndarray, str]]) -> list[list[Answer]]:
+    def _answer(
+        self, key: tuple[tuple[str, ...], bool], items: Sequence[tuple[np.ndarray, str]]
+    ) -> list[tuple[list[Answer], AttentionMaps | None]]:
+        choices, attention = key
         size = self._size(len(items))
         features = self.model.encode(pixel_batch([pixels for pixels, _ in items], self.model.encoder.spec), size)
         questions = [question for _, question in items]
         offered = [list(choices)] * len(items) if choices else None
-        return self.model.answer_features(features, questions, top=len(choices) or 5, choices=offered, batch_size=size)
+        answers = self.model.answer_features(
+            features, questions, top=len(choices) or 5, choices=offered, batch_size=size
+        )
+        maps = self._maps(features, items, answers, offered) if attention else [None] * len(items)
+        return list(zip(answers, maps, strict=True))
+
+    def _maps(self, features, items, answers, offered) -> list[AttentionMaps | None]:
+        if attends(self.model):
+            return maps_by_attention(self.model, features, [question for _, question in items], range(len(items)))
+        return [  # a model that writes answers may have written no word
+            maps_by_occlusion(self.model, pixels, [question], [ranked], offered and offered[:1])[0] if ranked else None
+            for (pixels, question), ranked in zip(items, answers, strict=True)
+        ]
 
 
 class Service:

@@ -198,4 +198,4 @@ class ImageCaptioner(CaptioningMixin, PretrainedImageModel):
         self, features: np.ndarray, words: np.ndarray, batch_size: int, kind: type[DecoderNetwork] = CaptionReader
     ) -> dict[str, np.ndarray]:
         """What a `CaptionReader`, or another of its kind, makes of features `(N, ...)` and word ids `(N, C, T)`."""
-        return self.run(kind, {"image": features, "words": words}, batch_size)
+        return self.run(kind, {"image": features, "words": words}, batch_size, jit_compile=batch_size > 1)

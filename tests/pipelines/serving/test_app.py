@@ -1,78 +1,38 @@
 """The HTTP service: captions and answers for programs, limits, the token, and bodies that nobody should send."""
 
 import base64
-import io
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from captioner.images.decode import ImageSpec
-from captioner.models.captioning.captions import Caption
-from captioner.models.vqa.answers import Answer
-from captioner.settings import CaptionerSettings, VisualQASettings
-from captioner.text.vocabulary import Vocabulary
-from pipelines.inference.models import ModelSource
+from captioner.errors import UserError
 from pipelines.serving.metrics import ServiceMetrics
 from pipelines.serving.service import ServedModel, Service, ServiceLimits
+from tests.support_serving import (
+    LIMITS,
+    SETTINGS,
+    BlindVisualQA,
+    PlainCaptioner,
+    StubCaptioner,
+    StubVisualQA,
+    encoded,
+    file_of,
+    service_of,
+    source,
+)
 
 pytest.importorskip("fastapi")
 from starlette.testclient import TestClient
 
 from pipelines.serving.app import create_app
 
-SETTINGS = CaptionerSettings(min_score=-2.0)
-LIMITS = ServiceLimits(body=100_000, images=3, questions=2, pixels=10_000, queue=8, seconds=20)
-
-
-class StubCaptioner:
-    """Writes the mean of the pixels; dark images are unsure."""
-
-    encoder = SimpleNamespace(spec=ImageSpec(8, 8, "raw"))
-
-    def encode(self, pixels, batch_size):
-        return pixels.mean(axis=(1, 2, 3))
-
-    def caption_features(self, features, batch_size, config):
-        return [
-            [
-                Caption(f"shade {round(float(mean))} {n}", (), -3.0 if mean < 50 else -1.0)
-                for n in range(config.candidates)
-            ]
-            for mean in features
-        ]
-
-
-class StubVisualQA:
-    encoder = SimpleNamespace(spec=ImageSpec(8, 8, "raw"))
-
-    def encode(self, pixels, batch_size):
-        return pixels.mean(axis=(1, 2, 3))
-
-    def answer_features(self, features, questions, top, choices, batch_size):
-        return [
-            [Answer(f"{question} {round(float(mean))}", 0.75, "")]
-            + [Answer(each, 0.25, each) for each in choices or ()]
-            for mean, question, choices in zip(features, questions, choices or [None] * len(questions), strict=True)
-        ]
-
-
-def source(settings, stub):
-    return ModelSource(settings, Vocabulary(["a", "dog"]), "identity", stub)
-
 
 @pytest.fixture(scope="module")
 def service():
-    metrics = ServiceMetrics()
-    models = {
-        "photos": ServedModel("photos", source(SETTINGS, StubCaptioner), LIMITS, metrics, 2),
-        "photos-vqa": ServedModel("photos-vqa", source(VisualQASettings(), StubVisualQA), LIMITS, metrics, 2),
-    }
-    service = Service(models, LIMITS, metrics)
+    service = service_of(("photos", StubCaptioner), ("photos-vqa", StubVisualQA))
     yield service
     service.close()
 
@@ -80,16 +40,6 @@ def service():
 @pytest.fixture(scope="module")
 def client(service):
     return TestClient(create_app(service))
-
-
-def file_of(shade=200, size=8):
-    file = io.BytesIO()
-    Image.fromarray(np.full((size, size, 3), shade, np.uint8)).save(file, "PNG")
-    return file.getvalue()
-
-
-def encoded(*arguments):
-    return base64.b64encode(file_of(*arguments)).decode()
 
 
 def test_images_come_as_base64_or_as_files_of_a_form(client):
@@ -104,6 +54,50 @@ def test_images_come_as_base64_or_as_files_of_a_form(client):
     files = [("images", ("a.png", file_of(200))), ("image", ("../b.png", file_of(10)))]
     form = client.post("/v1/captions", files=files, data={"options": json.dumps(asked["options"])})
     assert form.json()["captions"] == expected
+
+
+def test_attention_is_a_map_over_the_grid_before_each_word(client):
+    asked = {"images": [encoded()], "attention": True, "options": {"candidates": 2}}
+    (entry,) = client.post("/v1/captions", json=asked).json()["captions"]
+    first = [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert entry["words"] == ["shade", "200", "0"] and len(entry["attention"]) == 3 and entry["attention"][0] == first
+    assert [len(each["attention"]) for each in entry["candidates"]] == [3, 3]
+    form = client.post("/v1/captions", files=[("images", file_of())], data={"attention": "true"}).json()
+    assert form["captions"][0]["attention"] == entry["attention"]
+    assert "attention" not in client.post("/v1/captions", json={"images": [encoded()]}).json()["captions"][0]
+    assert client.post("/v1/captions", json={**asked, "attention": "yes"}).status_code == 422
+
+
+def test_attention_of_answers_or_what_they_hang_on():
+    """A model without attention covers the picture: grey on a grey picture changes nothing."""
+    service = service_of(("words", StubVisualQA), ("blind", BlindVisualQA))
+    client = TestClient(create_app(service))
+    asked = {"questions": ["what is it?"], "attention": True}
+
+    def maps(**more):
+        (answer,) = client.post("/v1/answers", json={**asked, **more}).json()["answers"]
+        return answer["attention"]
+
+    attended = maps(image=encoded(200), model="words")
+    assert attended["labels"] == ["what", "is", "it"] and len(attended["weights"]) == 3
+    decisive, indecisive = maps(image=encoded(200), model="blind"), maps(image=encoded(128), model="blind")
+    assert decisive["weights"] == [[[0.75] * 7] * 7] and indecisive["weights"] == [[[0.0] * 7] * 7]
+    assert decisive["labels"] != indecisive["labels"]
+    service.close()
+
+
+def test_a_model_without_attention_says_so():
+    service = service_of(("plain", PlainCaptioner))
+    refused = TestClient(create_app(service)).post("/v1/captions", json={"images": [encoded()], "attention": True})
+    assert refused.status_code == 422 and "plain has no attention" in refused.json()["error"]["message"]
+    service.close()
+
+
+def test_exported_networks_have_no_attention():
+    model = ServedModel("fast", source(SETTINGS, StubCaptioner, keras=False), LIMITS, ServiceMetrics())
+    with pytest.raises(UserError, match="Attention needs a preset and the engine keras"):
+        model.caption([], model.generation(), attention=True)
+    model.close()
 
 
 def test_one_broken_image_is_422_and_among_several_it_is_an_entry(client):
