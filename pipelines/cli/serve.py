@@ -33,7 +33,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
         ),
     ] = None,
 ):
-    """Serve models over HTTP: captions and answers for other programs, in this form and in Ollama's and OpenAI's."""
+    """Serve models over HTTP: a page for people, and captions and answers for programs, in three forms."""
     from captioner.errors import UserError
 
     weights = _weights_by_model(encoder_weights or ())
@@ -53,15 +53,29 @@ def serve(  # noqa: PLR0913 - one parameter an option
     from pipelines.serving.open import open_service
 
     service = open_service(model, weights, engine, batch_size, queue, log)
+    page = _page(service)
     log(f"Serving {', '.join(service.models)} at http://{host}:{port} (documentation: /docs)")
     logging.getLogger("captioner.serving").setLevel(logging.INFO)
     try:
         uvicorn.run(
-            create_app(service, token), host=host, port=port, log_level="warning", access_log=False,
+            create_app(service, token, page), host=host, port=port, log_level="warning", access_log=False,
             timeout_graceful_shutdown=30,
         )  # fmt: skip
     finally:
         service.close()
+        if page is not None:
+            page.close()
+
+
+def _page(service):
+    """The page, or None where it cannot be served: programs need none."""
+    from pipelines.serving.page.blocks import Page
+
+    try:
+        return Page(service)
+    except ImportError as error:
+        log(f"There is no page at /: it needs {error.name}. Install it with: pip install 'captioner[serve]'")
+        return None
 
 
 def _weights_by_model(given: Sequence[str]) -> dict[str, Path]:

@@ -18,6 +18,7 @@ from pipelines.serving import ollama, openai
 from pipelines.serving.batching import Overloaded
 from pipelines.serving.docs import docs_page
 from pipelines.serving.entries import answer_entries, caption_entries
+from pipelines.serving.page.blocks import Page
 from pipelines.serving.requests import (
     AnswerRequest,
     BadRequest,
@@ -36,13 +37,14 @@ _RETRY = "1"  # seconds after which a client may come again
 _log = logging.getLogger("captioner.serving")
 
 
-def create_app(service: Service, token: str | None = None) -> FastAPI:
+def create_app(service: Service, token: str | None = None, page: Page | None = None) -> FastAPI:
     """The application, to be run by any ASGI server.
 
     Args:
         service: the models, loaded.
         token: what clients send as `Authorization: Bearer TOKEN`, and browsers as a password; None: nothing is asked
             for.
+        page: what is at `/`, if anything.
     """
     app = FastAPI(
         title="captioner",
@@ -50,6 +52,7 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
         description="Captions of images, and answers to questions about them. Images are sent; none is fetched.",
         docs_url=None,  # whose pages load from elsewhere
         redoc_url=None,
+        lifespan=page and page.lifespan,
     )
     handler = _Handler(service, token)
     app.middleware("http")(handler.watch)
@@ -66,6 +69,8 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
     ):
         app.add_api_route(path, function, methods=[method], response_model=None, summary=function.__doc__)
     app.add_api_route("/docs", lambda: HTMLResponse(docs_page(app.openapi())), include_in_schema=False)
+    if page is not None:
+        app.mount("/", page.app, name="page")
     return app
 
 

@@ -31,6 +31,8 @@ class ServiceLimits:
     pixels: of an image.
     queue: images and questions of all clients that wait.
     seconds: that a request may take.
+    upload: bytes of the files that a browser sends at once for the page; each of them has at most `body`.
+    uploads: bytes of all files that browsers sent and that are not deleted yet.
     """
 
     body: int = 64 * 2**20
@@ -39,6 +41,8 @@ class ServiceLimits:
     pixels: int = 50_000_000
     queue: int = 256
     seconds: float = 60.0
+    upload: int = 512 * 2**20
+    uploads: int = 2 * 2**30
 
     @property
     def of_images(self) -> ImageLimits:

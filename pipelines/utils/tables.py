@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from captioner.errors import UserError
 from captioner.files import atomic_file
@@ -56,12 +57,23 @@ def write_csv(records: Iterable[dict], path: Path, columns: list[str], *, follow
     Texts are `guarded`; lists of captions or answers are joined by " | ". `follow_link`: see `captioner.files`.
     """
     with atomic_file(path, follow_link=follow_link) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
-        writer = csv.writer(text)
-        writer.writerow(columns)
-        for record in records:
-            writer.writerow([_cell(record.get(column)) for column in columns])
-        text.detach()  # which writes what it holds
+        _write_rows(records, columns, file)
+
+
+def csv_bytes(records: Iterable[dict], columns: list[str]) -> bytes:
+    """What `write_csv` writes."""
+    buffer = io.BytesIO()
+    _write_rows(records, columns, buffer)
+    return buffer.getvalue()
+
+
+def _write_rows(records: Iterable[dict], columns: list[str], file: BinaryIO) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    for record in records:
+        writer.writerow([_cell(record.get(column)) for column in columns])
+    text.detach()  # which writes what it holds
 
 
 def write_parquet(

@@ -13,7 +13,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from captioner.images.decode import ImageError, ImageSpec, decode_image, read_bytes, upright_size
+from captioner.images.decode import (
+    DEFAULT_LIMITS,
+    ImageError,
+    ImageLimits,
+    ImageSpec,
+    decode_image,
+    read_bytes,
+    upright_size,
+)
 from captioner.images.files import ImagePath, holding_file
 from pipelines.evaluation.results import AttentionMaps
 from pipelines.utils.threads import parallel_map
@@ -26,13 +34,21 @@ _CARD, _SMALL, _LARGE = 640, 112, 320
 def thumbnail(path: str | os.PathLike, longest: int) -> Image.Image | None:
     """A small upright picture of an image file, or None if it cannot be read."""
     try:
-        data = read_bytes(path)  # not by Pillow, which would wait for a pipe
-        width, height = upright_size(data)
-        scale = min(1.0, longest / max(width, height))
-        spec = ImageSpec(max(1, round(height * scale)), max(1, round(width * scale)), "raw")
-        return Image.fromarray(decode_image(data, spec))
+        return small_picture(read_bytes(path), longest)  # not by Pillow, which would wait for a pipe
     except ImageError:
         return None
+
+
+def small_picture(data: bytes, longest: int, limits: ImageLimits = DEFAULT_LIMITS) -> Image.Image:
+    """A small upright picture of the bytes of an image.
+
+    Raises:
+        ImageError: it cannot be read, or is beyond the limits.
+    """
+    width, height = upright_size(data, limits)
+    scale = min(1.0, longest / max(width, height))
+    spec = ImageSpec(max(1, round(height * scale)), max(1, round(width * scale)), "raw")
+    return Image.fromarray(decode_image(data, spec, limits))
 
 
 def data_uri(picture: Image.Image, quality: int = 68) -> str:
