@@ -107,6 +107,30 @@ def test_an_installed_model_writes_what_it_wrote(name, monkeypatch):
     assert found == [one["answers"] for one in golden]
 
 
+def test_models_that_come_with_their_encoder_write_what_they_wrote():
+    """From files to texts: a change in decoding, in the encoder, in folding its weights or in the search shows here.
+
+    The texts are those of the commit that installed the models, about docs/images/painted. Scores move a little with
+    the decoder of JPEG files.
+    """
+    from captioner import ImageCaptioner, VisualQA
+
+    golden = json.loads((ROOT / "tests" / "golden" / "installed.json").read_text(encoding="utf-8"))
+    folder = ROOT / "docs" / "images" / "painted"
+    captions = ImageCaptioner.from_preset("photos").caption(
+        [folder / one["image"] for one in golden["photos"]], candidates=2
+    )
+    assert [
+        [{"caption": one.text, "score": pytest.approx(one.score, abs=5e-3)} for one in each] for each in captions
+    ] == [one["captions"] for one in golden["photos"]]
+    model = VisualQA.from_preset("photos-vqa")
+    for one in golden["photos-vqa"]:
+        (answers,) = model.answer(folder / one["image"], [one["question"]], top=2)
+        assert [
+            {"answer": each.text, "probability": pytest.approx(float(each.probability), abs=1e-2)} for each in answers
+        ] == one["answers"]
+
+
 def without_backbone(name, monkeypatch):
     """An installed model whose frozen VGG16 has random weights: the tests have no network to fetch it."""
     from captioner import ImageCaptioner, VisualQA
