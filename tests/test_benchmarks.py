@@ -18,6 +18,7 @@ from benchmarks import (
     language,
     metrics,
     reward,
+    serving,
     tokenizer,
 )
 from captioner.models.captioning.image_captioner import ImageCaptioner
@@ -49,6 +50,16 @@ def test_the_benchmark_of_engines_runs():
     pytest.importorskip("nncf")
     rates = engines.main(["--toy"])
     assert list(rates) == ["keras", "openvino", "openvino int8"] and min(rates.values()) > 0
+
+
+def test_the_benchmark_of_the_service_loses_no_request():
+    """Wrong also if the service writes other captions than the command."""
+    pytest.importorskip("uvicorn")
+    table = serving.main(["--toy"])
+    assert table["load: ratio"] > 0 and table["alone: ratio"] > 0 and table["memory: ratio"] > 0
+    assert table["load: captions alike"] == 1
+    assert table["load: requests lost"] == table["memory: requests not answered"] == 0
+    assert table["overload: other than 200, 4xx, 503"] == 0 < table["overload: status 200"]
 
 
 def test_the_benchmark_of_hostile_text_runs():
