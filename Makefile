@@ -14,7 +14,7 @@ TESTS ?=
 JOBS ?= auto
 # What `make train` and the other commands of a user need; checks of the code need `dev` as well.
 EXTRAS ?= cpu
-# agreement, engines and half_precision need photographs, tokenizer needs Java; they are run by hand.
+# agreement, engines, half_precision and serving need photographs, tokenizer needs Java; they are run by hand.
 BENCH ?= $(filter-out __init__ agreement engines half_precision serving tokenizer,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
 
 # The first Python that the pinned versions are made for.
