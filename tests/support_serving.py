@@ -99,15 +99,15 @@ def source(settings, stub, keras=True):
     return ModelSource(settings, Vocabulary(["a", "dog"]), "identity", stub, keras)
 
 
-def served(name, stub, limits=LIMITS, metrics=None):
-    settings = VisualQASettings() if issubclass(stub, StubVisualQA) else SETTINGS
-    return ServedModel(name, source(settings, stub), limits, metrics or ServiceMetrics(), 2)
-
-
-def service_of(*models, limits=LIMITS):
-    """A service of `(name, stub)`."""
+def service_of(*models, limits=LIMITS, keras=True):
+    """A service of `(name, stub)`; keras: False as if they were exported."""
     metrics = ServiceMetrics()
-    return Service({name: served(name, stub, limits, metrics) for name, stub in models}, limits, metrics)
+
+    def served(name, stub):
+        settings = VisualQASettings() if issubclass(stub, StubVisualQA) else SETTINGS
+        return ServedModel(name, source(settings, stub, keras), limits, metrics, 2)
+
+    return Service({name: served(name, stub) for name, stub in models}, limits, metrics)
 
 
 def file_of(shade=200, size=8):

@@ -159,6 +159,16 @@ def test_without_attention_the_picture_is_covered():
         )
 
 
+def test_exported_models_are_served_without_attention():
+    with Visitor(service_of(*MODELS, limits=LIMITS, keras=False)) as visitor:
+        caption, _, attention = visitor.caption(visitor.upload(file_of()))
+        assert texts(caption).startswith("beams 3") and not attention
+        (box,) = [each for each in visitor.config["components"] if each["props"].get("elem_id") == "question-attention"]
+        assert not box["props"]["visible"] and not box["props"]["value"]
+        asked = [visitor.upload(file_of()), "answers", "what is it?", "", False]
+        assert "75.0 %" in visitor.event(visitor.number("ask"), asked)[0]
+
+
 def test_many_pictures_are_a_table_and_a_csv(visitor):
     good = [visitor.upload(file_of(shade), f"{shade}.png") for shade in (10, 20)]
     files = [*good, visitor.upload(b"no picture", "=1+1<b>.png"), visitor.upload(file_of(5, 200), "large.png")]

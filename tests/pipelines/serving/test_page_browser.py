@@ -242,10 +242,10 @@ def test_many_pictures_become_a_table_that_is_saved(page, tmp_path):
     for shade in range(10):
         paths.append(tmp_path / f"picture {shade}.png")
         paths[-1].write_bytes(file_of(shade, 16))
-    (broken := tmp_path / "broken.png").write_bytes(b"no picture")
+    (broken := tmp_path / "broken {{1}} ${1+1} <b>.png").write_bytes(b"no picture")
     tab(page, "Many pictures")
     page.set_input_files("#many-files input[type=file]", [*paths, broken])
-    page.get_by_text("broken").first.wait_for()
+    page.get_by_text("picture 9").first.wait_for()
     page.wait_for_timeout(1000)
     page.click("#many-write")
     page.get_by_text("11 of 11 pictures").wait_for()
@@ -254,7 +254,8 @@ def test_many_pictures_become_a_table_that_is_saved(page, tmp_path):
         page.get_by_text("Save as CSV").click()
     download.value.save_as(saved := tmp_path / "captions.csv")
     rows = list(csv.DictReader(saved.read_text("utf-8").splitlines()))
-    assert [row["image"] for row in rows] == [*(path.name for path in paths), "broken.png"]
+    assert [row["image"] for row in rows] == [*(path.name for path in paths), broken.name]
+    assert page.locator("#many-table tbody th").last.inner_text() == broken.name, "names are no templates"
     assert rows[0]["caption"].startswith("beams 3") and rows[-1]["error"]
 
 
