@@ -1,7 +1,8 @@
-"""A part of one's own is one file and one line, as CONTRIBUTING.md says: each test adds one in a package outside."""
+"""A part of one's own is one file and one line, as docs/adding-parts.md says; the tests add what it shows."""
 
+import re
 import sys
-import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,20 +24,22 @@ from tests.support import check_cell, check_decoder
 from tests.support_datasets import check_dataset
 from tests.support_encoders import check_encoder
 
+PAGE = (Path(__file__).parents[1] / "docs" / "adding-parts.md").read_text(encoding="utf-8")
 SMALL = EncoderSettings(name="vgg_small", image_size=16)
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """`package(file_name, source)` writes a module of the package `extra`; registries forget it after the test."""
+    """`package(file_name)` writes a module of the page into a package; registries forget it after the test."""
     folder = tmp_path / "extra"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     tables = {id(registry): (registry, dict(registry._table)) for registry in (CELLS, DECODERS, ENCODERS, DATASETS)}
 
-    def write(name, source):
-        (folder / name).write_text(textwrap.dedent(source))
+    def write(name):
+        code = re.search(rf"^`extra/{name}`:\n\n```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)[1]
+        (folder / name).write_text(code, encoding="utf-8")
 
     yield write
     for registry, table in tables.values():
@@ -58,30 +61,7 @@ def captions_of(decoder, encoder=SMALL):
 
 
 def test_a_cell(package):
-    package("fading.py", '''
-        """A cell that forgets at one rate."""
-
-        import keras
-        from keras import ops
-
-        from captioner.cells.base import RecurrentCell
-
-
-        @keras.saving.register_keras_serializable("extra")
-        class FadingCell(RecurrentCell):
-            """A leaky integrator: half of what it was, and half of what it reads."""
-
-            def build(self, input_shape, *_):
-                self.kernel = self.add_weight((input_shape[-1], self.units), name="kernel")
-                self.built = True
-
-            def project(self, inputs):
-                return ops.matmul(inputs, self.kernel)
-
-            def advance(self, projected, states):
-                h = 0.5 * states[0] + 0.5 * ops.tanh(projected)
-                return h, [h]
-    ''')  # fmt: skip
+    package("fading.py")
     CELLS.register("fading", "extra.fading:FadingCell")
     check_cell(CELLS.get("fading"))
     assert captions_of(DecoderSettings(cell="fading", units=8, layers=2))
@@ -89,26 +69,7 @@ def test_a_cell(package):
 
 
 def test_a_decoder(package):
-    package("plain.py", '''
-        """A decoder that reads the image once."""
-
-        import keras
-        from keras import ops
-
-        from captioner.decoders.base import Decoder
-        from captioner.decoders.inject import InjectDecoder
-
-
-        @keras.saving.register_keras_serializable("extra")
-        class DoubleInjectDecoder(InjectDecoder):
-            """The inject decoder with features of twice the size, for this test."""
-
-            def prepare(self, memory):
-                return super().prepare(2.0 * memory)
-
-            def start(self, memory, captions=1):
-                return super().start(2.0 * memory, captions)
-    ''')  # fmt: skip
+    package("plain.py")
     DECODERS.register("double_inject", "extra.plain:DoubleInjectDecoder")
     check_decoder(lambda **options: DECODERS.get("double_inject")(9, 5, keras_cell(), **options))
     assert captions_of(DecoderSettings(name="double_inject", units=8))
@@ -120,29 +81,7 @@ def keras_cell():
 
 
 def test_an_encoder(package):
-    package("stripes.py", '''
-        """An encoder for pictures of stripes."""
-
-        import keras
-
-        from captioner.encoders.base import Encoder, grid_head
-        from captioner.images.decode import ImageSpec
-
-
-        @keras.saving.register_keras_serializable("extra")
-        class StripeEncoder(Encoder):
-            """One convolution over stripes of the image, trained from scratch."""
-
-            def __init__(self, image_size=32, stripes=4, **kwargs):
-                self._config = {"image_size": image_size, "stripes": stripes}
-                height = image_size // stripes
-                convolution = keras.layers.Conv2D(8, (height, image_size), strides=(height, image_size))
-                head = grid_head((image_size, image_size, 3), [convolution])
-                super().__init__(ImageSpec(image_size, image_size, "tf"), None, head, (stripes, 1), **kwargs)
-
-            def get_config(self):
-                return {**super().get_config(), **self._config}
-    ''')  # fmt: skip
+    package("stripes.py")
     ENCODERS.register("stripes", "extra.stripes:StripeEncoder")
     settings = EncoderSettings(name="stripes", image_size=16, options={"stripes": 2})
     check_encoder(build_encoder(settings))
@@ -163,26 +102,7 @@ def test_a_recipe(tmp_path):
 
 
 def test_a_data_set(package, tmp_path):
-    package("pairs.py", '''
-        """Lines of a file `pairs.txt`: the image, a semicolon, the caption."""
-
-        from pipelines.data.datasets.builder import DatasetBuilder
-        from pipelines.data.examples import Location
-
-        EXPECTS = "a file pairs.txt with a line `image;caption` a caption"
-
-
-        def recognise(root):
-            return (root / "pairs.txt").is_file()
-
-
-        def read(root):
-            builder = DatasetBuilder("pairs", root, ("",))
-            for number, line in enumerate((root / "pairs.txt").read_text().splitlines(), start=1):
-                image, _, caption = line.partition(";")
-                builder.add(image, caption, Location(root / "pairs.txt", number), split="train")
-            return builder.finish("none")
-    ''')  # fmt: skip
+    package("pairs.py")
     DATASETS.register("pairs", "extra.pairs")
     data = tmp_path / "data"
     data.mkdir()

@@ -1,7 +1,9 @@
 """The documentation is whole: its tables have everything that the program has, and every page is built."""
 
 import csv
+import math
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +11,14 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from PIL import Image
+from typer.testing import CliRunner
 
+from captioner import score_captions
 from captioner.presets.installed import installed_models
 from docs import pages
 from pipelines.cli.app import app
-from pipelines.recipes.recipe import recipe_names
+from pipelines.recipes.recipe import as_toml, load_recipe, recipe_names
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -102,6 +107,76 @@ def test_docstrings_become_markdown():
         "A cell.\n\n**Call arguments**\n\n- `inputs`: `(B, F)`.\n\n**Example**\n\n```python\ncell(x)\n```\n\n"
         "```pycon\n>>> 1 + 1\n2\n```"
     )
+
+
+def shown_messages():
+    """`(command, message)` of the blocks of the troubleshooting page that show one."""
+    text = (DOCS / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
+    return re.findall(r"^```\n\$ (captioner .*)\n((?:.*\n)*?)```", text, re.MULTILINE)
+
+
+@pytest.fixture
+def troubled(tmp_path, monkeypatch):
+    """A folder in which the commands of the troubleshooting page go wrong."""
+    for table in ("mydata/captions.csv", "other/captions.csv"):
+        (tmp_path / table).parent.mkdir()
+    (tmp_path / "mydata/captions.csv").write_text("name,caption\na.jpg,A dog.\n", encoding="utf-8")
+    (tmp_path / "other/captions.csv").write_text("image,caption\nmissing.jpg,A dog.\n", encoding="utf-8")
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "dog.jpg")
+    (tmp_path / "runs/small").mkdir(parents=True)
+    recipe = load_recipe("shapes", ["decoder.units=64"])
+    (tmp_path / "runs/small/recipe.toml").write_text(as_toml(recipe), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("command", "message"), shown_messages())
+def test_messages_are_what_the_program_says(troubled, command, message):
+    result = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert result.exit_code == 1
+    assert " ".join(message.split()) in " ".join(result.output.split())
+
+
+def test_other_messages_are_in_the_program():
+    text = (DOCS / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
+    quotes = re.findall(r"^> (.*)$", text, re.MULTILINE)
+    sources = [
+        path.read_text(encoding="utf-8")
+        for package in ("captioner", "pipelines")
+        for path in (ROOT / package).rglob("*.py")
+    ]
+    assert len(shown_messages()) + len(quotes) >= 15
+    assert [quote for quote in quotes if not any(quote in source for source in sources)] == []
+
+
+def test_scores_by_hand_are_those_of_the_program():
+    """Wrong if a number or fraction on the page is: each is computed, and compared with the metrics."""
+    text = (DOCS / "concepts" / "metrics.md").read_text(encoding="utf-8")
+    values = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1].replace("print(", "str("), values)
+    image, everything = "dog.jpg", values["report"].per_caption["dog.jpg"]
+    alone = score_captions({image: values["captions"][image]}, {image: values["references"][image]}).scores
+    steps = dict(re.findall(r"^(BLEU-\d) = (.*?) += [\d.]+$", text, re.MULTILINE))
+    shown = {name: float(value) for name, value in re.findall(r"^(BLEU-\d|METEOR) = .*= ([\d.]+)$", text, re.MULTILINE)}
+    assert set(steps) == {"BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4"}
+    for name, step in steps.items():
+        assert eval(step.replace("^", "**")) == pytest.approx(alone[name.lower().replace("-", "_")], abs=1e-6)
+        assert shown[name] == pytest.approx(alone[name.lower().replace("-", "_")], abs=5e-4)
+    assert shown["METEOR"] == pytest.approx(everything["meteor"], abs=5e-4)
+    cosines = re.findall(
+        r"^\| \d \| (\d) / sqrt\((\d) \* (\d)\) = ([\d.]+) \|(?: (\d) / sqrt\((\d) \* (\d)\))?", text, re.M
+    )
+    means = []
+    for matches, first, second, value, *other in cosines:
+        cosine = int(matches) / (int(first) * int(second)) ** 0.5
+        assert cosine == pytest.approx(float(value), abs=5e-4)
+        far = int(other[0]) / (int(other[1]) * int(other[2])) ** 0.5 if other[0] else 0
+        means.append((cosine, far))
+    cider = 10 * sum(map(sum, means)) / 8
+    assert cider == pytest.approx(everything["cider"]) and f"column: {cider:.3f}" in text
+    shorter = math.exp(-1 / 72)
+    cider_d = 10 * sum(near + shorter * far for near, far in means) / 8
+    assert cider_d == pytest.approx(everything["cider_d"]) and f"CIDEr-D is {cider_d:.3f}" in text
 
 
 @pytest.mark.long
