@@ -9,7 +9,7 @@ from typing import Any
 
 from captioner.backend import load_keras
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Type checkers read these names from `__init__.pyi`.
 _PUBLIC = {
