@@ -101,6 +101,7 @@ notebooks: $(DEV) ## run the notebooks; copies with their results go to build/no
 
 # MkDocs warns of a version of its own that this does not use.
 docs: $(DEV) ## write the documentation to build/docs
+	$(BIN)/python -m tests.run_notebooks build/toy --toy
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Open build/docs/index.html. To search, serve it: python -m http.server --directory build/docs"
 

@@ -1,15 +1,17 @@
 """Fills the pages of the documentation from the tables that the program itself uses: a hook of MkDocs (`mkdocs.yml`).
 
-A page may have two kinds of lines, which `make docs` replaces:
+A page may have three kinds of lines, which `make docs` replaces:
 
-    <!-- include: CHANGELOG.md -->      a file of the repository
-    <!-- table: recipes -->             what a function of `TABLES` writes
+    <!-- include: CHANGELOG.md -->                  a file of the repository
+    <!-- table: recipes -->                         what a function of `TABLES` writes
+    <!-- notebook: notebooks/01_quickstart.ipynb -->    its cells, with what they gave at toy size
 
 Links to files of the repository become links to the pages that show them, so that they lead somewhere in a checkout and
 on the site; a link to a file that has no page stays as its text.
 """
 
 import csv
+import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +30,7 @@ from pipelines.recipes.task_registry import RECIPE_KINDS
 from pipelines.utils.console import load_keras
 
 ROOT = Path(__file__).resolve().parents[1]
+RUN_NOTEBOOKS = ROOT / "build" / "toy"  # `tests.run_notebooks` writes them
 MEASURED = ROOT / "docs" / "measured.csv"
 
 # Files outside of docs/, and the pages that show them.
@@ -38,6 +41,7 @@ SHOWN = {
     "SECURITY.md": "security.md",
     "data/README.md": "reference/data.md",
     "docs/tasks.md": "concepts/cells.md#what-cells-can-learn",
+    **{f"notebooks/{path.name}": f"notebooks/{path.stem}.md" for path in (ROOT / "notebooks").glob("*.ipynb")},
     **{f"captioner/presets/models/{name}/{CARD}": f"reference/models.md#{name}" for name in installed_models()},
 }
 
@@ -50,7 +54,9 @@ KINDS = {
     "glimpses": "Glimpses",
 }
 
-_MARKER = re.compile(r"^<!-- (include|table): (\S+) -->$", re.MULTILINE)
+AT_TOY_SIZE = "The results on this page are those of a run at toy size, with smaller values: they show the form only."
+
+_MARKER = re.compile(r"^<!-- (include|table|notebook): (\S+) -->$", re.MULTILINE)
 _FENCE = re.compile(r"^( *)(```|~~~).*?^\1\2 *$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
@@ -71,7 +77,10 @@ def page_text(markdown: str, uri: str) -> str:
     def replaced(marker: re.Match) -> str:
         if marker[1] == "table":
             return "\n".join(TABLES[marker[2]]())
-        text = (ROOT / marker[2]).read_text(encoding="utf-8")
+        if marker[1] == "notebook":
+            text = "\n".join(notebook_cells(ROOT / marker[2]))
+        else:
+            text = (ROOT / marker[2]).read_text(encoding="utf-8")
         return turn_links(text, posixpath.dirname(marker[2]), uri)
 
     return _MARKER.sub(replaced, turn_links(markdown, posixpath.dirname(f"docs/{uri}"), uri))
@@ -104,6 +113,36 @@ def turn_links(text: str, folder: str, uri: str) -> str:
         pieces += [_LINK.sub(turned, text[end : fence.start()]), fence[0]]
         end = fence.end()
     return "".join([*pieces, _LINK.sub(turned, text[end:])])
+
+
+def notebook_cells(path: Path) -> Iterator[str]:
+    """The cells of a notebook in Markdown: texts, code, and what it printed and drew where it has been run.
+
+    Args:
+        path: the notebook; a copy of its name in `RUN_NOTEBOOKS` is taken in its place.
+    """
+    copy = RUN_NOTEBOOKS / path.name
+    notebook = json.loads((copy if copy.is_file() else path).read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if "toy" in cell["metadata"].get("tags", []):
+            yield f"!!! note\n\n    {AT_TOY_SIZE}\n"
+            continue
+        if cell["cell_type"] == "markdown":
+            yield f"{source}\n"
+            continue
+        yield f"```python\n{source}\n```\n"
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            if "image/png" in data:
+                picture = "".join(data["image/png"]).replace("\n", "")
+                yield f'<img alt="Output of the cell above" src="data:image/png;base64,{picture}">\n'
+            elif text := "".join(output.get("text", data.get("text/plain", ""))).rstrip():
+                yield f"```text\n{_without_colours(text)}\n```\n"
+
+
+def _without_colours(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def recipes_table() -> Iterator[str]:

@@ -5,54 +5,7 @@ import ast
 import nbformat
 import pytest
 
-from tests.run_notebooks import NOTEBOOKS, parameters_at, run_notebook
-
-# What each notebook is run with here: as small as will go.
-TOY = {
-    "01_quickstart": {
-        "scenes": 24,
-        "epochs": 1,
-        "settings": [
-            "encoder.options.channels=16",
-            "decoder.units=16",
-            "decoder.embedding_size=8",
-            "decoder.attention_size=8",
-            "text.max_length=8",
-            "search.max_words=6",
-            "training.images_per_batch=8",
-            "training.captions_per_image=1",
-            "training.warmup_steps=1",
-        ],
-    },
-    "02_recurrent_networks": {"length": 12, "units": 8, "steps": 2, "cells": ["rnn", "lstm"]},
-    "03_language_models": {
-        "characters": 30_000,
-        "epochs": 1,
-        "read": 600,
-        "settings": [
-            "model.units=8",
-            "model.embedding_size=4",
-            "training.rows=8",
-            "training.chunk=16",
-            "training.sample_length=20",
-            "text.minimum_count=1",
-        ],
-    },
-    "04_visual_questions": {
-        "scenes": 24,
-        "epochs": 2,
-        "settings": [
-            "encoder.options.channels=16",
-            "encoder.image_size=32",
-            "question.units=8",
-            "question.embedding_size=4",
-            "fusion.size=8",
-            "fusion.options.attention_size=8",
-            "answer.hidden=[]",
-            "training.warmup_steps=1",
-        ],
-    },
-}
+from tests.run_notebooks import NOTEBOOKS, TOY, parameters_at, run_notebook
 
 # What has to be among the printed results.
 RESULT = {

@@ -49,7 +49,10 @@ def test_there_are_commands_to_check():
     assert len(commands("captioner")) > 15 and len(commands("make")) > 5
 
 
-@pytest.mark.parametrize(("page", "line"), commands("captioner"))
+# The commands of the troubleshooting page go wrong; tests/test_documentation.py runs them.
+@pytest.mark.parametrize(
+    ("page", "line"), [case for case in commands("captioner") if not case[0].endswith("troubleshooting.md")]
+)
 def test_a_command_parses_and_its_settings_exist(page, line):
     words = shlex.split(line, comments=True)[1:]
     if "decoder.unit=" in line:  # which is shown for its message
