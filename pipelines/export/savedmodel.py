@@ -7,8 +7,8 @@
 A model that answers questions has `answer_bytes(images, questions)` and `answer_pixels` in their place; questions are
 word ids `(N, max_words)` of `vocabulary.txt`, and the output is log-probabilities of the answers in `answers.txt`.
 
-TensorFlow reads JPEG, PNG, GIF (the first frame), BMP and WebP, and turns no photograph by its EXIF data; its pixels
-differ from Pillow's by a few parts of 255.
+TensorFlow reads JPEG, PNG, GIF (the first frame), BMP and WebP, and turns no photograph by its EXIF data. Its pixels
+are Pillow's, but where a JPEG of four times the size is decoded at a fraction of it there, or parts are transparent.
 """
 
 from pathlib import Path
@@ -54,16 +54,29 @@ class _ImageModule(tf.Module):
 
     def _normalised(self, pixels):
         spec = self._model.encoder.spec
-        resized = tf.image.resize(tf.cast(pixels, tf.float32), (spec.height, spec.width), antialias=True)
-        return tf.cast(PREPROCESSING[spec.preprocessing](tf.round(resized)), tf.float32)
+        # Rows first, then columns, rounded after each, as Pillow does it: otherwise a fifth of the pixels differ by 1.
+        wide = _resized(tf.cast(pixels, tf.float32), (tf.shape(pixels)[1], spec.width))
+        resized = tf.ensure_shape(_resized(wide, (spec.height, spec.width)), (None, *spec.shape))
+        return tf.cast(PREPROCESSING[spec.preprocessing](resized), tf.float32)
 
     def _decoded(self, files):
         spec = self._model.encoder.spec
 
         def decode(file):
-            return self._normalised(tf.io.decode_image(file, channels=3, expand_animations=False)[None])[0]
+            # TensorFlow decodes JPEG a little faster by itself, with pixels that are off by 1 on average.
+            pixels = tf.cond(
+                tf.strings.substr(file, 0, 2) == b"\xff\xd8",
+                lambda: tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE"),
+                lambda: tf.io.decode_image(file, channels=3, expand_animations=False),
+            )
+            return self._normalised(pixels[None])[0]
 
         return tf.map_fn(decode, files, fn_output_signature=tf.TensorSpec(spec.shape, tf.float32))
+
+
+def _resized(pixels, size):
+    """Pixels in whole steps, with the filter widened where they shrink."""
+    return tf.floor(tf.image.resize(pixels, size, antialias=True) + 0.5)
 
 
 class CaptionModule(_ImageModule):
