@@ -24,6 +24,7 @@ from captioner.text.answers import AnswerList
 from captioner.text.vocabulary import Vocabulary
 
 UNUSED = 2**24  # parameters at most of layers that are built and that no weights file holds: 64 MB
+MOST_COMPILED = 16  # compiled networks that a model keeps: the sizes of a service's batches, with and without attention
 
 
 class PretrainedModel:
@@ -192,7 +193,8 @@ class PretrainedModel:
         return keras.tree.map_structure(lambda *parts: np.concatenate(parts)[:rows], *outputs)
 
     def compiled(self, kind: type[keras.Model], shape: Any, *options: Any, jit_compile: bool = True) -> keras.Model:
-        """A network over the model's weights, compiled once for inputs of each shape.
+        """A network over the model's weights, compiled once for inputs of each shape and kept while others are not
+        used more often: a service whose clients vary their options would fill the memory.
 
         Given inputs of a second shape, Keras would compile a network anew for any shape; a search has to know its own.
 
@@ -203,10 +205,14 @@ class PretrainedModel:
         """
         require_own_process()
         key = (kind, shape, *options)
-        if key not in self._compiled:
-            self._compiled[key] = kind(*self._parts, *options)
-            self._compiled[key].compile(jit_compile=jit_compile)
-        return self._compiled[key]
+        network = self._compiled.pop(key, None)
+        if network is None:
+            network = kind(*self._parts, *options)
+            network.compile(jit_compile=jit_compile)
+            if len(self._compiled) == MOST_COMPILED:
+                del self._compiled[next(iter(self._compiled))]
+        self._compiled[key] = network  # the last one is what was used last
+        return network
 
     @property
     def _parts(self) -> tuple:

@@ -5,10 +5,12 @@ import resource
 import shutil
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
 from captioner.errors import UserError
+from captioner.models.base.pretrained_model import MOST_COMPILED
 from captioner.models.captioning.image_captioner import ImageCaptioner
 from captioner.models.glimpses.model import GlimpseModel
 from captioner.models.glimpses.settings import GlimpseNetworkSettings, GlimpseSettings
@@ -225,3 +227,20 @@ def test_a_preset_holds_no_optimizer(make, tmp_path):
         assert "optimizer" not in file
     assert sorted(path.name for path in tmp_path.iterdir() if "weights" in path.name) == ["model.weights.h5"]
     assert type(model).from_preset(tmp_path).network.count_params() == model.network.count_params()
+
+
+def test_networks_that_are_no_longer_used_are_forgotten():
+    """If this fails, a service whose clients vary their options grows until the memory is full."""
+
+    class Scaled(keras.Model):
+        def __init__(self, network, factor):
+            super().__init__()
+            self.network, self.factor = network, factor
+
+    model = language_model()
+    often = model.compiled(Scaled, (1,), 0)
+    seldom = model.compiled(Scaled, (1,), 1)
+    for factor in range(2, MOST_COMPILED + 4):
+        model.compiled(Scaled, (1,), factor)
+        assert model.compiled(Scaled, (1,), 0) is often, "what is used goes on being kept"
+    assert model.compiled(Scaled, (1,), 1) is not seldom
