@@ -1,7 +1,7 @@
-"""Paints six pictures in the manner of photographs, and lets a model write about them: README.md's second picture.
+"""Paints six pictures in the manner of photographs, and lets a model write about them: README.md's first picture.
 
     python -m docs.paint_photographs                        the pictures, in docs/images/painted
-    python -m docs.paint_photographs --model flickr8k       and the sheet with its captions
+    python -m docs.paint_photographs --model photos          and the sheet with its captions
 
 Flickr's photographs may not be given on; these are nobody's. Ground, water and snow are noise of several scales,
 animals and people a few strokes with light and shadow. The same seed paints the same.
@@ -254,7 +254,7 @@ PICTURES = (dog_in_the_grass, surfer_on_a_wave, skier_in_the_snow, footballers, 
 def main(argv: list[str] | None = None) -> None:
     """Writes the pictures, and `photographs.jpg` where a model is given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="a model of photographs, such as flickr8k")
+    parser.add_argument("--model", help="a model of photographs, such as photos")
     parser.add_argument("--encoder-weights", type=Path, help="file with the frozen network's weights")
     parser.add_argument("--out", type=Path, default=IMAGES, help="folder for the sheet")
     options = parser.parse_args(argv)

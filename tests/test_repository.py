@@ -76,6 +76,12 @@ def test_ci_runs_what_the_readme_says():
     assert "set -euo pipefail" in script and script.rstrip().endswith("make lint test")
 
 
+def test_the_citation_names_the_version():
+    from captioner import __version__
+
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
 def test_hooks_fetch_nothing():
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     assert re.findall(r"repo: (\S+)", hooks) == ["local"]
