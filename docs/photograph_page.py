@@ -38,9 +38,9 @@ def main() -> None:
             thread.join()
             service.close()
     whole = Image.open(io.BytesIO(picture)).convert("RGB")
-    colours = whole.quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    colours = whole.quantize(128, method=Image.Quantize.MAXCOVERAGE)
     with atomic_file(PICTURE) as file:
-        whole.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG).save(file, "PNG", optimize=True)
+        whole.quantize(palette=colours, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
 
 
 def photograph(address: str) -> bytes:
