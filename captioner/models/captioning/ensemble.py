@@ -79,6 +79,12 @@ class Ensemble(ImageCaptioner):
     def save_to_preset(self, *_: object, **__: object) -> NoReturn:
         raise UserError("An ensemble is several presets and has none of its own. Save its members.")
 
+    def writing_memory(self, rows: int, length: int, compared: int = 0) -> int:
+        return sum(member.writing_memory(rows, length, compared) for member in self.members)
+
+    def reading_memory(self, rows: int, length: int) -> int:
+        return sum(member.reading_memory(rows, length) for member in self.members)
+
     def encode(self, pixels: np.ndarray, batch_size: int | None = None) -> np.ndarray:
         pixels = self._checked_pixels(pixels)
         return join_features([encode_with(encoder, pixels, batch_size) for encoder in self.encoders])

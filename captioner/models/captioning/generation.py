@@ -9,9 +9,11 @@ from captioner.decoding.beam import BeamOptions
 from captioner.decoding.sample import SampleOptions
 from captioner.errors import UserError
 from captioner.models.base.batching import on_grid, pad_batch
+from captioner.models.base.memory import rows_at_once
 from captioner.models.captioning.captions import Caption, captions_of
 from captioner.models.captioning.networks import CaptionSampler, CaptionSearcher
 from captioner.models.captioning.sampling import keys_of, sampling_noise
+from captioner.models.captioning.scoring import LONGEST
 from captioner.models.captioning.search_constraints import constraints_of
 from captioner.settings import GenerationConfig
 
@@ -26,13 +28,14 @@ def write_captions(
     keys: Sequence[bytes] | None,
 ) -> list[list[Caption]]:
     """See `ImageCaptioner.caption_features`; `captioner` is one."""
+    batch_size = rows_at_once(batch_size, captioner.require_memory(config))
     write = _writer(captioner, features, config, batch_size, keys)
     captions = []
     for start in range(0, len(features), batch_size):
         batch = np.asarray(features[start : start + batch_size], "float32")
         outputs = write(pad_batch(batch, batch_size), slice(start, start + batch_size))
         outputs = {name: values[: len(batch), : config.candidates] for name, values in outputs.items()}
-        maps = _attention(captioner, batch, outputs["words"], batch_size) if attention else None
+        maps = _attention(captioner, batch, outputs, batch_size) if attention else None
         for row in range(len(batch)):
             captions.append(captions_of(captioner.vocabulary, outputs, row, None if maps is None else maps[row]))
             if not captions[-1]:
@@ -67,7 +70,11 @@ def _writer(captioner, features, config, batch_size, keys) -> Callable:
     return lambda batch, rows: predict_on_batch(sampler, {"image": batch, "noise": pad_batch(noise[rows], batch_size)})
 
 
-def _attention(captioner, features, words, batch_size):
+def _attention(captioner, features, outputs, batch_size):
+    words, longest = outputs["words"], int(outputs["lengths"].max())
+    if longest > LONGEST:
+        raise UserError(f"A caption has {longest:,} words, and maps of at most {LONGEST} are drawn. Lower max_words.")
+    words = words[:, :, :LONGEST]  # the network is unrolled over them
     edge = np.full((*words.shape[:2], 1), captioner.vocabulary.start_id, "int32")
     maps = captioner.read(features, np.concatenate([edge, words, edge], axis=2), batch_size).get("attention")
     return None if maps is None else on_grid(maps, captioner.encoder.grid)

@@ -13,13 +13,20 @@ from captioner.images.decode import ImageLimits
 from captioner.images.sources import ManyImages, OneImage
 from captioner.models.base.build import build_decoder
 from captioner.models.base.images import ImageBatches, ImageOptions
+from captioner.models.base.memory import (
+    encoding_memory,
+    reading_memory,
+    require_memory,
+    rows_at_once,
+    searching_memory,
+)
 from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.captioning.captioning import CaptioningMixin
 from captioner.models.captioning.captions import Caption
 from captioner.models.captioning.generation import write_captions
 from captioner.models.captioning.networks import CaptionNetwork, CaptionReader, DecoderNetwork
 from captioner.models.captioning.scoring import SIDE_BY_SIDE, ScoredCaption, score_captions
-from captioner.models.captioning.search_constraints import generation_config
+from captioner.models.captioning.search_constraints import constraints_of, generation_config
 from captioner.models.captioning.shallow_fusion import ShallowFusion, ids_by_name
 from captioner.models.language.language_model import LanguageModel
 from captioner.settings import CaptionerSettings, GenerationConfig, SearchSettings
@@ -52,6 +59,10 @@ class ImageCaptioner(CaptioningMixin, PretrainedImageModel):
         self.fusion: ShallowFusion | None = None
 
     def _build_network(self) -> CaptionNetwork:
+        require_memory(
+            encoding_memory(self.encoder), "Looking at one image", "encoder.image_size, frames or the encoder's options"
+        )
+        self.require_memory(self.settings.search)
         decoder = build_decoder(self.settings.decoder, len(self.vocabulary), self.encoder.padded)
         network = CaptionNetwork(self.encoder.head, decoder, name="captioner")
         image = np.zeros((1, *self.encoder.backbone_shape), "float32")
@@ -64,6 +75,32 @@ class ImageCaptioner(CaptioningMixin, PretrainedImageModel):
     @property
     def _parts(self) -> tuple:
         return self.image_encoder, self.decoder
+
+    def writing_memory(self, rows: int, length: int, compared: int = 0) -> int:
+        """Bytes that writing captions of one image takes, see `searching_memory`."""
+        trained = 0 if self.encoder.cacheable else encoding_memory(self.encoder)
+        parts = self.settings.decoder, self.encoder.memory_shape, len(self.vocabulary)
+        return trained + searching_memory(*parts, rows, length, compared)
+
+    def reading_memory(self, rows: int, length: int) -> int:
+        """Bytes that reading captions of one image takes, see there."""
+        trained = 0 if self.encoder.cacheable else encoding_memory(self.encoder)
+        parts = self.settings.decoder, self.encoder.memory_shape, len(self.vocabulary)
+        return trained + reading_memory(*parts, rows, length)
+
+    def require_memory(self, search: SearchSettings) -> int:
+        """Bytes that a search takes for one image.
+
+        Raises:
+            UserError: they are too many.
+        """
+        sampled = getattr(search, "do_sample", False)
+        states = constraints_of(search, self.vocabulary).num_states
+        rows = search.candidates if sampled else search.num_beams * states
+        compared = search.max_words if search.no_repeat_ngram_size else 0
+        needed = self.writing_memory(rows, search.max_words, compared)
+        require_memory(needed, "Writing about one image", "num_beams, candidates, max_words or the decoder's sizes")
+        return needed
 
     def set_language_model(self, language: LanguageModel, weight: float = 0.3) -> None:
         """Shallow fusion: adds the scores of a language model in all later searches, to the scores of captions too.
@@ -198,4 +235,8 @@ class ImageCaptioner(CaptioningMixin, PretrainedImageModel):
         self, features: np.ndarray, words: np.ndarray, batch_size: int, kind: type[DecoderNetwork] = CaptionReader
     ) -> dict[str, np.ndarray]:
         """What a `CaptionReader`, or another of its kind, makes of features `(N, ...)` and word ids `(N, C, T)`."""
+        _, rows, length = words.shape
+        needed = self.reading_memory(rows, length)
+        require_memory(needed, f"Reading {rows} captions of {length} words", "max_words or the decoder's sizes")
+        batch_size = rows_at_once(batch_size, needed)
         return self.run(kind, {"image": features, "words": words}, batch_size, jit_compile=batch_size > 1)

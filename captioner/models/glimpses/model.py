@@ -10,6 +10,7 @@ from keras import ops
 from captioner.images.decode import ImageLimits, ImageSpec
 from captioner.images.sources import ManyImages, OneImage
 from captioner.models.base.images import ImageBatches, ImageOptions
+from captioner.models.base.memory import rows_at_once
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.glimpses.networks import GlimpseNetwork, build_glimpse_network
 from captioner.models.glimpses.settings import GlimpseSettings
@@ -107,7 +108,10 @@ class GlimpseModel(PretrainedModel):
 
     def read(self, pixels: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray | None]:
         """`(probabilities (N, K), locations (N, T, 2) or None)` of pixels uint8 `(N, H, W, 3)`."""
-        outputs = self.run(GlimpseReader, pixels, min(batch_size, len(pixels)), jit_compile=False)
+        network = self.settings.network
+        widest = network.size**2 * max(64, network.scales * network.filters)
+        rows = rows_at_once(min(batch_size, len(pixels)), 4 * (6 * network.image_size**2 + 2 * widest))
+        outputs = self.run(GlimpseReader, pixels, rows, jit_compile=False)
         return outputs["probabilities"], outputs.get("locations")
 
 

@@ -13,6 +13,7 @@ from captioner.cells.build import build_cell
 from captioner.cells.window import WindowCell
 from captioner.errors import UserError
 from captioner.models.base.detokenizer import Detokenizer
+from captioner.models.base.memory import rows_at_once
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.language.networks import LanguageNetwork, LanguageReader, LanguageWriter
 from captioner.settings import LanguageModelSettings, LanguageNetworkSettings, SamplingSettings, validate
@@ -178,7 +179,9 @@ class LanguageModel(PretrainedModel):
             dictionary of lists, one entry a piece: `log_probabilities` `(N,)` of the targets, and with
             `units` `activations` `(N, len(units))` in half precision.
         """
-        rows = min(rows, max(len(pieces), 1))
+        model = self.settings.model
+        of_a_word = 3 * len(self.vocabulary) + 8 * model.units * model.layers
+        rows = rows_at_once(min(rows, max(len(pieces), 1)), 4 * READ_AT_ONCE * of_a_word)
         positions, length = _lanes([len(words) for words, _ in pieces], rows)
         shape = (rows, -(-length // READ_AT_ONCE) * READ_AT_ONCE)
         words, targets, reset = np.zeros(shape, "int32"), np.zeros(shape, "int32"), np.zeros(shape, bool)

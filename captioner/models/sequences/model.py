@@ -11,6 +11,7 @@ from captioner.arguments import checked_count, checked_texts
 from captioner.errors import UserError, alternatives
 from captioner.images.clips import read_clip
 from captioner.images.sources import listed
+from captioner.models.base.memory import require_memory, rows_at_once, searching_memory
 from captioner.models.base.pretrained_model import PretrainedModel
 from captioner.models.sequences.build import build_sequence_network
 from captioner.models.sequences.settings import SequenceSettings
@@ -167,7 +168,13 @@ class SequenceModel(PretrainedModel):
     def _write(self, encoded, num_beams, batch_size) -> list[Prediction]:
         search = self.settings.search
         options = (num_beams, search.max_words, search.length_penalty)
-        outputs = self._run(SequenceSearcher, encoded, batch_size, options)
+        reader, decoder = self.settings.reader, self.settings.decoder
+        memory_shape = (self.settings.text.max_length, 2 * reader.units)
+        needed = searching_memory(decoder, memory_shape, len(self.vocabulary), num_beams, search.max_words, 0)
+        require_memory(needed, "Writing about one sequence", "num_beams, max_words or the decoder's sizes")
+        rows = batch_size or len(keras.tree.flatten(encoded)[0])
+        at_once = rows_at_once(rows, needed)
+        outputs = self._run(SequenceSearcher, encoded, batch_size if at_once == rows else at_once, options)
         predictions = []
         for ids, length, total in zip(outputs["words"], outputs["lengths"], outputs["log_probabilities"], strict=True):
             words = self.vocabulary.decode(ids[0, : length[0]])

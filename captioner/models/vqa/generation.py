@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from captioner.models.base.memory import rows_at_once
 from captioner.models.vqa.answers import Answer, Choices, best_answers, class_answers, shares_of
 from captioner.models.vqa.networks import Answerer, AnswerReader, AnswerSearcher
 from captioner.models.vqa.preprocessing import encode_answer
@@ -73,7 +74,8 @@ def _likelihoods(model, inputs, choices: Choices) -> list[np.ndarray]:
     for row, offered in enumerate(spelled):
         for column, choice in enumerate(offered):
             ids[row, column] = encode_answer(choice, vocabulary, length)
-    read = model.run(AnswerReader, {**inputs, "answers": ids}, rows, jit_compile=False)
+    at_once = rows_at_once(rows, model.answering_memory(most, length))
+    read = model.run(AnswerReader, {**inputs, "answers": ids}, at_once, jit_compile=False)
     words = np.maximum((ids[:, :, 1:] != vocabulary.pad_id).sum(axis=-1), 1)
     means = np.exp(read.sum(axis=-1) / words)
     return [means[row, : len(offered)] for row, offered in enumerate(spelled)]

@@ -9,6 +9,7 @@ import numpy as np
 from captioner.arguments import checked_count, checked_texts
 from captioner.errors import UserError
 from captioner.models.base.batching import on_grid, pad_batch
+from captioner.models.base.memory import answering_memory, encoding_memory, require_memory, rows_at_once
 from captioner.models.base.pretrained_model import PretrainedImageModel
 from captioner.models.vqa.answering import IMAGES_AT_ONCE, AnsweringMixin
 from captioner.models.vqa.answers import Answer
@@ -67,6 +68,11 @@ class VisualQA(AnsweringMixin, PretrainedImageModel):
         return preset.settings, preset.vocabulary, preset.answers
 
     def _build_network(self) -> VisualQANetwork:
+        require_memory(
+            encoding_memory(self.encoder), "Looking at one image", "encoder.image_size, or the encoder's options"
+        )
+        search = self.settings.answer.search
+        self.answering_memory(0 if self.answers else search.num_beams, search.max_words)
         network = build_visual_qa(self.settings, len(self.vocabulary), len(self.answers or ()), self.encoder)
         image = np.zeros((1, *self.encoder.backbone_shape), "float32")
         ids = np.ones((1, 1, 2), "int32")
@@ -83,6 +89,17 @@ class VisualQA(AnsweringMixin, PretrainedImageModel):
 
     def _metadata_facts(self) -> dict[str, Any]:
         return {**super()._metadata_facts(), "answers": len(self.answers or ())}
+
+    def answering_memory(self, rows: int, length: int) -> int:
+        """Bytes that answering one question takes; arguments as of the function of this name.
+
+        Raises:
+            UserError: they are too many.
+        """
+        sizes = self.encoder.memory_shape, len(self.vocabulary), len(self.answers or ())
+        needed = answering_memory(self.settings, *sizes, rows, length)
+        require_memory(needed, "Answering one question", "the sizes of question, fusion or answer, or choices")
+        return needed
 
     # Questions.
 
@@ -137,7 +154,9 @@ class VisualQA(AnsweringMixin, PretrainedImageModel):
         for offered in choices or ():
             if offered is not None and (problem := choices_problem(offered)):
                 raise UserError(f"The question cannot be answered: {problem}.")
-        decode = choose if self.answers else write
+        decode, search = choose if self.answers else write, self.settings.answer.search
+        written = 0 if self.answers else max(search.num_beams, top)
+        batch_size = rows_at_once(batch_size, self.answering_memory(written, search.max_words))
         answers: list[list[Answer]] = []
         for rows, inputs in self._batches(features, questions, images, batch_size):
             offered = list(choices[rows]) if choices else [None] * (rows.stop - rows.start)
@@ -167,6 +186,7 @@ class VisualQA(AnsweringMixin, PretrainedImageModel):
             return None
         if not questions:
             return np.zeros((0, 0, *(self.encoder.grid or (1,))), "float32")
+        batch_size = rows_at_once(batch_size, self.answering_memory(0, 0))
         maps = []
         for rows, inputs in self._batches(features, questions, images, batch_size):
             outputs = self.run(AttentionReader, inputs, batch_size, jit_compile=False)
@@ -202,4 +222,5 @@ class VisualQA(AnsweringMixin, PretrainedImageModel):
         if not len(features):
             return np.zeros((0, 1, 1), "float32")
         batch_size = IMAGES_AT_ONCE if len(features) > 1 else 1  # two shapes to compile for, whatever comes
+        batch_size = rows_at_once(batch_size, encoding_memory(self.encoder))
         return self.run(ImageEncoder, np.asarray(features, "float32"), batch_size, jit_compile=False)

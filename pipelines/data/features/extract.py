@@ -23,6 +23,7 @@ from captioner.images.augment import PLAIN, augment
 from captioner.images.clips import load_pixels
 from captioner.images.decode import DEFAULT_LIMITS, ImageError, ImageLimits, read_bytes
 from captioner.images.files import ImagePath, holding_file
+from captioner.models.base.memory import encoding_memory, rows_at_once
 from pipelines.data.examples import Problem
 from pipelines.data.features.cache import FeatureCache, FeatureRows, KnownFiles
 from pipelines.utils.progress import format_bytes
@@ -229,6 +230,7 @@ class _Writer:
 
     def __init__(self, encoder, cache: FeatureCache, files: KnownFiles, batch_size: int):
         self._backbone, self._cache, self._files = encoder.backbone, cache, files
+        batch_size = rows_at_once(batch_size, encoding_memory(encoder))
         self._pixels = np.zeros((batch_size, *encoder.spec.shape), np.float32)
         self._batch: list[str] = []
         self._seen: set[str] = set()
