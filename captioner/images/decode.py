@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from captioner.errors import alternatives
-from captioner.images import containers
+from captioner.images import containers, png_strips
 from captioner.images.colours import rgb_rows
 from captioner.images.files import (
     DEFAULT_LIMITS,
@@ -171,9 +171,10 @@ def upright_size(source: str | os.PathLike | bytes, limits: ImageLimits = DEFAUL
     if isinstance(source, str | os.PathLike):
         source = read_bytes(source, limits)
 
-    def size(image: Image.Image, _: bytes) -> tuple[int, int]:
+    def size(image: Image.Image, content: bytes) -> tuple[int, int]:
+        orientation = _orientation_of_png(content) if image.format == "PNG" else _orientation(image)
         # Of a TIFF Pillow itself says the size after turning it.
-        sideways = image.format != "TIFF" and _orientation(image) in _TURNS_SIDEWAYS
+        sideways = image.format != "TIFF" and orientation in _TURNS_SIDEWAYS
         return (image.height, image.width) if sideways else image.size
 
     return open_image(source, name, size, limits)
@@ -256,7 +257,9 @@ class _Attempt:
                 return self.use(image, data)
             _check_pixels(image.size, self.limits, self.name)
             what = f"{image.width:,} x {image.height:,} pixels of {plugin}"
-            needed = self._allowed(memory_needed(image, data, _draft(image, data, self.draft)), what)
+            drafted = _draft(image, data, self.draft)
+            in_strips = _is_read_in_strips(image, data, self.draft)
+            needed = self._allowed(png_strips.MEMORY if in_strips else memory_needed(image, data, drafted), what)
             with decoding_memory.reserve(needed), _pillows_limit(image.size, self.limits):
                 return self.use(image, data)
 
@@ -387,8 +390,10 @@ _TURNS_SIDEWAYS = (5, 6, 7, 8)
 
 
 def _pixels(image: Image.Image, spec: ImageSpec, data: bytes = b"") -> np.ndarray:
-    rows = rgb_rows(image, data)  # loads it
-    orientation = _orientation(image)
+    if _is_read_in_strips(image, data, spec):
+        rows, orientation = png_strips.PngStrips(data).rows, _orientation_of_png(data)
+    else:
+        rows, orientation = rgb_rows(image, data), _orientation(image)  # the first loads it
     size = (spec.height, spec.width) if orientation in _TURNS_SIDEWAYS else (spec.width, spec.height)
     image = _shrunk(rows, image.size, size)
     if orientation in _TURNS:  # after resizing, when it costs nothing
@@ -408,9 +413,8 @@ def _shrunk(rows: Callable[[int, int], Image.Image], size: tuple[int, int], want
         size, wanted: widths and heights.
     """
     width, height = size
-    # Three times the size that is wanted: means of whole blocks are then no different to what resizing makes of them.
-    across, down = (max(1, have // (3 * want)) for have, want in zip(size, wanted, strict=True))
-    if width * height <= _LARGE or across * down == 1:
+    across, down = _blocks(size, wanted)
+    if across * down == 1:
         return rows(0, height).resize(wanted, _RESIZING)
     step = max(1, _STRIP // (width * down)) * down
     small = Image.new("RGB", (-(-width // across), -(-height // down)))
@@ -420,12 +424,40 @@ def _shrunk(rows: Callable[[int, int], Image.Image], size: tuple[int, int], want
     return small.resize(wanted, _RESIZING, box=(0, 0, width / across, height / down))
 
 
+def _blocks(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """Pixels across and down of whose means a large image is made before it is resized; (1, 1): it is not.
+
+    At three times the size that is wanted they are no different to what resizing makes of them.
+    """
+    if size[0] * size[1] <= _LARGE:
+        return 1, 1
+    across, down = (max(1, have // (3 * want)) for have, want in zip(size, wanted, strict=True))
+    return across, down
+
+
+def _is_read_in_strips(image: Image.Image, data: bytes, spec: ImageSpec) -> bool:
+    """Whether only a part of a PNG is in memory at a time."""
+    if image.format != "PNG" or not png_strips.PngStrips.can_be_read(data):
+        return False
+    shapes = {(spec.width, spec.height), (spec.height, spec.width)}  # it may have to be turned
+    return all(_blocks(image.size, shape) != (1, 1) for shape in shapes)
+
+
 def _orientation(image: Image.Image) -> int:
     if image.format == "JXL" and not getattr(image, "jpeg", False):
         return 1  # its decoder has turned it, whatever the EXIF data still say
     try:
         return image.getexif().get(0x0112, 1)
     except Exception:  # damaged EXIF data: the picture itself may well be fine
+        return 1
+
+
+def _orientation_of_png(data: bytes) -> int:
+    """`_orientation`, without the pixels, which Pillow decodes to find EXIF data behind them."""
+    try:
+        with _opened(png_strips.without_pixels(data), "PNG") as image:
+            return _orientation(image)
+    except _NotOpenedError:  # as above
         return 1
 
 
