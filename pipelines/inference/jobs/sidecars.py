@@ -81,7 +81,7 @@ class Sidecars:
         Raises:
             UserError: a file cannot be written.
         """
-        if "caption" not in record or record.get("unsure"):
+        if "caption" not in record or record.get("unsure") or not _is_there(image):
             return
         for kind in self.kinds:
             path, data = sidecar_path(image, kind), _data(kind, record)
@@ -97,7 +97,7 @@ class Sidecars:
 
     def remove(self, record: dict, image: str) -> None:
         """Removes what was written from a record that is no longer true."""
-        if "caption" not in record:
+        if "caption" not in record or not _is_there(image):
             return
         for kind in self.kinds:
             path = sidecar_path(image, kind)
@@ -116,6 +116,11 @@ class Sidecars:
         if inside:
             remove_leftovers(Path(folder))
         return inside
+
+
+def _is_there(image: str) -> bool:
+    """Whether it is an image or a clip: a journal may hold names that somebody made up."""
+    return os.path.basename(image) not in ("", ".", "..") and os.path.exists(image)
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -197,3 +197,25 @@ def test_a_folder_that_takes_no_file_is_a_sentence(folder, monkeypatch):
 def test_an_unknown_kind_is_refused_before_any_work(folder):
     with pytest.raises(UserError, match="no sidecar called 'pdf'"):
         caption(folder, "pdf")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../elsewhere/x.jpg", "{elsewhere}/x.jpg", "link/x.jpg", "link/../elsewhere/x.jpg", "../in/../elsewhere/x.jpg",
+     "", ".", "..", "/", "none.jpg", "none/x.jpg", "b.png/x.jpg", "zero\0.jpg", "zero\0/x.jpg", "half\ud800.jpg",
+     "half\ud800/x.jpg", "long" * 90 + "/x.jpg", "long" * 90],
+)  # fmt: skip
+def test_names_that_somebody_put_into_a_journal_lead_nowhere(folder, name):
+    """Wrong if a journal from elsewhere writes files beside what is no image, or ends in a traceback."""
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "link").symlink_to(elsewhere)
+    for place in (elsewhere, folder.parent):
+        (place / "x.jpg").write_bytes((folder / "b.png").read_bytes())
+    caption(folder, "txt", "xmp")
+    before = {path for path in folder.parent.rglob("*") if path.is_file()}
+    with open(folder.parent / "c.jsonl", "ab") as journal:
+        record = {"image": name.format(elsewhere=elsewhere), "caption": "made up"}
+        journal.write(json.dumps(record).encode() + b"\n")
+    caption(folder, "txt", "xmp")
+    assert {path for path in folder.parent.rglob("*") if path.is_file()} == before
