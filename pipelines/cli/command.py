@@ -1,12 +1,13 @@
 """How commands end: with an exit status, and with a sentence where something is wrong."""
 
+import contextlib
 import errno
 import functools
 import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ import typer
 
 from captioner.backend import missing_package
 from captioner.errors import UserError, is_address
-from captioner.files import release_locks
+from captioner.files import locked_file, release_locks
 from pipelines.utils.console import log
 
 FAILED, SKIPPED, STOPPED = 1, 3, 130
@@ -100,6 +101,21 @@ def new_file(path: Path, option: str) -> None:
     asked = sys.stdin.isatty() and sys.stderr.isatty()
     if not (asked and typer.confirm(f"{path} exists already. Replace it?", err=True)):
         raise UserError(f"{path} exists already. Nothing was changed: give another {option}, or move that file away.")
+
+
+@contextlib.contextmanager
+def claimed_file(path: Path | None, option: str) -> Iterator[None]:
+    """`new_file`, and no other process writes it meanwhile; nothing where there is no path.
+
+    Raises:
+        UserError: see `new_file`; or another process writes it.
+    """
+    if path is None:
+        yield
+        return
+    with locked_file(path, follow_link=True):
+        new_file(path, option)
+        yield
 
 
 def command_line() -> str:

@@ -29,8 +29,8 @@ def export(
     from captioner.files import locked_file
     from pipelines.export.write import ExportOptions, export_model
 
-    load_keras()
     options = ExportOptions(format, precision, tuple(images or ()), encoder_weights)
     with locked_file(out):
+        load_keras()
         export_model(model, out, options, log)
     log(f"The exported model is in {out}")

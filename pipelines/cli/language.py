@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command import command, new_file
+from pipelines.cli.command import claimed_file, command
 from pipelines.cli.options import Changes, DryRun, Out, Recipe
 from pipelines.cli.probes import gradients, tasks
 from pipelines.cli.train import start_training
@@ -67,13 +67,12 @@ def score(
     """Score texts: log-probability and perplexity."""
     if not text and file is None:
         raise typer.BadParameter('give texts with --text "...", or a file with --file.')
-    if output is not None:
-        new_file(output, "--output")
-    _check_preset(run)
-    load_keras()
-    from pipelines.tasks.language.score import score_texts
+    with claimed_file(output, "--output"):
+        _check_preset(run)
+        load_keras()
+        from pipelines.tasks.language.score import score_texts
 
-    score_texts(run, text or [], file, output)
+        score_texts(run, text or [], file, output)
 
 
 @command(language_app, "inspect")
@@ -96,12 +95,12 @@ def look_inside(
     """
     if sum(map(bool, (text, file, data))) > 1:
         raise typer.BadParameter("give one of --text, --file and --data.")
-    new_file(output, "--output")
-    _check_preset(run)
-    load_keras()
-    from pipelines.tasks.language.analysis.cell_inspection import inspect_run
+    with claimed_file(output, "--output"):
+        _check_preset(run)
+        load_keras()
+        from pipelines.tasks.language.analysis.cell_inspection import inspect_run
 
-    inspect_run(run, text or [], file, output, cell, characters, data)
+        inspect_run(run, text or [], file, output, cell, characters, data)
 
 
 command(language_app)(gradients)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.command import SKIPPED, new_file
+from pipelines.cli.command import SKIPPED, claimed_file
 from pipelines.cli.options import Cache, Data, Weights, installed_default
 from pipelines.utils.console import log, paragraph, table
 
@@ -38,12 +38,11 @@ def rank(  # noqa: PLR0913 - one parameter an option
     if by not in methods:
         raise typer.BadParameter("there are three: likelihood, reconstruction and both.", param_hint="--by")
     options = RankOptions(methods[by], images, captions, batch_size)
-    if output is not None:
-        new_file(output, "--output")
-    run = run or installed_default("captioner", [])
-    ranking = rank_run(run, data, split, options=options, encoder_weights=encoder_weights, cache=cache)
-    if output is not None:
-        ranking.save(output)
+    with claimed_file(output, "--output"):
+        run = run or installed_default("captioner", [])
+        ranking = rank_run(run, data, split, options=options, encoder_weights=encoder_weights, cache=cache)
+        if output is not None:
+            ranking.save(output)
     print_ranking(ranking)
     if output is not None:
         log(f"Written to {output}", error=True)

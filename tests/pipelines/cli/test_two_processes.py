@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -101,6 +102,45 @@ def test_a_file_that_is_being_written_is_refused(presets, monkeypatch, command, 
     with elsewhere(locked_file(presets / journal)):
         refused(*command)
     assert not list(presets.glob("out*")), "something was left behind"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rank", "captioner", "--output", "out.json"),
+        ("language", "score", "captioner", "--text", "a", "--output", "out.jsonl"),
+        ("language", "inspect", "captioner", "--text", "a", "--output", "out.html"),
+        ("export", "captioner", "--format", "onnx", "--out", "out"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_what_is_written_in_the_end_is_claimed_in_the_beginning(presets, monkeypatch, command):
+    """Wrong if of two processes with one output the first's result is replaced by that of the second."""
+    monkeypatch.chdir(presets)
+    monkeypatch.setattr("pipelines.utils.console.load_keras", lambda: pytest.fail("loaded before the lock was asked"))
+    with elsewhere(locked_file(presets / command[-1])):
+        refused(*command)
+    assert not list(presets.glob("out*")), "something was left behind"
+
+
+# Commands that write, by the test here which has two of them at once, and those that write nothing.
+REFUSED = {
+    "train", "caption", "ask", "score", "rank", "average", "calibrate", "stitch", "export", "data shapes", "data clips",
+    "language train", "language score", "language inspect", "language tasks",
+}  # fmt: skip
+# A report is written at once in the end, under a lock that is waited for; caches are shared.
+HARMLESS = {"evaluate", "language gradients", "features"}
+READING = {"serve", "compare", "check", "list", "language sample", "sequence predict", "sequence sharing"}
+
+
+def test_every_command_was_tried_twice_at_once():
+    """A new command that writes gets a test above, and a name in one of these lists."""
+
+    def names(group, *before):
+        for name, found in group.commands.items():
+            yield from names(found, *before, name) if hasattr(found, "commands") else [" ".join((*before, name))]
+
+    assert set(names(typer.main.get_command(app))) == REFUSED | HARMLESS | READING
 
 
 def test_a_model_that_is_being_trained_is_not_calibrated(presets):
