@@ -1,5 +1,6 @@
 """Engines that run one exported network: arrays by name in, arrays by name out."""
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.errors import UserError
+from captioner.files import open_regular
 from captioner.registry import Registry
 
 ENGINES = Registry(
@@ -36,6 +38,7 @@ class OnnxNetwork:
             import onnxruntime
         except ImportError:
             raise not_installed("onnxruntime", "export") from None
+        _check_file(path)
         try:
             self._session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         except Exception as error:  # the engine has kinds of errors of its own
@@ -65,6 +68,8 @@ class OpenVinoNetwork:
             import openvino
         except ImportError:
             raise not_installed("openvino", "openvino") from None
+        for file in (path, path.with_suffix(".bin")):
+            _check_file(file)
         hints = {"INFERENCE_PRECISION_HINT": "f32"} if precision == "float32" else {}
         try:
             self._network = openvino.Core().compile_model(path, "CPU", {"PERFORMANCE_HINT": "LATENCY", **hints})
@@ -78,6 +83,15 @@ class OpenVinoNetwork:
         results = self._requests.own.infer(dict(inputs), share_inputs=True)
         # An output has several names where the network gives one tensor twice.
         return {name: results[output].copy() for output in self._network.outputs for name in output.names}
+
+
+def _check_file(path: Path) -> None:
+    """
+    Raises:
+        UserError: it is a pipe, for which an engine would wait.
+    """
+    with contextlib.suppress(OSError):  # of a file that is missing the engine says so
+        open_regular(path).close()
 
 
 def not_installed(package: str, extra: str) -> UserError:

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from captioner.errors import UserError
 from captioner.images.decode import PREPROCESSING, ImageSpec
-from captioner.settings import CaptionerSettings, Settings, VisualQASettings
+from captioner.settings import CaptionerSettings, Pixels, Settings, VisualQASettings
 from captioner.text.answers import AnswerList
 from captioner.text.files import checksum, read_text
 from captioner.text.vocabulary import Vocabulary
@@ -27,8 +27,8 @@ FORMAT = 1
 class ImageInput(Settings):
     """The pixels that the network takes: see `ImageSpec`."""
 
-    height: int = Field(ge=1, le=4096, description="in pixels")
-    width: int = Field(ge=1, le=4096, description="in pixels")
+    height: Pixels = Field(description="in pixels")
+    width: Pixels = Field(description="in pixels")
     preprocessing: Literal[tuple(PREPROCESSING)] = Field(description="see `ImageSpec`")
 
     @property
@@ -91,7 +91,9 @@ def read_export(folder: str | Path) -> Export:
             raise UserError(f"{path} names the file {name!r}, which is outside of the folder.")
         try:
             actual = checksum(folder / name)
-        except OSError:
+        except UserError:
+            raise
+        except (OSError, ValueError):  # ValueError: a zero byte in the name
             raise UserError(f"{folder / name} is missing; the exported model cannot be used without it.") from None
         if actual != expected:
             raise UserError(

@@ -40,7 +40,8 @@ def read_text(path: str | os.PathLike, errors: Errors = "strict") -> str:
         UserError: the file cannot be read or is not text; the message names the line.
     """
     try:
-        data = Path(path).read_bytes()
+        with open_regular(Path(path)) as file:
+            data = file.read()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
     return decode_text(data, path, errors)

@@ -1,6 +1,7 @@
 """Folders of exported models: what is wrong with one is a sentence."""
 
 import json
+import os
 
 import pytest
 
@@ -80,3 +81,35 @@ def test_an_engine_that_is_not_installed_is_a_sentence(tmp_path, monkeypatch):
         UserError, match=r"openvino is not installed. Install it with: pip install 'captioner\[openvino\]'"
     ):
         OpenVinoNetwork(tmp_path / "encode.xml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"image": {"height": 4096, "width": 4096, "preprocessing": "tf"}}, r"image\.height: .*1024"),
+        ({"checksums": {"zero\0": "0"}}, "is missing"),
+        ({"checksums": {"": "0"}}, "is missing"),
+        ({"checksums": {"pipe": "0"}}, "a device or a pipe"),
+    ],
+)
+def test_what_a_stranger_may_write_into_an_export_is_a_sentence(tmp_path, changes, what):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match=what):
+        read_export(write_export(tmp_path, **changes))
+
+
+def test_words_that_are_a_pipe_are_not_waited_for(tmp_path):
+    folder = write_export(tmp_path, checksums={})
+    (folder / VOCABULARY).unlink()
+    os.mkfifo(folder / VOCABULARY)
+    with pytest.raises(UserError, match="a device or a pipe"):
+        read_export(folder)
+
+
+@pytest.mark.parametrize(("network", "package"), [(OnnxNetwork, "onnxruntime"), (OpenVinoNetwork, "openvino")])
+def test_networks_that_are_a_pipe_are_not_waited_for(tmp_path, network, package):
+    pytest.importorskip(package)
+    path = tmp_path / f"encode{network.ending}"
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="a device or a pipe"):
+        network(path)

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import os
 
 import pytest
 from hypothesis import given
@@ -75,3 +76,10 @@ def test_a_checksum_of_text_is_the_same_however_it_was_saved(tmp_path, name):
 
 def test_a_normalized_file_is_the_same_however_it_was_saved():
     assert normalized(codecs.BOM_UTF8 + b"a\r\nb\rc\n") == b"a\nb\nc\n" == normalized(b"a\nb\nc\n")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Wrong if a table or a recipe that is a pipe keeps a command for ever."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UserError, match=r"pipe\.csv cannot be read: a file was expected, this is a device or a pipe"):
+        read_text(tmp_path / "pipe.csv")
