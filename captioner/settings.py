@@ -128,10 +128,12 @@ class SearchSettings(BeamSettings):
     diversity_penalty: float = Field(default=0.5, ge=0, description="what a word loses where an earlier group chose it")
     min_words: Length = Field(default=1, description="shortest caption")
     no_repeat_ngram_size: int = Field(
-        default=0, ge=0, le=1000, description="n-grams of this many words occur once at most; 0: no limit"
+        default=0, ge=0, le=100, description="n-grams of this many words occur once at most; 0: no limit"
     )
-    force_words: tuple[str, ...] = Field(default=(), description="words or phrases that all occur in every caption")
-    bad_words: tuple[str, ...] = Field(default=(), description="words or phrases that never occur")
+    force_words: tuple[str, ...] = Field(
+        default=(), max_length=100, description="words or phrases that all occur in every caption"
+    )
+    bad_words: tuple[str, ...] = Field(default=(), max_length=1000, description="words or phrases that never occur")
 
 
 class SamplingSettings(Settings):

@@ -79,6 +79,7 @@ class _Handler:
 
     def __init__(self, service: Service, token: str | None):
         self.service, self.token, self.limits = service, token, service.limits
+        self.held = 0  # bytes of the bodies of all requests that are being served
 
     async def watch(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         """Checks the token, counts, and turns errors into sentences; no name and no image is logged."""
@@ -144,6 +145,7 @@ class _Handler:
         return PlainTextResponse(self.service.metrics.text(self.service.queued))
 
     async def _guarded(self, serve: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+        request.state.held = 0
         try:
             return await asyncio.wait_for(serve(request), self.limits.seconds)
         except BadRequest as error:
@@ -156,6 +158,8 @@ class _Handler:
             return _error(str(error), 422)
         except ClientDisconnect:
             return _error("The client has gone.", 499)
+        finally:
+            self.held -= request.state.held
 
     async def _captions(self, request: Request) -> Response:
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -203,6 +207,10 @@ class _Handler:
             size += len(part)
             if size > self.limits.body:
                 raise BadRequest(f"The body is larger than {self.limits.body:,} bytes.", 413)
+            self.held += len(part)
+            request.state.held += len(part)
+            if self.held > self.limits.bodies:
+                raise Overloaded
             parts.append(part)
         return b"".join(parts)
 

@@ -26,7 +26,7 @@ from pipelines.serving.metrics import ServiceMetrics
 class ServiceLimits:
     """What a client may ask for.
 
-    body: bytes of a request.
+    body: bytes of a request. bodies: bytes of all requests that are served at once.
     images: of a request. questions: of a request.
     pixels: of an image.
     queue: images and questions of all clients that wait.
@@ -36,6 +36,7 @@ class ServiceLimits:
     """
 
     body: int = 64 * 2**20
+    bodies: int = 256 * 2**20
     images: int = 32
     questions: int = 32
     pixels: int = 50_000_000

@@ -8,6 +8,8 @@ from captioner.settings import GenerationConfig, SearchSettings, validate
 from captioner.text.tokenizers import get_tokenizer
 from captioner.text.vocabulary import SPECIALS, Vocabulary
 
+_MOST_BAD_WORDS = 500  # of phrases, each of which the search compares at every step
+
 
 def generation_config(own: SearchSettings, config: SearchSettings | None = None, **changes: object) -> GenerationConfig:
     """How captions are generated, checked without a model: neither Keras nor weights are needed.
@@ -71,6 +73,11 @@ def constraints_of(search: SearchSettings, vocabulary: Vocabulary) -> Constraint
         raise UserError(
             f"{', '.join(force.values())} are too many words that must occur: three words are possible, a phrase "
             "of three words and a word, or a phrase of up to seven."
+        )
+    if (words := sum(map(len, constraints.bad_sequences))) > _MOST_BAD_WORDS:
+        raise UserError(
+            f"The phrases in bad_words have {words:,} words; at most {_MOST_BAD_WORDS} can be looked for. Give "
+            "fewer, or single words."
         )
     if sum(map(len, force)) > search.max_words:
         raise UserError(

@@ -1,6 +1,7 @@
 """The HTTP service: captions and answers for programs, limits, the token, and bodies that nobody should send."""
 
 import base64
+import dataclasses
 import json
 
 import numpy as np
@@ -273,3 +274,23 @@ def test_ten_thousand_bodies_are_answered_with_sentences(client, path, body, con
 def test_deep_and_long_json_is_answered(client, body):
     for path in ("/v1/captions", "/v1/answers"):
         assert client.post(path, content=body, headers={"content-type": "application/json"}).status_code in (400, 422)
+
+
+def test_the_bodies_of_all_clients_together_are_bounded():
+    """Wrong if a hundred clients that each send the largest body take a hundred times its memory."""
+    metrics = ServiceMetrics()
+    limits = dataclasses.replace(LIMITS, bodies=50_000)
+    model = ServedModel("photos", source(SETTINGS, StubCaptioner), limits, metrics, 2)
+    service = Service({"photos": model}, limits, metrics)
+    with TestClient(create_app(service)) as client:
+        for _ in range(3):  # nothing is left of a request that was refused
+            answer = client.post("/v1/captions", content=b" " * 60_000)
+            assert answer.status_code == 503 and "Too many requests wait" in answer.json()["error"]["message"]
+            assert client.post("/v1/captions", json={"images": [encoded()]}).status_code == 200
+    service.close()
+
+
+def test_options_that_would_be_computed_for_hours_are_refused(client):
+    for options in ({"bad_words": ["a dog"] * 2000}, {"bad_words": ["a dog " * 400]}, {"no_repeat_ngram_size": 1000},
+                    {"num_beams": 100_000}, {"max_words": 10**6}):  # fmt: skip
+        assert client.post("/v1/captions", json={"images": [encoded()], "options": options}).status_code == 422

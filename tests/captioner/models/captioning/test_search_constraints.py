@@ -155,3 +155,10 @@ def test_what_is_not_said_of_a_generation_is_as_the_preset_has_it(captioner):
     config = captioner.generation_config(num_beams=2, min_words=None)
     assert config == GenerationConfig(num_beams=2, max_words=5) and not config.do_sample
     assert captioner.generation_config(config, seed=3) == GenerationConfig(num_beams=2, max_words=5, seed=3)
+
+
+def test_phrases_that_would_make_the_search_huge_are_a_sentence():
+    """Each word of a phrase that must not occur is a comparison in the compiled loop: some ten thousand take hours."""
+    with pytest.raises(UserError, match="The phrases in bad_words have 600 words; at most 500 can be looked for"):
+        constraints_of(SearchSettings(bad_words=("a dog " * 300,)), VOCABULARY)
+    assert len(constraints_of(SearchSettings(bad_words=("a dog",) * 900), VOCABULARY).bad_phrases) == 1
