@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from captioner.errors import UserError
-from captioner.files import atomic_file
+from captioner.files import atomic_file, open_regular
 
 # What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): at the beginning of a cell, and behind
 # what ends a cell where the list separator is another (in many countries it is the semicolon). In front of it
@@ -19,6 +19,8 @@ _BREAK = r"[\t\r\n]"
 _LEAD = re.compile(rf"""['\s"]*+({_SIGN})|['\s"]{{2,}}+""")
 _BROKEN_START = re.compile(rf"'*+{_BREAK}")
 _NUMBERS = ("score", "probability")
+_MOST_BYTES = 2**30  # of the rows of a parquet file in memory
+_ROW_BYTES = 400
 
 
 def guarded(text: str) -> str:
@@ -97,16 +99,43 @@ def read_parquet(path: Path) -> list[dict]:
     """The rows of a parquet file; what is missing in them is None.
 
     Raises:
-        UserError: the library is not installed, or the file cannot be read.
+        UserError: the library is not installed, or the file cannot be read, or its rows are too large: a file of a
+            kilobyte can hold gigabytes.
     """
     _, parquet = need_parquet()
+    rows: list[dict] = []
     try:
-        return parquet.read_table(path).to_pylist()
+        with open_regular(path) as opened:
+            schema = parquet.read_schema(opened)
+            texts = [field.name for field in schema if str(field.type) in ("string", "large_string")]
+            left = _MOST_BYTES
+            # Texts that repeat are held once, until it is known how large all of them are.
+            for batch in parquet.ParquetFile(opened, read_dictionary=texts).iter_batches(batch_size=10_000):
+                left -= _bytes_of_rows(batch)
+                if left < 0:
+                    raise UserError(f"its rows take more than {_MOST_BYTES / 1e9:.1f} GB of memory")
+                rows += batch.to_pylist()
+        return rows
     except Exception as error:  # head, pages and their compression each break in their own way
         reason = " ".join(str(error).split()).rstrip(".")
         raise UserError(
             f"{path} cannot be read: a whole parquet file was expected ({reason}). Write it again."
         ) from None
+
+
+def _bytes_of_rows(batch) -> int:
+    """What the rows of a batch of a parquet file take as objects of Python, about."""
+    import pyarrow
+    from pyarrow import compute
+
+    size = _ROW_BYTES * batch.num_rows
+    for column in batch.columns:
+        if isinstance(column, pyarrow.DictionaryArray):
+            lengths = compute.binary_length(column.dictionary)
+            size += compute.sum(compute.take(lengths, column.indices)).as_py() or 0
+        else:
+            size += column.nbytes
+    return size
 
 
 def need_parquet():

@@ -2,10 +2,13 @@
 
 import re
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.utils.tables import guarded, unguarded
+from captioner.errors import UserError
+from pipelines.utils.tables import guarded, read_parquet, unguarded
 
 # The rule as one expression. It looks through a run of blanks from each line break in it, which takes quadratic time.
 _SIGNS = r"[=+\-@＝＋－＠]"
@@ -26,3 +29,17 @@ def test_a_cell_of_line_breaks_is_written():
     assert guarded(breaks) == breaks and unguarded(breaks) == breaks
     marked = guarded(breaks + "=runs")
     assert marked == "a dog" + "\n'" * 200_000 + "=runs" and unguarded(marked) == breaks + "=runs"
+
+
+@pytest.mark.parametrize("rows", [(3_000_000, 1), (3000, 1_000_000)], ids=["many rows", "long texts"])
+def test_a_small_parquet_file_with_gigabytes_in_it_is_a_sentence(tmp_path, rows):
+    """Wrong if a file of a kilobyte, in which one text stands a million times, fills the memory."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    count, length = rows
+    indices = pyarrow.array(np.zeros(count, "int32"))
+    column = pyarrow.DictionaryArray.from_arrays(indices, pyarrow.array(["x" * length]))
+    path = tmp_path / "captions.parquet"
+    parquet.write_table(pyarrow.table({"image": column, "caption": column}), path, compression="zstd")
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UserError, match=r"captions\.parquet cannot be read: .*its rows take more than 1\.1 GB"):
+        read_parquet(path)
