@@ -13,6 +13,7 @@ from captioner.text.files import MARKS
 
 _AS_TEXT = "Save it as text first (in gensim: `save_word2vec_format(path, binary=False)`)."
 _PEEKED = 1000  # bytes behind the first line
+_LARGEST = 10_000  # numbers of a vector
 _PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"BZh91AY": "bzip2", b"\xfd7zXZ": "xz"}
 
 
@@ -77,10 +78,10 @@ def _layout(line: bytes, path: Path) -> tuple[int | None, int]:
     parts = line.split()
     if not parts:
         raise UserError(f"{path} is empty or begins with an empty line; expected lines like `dog 0.11 -0.02 ...`.")
-    if len(parts) == 2 and all(part.isdigit() for part in parts):
+    if len(parts) == 2 and all(part.isdigit() and len(part) < 20 for part in parts):
         count, size = (int(part) for part in parts)
-        if not size:
-            raise UserError(f"{path}:1 promises vectors of 0 numbers.")
+        if not 0 < size <= _LARGEST:
+            raise UserError(f"{path}:1 promises vectors of {size:,} numbers; expected 1 to {_LARGEST:,}.")
         return count, size
     if _is_nameless(line, len(parts)):
         return None, len(parts)

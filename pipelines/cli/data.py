@@ -42,7 +42,7 @@ def _sizes(options: list[str] | None) -> dict[str, int]:
     sizes = {}
     for option in options or []:
         split, _, number = option.partition("=")
-        if not number.isdigit():
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
             raise typer.BadParameter(f"{option!r} is not understood; write it like train=1000.", param_hint="--size")
         sizes[split] = int(number)
     return sizes

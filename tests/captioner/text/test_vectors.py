@@ -80,6 +80,10 @@ def test_the_counts_of_word2vec_are_no_word(tmp_path):
         (GLOVE + "cat 1 1e999 3\n", r"vectors\.txt:4: .* not finite"),
         ("9 3\n" + GLOVE, r"ends after 3 words, but its first line promises 9: it was cut short"),
         ("3 0\n" + GLOVE, r"vectors\.txt:1 promises vectors of 0 numbers"),
+        (
+            "3 999999999999\n" + GLOVE,
+            r"vectors\.txt:1 promises vectors of 999,999,999,999 numbers; expected 1 to",
+        ),
         ("", r"is empty or begins with an empty line"),
         ("\n" + GLOVE, r"is empty or begins with an empty line"),
         ("Once upon a time\nthere was\n", r"vectors\.txt:1 is not a word and its numbers.*save it as text first"),

@@ -104,6 +104,8 @@ def test_a_shell_completes_commands_and_names(words, expected):
         (("language", "sample", "gone", "--temperature", "-1"), "greater than or equal to 0"),
         (("language", "sample", "gone", "--top-p", "2"), "less than or equal to 1"),
         (("caption", "photo.png", "--min-score", "nan"), "no caption is below nan"),
+        (("data", "shapes", "--out", "new", "--size", "train=²"), "write it like train=1000"),
+        (("data", "shapes", "--out", "new", "--size", "train=" + "9" * 5000), "write it like train=1000"),
         (("list", "recipe"), "there is no such list. Did you mean `recipes`? Available: cells, encoders"),
     ],
 )
