@@ -58,7 +58,6 @@ def test_scores_are_shown_side_by_side(model):
     "arguments, sentence",
     [
         (("sample", "RUN", "--prompt", "aß"), "The prompt has the character 'ß', which the model has never seen"),
-        (("sample", "RUN", "--temperature", "-1"), "`temperature` = -1.0 does not fit"),
         (("sample", "nowhere"), "nowhere is not a model"),
         (("inspect", "RUN", "--text", "abc", "--cell", "9:9"), "There is no cell '9:9'"),
         (("train", "shapes"), "shapes.toml is a recipe of kind 'captioner', but 'language' is needed here"),
@@ -77,7 +76,13 @@ def test_what_went_wrong_is_a_sentence(model, arguments, sentence, tmp_path, mon
 
 @pytest.mark.parametrize(
     "arguments",
-    [("score", "RUN"), ("sample", "RUN", "--length", "0"), ("inspect", "RUN", "--text", "a", "--file", "b"), ()],
+    [
+        ("score", "RUN"),
+        ("sample", "RUN", "--length", "0"),
+        ("sample", "RUN", "--temperature", "-1"),
+        ("inspect", "RUN", "--text", "a", "--file", "b"),
+        (),
+    ],
 )
 def test_wrong_usage_ends_with_2(model, arguments):
     assert run(*(str(model[0]) if argument == "RUN" else argument for argument in arguments)).exit_code == 2
