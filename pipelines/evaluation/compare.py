@@ -1,70 +1,23 @@
 """Several evaluations side by side, and whether they differ by more than chance."""
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from captioner.errors import UserError
-from captioner.files import open_regular
 from captioner.metrics.base import Prominence, Score
-from pipelines.data.datasets.text import read_json
-from pipelines.evaluation.bootstrap import PAIRED_RESAMPLES, Difference, paired_differences
+from pipelines.evaluation.bootstrap import Difference, Resampled, holm, resample, resamples_for
+from pipelines.evaluation.evaluated import Evaluated
 from pipelines.evaluation.metrics import metric_classes, scores_of
 from pipelines.evaluation.results import METRICS, STATISTICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST_BYTES = 2**28  # of the rows of an evaluation: a million images have fewer
 SAME_IMAGES = ("data set", "references", "split")
 MUST_AGREE = ("data set", "references", "split", "images", "references an image", "tokenizer")
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What a metrics.json says, and the rows of the metrics beside it.
-
-    images: in the order of the rows; where answers were scored, questions.
-    references: a number each, which tells the references of one image from others.
-    trained: what the model was trained on and how.
-    folder: where it was read from.
-    """
-
-    name: str
-    scores: dict[str, float]
-    intervals: dict[str, list[float]]
-    evaluated: dict[str, object]
-    images: tuple[str, ...] = ()
-    references: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
-    rows: dict[str, np.ndarray] = field(default_factory=dict)
-    trained: dict[str, object] = field(default_factory=dict)
-    folder: str = ""
-
-    @property
-    def counted(self) -> str:
-        """What a row is: "questions" or "images"."""
-        return "questions" if "questions" in self.evaluated else "images"
-
-
-def read_evaluations(paths: Sequence[Path]) -> list[Evaluated]:
-    """The evaluations in paths: metrics.json files, folders with one, or runs with `evaluation-*` in them.
-
-    Raises:
-        UserError: a path holds none, or one that cannot be read, or two paths mean the same.
-    """
-    files = [file for path in paths for file in _files(Path(path))]
-    real = [file.resolve() for file in files]
-    for number, file in enumerate(files):
-        if real[number] in real[:number]:
-            raise UserError(
-                f"{file.parent} is named twice, or lies in a run that is named, too: an evaluation is compared with "
-                "others, not with itself. Name it once."
-            )
-    return list(map(_read, files))
 
 
 def comparison(evaluations: Sequence[Evaluated], names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
@@ -81,19 +34,83 @@ def comparison(evaluations: Sequence[Evaluated], names: Sequence[str]) -> tuple[
 
 def disagreements(evaluations: Sequence[Evaluated]) -> list[str]:
     """In what the evaluations differ that makes their scores hard to compare."""
+    # Where the items are known it was checked that they and their references are the same, whatever they are called.
+    facts = MUST_AGREE if any(not evaluation.images for evaluation in evaluations) else ("tokenizer",)
     return [
         f"{name}: {', '.join(str(evaluation.evaluated.get(name, '?')) for evaluation in evaluations)}"
-        for name in MUST_AGREE
+        for name in facts
         if len({str(evaluation.evaluated.get(name)) for evaluation in evaluations}) > 1
     ]
 
 
-def grouped(evaluations: Sequence[Evaluated]) -> list[list[Evaluated]]:
-    """Those of the same images together, in the order in which they were given."""
-    groups: dict[tuple, list[Evaluated]] = {}
+def common_items(evaluations: Sequence[Evaluated]) -> list[str]:
+    """The images (or questions) that all of these evaluations have, in the order of the first.
+
+    Raises:
+        UserError: there are none, their references differ, or it is not known which they are.
+    """
     for evaluation in evaluations:
-        groups.setdefault(tuple(str(evaluation.evaluated.get(name)) for name in SAME_IMAGES), []).append(evaluation)
-    return list(groups.values())
+        if not evaluation.images:
+            raise UserError(no_items(evaluation))
+    first, *others = evaluations
+    shared = [dict(zip(other.images, other.references.tolist(), strict=True)) for other in others]
+    known = list(zip(first.images, first.references.tolist(), strict=True))
+    known = [(image, digest) for image, digest in known if all(image in digests for digests in shared)]
+    if not known:
+        raise UserError(
+            f"{_listed(evaluations)} have none of their {first.counted} in common: they cannot be compared. Score them "
+            "on the same ones, or give the files of captions with --references."
+        )
+    for other, digests in zip(others, shared, strict=True):
+        if any(digest != digests[image] for image, digest in known):
+            raise UserError(
+                f"{first.name} and {other.name} were scored against other references: they cannot be compared. Score "
+                "both against the same."
+            )
+    return [image for image, _ in known]
+
+
+def no_items(evaluation: Evaluated) -> str:
+    """The sentence on an evaluation of which the items are not known."""
+    return (
+        f"{evaluation.name} cannot be compared image by image: there is no {STATISTICS} beside its {METRICS}. Evaluate "
+        "it again."
+    )
+
+
+def grouped(evaluations: Sequence[Evaluated]) -> tuple[list[list[Evaluated]], list[str]]:
+    """`(groups, sentences)`: what can be compared with one another, in the order in which it came, and why not more."""
+    groups: list[list[Evaluated]] = []
+    sentences = []
+    for evaluation in evaluations:
+        reasons = []
+        for group in groups:
+            if reason := _reason_against([*group, evaluation]):
+                reasons.append(reason)
+            else:
+                group.append(evaluation)
+                break
+        else:
+            groups.append([evaluation])
+            sentences += reasons[:1]
+    return groups, sentences
+
+
+def _reason_against(evaluations: Sequence[Evaluated]) -> str:
+    """Why these do not belong together; empty where they do."""
+    if any(not evaluation.images for evaluation in evaluations):  # nothing but what they say of themselves is known
+        facts = {tuple(str(evaluation.evaluated.get(name)) for name in SAME_IMAGES) for evaluation in evaluations}
+        return f"{_listed(evaluations)} are of different data: they cannot be compared." if len(facts) > 1 else ""
+    try:
+        common_items(evaluations)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def _listed(evaluations: Sequence[Evaluated]) -> str:
+    *names, last = (evaluation.name for evaluation in evaluations)
+    return f"{', '.join(names)} and {last}"
 
 
 @dataclass(frozen=True)
@@ -112,118 +129,138 @@ class Comparison:
     counted: str = "images"
 
     def to_frame(self) -> "pd.DataFrame":
-        """The differences as a pandas table, one a row, with the columns `difference`, `low`, `high` and `p`."""
+        """The differences as a pandas table, one a row: `difference`, `low`, `high`, `p` and `adjusted_p`."""
         import pandas as pd
 
         rows = [astuple(difference) for difference in self.differences.values()]
-        return pd.DataFrame(rows, index=list(self.differences), columns=["difference", "low", "high", "p"])
+        columns = ["difference", "low", "high", "p", "adjusted_p"]
+        return pd.DataFrame(rows, index=list(self.differences), columns=columns)
 
     def rows(self) -> list[list[str]]:
-        """A table, one row a score: difference and interval (x 100), p-value, and what that means."""
+        """A table, one row a score: difference and interval (x 100), corrected p-value, and what that means.
+
+        The last two are empty where nothing is tested.
+        """
         return [
             [score.label, score.text(difference.value, "+"),
-             f"{score.text(difference.low, '+')} to {score.text(difference.high, '+')}", p_text(difference.p),
-             _verdict(difference)]
+             f"{score.text(difference.low, '+')} to {score.text(difference.high, '+')}",
+             p_text(difference.adjusted_p), verdict(difference)]
             for score in scores_of(self.differences)
             for difference in [self.differences[score.name]]
         ]  # fmt: skip
 
 
-def compare_pair(first: Evaluated, second: Evaluated, resamples: int = PAIRED_RESAMPLES) -> Comparison:
-    """Whether two evaluations of the same images differ: paired bootstrap.
+@dataclass(frozen=True)
+class GroupComparison:
+    """Several evaluations of the same images, each with each other.
+
+    evaluations: of the images that all of them have. images: how many those are. left_out: how many not all have.
+    pairs: each of the evaluations with each one after it. tests: how many of their differences were tested together.
+    resamples: how often the images were sampled.
+    """
+
+    evaluations: tuple[Evaluated, ...]
+    images: int
+    left_out: int
+    pairs: tuple[Comparison, ...]
+    tests: int
+    resamples: int
+
+    @property
+    def counted(self) -> str:
+        return self.evaluations[0].counted
+
+
+def compare_all(evaluations: Sequence[Evaluated], resamples: int | None = None) -> GroupComparison:
+    """Whether evaluations of the same images differ: paired bootstrap, each with each other.
+
+    What is tested is the main score of each metric, in each pair; their p-values are corrected together by Holm's
+    method. Other scores have differences with intervals.
+
+    Args:
+        evaluations: two at least.
+        resamples: how often the images are sampled; by default as often as so many tests need.
 
     Raises:
         UserError: they have no image in common, or their references differ, so that nothing can be said.
     """
-    for evaluation in (first, second):
-        if not evaluation.images:
-            raise UserError(
-                f"{evaluation.name} cannot be compared image by image: there is no {STATISTICS} beside its {METRICS}. "
-                "Evaluate it again."
-            )
-    position = {image: number for number, image in enumerate(second.images)}
-    pairs = [(number, position[image]) for number, image in enumerate(first.images) if image in position]
-    if not pairs:
-        raise UserError(
-            f"{first.name} and {second.name} have none of their {first.counted} in common: they cannot be compared."
-        )
-    here, there = map(list, zip(*pairs, strict=True))
-    if np.any(first.references[here] != second.references[there]):
-        raise UserError(
-            f"{first.name} and {second.name} were scored against other references: they cannot be compared."
-        )
-    differences: dict[str, Difference] = {}
-    for name, metric in metric_classes().items():
-        if name in first.rows and name in second.rows:
-            differences |= paired_differences(metric, first.rows[name][here], second.rows[name][there], resamples)
-    left_out = len(first.images) + len(second.images) - 2 * len(pairs)
-    differences = {score.name: differences[score.name] for score in scores_of(differences, Prominence.PLAIN)}
-    return Comparison(first.name, second.name, len(pairs), left_out, differences, first.counted)
+    images = common_items(evaluations)
+    left_out = len(set().union(*(evaluation.images for evaluation in evaluations))) - len(images)
+    rows = [_rows_of(evaluation, images) for evaluation in evaluations]
+    main = {score.name for score in scores_of(at_least=Prominence.MAIN) if score.interval}
+    pairs = [(first, second) for second in range(len(rows)) for first in range(second)]
+    if resamples is None:
+        metrics = metric_classes()
+        in_common = [name for first, second in pairs for name in rows[first].keys() & rows[second].keys()]
+        tested = [score for name in in_common if name in metrics for score in metrics[name].scores]
+        resamples = resamples_for(sum(score.name in main for score in tested))
+    resampled = [
+        {name: resample(metric, own[name], resamples) for name, metric in metric_classes().items() if name in own}
+        for own in rows
+    ]
+    compared: dict[tuple[int, int], dict[str, Difference]] = {}
+    for first, second in pairs:
+        differences: dict[str, Difference] = {}
+        for name in resampled[first].keys() & resampled[second].keys():
+            differences |= resampled[second][name].minus(resampled[first][name])
+        names = [score.name for score in scores_of(differences, Prominence.PLAIN)]
+        compared[first, second] = {name: differences[name] for name in names}
+    tests = [(pair, name) for pair, differences in compared.items() for name in differences if name in main]
+    for (pair, name), p in zip(tests, holm([compared[pair][name].p for pair, name in tests]), strict=True):
+        compared[pair][name] = compared[pair][name].adjusted(p)
+    names = [evaluation.name for evaluation in evaluations]
+    return GroupComparison(
+        tuple(
+            _restricted(evaluation, images, own, samples) if left_out else evaluation
+            for evaluation, own, samples in zip(evaluations, rows, resampled, strict=True)
+        ),
+        len(images),
+        left_out,
+        tuple(
+            Comparison(names[first], names[second], len(images), left_out, differences, evaluations[0].counted)
+            for (first, second), differences in compared.items()
+        ),
+        len(tests),
+        resamples,
+    )
 
 
-def _verdict(difference: Difference) -> str:
+def _rows_of(evaluation: Evaluated, images: Sequence[str]) -> dict[str, np.ndarray]:
+    position = {image: number for number, image in enumerate(evaluation.images)}
+    chosen = [position[image] for image in images]
+    return {name: values[chosen] for name, values in evaluation.rows.items()}
+
+
+def _restricted(
+    evaluation: Evaluated, images: Sequence[str], rows: dict[str, np.ndarray], resampled: dict[str, Resampled]
+) -> Evaluated:
+    """The evaluation of these images, whose rows are given: others count neither in its scores nor in its intervals."""
+    digests = dict(zip(evaluation.images, evaluation.references.tolist(), strict=True))
+    return replace(
+        evaluation,
+        scores={name: value for one in resampled.values() for name, value in one.scores.items()},
+        intervals={name: list(bounds) for one in resampled.values() for name, bounds in one.intervals().items()},
+        images=tuple(images),
+        references=np.array([digests[image] for image in images], np.uint64),
+        rows=rows,
+    )
+
+
+def verdict(difference: Difference) -> str:
+    """What a test says: "higher", "lower", "not shown" to differ; nothing where none was made."""
+    if not difference.tested:
+        return ""
     if not difference.significant:
         return "not shown"
     return "higher" if difference.value > 0 else "lower"
 
 
-def p_text(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-    elif (path / METRICS).is_file():
-        yield path / METRICS
-    else:
-        files = sorted(path.glob(f"evaluation-*/{METRICS}"))
-        if not files:
-            raise UserError(f"{path} holds no evaluation (no {METRICS}). Run `captioner evaluate {path}` first.")
-        yield from files
-
-
-def _read(path: Path) -> Evaluated:
-    content = read_json(path)
-    try:
-        scores = {name: float(value) for name, value in content["scores"].items()}
-        intervals = {name: [float(low), float(high)] for name, (low, high) in content["intervals"].items()}
-        fields = (str(content["title"]), scores, intervals, _facts(content["evaluated"]))
-        trained = _facts(content.get("trained", {}))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise UserError(
-            f"{path} is not an evaluation that `captioner evaluate` wrote, or it is damaged ({error}). Evaluate again."
-        ) from None
-    beside = path.with_name(STATISTICS)
-    beside = _statistics(beside) if beside.is_file() else ()
-    return Evaluated(*fields, *beside, trained=trained, folder=str(path.parent))
-
-
-def _facts(values: dict) -> dict[str, object]:
-    """Facts as they were written; `OverflowError` for whole numbers that are too large to be shown as others are."""
-    for value in values.values():
-        if isinstance(value, int):
-            float(value)
-    return dict(values)
-
-
-def _statistics(path: Path) -> tuple[tuple[str, ...], np.ndarray, dict[str, np.ndarray]]:
-    try:
-        with open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
-            if sum(member.file_size for member in file.zip.infolist()) > _MOST_BYTES:
-                raise ValueError(f"unpacked it is larger than {_MOST_BYTES:,} bytes")
-            images = tuple(map(str, json.loads(file["images"].tobytes())))
-            references = file["references"]
-            rows = {name.removeprefix("rows_"): file[name] for name in file.files if name.startswith("rows_")}
-    except Exception as error:  # zip, header and data each break in their own way
-        raise UserError(f"{path} is damaged ({error}). Evaluate again.") from None
-    if any(len(values) != len(images) for values in (references, *rows.values())):
-        raise UserError(f"{path} is damaged: its parts are not of the same length. Evaluate again.")
-    for name, metric in metric_classes().items():  # files of before have an array a score
-        columns = [rows[score.name] for score in metric.scores if score.name in rows]
-        if name not in rows and len(columns) == len(metric.scores):
-            rows[name] = np.concatenate(columns, axis=1)
-    return images, references, rows
+def p_text(value: float | None) -> str:
+    """
+    >>> p_text(0.0004), p_text(0.0312), p_text(None)
+    ('< 0.001', '0.031', '')
+    """
+    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _cell(evaluation: Evaluated, score: Score) -> str:

@@ -1,17 +1,31 @@
-"""Several models at a glance: a row each, with its scores, its size, and what it took to train and takes to run."""
+"""Several systems at a glance: a row each, with its scores, its size, and what it took to train and takes to run.
+
+Here are the tables and what a terminal shows of them; `comparison_page` writes them as a page, as Markdown and JSON.
+"""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from captioner.errors import UserError
 from captioner.metrics.base import Prominence, Score
-from pipelines.evaluation.bootstrap import PAIRED_RESAMPLES, SIGNIFICANT, Difference
-from pipelines.evaluation.compare import Comparison, Evaluated, compare_pair, comparison, disagreements, grouped, p_text
+from pipelines.evaluation.bootstrap import SIGNIFICANT, Difference
+from pipelines.evaluation.compare import (
+    Comparison,
+    GroupComparison,
+    compare_all,
+    comparison,
+    disagreements,
+    grouped,
+    no_items,
+    p_text,
+)
+from pipelines.evaluation.evaluated import Evaluated
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.results import IMAGES_A_SECOND
 
-FEW = 3  # evaluations whose scores are shown one by one; of more the table would be too wide to read
+FEW = 3  # systems, or pairs of them, that are shown one by one; of more the table would be too wide to read
+MANY = 10  # pairs that a terminal shows
+PAIR_HEAD = ["score", "difference", "95 % interval", "p (Holm)", "it is"]
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -30,71 +44,127 @@ class Block:
     numbers: bool = False
 
 
-def compare_evaluations(evaluations: Sequence[Evaluated]) -> Iterator[Block]:
-    """Evaluations of the same images side by side, and then each of them with the first of these, item by item."""
-    groups = grouped(evaluations)
-    alone = all(len(group) == 1 for group in groups)
-    for group in [evaluations] if alone else groups:
+@dataclass(frozen=True)
+class ComparedGroup:
+    """Systems that can be compared with one another, and what came of it.
+
+    systems: with their scores. names: short ones. result: None where there is one system, or none with known items.
+    sentences: what a reader must know.
+    """
+
+    systems: tuple[Evaluated, ...]
+    names: tuple[str, ...]
+    result: GroupComparison | None = None
+    sentences: tuple[str, ...] = ()
+
+    def numbered_pairs(self) -> list[tuple[int, int, Comparison]]:
+        """The pairs of `result`, with the numbers of the first and of the second among `systems`."""
+        if self.result is None:
+            return []
+        numbers = [number for number, system in enumerate(self.systems) if system.images]
+        ordered = [(numbers[first], numbers[second]) for second in range(len(numbers)) for first in range(second)]
+        return [(*both, pair) for both, pair in zip(ordered, self.result.pairs, strict=True)]
+
+    def named_pairs(self) -> list[tuple[str, str, Comparison]]:
+        """The same with their short names."""
+        return [(self.names[first], self.names[second], pair) for first, second, pair in self.numbered_pairs()]
+
+    def family(self) -> str:
+        """What was tested together, and how, in a sentence or two."""
+        result = self.result
+        done = f"Paired bootstrap over {result.images:,} {result.counted}, {result.resamples:,} draws."
+        if not result.tests:
+            return f"{done} Nothing was tested: the systems have no main score of a metric in common."
+        pairs = f"each of {len(result.pairs)} pairs of systems" if len(result.pairs) > 1 else "the pair"
+        labels = ", ".join(score.label for score in tested_scores(result.pairs))
+        tests = f"{result.tests} tests" if result.tests > 1 else "1 test"
+        return (
+            f"{done} Tested is the main score of each metric ({labels}) for {pairs}: {tests}, whose p-values are "
+            f"corrected together by Holm's method. A difference is more than chance at p < {SIGNIFICANT}."
+        )
+
+
+def compare_groups(
+    evaluations: Sequence[Evaluated], resamples: int | None = None
+) -> tuple[list[ComparedGroup], list[str]]:
+    """`(groups, sentences)`: what can be compared with one another, and why the rest cannot."""
+    groups, sentences = grouped(evaluations)
+    sentences += dict.fromkeys(note for evaluation in evaluations for note in evaluation.notes)
+    compared = [_compare_group(group, resamples) for group in groups]
+    if len(compared) == len(evaluations):  # nothing can be tested: they stand side by side all the same
+        several = ComparedGroup(tuple(evaluations), tuple(short_names(evaluations)), None, _warnings(evaluations))
+        return [several], sentences
+    return compared, sentences
+
+
+def _compare_group(group: Sequence[Evaluated], resamples: int | None) -> ComparedGroup:
+    names, sentences = tuple(short_names(group)), _warnings(group)
+    known = [system for system in group if system.images]
+    for system in group:
+        if len(group) > 1 and not system.images:
+            sentences += (no_items(system),)
+    if len(known) < 2:
+        return ComparedGroup(tuple(group), names, None, sentences)
+    result = compare_all(known, resamples)
+    if result.left_out:
+        what = f"{result.left_out:,} {result.counted} that not all of them have are left out of all scores"
+        cider = "; CIDEr and CIDEr-D weigh words by the references of what was evaluated, those included"
+        weighs = any("cider_d" in system.scores for system in known)
+        sentences += (f"{what}{cider if weighs else ''}.",)
+    restricted = iter(result.evaluations)
+    systems = tuple(next(restricted) if system.images else system for system in group)
+    return ComparedGroup(systems, names, result, sentences)
+
+
+def _warnings(group: Sequence[Evaluated]) -> tuple[str, ...]:
+    return tuple(f"These scores are of different things. {line}" for line in disagreements(group))
+
+
+def compare_evaluations(groups: Sequence[ComparedGroup], sentences: Sequence[str] = ()) -> Iterator[Block]:
+    """What a terminal shows: systems side by side, then each of them with each other, item by item."""
+    for group in groups:
         yield from _side_by_side(group)
-    if alone:
-        return
-    for first, *others in groups:
-        compare = _few if len(others) < FEW else _many
-        yield from compare(first, others)
+    for group in groups:
+        if group.result is not None:
+            yield Block(group.family())
+            yield from _few(group) if len(group.result.pairs) <= FEW else _many(group)
+    for sentence in sentences:
+        yield Block(sentence, warning=True)
 
 
-def _side_by_side(group: Sequence[Evaluated]) -> Iterator[Block]:
-    if title := common(group):
+def _side_by_side(group: ComparedGroup) -> Iterator[Block]:
+    systems = group.systems
+    if title := common(systems):
         yield Block(title)
-    head, rows = overview(group)
+    head, rows = overview(systems, group.names)
     yield Block(head=head, rows=rows, numbers=True)
     yield Block(legend(head))
-    head, rows = comparison(group, short_names(group)) if len(group) <= FEW else intervals(group)
+    head, rows = comparison(systems, group.names) if len(systems) <= FEW else intervals(systems, group.names)
     yield Block(head=head, rows=rows, numbers=True)
-    for line in disagreements(group):
-        yield Block(f"These scores are of different things. {line}", warning=True)
+    for sentence in group.sentences:
+        yield Block(sentence, warning=True)
 
 
-def _few(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
+def _few(group: ComparedGroup) -> Iterator[Block]:
     """A table for each pair."""
-    first_name, *names = short_names([first, *others])
-    for name, other in zip(names, others, strict=True):
-        try:
-            pair = compare_pair(first, other)
-        except UserError as error:
-            yield Block(str(error), warning=True)
-            continue
-        yield Block(f"{name} minus {first_name}")
-        yield Block(
-            f"Paired bootstrap over {pair.images:,} {pair.counted}, {PAIRED_RESAMPLES:,} draws: which differences are "
-            f"more than chance, at p < {SIGNIFICANT}."
-        )
-        if pair.left_out:
-            yield Block(f"{pair.left_out:,} {pair.counted} that only one of them has are left out.", warning=True)
-        yield Block(head=["score", "difference", "95 % interval", "p", "it is"], rows=pair.rows(), numbers=True)
+    for first, second, pair in group.named_pairs():
+        yield Block(f"{second} minus {first}")
+        yield Block(head=PAIR_HEAD, rows=pair.rows(), numbers=True)
 
 
-def _many(first: Evaluated, others: Sequence[Evaluated]) -> Iterator[Block]:
-    """One table for all pairs."""
-    names = short_names([first, *others])
-    pairs = {}
-    for name, other in zip(names[1:], others, strict=True):
-        try:
-            pairs[name] = compare_pair(first, other)
-        except UserError as error:
-            yield Block(str(error), warning=True)
-    if not pairs:
-        return
-    yield Block(
-        f"Each minus {names[0]}: paired bootstrap over {first.counted}, {PAIRED_RESAMPLES:,} draws, p in brackets."
-    )
-    if left_out := max(pair.left_out for pair in pairs.values()):
-        yield Block(f"Up to {left_out:,} {first.counted} that only one of a pair has are left out.", warning=True)
-    head, rows = differences(list(pairs), list(pairs.values()))
+def _many(group: ComparedGroup) -> Iterator[Block]:
+    """One table for all pairs, or for those of the first system where they are too many to read."""
+    pairs = group.named_pairs()
+    if len(pairs) > MANY:
+        leader = pairs[0][0]
+        of_first = [pair for pair in pairs if pair[0] == leader]
+        yield Block(f"Of {len(pairs)} pairs here are the {len(of_first)} of {leader}; --report FOLDER writes all.")
+        pairs = of_first
+    head, rows = differences([f"{second} minus {first}" for first, second, _ in pairs], [pair for *_, pair in pairs])
     yield Block(head=head, rows=rows, numbers=True)
 
 
-def overview(evaluations: Sequence[Evaluated]) -> Table:
+def overview(evaluations: Sequence[Evaluated], names: Sequence[str]) -> Table:
     """`(head, rows)`: a row a model. Columns that no evaluation has are left out."""
     scores = [score for score in scores_of() if score.heading]
     head = [*(score.heading for score in scores), "params", "min", "img/s"]
@@ -108,7 +178,7 @@ def overview(evaluations: Sequence[Evaluated]) -> Table:
         for evaluation in evaluations
     ]
     filled = [number for number, column in enumerate(zip(*cells, strict=True)) if any(column)]
-    rows = [[name, *(row[n] for n in filled)] for name, row in zip(short_names(evaluations), cells, strict=True)]
+    rows = [[name, *(row[n] for n in filled)] for name, row in zip(names, cells, strict=True)]
     return ["model", *(head[number] for number in filled)], rows
 
 
@@ -122,19 +192,23 @@ def legend(head: Sequence[str]) -> str:
     return f"Scores x 100. {'; '.join(text for name, text in meaning.items() if name in head)}."
 
 
-def intervals(evaluations: Sequence[Evaluated]) -> Table:
+def intervals(evaluations: Sequence[Evaluated], names: Sequence[str]) -> Table:
     """`(head, rows)`: the 95 % intervals of the main scores, a row a model."""
-    scores = _main_scores([evaluation.intervals for evaluation in evaluations])
+    scores = main_scores([evaluation.intervals for evaluation in evaluations])
     rows = [
         [name, *(score.interval_text(evaluation.intervals) for score in scores)]
-        for name, evaluation in zip(short_names(evaluations), evaluations, strict=True)
+        for name, evaluation in zip(names, evaluations, strict=True)
     ]
     return ["95 % intervals", *(score.heading for score in scores)], rows
 
 
 def differences(names: Sequence[str], comparisons: Sequence[Comparison]) -> Table:
-    """`(head, rows)`: the main scores of several evaluations minus those of the first, a row each, with p-values."""
-    scores = _main_scores([pair.differences for pair in comparisons])
+    """`(head, rows)`: the differences of the main scores, a row a pair, with corrected p-values.
+
+    Args:
+        names: of the pairs.
+    """
+    scores = main_scores([pair.differences for pair in comparisons])
     rows = [
         [name, *(_difference(score, pair.differences.get(score.name)) for score in scores)]
         for name, pair in zip(names, comparisons, strict=True)
@@ -142,7 +216,13 @@ def differences(names: Sequence[str], comparisons: Sequence[Comparison]) -> Tabl
     return ["difference (p)", *(score.heading for score in scores)], rows
 
 
-def _main_scores(tables: Sequence[Mapping[str, object]]) -> list[Score]:
+def tested_scores(pairs: Sequence[Comparison]) -> list[Score]:
+    """The scores whose differences were tested."""
+    tested = {name for pair in pairs for name, difference in pair.differences.items() if difference.tested}
+    return list(scores_of(tested))
+
+
+def main_scores(tables: Sequence[Mapping[str, object]]) -> list[Score]:
     """The scores of narrow tables that one of these has a value for."""
     known = {name for table in tables for name in table}
     return [score for score in scores_of(known, Prominence.MAIN) if score.heading]
@@ -205,4 +285,4 @@ def _minutes(seconds: object) -> str:
 
 
 def _difference(score: Score, difference: Difference | None) -> str:
-    return "" if difference is None else f"{score.text(difference.value, '+')} ({p_text(difference.p)})"
+    return "" if difference is None else f"{score.text(difference.value, '+')} ({p_text(difference.adjusted_p)})"

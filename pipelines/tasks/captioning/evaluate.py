@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,6 @@ from pipelines.training.run_folder import data_of, evaluation_folder, folder_of,
 from pipelines.utils.progress import Reporter
 
 BATCH_SIZE = 32
-_NOT_STATED = "not stated: the captions came as a file"
 
 
 @dataclass(frozen=True)
@@ -228,6 +227,7 @@ def evaluate_predictions(
         UserError: a file cannot be read, or they do not name images alike.
     """
     from pipelines.evaluation.caption_files import read_predictions, read_references
+    from pipelines.evaluation.evaluated import NOT_STATED, evaluate_captions
     from pipelines.evaluation.matching import match
 
     report = report or ReportOptions()
@@ -235,28 +235,22 @@ def evaluate_predictions(
     known = read_references(references, split)
     expected = known.captions
     texts = match(captions, expected, known.others)
-    results = compute_metrics(texts, expected, tokenizer, scorer=report.scorer)
-    evaluation = Evaluation(
-        title=f"{Path(predictions).name} against {Path(references).name}",
-        scores=results.scores,
-        intervals=results.intervals,
-        predictions=tuple(
-            Prediction(image, text, expected[image], results.per_caption[image], source_id=known.ids[image])
-            for image, text in texts.items()
-        ),
+    names = {"captions": Path(predictions).name, "references": Path(references).name, "split": split or NOT_STATED}
+    evaluation = evaluate_captions(
+        texts, known, tokenizer, names, title=f"{Path(predictions).name} against {Path(references).name}",
+        scorer=report.scorer,
+    )  # fmt: skip
+    evaluation = replace(
+        evaluation,
         evaluated={
-            "captions": Path(predictions).name,
-            "references": Path(references).name,
-            "split": split or _NOT_STATED,
-            **results.facts(expected[image] for image in texts),
-            "beam size": num_beams or _NOT_STATED,
+            **evaluation.evaluated,
+            "beam size": num_beams or NOT_STATED,
             "images left out": len(expected) - len(texts),
             "lines without a caption": skipped,
             **when_and_how(report),
         },
-        notes=(*results.notes, *_left_out(len(expected), len(texts))),
-        rows=results.rows,
-        errors=analyze_errors(texts, expected, results.rows["bleu"], tokenizer),
+        notes=(*evaluation.notes, *_left_out(len(expected), len(texts))),
+        errors=analyze_errors(texts, expected, evaluation.rows["bleu"], tokenizer),
     )
     publish(evaluation, report, reporter or Reporter())
     return evaluation

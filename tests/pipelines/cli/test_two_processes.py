@@ -224,6 +224,6 @@ def test_the_end_of_memory_is_a_sentence(presets, monkeypatch):
     def full(*_, **__):
         raise MemoryError
 
-    monkeypatch.setattr("pipelines.evaluation.compare.read_evaluations", full)
+    monkeypatch.setattr("pipelines.evaluation.evaluated.read_evaluations", full)
     done = CliRunner().invoke(app, ["compare", str(presets)])
     assert done.exit_code == 1 and "There is not enough memory for this." in done.output

@@ -9,7 +9,8 @@ import pytest
 from captioner.errors import UserError
 from captioner.metrics import METRICS
 from captioner.training.rewards import CaptionReward
-from pipelines.evaluation.compare import compare_pair, comparison, read_evaluations
+from pipelines.evaluation.compare import compare_all, comparison
+from pipelines.evaluation.evaluated import read_evaluations
 from pipelines.evaluation.reports.charts import training_curves
 from pipelines.evaluation.reports.comparison import differences, overview
 from pipelines.recipes.recipe import load_recipe
@@ -88,14 +89,14 @@ def test_its_scores_and_their_intervals_are_in_every_evaluation_and_comparison(l
         assert "Length ratio" in text and "Long captions" in text, page
         assert ("Long captions, best first" if page == "report.html" else "Long captions 100") in text, page
     _, second = evaluate(tmp_path, "long", LONG)
-    pair = compare_pair(first, second, resamples=200)
+    (pair,) = compare_all([first, second], resamples=200).pairs
     assert pair.differences["length_ratio"].value == pytest.approx(5 / 4 - 2 / 3)
     assert (
         pair.differences["long_captions"].value == pytest.approx(2 / 3)
         and pair.differences["long_captions"].significant
     )
     assert {"Length ratio", "Long captions"} <= {row[0] for row in comparison([first, second], ["a", "b"])[1]}
-    assert {"length", "long"} <= set(overview([first, second])[0]) & set(differences(["b"], [pair])[0])
+    assert {"length", "long"} <= set(overview([first, second], ["a", "b"])[0]) & set(differences(["b"], [pair])[0])
 
 
 def test_training_shows_it_and_may_be_led_by_it(length_ratio, tmp_path):

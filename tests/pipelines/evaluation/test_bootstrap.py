@@ -10,8 +10,9 @@ from captioner.errors import UserError
 from captioner.metrics.bleu import Bleu
 from captioner.metrics.rouge import RougeL
 from captioner.metrics.score import score_captions
-from pipelines.evaluation.bootstrap import paired_differences
-from pipelines.evaluation.compare import Evaluated, compare_pair
+from pipelines.evaluation.bootstrap import holm, paired_differences, resamples_for
+from pipelines.evaluation.compare import compare_all
+from pipelines.evaluation.evaluated import Evaluated
 
 
 def normal(seed, size=400, shift=0.0):
@@ -82,7 +83,7 @@ def test_images_meet_by_name_and_those_of_one_side_are_left_out():
     """Rows that met by their place would compare the captions of different images."""
     first = evaluated("A", ["x", "y", "z"], [0.1, 0.2, 0.3], [7, 8, 9])
     second = evaluated("B", ["z", "w", "x"], [0.4, 0.9, 0.2], [9, 1, 7])
-    found = compare_pair(first, second, resamples=50)
+    (found,) = compare_all([first, second], resamples=50).pairs
     assert (found.images, found.left_out) == (2, 2)
     assert found.differences["rouge_l"].value == pytest.approx(0.1)
     assert found.rows()[0][:2] == ["ROUGE-L", "+10.0"]
@@ -98,7 +99,7 @@ def test_images_meet_by_name_and_those_of_one_side_are_left_out():
 )
 def test_what_cannot_be_compared_is_said(other, sentence):
     with pytest.raises(UserError, match=sentence):
-        compare_pair(evaluated("A", ["x"], [0.1]), other)
+        compare_all([evaluated("A", ["x"], [0.1]), other])
 
 
 def test_answers_are_compared_question_by_question():
@@ -107,5 +108,53 @@ def test_answers_are_compared_question_by_question():
         dataclasses.replace(evaluated(name, ["x#0", "x#1"], [0.1, 0.2]), evaluated={"images": 1, "questions": 2})
         for name in "AB"
     )
-    assert compare_pair(first, second, resamples=50).counted == "questions"
-    assert compare_pair(evaluated("A", ["x"], [0.1]), evaluated("B", ["x"], [0.1]), resamples=50).counted == "images"
+    assert compare_all([first, second], resamples=50).pairs[0].counted == "questions"
+    images = [evaluated(name, ["x"], [0.1]) for name in "AB"]
+    assert compare_all(images, resamples=50).counted == "images"
+
+
+@pytest.mark.parametrize(
+    "p_values, expected",
+    [
+        ([], []),
+        ([0.02], [0.02]),
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # the worked case of R's p.adjust, method "holm"
+        ([0.5, 0.4, 0.6], [1, 1, 1]),
+        ([0.01, 0.01], [0.02, 0.02]),
+    ],
+)
+def test_holm_multiplies_by_what_is_left(p_values, expected):
+    """If it multiplied all by their number it were Bonferroni, and if none could rise above the next, no correction."""
+    assert holm(p_values) == pytest.approx(expected)
+
+
+def test_false_alarms_stay_rare_among_many_pairs():
+    """Six equal systems are fifteen pairs: uncorrected, about every third comparison would find a difference."""
+    uncorrected = corrected = 0
+    for seed in range(20):
+        systems = [evaluated(str(n), range(60), normal(100 * seed + n, 60)[:, 0]) for n in range(6)]
+        systems = [dataclasses.replace(one, images=tuple(map(str, one.images))) for one in systems]
+        found = compare_all(systems, resamples=400)
+        assert len(found.pairs) == found.tests == 15
+        differences = [pair.differences["rouge_l"] for pair in found.pairs]
+        assert all(one.p <= one.adjusted_p for one in differences)
+        uncorrected += any(one.p < 0.05 for one in differences)
+        corrected += any(one.significant for one in differences)
+    assert uncorrected >= 5 and corrected <= 3
+
+
+def test_a_large_family_can_find_something():
+    """With too few draws the smallest p times the number of tests is above 0.05: nothing that differs would show."""
+    for tests in (1, 24, 500):
+        smallest = 2 / (resamples_for(tests) + 1)
+        assert holm([smallest] * tests)[0] < 0.05
+
+
+def test_scores_of_systems_with_other_images_are_of_those_in_common():
+    """Side by side stood scores of different images, of which the pairs say nothing."""
+    first = evaluated("A", ["x", "y", "z"], [0.1, 0.2, 0.3], [7, 8, 9])
+    second = evaluated("B", ["z", "w", "x"], [0.4, 0.9, 0.2], [9, 1, 7])
+    found = compare_all([first, second], resamples=50)
+    assert [one.scores["rouge_l"] for one in found.evaluations] == pytest.approx([0.2, 0.3])
+    assert [one.images for one in found.evaluations] == [("x", "z"), ("x", "z")] and found.left_out == 2
+    assert found.evaluations[1].references.tolist() == [7, 9]

@@ -7,7 +7,8 @@ import pytest
 
 from captioner.errors import UserError
 from pipelines.cli.compare import compare
-from pipelines.evaluation.compare import compare_pair, comparison, read_evaluations
+from pipelines.evaluation.compare import compare_all, comparison
+from pipelines.evaluation.evaluated import read_evaluations
 from pipelines.evaluation.reports.comparison import overview
 
 WHOLE = {
@@ -29,7 +30,7 @@ def test_an_evaluation_is_read_as_it_was_written(tmp_path):
     (one,) = read_evaluations([write(tmp_path / "a", json.dumps(WHOLE))])
     assert one.intervals == {"bleu_1": [0.4, 0.6]} and one.trained == {"parameters": 48_200}
     assert comparison([one], ["a"])[1] == [["BLEU-1", "50.0 (40.0 to 60.0)"]]
-    assert overview([one])[1] == [["a", "50.0", "48k", "12"]]
+    assert overview([one], ["a"])[1] == [["a", "50.0", "48k", "12"]]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_answers_that_were_scored_before_are_compared_with_new_ones(tmp_path):
     new = {"rows_wups": np.array([[0.2, 0.4], [0.3, 0.5]])}
     for name, rows in (("old", old), ("new", new)):
         np.savez_compressed(write(tmp_path / name, json.dumps(WHOLE)) / "statistics.npz", **shared, **rows)
-    pair = compare_pair(*read_evaluations([tmp_path / "old", tmp_path / "new"]), resamples=20)
+    (pair,) = compare_all(read_evaluations([tmp_path / "old", tmp_path / "new"]), resamples=20).pairs
     assert {name: round(one.value, 6) for name, one in pair.differences.items()} == {"wups_0.9": 0.1, "wups_0.0": 0.1}
 
 

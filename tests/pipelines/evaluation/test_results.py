@@ -61,8 +61,10 @@ def test_predictions_scores_and_confusions_are_pandas_tables(tmp_path):
 
 def test_a_comparison_is_a_pandas_table():
     pytest.importorskip("pandas")
-    frame = Comparison("a", "b", 9, 0, {"bleu_4": Difference(0.1, 0.05, 0.15, 0.01)}).to_frame()
-    assert frame.loc["bleu_4"].to_dict() == {"difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.01}
+    frame = Comparison("a", "b", 9, 0, {"bleu_4": Difference(0.1, 0.05, 0.15, 0.01, 0.04)}).to_frame()
+    assert frame.loc["bleu_4"].to_dict() == {
+        "difference": 0.1, "low": 0.05, "high": 0.15, "p": 0.01, "adjusted_p": 0.04,
+    }  # fmt: skip
 
 
 def test_a_section_is_one_file_and_one_line(tmp_path, monkeypatch):

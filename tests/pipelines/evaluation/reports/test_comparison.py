@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from pipelines.evaluation.bootstrap import Difference
-from pipelines.evaluation.compare import Comparison, Evaluated
+from pipelines.evaluation.compare import Comparison
+from pipelines.evaluation.evaluated import Evaluated
 from pipelines.evaluation.reports.comparison import common, differences, intervals, overview, short_names
 from pipelines.evaluation.reports.markdown import markdown_table
 from pipelines.inference.batch_captioning import Rate
@@ -25,7 +26,7 @@ FAMILY = [
 
 
 def test_the_family_table_has_every_column():
-    head, rows = overview(FAMILY)
+    head, rows = overview(FAMILY, short_names(FAMILY))
     assert head == ["model", "B-1", "B-2", "B-3", "B-4", "R-L", "CIDEr-D", "dist.", "params", "min", "img/s"]
     assert rows == [
         ["show-attend-and-tell-hard", "50.0", "40.0", "30.0", "20.0", "46.8", "53.7", "81.0", "6.29M", "20", "165"],
@@ -41,7 +42,7 @@ def test_no_number_is_broken_or_cut(width, monkeypatch, capsys):
     from pipelines.utils.console import table
 
     monkeypatch.setattr(rich.console, "Console", lambda **options: Console(width=width, **options))
-    head, rows = overview(FAMILY)
+    head, rows = overview(FAMILY, short_names(FAMILY))
     table(head, rows, numbers=True)
     told = capsys.readouterr().out
     assert "…" not in told and max(map(len, told.splitlines())) <= width
@@ -56,9 +57,9 @@ def test_names_are_as_short_as_they_can_be_told_apart():
 
 
 def test_differences_and_intervals_are_a_row_a_model():
-    one = Comparison("a", "b", 10, 0, {"bleu_4": Difference(0.012, 0.001, 0.02, 0.0004)})
+    one = Comparison("a", "b", 10, 0, {"bleu_4": Difference(0.012, 0.001, 0.02, 0.0001, 0.0004)})
     assert differences(["b"], [one]) == (["difference (p)", "B-4"], [["b", "+1.2 (< 0.001)"]])
-    assert intervals(FAMILY)[1][0] == ["show-attend-and-tell-hard", "19.0 to 21.0"]
+    assert intervals(FAMILY, short_names(FAMILY))[1][0] == ["show-attend-and-tell-hard", "19.0 to 21.0"]
 
 
 def test_markdown_keeps_what_stands_in_names():

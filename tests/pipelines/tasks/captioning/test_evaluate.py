@@ -16,7 +16,8 @@ from pipelines.evaluation.bootstrap import intervals
 from pipelines.evaluation.caption_files import read_predictions, read_references
 from pipelines.evaluation.caption_metrics import compute_metrics
 from pipelines.evaluation.coco_scorer import coco_scores
-from pipelines.evaluation.compare import compare_pair, comparison, disagreements, grouped, read_evaluations
+from pipelines.evaluation.compare import compare_all, comparison, disagreements, grouped
+from pipelines.evaluation.evaluated import read_evaluations
 from pipelines.evaluation.matching import match
 from pipelines.evaluation.reports.comparison import short_names
 from pipelines.evaluation.results import Prediction, coco_result, rank
@@ -351,15 +352,19 @@ def test_evaluations_are_compared_score_by_score(tmp_path, references):
     bleu = next(row for row in rows if row[0] == "BLEU-1")
     assert " to " in bleu[1] and bleu[1] != bleu[2]
     assert disagreements(evaluations) == []
-    assert [len(group) for group in grouped(evaluations)] == [2]
-    told = {row[0]: row for row in compare_pair(*evaluations, resamples=100).rows()}
+    groups, sentences = grouped(evaluations)
+    assert [len(group) for group in groups] == [2] and not sentences
+    told = {row[0]: row for row in compare_all(evaluations, resamples=1000).pairs[0].rows()}
     # "a dog" is no worse than "a red dog runs" where the dog is not red, but much too short.
     expected = 100 * (evaluations[1].scores["bleu_1"] - evaluations[0].scores["bleu_1"])
-    assert told["BLEU-1"][1] == f"{expected:+.1f}" and told["Brevity penalty"][4] == "lower"
+    assert told["BLEU-1"][1] == f"{expected:+.1f}" and told["BLEU-4"][4] == "lower"
+    assert told["BLEU-1"][3:] == ["", ""], "one score a metric is tested"
     (tmp_path / "a" / "evaluation-test" / "statistics.npz").write_bytes(b"damaged")
     with pytest.raises(UserError, match=r"statistics\.npz is damaged"):
         read_evaluations([tmp_path / "a"])
-    other = SimpleNamespace(**{**vars(evaluations[0]), "evaluated": {**evaluations[0].evaluated, "split": "dev"}})
+    other = SimpleNamespace(
+        **{**vars(evaluations[0]), "evaluated": {**evaluations[0].evaluated, "split": "dev"}, "images": ()}
+    )
     assert disagreements([evaluations[1], other]) == ["split: not stated: the captions came as a file, dev"]
     with pytest.raises(UserError, match="holds no evaluation"):
         read_evaluations([tmp_path])
