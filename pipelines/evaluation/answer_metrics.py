@@ -1,5 +1,6 @@
 """Predicted answers against the answers of a data set: scores, by type too, and what is mistaken for what."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import numpy as np
 from captioner.errors import UserError
 from captioner.metrics import ANSWER_METRICS, available_metrics
 from captioner.metrics.base import Metric
+from captioner.metrics.calibration import calibration
 from captioner.metrics.vqa_accuracy import FEWEST_ANSWERS, VqaAccuracy
 from captioner.text.answers import AnswerList, agreed, answer_key, answer_type, one_word, plain, with_blanks
 from pipelines.data.examples import QuestionExample
@@ -18,6 +20,8 @@ from pipelines.evaluation.results import AnsweredQuestion
 ALL, SINGLE = "all questions", "questions with a one-word answer"
 OTHER = "(other)"
 _LABELS = 20  # answers in the confusion table
+_FEWEST_OF_TYPE, _SHARE_OF_TYPE = 5, 0.02  # questions of a type that is made of first words
+_MARKS = re.compile(r"[^\w'\u2019]+")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ def evaluate_answers(
         protocols             where there are longer answers: {"all questions": ..., "questions with a one-word
                               answer": ...}, the two ways in which single-word scores of DAQUAR are published
         by_question_type, by_answer_type        {type: {"questions": N, score: value ...}}
+        by_first_words        the same by the first words of questions, where the data has no types of questions
+        calibration           with `candidates`: {"score": name, "error": expected calibration error, "bins": [{"low",
+                              "high", "questions", "probability", "accuracy"}]}; see `captioner.metrics.calibration`
         confusion             {"answers": names, "counts": [true][predicted], "questions": N}; the most frequent true
                               answers, and "(other)" for the rest
         ceiling               what can be reached with `answer_list`, where it is given
@@ -126,6 +133,10 @@ def evaluate_answers(
         "by_answer_type": _by([question.answer_type for question in answered], scores),
         "confusion": confusion(true, predicted, labels),
     }
+    if not summary["by_question_type"]:
+        summary["by_first_words"] = _by(first_words([question.question for question in scored]), scores)
+    if candidates:
+        summary["calibration"] = _calibration(answered)
     single = np.flatnonzero([one_word(answer) for answer in true])
     if 0 < len(single) < len(scored):
         everything = {"questions": len(scored), **summary["scores"]}
@@ -158,6 +169,39 @@ def _by(names: Sequence[str], scores: Callable[[np.ndarray], dict[str, float]]) 
     return {
         name: {"questions": count, **scores(np.flatnonzero(column == name))} for name, count in groups.most_common()
     }
+
+
+def first_words(questions: Sequence[str]) -> list[str]:
+    """A type for each question where the data has none: its first two words where enough questions begin so, its first
+    word where enough begin with that, else "(other)". Enough are 2 % of all, five at least.
+
+    >>> first_words(["How many dogs are there?", "How many cats?", "How old is it?"] * 3 + ["Why?"])
+    ['how many', 'how many', 'how', 'how many', 'how many', 'how', 'how many', 'how many', 'how', '(other)']
+    """
+    enough = max(_FEWEST_OF_TYPE, _SHARE_OF_TYPE * len(questions))
+    words = [tuple(_MARKS.sub(" ", question.lower()).split()) for question in questions]
+    names = [""] * len(questions)
+    for length in (2, 1):
+        counts = Counter(own[:length] for own, name in zip(words, names, strict=True) if not name)
+        names = [
+            name or (" ".join(own[:length]) if len(own) >= length and counts[own[:length]] >= enough else "")
+            for own, name in zip(words, names, strict=True)
+        ]
+    return [name or OTHER for name in names]
+
+
+def _calibration(answered: Sequence[AnsweredQuestion]) -> dict:
+    """How the probabilities of first answers and their accuracy agree: by VQA accuracy where people gave several."""
+    score = "vqa_accuracy" if "vqa_accuracy" in answered[0].scores else "exact_match"
+    probabilities = [min(max(question.probability, 0.0), 1.0) for question in answered]
+    found = calibration(probabilities, [question.scores[score] for question in answered])
+    bins = [
+        {"low": one.low, "high": one.high, "questions": one.count, "probability": one.probability,
+         "accuracy": one.accuracy}
+        for one in found.bins
+        if one.count
+    ]  # fmt: skip
+    return {"score": score, "error": found.error, "bins": bins}
 
 
 def confusion(true: Sequence[str], predicted: Sequence[str], labels: int = _LABELS) -> dict:

@@ -1,13 +1,16 @@
-"""What a report of answers shows: questions with their likeliest answers, and confusions."""
+"""What a report of answers shows: questions with their likeliest answers, calibration, and confusions."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from captioner.text.answers import answer_key
+from pipelines.evaluation.metrics import scores_of
+from pipelines.evaluation.reports.charts import reliability_diagram
 from pipelines.evaluation.reports.figures import card_picture
 from pipelines.evaluation.reports.html_page import render_fragment
 from pipelines.evaluation.reports.prediction_table import ROWS, Column, Row, prediction_table
+from pipelines.evaluation.reports.score_sections import bin_label
 from pipelines.evaluation.reports.sections import Html
 from pipelines.evaluation.results import AnsweredQuestion, Evaluation
 
@@ -60,6 +63,19 @@ def _card(question: AnsweredQuestion) -> dict:
         "answers": answers,
         "truth": "" if any(same for *_, same in answers) else question.agreed,
     }
+
+
+def calibration(evaluation: Evaluation) -> Html | None:
+    """Whether answers are right as often as their probabilities say: a reliability diagram and its error."""
+    found = evaluation.breakdown.get("calibration")
+    if not found:
+        return None
+    (score,) = scores_of([found["score"]])
+    html = render_fragment(
+        "calibration.html", chart=reliability_diagram(found["bins"], score.label), score=score,
+        error=f"{100 * found['error']:.1f}", rows=[(bin_label(one), one) for one in found["bins"]],
+    )  # fmt: skip
+    return Html(html, "Calibration")
 
 
 def confusion(evaluation: Evaluation) -> Html | None:

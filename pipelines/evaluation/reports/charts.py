@@ -134,6 +134,40 @@ def caption_lengths(captions: Sequence[int], references: Sequence[int]) -> Chart
     return Chart(_svg(draw, (4.8, 2.6)), described)
 
 
+def reliability_diagram(bins: Sequence[Mapping[str, float]], label: str) -> Chart:
+    """How accurate answers of each probability are, and below it how many have which.
+
+    Args:
+        bins: those that are not empty, each with `low`, `high`, `questions`, `probability` and `accuracy`.
+        label: what accuracy is measured by.
+    """
+    every = sum(one["questions"] for one in bins)
+
+    def draw(figure):
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        edges = {"x": [100 * one["low"] for one in bins], "align": "edge",
+                 "width": [100 * (one["high"] - one["low"]) - 0.6 for one in bins]}  # fmt: skip
+        upper.bar(height=[100 * one["accuracy"] for one in bins], color=_BLUE, **edges)
+        upper.plot([0, 100], [0, 100], color=_INK, linewidth=0.8, linestyle="--")
+        upper.plot(
+            [100 * one["probability"] for one in bins], [100 * one["probability"] for one in bins], "o", color=_AMBER,
+            markersize=4, label="mean probability",
+        )  # fmt: skip
+        upper.set_xlim(0, 100)
+        upper.set_ylim(0, 100)
+        upper.set_ylabel(label)
+        upper.legend(fontsize=8.5, loc="upper left")
+        lower.bar(height=[100 * one["questions"] / every for one in bins], color=_BLUE, alpha=0.55, **edges)
+        lower.set_ylabel("share, %")
+        lower.set_xlabel("probability, %")
+        for axes in (upper, lower):
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(axis="y", linewidth=0.3, alpha=0.5)
+
+    told = ", ".join(f"{100 * one['probability']:.0f} %: {100 * one['accuracy']:.0f}" for one in bins)
+    return Chart(_svg(draw, (4.2, 3.8)), f"{label} of answers by their mean probability: {told}")
+
+
 def _columns(path: Path) -> dict[str, list[float | None]]:
     if not path.is_file():  # a pipe would be waited for
         return {}

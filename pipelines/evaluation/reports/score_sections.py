@@ -7,7 +7,7 @@ from captioner.metrics.base import Prominence, Score
 from pipelines.evaluation.metrics import scores_of
 from pipelines.evaluation.reports.charts import training_curves
 from pipelines.evaluation.reports.html_page import render_fragment
-from pipelines.evaluation.reports.markdown import markdown_table
+from pipelines.evaluation.reports.markdown import as_text, markdown_table
 from pipelines.evaluation.reports.sections import Html
 from pipelines.evaluation.results import Evaluation
 
@@ -125,7 +125,11 @@ def printed_facts(facts: Mapping[str, object]) -> list[tuple[str, object]]:
 
 
 def breakdown_tables(evaluation: Evaluation) -> list[tuple[str, list[str], list[list[str]]]]:
-    """The scores of groups of questions, and of baselines, for a terminal: `(title, head, rows)`; none of captions."""
+    """The scores of groups of questions, baselines and calibration as tables of text; none of captions.
+
+    Returns:
+        `(title, head, rows)` of each.
+    """
     scores, breakdown, tables = list(scores_of(evaluation.scores)), evaluation.breakdown, []
     names = [score.heading or score.label for score in scores]
 
@@ -134,7 +138,7 @@ def breakdown_tables(evaluation: Evaluation) -> list[tuple[str, list[str], list[
 
     for title, key in (
         ("In two protocols", "protocols"), ("By type of question", "by_question_type"),
-        ("By type of answer", "by_answer_type"),
+        ("By the first words of the question", "by_first_words"), ("By type of answer", "by_answer_type"),
     ):  # fmt: skip
         if groups := breakdown.get(key):
             rows = [[name, f"{group['questions']:,}", *cells(group)] for name, group in groups.items()]
@@ -144,4 +148,28 @@ def breakdown_tables(evaluation: Evaluation) -> list[tuple[str, list[str], list[
         rows.append(["best choice from the list of answers", *cells(breakdown["ceiling"])])
     if rows:
         tables.append(("What guessing earns, and what can be reached", ["", *names], rows))
+    if found := breakdown.get("calibration"):
+        (score,) = scores_of([found["score"]])
+        title = f"Calibration: expected calibration error {100 * found['error']:.1f}, by {score.label}"
+        rows = [
+            [bin_label(one), f"{one['questions']:,}", score.text(one["probability"]), score.text(one["accuracy"])]
+            for one in found["bins"]
+        ]
+        tables.append((title, ["probability", "questions", "its mean", score.heading or score.label], rows))
     return tables
+
+
+def bin_label(one: Mapping[str, float]) -> str:
+    """
+    >>> bin_label({"low": 0.3, "high": 0.4})
+    '30 to 40'
+    """
+    return f"{100 * one['low']:.0f} to {100 * one['high']:.0f}"
+
+
+def breakdown_markdown(evaluation: Evaluation) -> list[str]:
+    """The tables of answers, in Markdown."""
+    lines = []
+    for title, head, rows in breakdown_tables(evaluation):
+        lines += [f"## {as_text(title)}", "", *markdown_table(head, rows, "l" + "r" * (len(head) - 1))]
+    return lines

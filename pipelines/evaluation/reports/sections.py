@@ -37,6 +37,7 @@ HTML_SECTIONS = Registry(
         "lengths": "pipelines.evaluation.reports.caption_sections:lengths",
         "errors": "pipelines.evaluation.reports.caption_sections:errors",
         "words": "pipelines.evaluation.reports.caption_sections:words",
+        "calibration": "pipelines.evaluation.reports.answer_sections:calibration",
         "confusion": "pipelines.evaluation.reports.answer_sections:confusion",
         "training": "pipelines.evaluation.reports.score_sections:training",
         "caption_table": "pipelines.evaluation.reports.caption_sections:caption_table",
@@ -50,6 +51,7 @@ MARKDOWN_SECTIONS = Registry(
     "section of a Markdown report",
     {
         "scores": "pipelines.evaluation.reports.score_sections:scores_markdown",
+        "breakdown": "pipelines.evaluation.reports.score_sections:breakdown_markdown",
         "errors": "pipelines.evaluation.reports.caption_sections:errors_markdown",
         "captions": "pipelines.evaluation.reports.caption_sections:captions_markdown",
         "facts": "pipelines.evaluation.reports.score_sections:facts_markdown",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from captioner.metrics.calibration import calibration
 from captioner.presets.folder import change_settings, read_preset
 from captioner.settings import VisualQASettings
 from captioner.text.answers import answer_key
@@ -16,7 +17,6 @@ from pipelines.utils.console import load_keras
 from pipelines.utils.progress import Reporter
 
 TEMPERATURES = np.geomspace(1 / 8, 8, 37)  # each 12 % above the one before; 1 is among them
-BINS = 10
 
 
 def calibrate_answers(
@@ -65,8 +65,8 @@ def calibrate_answers(
     best = min(found, key=lambda temperature: cross_entropy(*found[temperature]))
     change_settings(preset, settings.model_copy(update={"temperature": best}))
     reporter.log(
-        f"Temperature {best:g}: expected calibration error {calibration_error(*found[1.0]):.3f} without it, "
-        f"{calibration_error(*found[best]):.3f} with it, on {len(found[best][0]):,} questions"
+        f"Temperature {best:g}: expected calibration error {calibration(*found[1.0]).error:.3f} without it, "
+        f"{calibration(*found[best]).error:.3f} with it, on {len(found[best][0]):,} questions"
     )
     return best
 
@@ -87,16 +87,3 @@ def cross_entropy(told: np.ndarray, right: np.ndarray) -> float:
     """Mean of - r log p - (1 - r) log(1 - p), in nats; least where p is how right answers are on average."""
     told = np.clip(told, 1e-6, 1 - 1e-6)
     return float(-np.mean(right * np.log(told) + (1 - right) * np.log1p(-told)))
-
-
-def calibration_error(told: np.ndarray, right: np.ndarray) -> float:
-    """Expected calibration error: how far answers of about the same probability are from being right as often.
-
-    Ten bins of equal width, weighted by the answers in them.
-
-    >>> round(calibration_error(np.array([0.95, 0.95, 0.55, 0.55]), np.array([1.0, 1.0, 1.0, 0.0])), 3)
-    0.05
-    """
-    bins = np.minimum((told * BINS).astype(int), BINS - 1)
-    gaps = [abs(np.sum(told[bins == one]) - np.sum(right[bins == one])) for one in range(BINS)]
-    return float(np.sum(gaps) / max(len(told), 1))

@@ -190,3 +190,30 @@ def test_multiple_choice_by_kind_of_question():
     assert {kind: by_type[kind]["exact_match"] for kind in kinds} == {
         "what": 1, "where": 1 / 2, "when": 0, "who": 0, "why": 0, "how": 0,
     }  # fmt: skip
+
+
+def test_calibration_is_by_what_people_answered():
+    """Of ten answers it is VQA accuracy: an answer that three of ten gave at 0.9 is not wrong, but worth 0.9."""
+    answered = [ask(n, ("red",) * 3 + ("blue",) * 7) for n in range(2)]
+    candidates = {"a.jpg#0": [("red", 0.85), ("blue", 0.1)], "a.jpg#1": [("green", 0.85)]}
+    texts = {id: listed[0][0] for id, listed in candidates.items()}
+    found = evaluate_answers(answered, texts, candidates=candidates).summary["calibration"]
+    assert found["score"] == "vqa_accuracy" and found["error"] == pytest.approx(abs(0.9 / 2 - 0.85))
+    expected = {"low": 0.8, "high": 0.9, "questions": 2, "probability": 0.85, "accuracy": 0.45}
+    assert found["bins"] == [pytest.approx(expected)]
+    json.dumps(found, allow_nan=False)
+    alone = {id: [(text, 0.7)] for id, text in PREDICTIONS.items()}
+    found = evaluate_answers(QUESTIONS, PREDICTIONS, candidates=alone).summary["calibration"]
+    assert found["score"] == "exact_match" and found["error"] == pytest.approx(0.3)
+    assert "calibration" not in evaluate_answers(QUESTIONS, PREDICTIONS).summary, "nothing is known of probabilities"
+
+
+def test_without_types_questions_are_grouped_by_their_first_words():
+    """Otherwise nobody learns from such data whether counting or colours are hard."""
+    asked = ["What color is it?"] * 6 + ["what colour, then?"] * 5 + ["Is there a dog?"] * 7 + ["Why?", "Who?"]
+    questions = [replace(ask(n, ("red",)), question=text) for n, text in enumerate(asked)]
+    summary = evaluate_answers(questions, {question.id: "red" for question in questions[:-1]}).summary
+    counts = {name: group["questions"] for name, group in summary["by_first_words"].items()}
+    assert counts == {"is there": 7, "what color": 6, "what colour": 5, "(other)": 1}
+    assert summary["by_first_words"]["is there"]["exact_match"] == 1 and summary["by_question_type"] == {}
+    assert "by_first_words" not in evaluate_answers(QUESTIONS, PREDICTIONS).summary, "the data has types of its own"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipelines.evaluation.reports.answer_sections import chosen_questions
 from pipelines.evaluation.reports.html_page import render_report
+from pipelines.evaluation.reports.markdown import render_markdown
 from pipelines.evaluation.results import DECISIVE, AnsweredQuestion, AttentionMaps, Evaluation
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7*7 }}"
@@ -164,3 +165,20 @@ def test_wrong_and_right_answers_can_be_shown_alone(tmp_path):
     rows = json.loads(page.scripts[0])["rows"]
     assert [row[4] for row in rows] == [1, 0] * 4 and rows[0][6:] == ["✓ red", "attribute"]
     assert rows[1][6] == "✗ green"
+
+
+def test_calibration_is_a_diagram_and_numbers(tmp_path):
+    bins = [
+        {"low": 0.3, "high": 0.4, "questions": 30, "probability": 0.36, "accuracy": 0.2},
+        {"low": 0.9, "high": 1.0, "questions": 10, "probability": 0.95, "accuracy": 0.5},
+    ]
+    found = evaluation(tmp_path)
+    found.breakdown["calibration"] = {"score": "exact_match", "error": 0.2325, "bins": bins}
+    page = Page(render_report(found))
+    assert "23.2 of 100" in page.words and "90 to 100" in page.words
+    described = [attributes.get("aria-label") for _, attributes in page.tags]
+    assert "Exact match of answers by their mean probability: 36 %: 20, 95 %: 50" in described
+    text = render_markdown(found)
+    assert "expected calibration error 23.2, by Exact match" in text
+    assert "| 90 to 100 | 10 | 95.0 | 50.0 |" in text and "## By type of question" in text
+    assert "calibration" not in render_report(evaluation(tmp_path)).partition("<body>")[2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.tasks.vqa.calibrate import TEMPERATURES, calibration_error, cross_entropy
+from pipelines.tasks.vqa.calibrate import TEMPERATURES, cross_entropy
 
 
 def test_probabilities_are_best_where_they_are_how_often_answers_are_right():
@@ -12,13 +12,6 @@ def test_probabilities_are_best_where_they_are_how_often_answers_are_right():
     assert min(losses, key=losses.get) == 0.75
     assert losses[0.75] == pytest.approx(-0.75 * np.log(0.75) - 0.25 * np.log(0.25))
     assert np.isfinite(cross_entropy(np.array([1.0, 0.0]), np.array([0.0, 1.0])))
-
-
-def test_calibration_error_by_hand():
-    """0.9, 0.9 right once: 0.4 apart, for half of the answers; 0.2, 0.2 right never: 0.2 apart."""
-    told, right = np.array([0.9, 0.9, 0.2, 0.2]), np.array([1.0, 0.0, 0.0, 0.0])
-    assert calibration_error(told, right) == pytest.approx(0.5 * 0.4 + 0.5 * 0.2)
-    assert calibration_error(np.array([1.0]), np.array([1.0])) == 0
 
 
 def test_no_temperature_is_one_of_the_temperatures():
