@@ -155,7 +155,7 @@ def breakdown_tables(evaluation: Evaluation) -> list[tuple[str, list[str], list[
             [bin_label(one), f"{one['questions']:,}", score.text(one["probability"]), score.text(one["accuracy"])]
             for one in found["bins"]
         ]
-        tables.append((title, ["probability", "questions", "its mean", score.heading or score.label], rows))
+        tables.append((title, ["probability", "questions", "mean probability", score.heading or score.label], rows))
     return tables
 
 
