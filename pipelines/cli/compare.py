@@ -37,6 +37,8 @@ def compare(
         raise typer.BadParameter("there are two: table and markdown.", param_hint="--format")
     if report is not None:
         check_comparison_folder(report)
+    elif images is not None:
+        raise typer.BadParameter("it is for the pictures of a report: give --report, too.", param_hint="--images")
     evaluations = read_evaluations(runs, ReferenceOptions(references, split, tokenizer))
     groups, sentences = compare_groups(evaluations)
     for block in compare_evaluations(groups, sentences):

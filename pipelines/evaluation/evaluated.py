@@ -99,7 +99,7 @@ def read_evaluations(paths: Sequence[Path], references: ReferenceOptions = Refer
         UserError: a path holds none, or one that cannot be read, or two paths mean the same; or captions cannot be
             scored.
     """
-    files = [file for path in paths for file in _files(Path(path))]
+    files = [file for path in paths for file in _files(Path(path), again=references.path is not None)]
     real = [file.resolve() for file in files]
     for number, file in enumerate(files):
         if real[number] in real[:number]:
@@ -109,14 +109,21 @@ def read_evaluations(paths: Sequence[Path], references: ReferenceOptions = Refer
             )
     evaluations = {file: _read(file) for file in files if _is_evaluation(file)}
     captions = [file for file in files if file not in evaluations]
+    if not captions and references.path is not None:
+        raise UserError(
+            "All of these are evaluations, which have their scores already: leave out --references, or name their "
+            f"{PREDICTIONS} or {COCO_RESULT} to score the captions again."
+        )
     if captions:
         known = _references_for(captions, list(evaluations.values()), references)
         evaluations |= zip(captions, _score(captions, known), strict=True)
     return [evaluations[file] for file in files]
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if path.name in (PREDICTIONS, COCO_RESULT) and path.is_file() and path.with_name(METRICS).is_file():
+def _files(path: Path, again: bool) -> Iterator[Path]:
+    """The files that a path stands for; `again`: captions of an evaluation are to be scored against other references."""
+    own = path.name in (PREDICTIONS, COCO_RESULT) and path.is_file() and path.with_name(METRICS).is_file()
+    if own and not again:
         yield path.with_name(METRICS)
     elif path.is_file():
         yield path

@@ -195,6 +195,20 @@ def test_results_of_any_origin_are_compared(files):
     assert one.folder == str(files / "evaluation") and read_items(one)["3.jpg"].text == "a dog number 3 runs"
 
 
+def test_references_for_evaluations_are_refused_and_their_captions_scored_again(files):
+    """Ignored in silence, scores against the old references would pass for scores against the new ones."""
+    references = ("--references", files / "references.csv")
+    assert run("evaluate", "--predictions", files / "table.csv", *references, "--report", files / "a").exit_code == 0
+    with open(files / "other.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("image", "caption"), *((f"{n}.jpg", "a cat sleeps here") for n in range(20))])
+    done = run("compare", files / "a", "--references", files / "other.csv")
+    assert done.exit_code == 1 and "have their scores already" in " ".join(done.stderr.split())
+    (again,) = read_evaluations([files / "a" / "predictions.csv"], ReferenceOptions(files / "other.csv"))
+    assert again.scores["rouge_l"] < 0.5 and again.items["3.jpg"].references == ("a cat sleeps here",)
+    done = run("compare", files / "a", "--images", files)
+    assert done.exit_code == 2 and "give --report" in " ".join(done.stderr.split())
+
+
 def test_files_are_scored_on_the_images_that_all_of_them_have(files):
     """CIDEr-D weighs words by all references that are scored: on other images the same captions score otherwise."""
     (files / "few.json").write_text(json.dumps([{"image_id": f"{n}.jpg", "caption": "a dog"} for n in range(12)]))
