@@ -121,7 +121,7 @@ def read_evaluations(paths: Sequence[Path], references: ReferenceOptions = Refer
 
 
 def _files(path: Path, again: bool) -> Iterator[Path]:
-    """The files that a path stands for; `again`: captions of an evaluation are to be scored against other references."""
+    """The files that a path stands for. `again`: those of an evaluation are captions to score."""
     own = path.name in (PREDICTIONS, COCO_RESULT) and path.is_file() and path.with_name(METRICS).is_file()
     if own and not again:
         yield path.with_name(METRICS)
