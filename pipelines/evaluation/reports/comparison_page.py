@@ -128,7 +128,7 @@ def differing_images(group: ComparedGroup, most: int = EACH_WAY) -> DifferingIma
     images = [image for image in group.systems[numbers[0]].images if all(image in items[n] for n in numbers)]
     columns = [_values(group.systems[number], images) for number in numbers]
     names = set.intersection(*(set(values) for values in columns))
-    place = {name: number for number, name in enumerate(RANKED_BY)}
+    place = {name: number for number, name in enumerate((*RANKED_BY, "vqa_accuracy"))}  # before exact match
     scores = sorted(
         (score for score in scores_of(names, Prominence.MAIN) if score.higher_is_better is not None),
         key=lambda score: place.get(score.name, len(place)),
@@ -286,7 +286,7 @@ def _differing_markdown(group: ComparedGroup, differing: DifferingImages | None)
     if differing is None or not differing.images:
         return []
     score, names = differing.scores[0], [group.names[number] for number in differing.systems]
-    lines = [f"### {_most_title(group)}", "", f"By {as_text(score.label)} of the single one.", ""]
+    lines = [f"### {_most_title(group)}", "", f"Ranked by {as_text(score.label)}.", ""]
     for second in range(len(names)):
         for first in range(second):
             sides = differing.of_pair(first, second, score, EACH_WAY_IN_TEXT)
