@@ -38,7 +38,7 @@ def compare(
     if report is not None:
         check_comparison_folder(report)
     elif images is not None:
-        raise typer.BadParameter("it is for the pictures of a report: give --report, too.", param_hint="--images")
+        raise typer.BadParameter("it is for the pictures of --report.", param_hint="--images")
     evaluations = read_evaluations(runs, ReferenceOptions(references, split, tokenizer))
     groups, sentences = compare_groups(evaluations)
     for block in compare_evaluations(groups, sentences):

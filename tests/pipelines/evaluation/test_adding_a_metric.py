@@ -89,7 +89,7 @@ def test_its_scores_and_their_intervals_are_in_every_evaluation_and_comparison(l
         assert "Length ratio" in text and "Long captions" in text, page
         assert ("Long captions, best first" if page == "report.html" else "Long captions 100") in text, page
     _, second = evaluate(tmp_path, "long", LONG)
-    (pair,) = compare_all([first, second], resamples=200).pairs
+    (pair,) = compare_all([first, second], resamples=1000).pairs
     assert pair.differences["length_ratio"].value == pytest.approx(5 / 4 - 2 / 3)
     assert (
         pair.differences["long_captions"].value == pytest.approx(2 / 3)

@@ -206,7 +206,7 @@ def test_references_for_evaluations_are_refused_and_their_captions_scored_again(
     (again,) = read_evaluations([files / "a" / "predictions.csv"], ReferenceOptions(files / "other.csv"))
     assert again.scores["rouge_l"] < 0.5 and again.items["3.jpg"].references == ("a cat sleeps here",)
     done = run("compare", files / "a", "--images", files)
-    assert done.exit_code == 2 and "give --report" in " ".join(done.stderr.split())
+    assert done.exit_code == 2 and "the pictures of --report" in " ".join(done.stderr.split())
 
 
 def test_files_are_scored_on_the_images_that_all_of_them_have(files):
