@@ -11,6 +11,7 @@ Whoever looks at single images sees the first frame of each. The world itself is
 
 from typing import BinaryIO
 
+from pipelines.data.datasets.drawn import LICENCE as LICENCE
 from pipelines.data.datasets.drawn import Drawing
 from pipelines.data.synthetic.clips import Clip, draw_clip, sample_clips, save_frames, write_captions
 

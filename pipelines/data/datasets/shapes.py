@@ -14,6 +14,7 @@ itself is in `pipelines/data/synthetic/`; the questions are read by `pipelines.d
 from pathlib import Path
 from typing import BinaryIO
 
+from pipelines.data.datasets.drawn import LICENCE as LICENCE
 from pipelines.data.datasets.drawn import Drawing, write_records
 from pipelines.data.synthetic.captions import write_captions
 from pipelines.data.synthetic.drawing import draw_scene

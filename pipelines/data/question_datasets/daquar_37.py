@@ -8,6 +8,7 @@ from pathlib import Path
 from pipelines.data.examples import DataSet
 from pipelines.data.question_datasets import daquar
 
+LICENCE = daquar.LICENCE
 EXPECTS = "qa.37.raw.train.txt and qa.37.raw.reduced.test.txt, without qa.894.*; images as for daquar"
 
 
