@@ -88,6 +88,19 @@ def write_tar(path: Path, members: Sequence[tuple[str, bytes | str] | tarfile.Ta
     return path
 
 
+def write_images_parquet(path: Path, images: Sequence[bytes | None], paths=None, rows: int = 2, **columns) -> Path:
+    """A parquet file with images `{bytes, path}` and other columns, so many rows a row group."""
+    import pyarrow
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    pairs = zip(images, paths or [None] * len(images), strict=True)
+    column = pyarrow.array([{"bytes": image, "path": name} for image, name in pairs], kind)
+    pyarrow.parquet.write_table(pyarrow.table({"image": column, **columns}), path, row_group_size=rows)
+    return path
+
+
 def reader_examples() -> int:
     """How many examples a search through what a reader may meet takes: `make test-all` searches for longest."""
     usual = settings.default.max_examples
@@ -252,6 +265,23 @@ def make_webdataset(root: Path):
     write_tar(root / "test.tar", [("a.b.jpg", picture_bytes(4, "JPEG")), ("a.b.caption", "Two people.")])
 
 
+def make_parquet(root: Path):
+    """Files in folders and with names of splits; captions as texts, lists and objects; one image in two rows."""
+    write_images_parquet(
+        root / "data/train-00000-of-00002.parquet",
+        [picture_bytes(1), picture_bytes(2), picture_bytes(2)],
+        ["1.png", "0.png", "0.png"],
+        IMAGE_ID=[7, 8, 8],
+        Caption=["A dog.", "A cat.", "A grey cat."],
+    )
+    write_images_parquet(
+        root / "data/train-00001-of-00002.parquet", [picture_bytes(3)], captions=[["A boat.", "A boat."]]
+    )
+    sentences = [[{"raw": "Two people.", "tokens": ["two", "people"]}]]
+    write_images_parquet(root / "Validation/0.parquet", [picture_bytes(4)], ["0.png"], sentences=sentences)
+    write_images_parquet(root / "TEST.parquet", [picture_bytes(5)], text=["A tree."])
+
+
 def make_shapes(root: Path):
     shapes.draw(root, seed=0, sizes={"train": 3, "dev": 1, "test": 1, "novel": 1})
 
@@ -260,7 +290,7 @@ def make_clips(root: Path):
     clips.draw(root, seed=0, sizes={"train": 2, "dev": 1, "test": 1}, image_size=32)
 
 
-ARCHIVES = ("webdataset",)  # layouts whose images are no files of their own
+ARCHIVES = ("parquet", "webdataset")  # layouts whose images are no files of their own
 
 # Layout -> what makes it, and the annotation files that a stranger may have damaged.
 LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
@@ -273,6 +303,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "vizwiz": (make_vizwiz, ("annotations/val.json",)),
     "textcaps": (make_textcaps, ("TextCaps_0.1_train.json",)),
     "imagefolder": (make_imagefolder, ("train/metadata.csv", "test/metadata.jsonl")),
+    "parquet": (make_parquet, ()),
     "webdataset": (make_webdataset, ()),
     "table": (make_table, ("captions.csv",)),
     "sidecar": (make_sidecar, ("train/a.txt", "Val/c.caption")),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support_datasets import draw_image, make_shapes, picture_bytes, write, write_tar
+from tests.support_datasets import draw_image, make_shapes, picture_bytes, write, write_images_parquet, write_tar
 
 # Ten people to a question, as published: normalised, not always of one mind.
 TEN = ["yes"] * 7 + ["no"] * 2 + ["maybe"]
@@ -211,6 +211,28 @@ def make_question_imagefolder(root: Path):
     write(root / "TEST/metadata.jsonl", json.dumps(row) + "\n")
 
 
+def make_question_parquet(root: Path):
+    """As lmms-lab's VQAv2: a row a question, ten answers as objects; a test split without answers."""
+    ten = [{"answer": answer, "answer_confidence": "yes", "answer_id": n} for n, answer in enumerate(TEN, 1)]
+    write_images_parquet(
+        root / "data/train-00000-of-00001.parquet", [picture_bytes(1), picture_bytes(1), picture_bytes(2)],
+        question=["Is it red?", "Is it blue?", "Where is it?"], answers=[ten, ten, ten[:1]], image_id=[9, 9, 25],
+        question_id=[90, 91, 250], question_type=["is it", "is it", "where"], answer_type=["yes/no"] * 2 + ["other"],
+        multiple_choice_answer=["yes", "yes", "on"],
+    )  # fmt: skip
+    write_images_parquet(
+        root / "data/test-00000-of-00001.parquet", [picture_bytes(3)], question=["Is it green?"], answers=[None],
+        image_id=[42], question_id=[420], multiple_choice_answer=[None],
+    )  # fmt: skip
+    write_images_parquet(
+        root / "data/VAL.parquet",
+        [picture_bytes(4)],
+        question=["What is it?"],
+        answer=["dog"],
+        choices=[["dog", "cat"]],
+    )
+
+
 # Layout -> what makes it, and the annotation files that a stranger may have damaged.
 QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "shapes": (make_shapes, ("questions.jsonl",)),
@@ -223,6 +245,7 @@ QUESTION_LAYOUTS: dict[str, tuple[Callable[[Path], None], tuple[str, ...]]] = {
     "vizwiz": (make_vizwiz_vqa, ("Annotations/val.json",)),
     "coco-qa": (make_coco_qa, ("train/questions.txt", "train/img_ids.txt", "train/types.txt")),
     "visual7w": (make_visual7w, ("dataset_v7w_telling.json",)),
+    "parquet": (make_question_parquet, ()),
     "webdataset": (make_question_webdataset, ()),
     "imagefolder": (make_question_imagefolder, ("Train/metadata.csv", "TEST/metadata.jsonl")),
     "table": (make_question_table, ("questions.csv",)),

@@ -12,10 +12,8 @@ from pipelines.data.question_datasets import QUESTION_DATASETS, read_questions
 from pipelines.data.question_datasets.easy_vqa import installed
 
 
-def inspect_layout(
-    root: Path | str, tokenizer: str = "ptb", minimum_count: int = 1, open_images: bool = True
-) -> list[Report]:
-    """A report of the captions and one of the questions in the folder or file `root`, as far as there are any.
+def kinds_of(root: Path | str) -> tuple[bool, bool]:
+    """Whether the folder or file `root` holds captions, and whether it holds questions.
 
     Raises:
         UserError: there is no such folder, or it is no data set.
@@ -29,6 +27,19 @@ def inspect_layout(
     has_captions = bool(fitting) and (not has_questions or fitting != ["table"] or _is_caption_table(root))
     if not has_questions and not has_captions:
         raise layouts_known(root, DATASETS, QUESTION_DATASETS)
+    return has_captions, has_questions
+
+
+def inspect_layout(
+    root: Path | str, tokenizer: str = "ptb", minimum_count: int = 1, open_images: bool = True
+) -> list[Report]:
+    """A report of the captions and one of the questions in the folder or file `root`, as far as there are any.
+
+    Raises:
+        UserError: there is no such folder, or it is no data set.
+    """
+    root = installed(root)
+    has_captions, has_questions = kinds_of(root)
     reports: list[Report] = []
     if has_captions:
         reports.append(check(read_dataset(root), tokenizer, minimum_count, open_images))

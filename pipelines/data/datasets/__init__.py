@@ -27,13 +27,14 @@ DATASETS = Registry(
         "vizwiz": "pipelines.data.datasets.vizwiz",
         "textcaps": "pipelines.data.datasets.textcaps",
         "imagefolder": "pipelines.data.datasets.imagefolder",
+        "parquet": "pipelines.data.datasets.parquet",
         "webdataset": "pipelines.data.datasets.webdataset",
         "table": "pipelines.data.datasets.table",
         "sidecar": "pipelines.data.datasets.sidecar",
     },
 )
 _GENERAL = ("table", "sidecar")  # layouts that count only where none before them fits
-_OF_ONE_FILE = ("table", "webdataset")  # layouts that a single file may have
+_OF_ONE_FILE = ("table", "parquet", "webdataset")  # layouts that a single file may have
 
 
 def read_dataset(root: Path | str, name: str | None = None) -> DataSet:
@@ -64,7 +65,7 @@ def read_layout(layouts: Registry, root: Path | str, name: str | None, what: str
         is_there = "is a file, and no table" if root.exists() else "does not exist"
         raise UserError(
             f"{root} {is_there}. Give the folder that holds the {what} and the images, a table of {what} (csv, tsv "
-            "or jsonl) that lies beside its images, or a tar file that holds both."
+            "or jsonl) that lies beside its images, or a tar or parquet file that holds both."
         )
     if is_table(root):
         name = name or "table"

@@ -13,7 +13,7 @@ from pipelines.data.datasets.splits import split_of_folder
 from pipelines.data.datasets.text import truncate
 from pipelines.data.examples import Location, ProblemList
 
-ENDINGS = (".tar",)
+ENDINGS = (".tar", ".parquet")
 _DEPTH = 3  # folders below the root: `plain_text/train/0000.parquet`
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.finder import existing_folders
+from pipelines.data.datasets.licence import licence_of
 from pipelines.data.datasets.text import read_json, truncate
 from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Id, Location, canonical_split
@@ -44,7 +45,7 @@ def read(root: Path) -> DataSet:
         builder.notes.append(f"Annotations of {', '.join(sorted(years))} are there; those of {year} were read.")
     for name, path in years[year].items():
         add_content(builder, path, read_json(path), canonical_split(name))
-    return builder.finish(LICENCE)
+    return builder.finish(licence_of(root) or LICENCE)
 
 
 def _files(root: Path) -> dict[str, dict[str, Path]]:

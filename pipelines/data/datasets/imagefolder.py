@@ -13,10 +13,11 @@ from pathlib import Path
 from captioner.errors import UserError
 from pipelines.data.datasets.boundary import refuse_link
 from pipelines.data.datasets.builder import DatasetBuilder
+from pipelines.data.datasets.licence import licence_of
 from pipelines.data.datasets.rows import SHARE, csv_rows, header_of, is_jsonl, json_rows, named_split
 from pipelines.data.datasets.splits import split_folders, split_in_path
 from pipelines.data.datasets.table import add_captions, caption_columns
-from pipelines.data.datasets.values import value_text
+from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Location
 
 EXPECTS = (
@@ -80,7 +81,7 @@ def read_metadata(builder: DatasetBuilder, fits: Fits, add_file: Callable, what:
     splits = [add_file(builder, path, split) for path, split in files]
     if not any("split" in header_of(path) for path, _ in files):
         builder.use_folders(set().union(*splits), SHARE)
-    return builder.finish()
+    return builder.finish(licence_of(builder.root))
 
 
 def place(
@@ -129,7 +130,8 @@ def _add(builder: DatasetBuilder, path: Path, split: str | None) -> set[str | No
         columns = caption_columns(row)
         if columns:
             splits.add(of_row)
-            add_captions(builder, name, {column: row[column] for column in columns}, location, of_row)
+            captions, source_id = {column: row[column] for column in columns}, as_id(row.get("image_id"))
+            add_captions(builder, name, captions, location, of_row, source_id)
         else:
             builder.unexpected(location, "file_name and a caption", row, "the row was left out")
     return splits

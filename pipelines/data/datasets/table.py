@@ -8,7 +8,7 @@ splits the images are split by a hash of their names: about 10 % each are dev an
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from captioner.text.scripts import is_unspaced
@@ -99,13 +99,22 @@ def _captions(builder: DatasetBuilder, value: object, location: Location) -> lis
     nested = [inner for inner in values if isinstance(inner, list | dict)]
     for inner in nested:
         builder.unexpected(location, "each caption as one text", inner)
-    if len(listed := field_values(value)) >= _FEWEST_TOKENS and all(map(_is_token, listed)):
+    if is_list_of_tokens(field_values(value)):
         expected = "captions, and not a list of the words of one (join them with blanks)"
         builder.unexpected(location, expected, value, "the row was left out")
         return []
     if not nested:
         return field_captions(value)
     return field_captions([inner for inner in values if not isinstance(inner, list | dict)])
+
+
+def is_list_of_tokens(values: Sequence) -> bool:
+    """Whether what stands for captions of an image looks like the words of one.
+
+    >>> is_list_of_tokens(["a", "dog", "runs", "."]), is_list_of_tokens(["a dog", "dog", "dog", "dog"])
+    (True, False)
+    """
+    return len(values) >= _FEWEST_TOKENS and all(map(_is_token, values))
 
 
 def _is_token(value: object) -> bool:

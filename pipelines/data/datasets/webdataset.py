@@ -21,6 +21,7 @@ from captioner.text.files import decode_text
 from pipelines.data.datasets.archives import ArchivedImages, Shards
 from pipelines.data.datasets.builder import DatasetBuilder
 from pipelines.data.datasets.finder import leads_out
+from pipelines.data.datasets.licence import licence_of
 from pipelines.data.datasets.rows import SHARE, named_split, with_lowered
 from pipelines.data.datasets.table import add_captions, caption_columns
 from pipelines.data.datasets.tar_files import TEXT_BYTES, TarImage, TarMember, stamp_of, tar_members
@@ -71,7 +72,7 @@ def read(root: Path) -> DataSet:
     images = ArchivedImages(shards.root, f"{len(shards.paths):,} tar files")
     builder = DatasetBuilder("webdataset", shards.root, images)
     read_shards(builder, shards, _add)
-    return builder.finish()
+    return builder.finish(licence_of(shards.root))
 
 
 def holds(root: Path, fits) -> bool:

@@ -25,6 +25,7 @@ QUESTION_DATASETS = Registry(
         "coco-qa": "pipelines.data.question_datasets.coco_qa",
         "visual7w": "pipelines.data.question_datasets.visual7w",
         "imagefolder": "pipelines.data.question_datasets.imagefolder",
+        "parquet": "pipelines.data.question_datasets.parquet",
         "webdataset": "pipelines.data.question_datasets.webdataset",
         "table": "pipelines.data.question_datasets.table",
     },

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pipelines.data.question_datasets.builder import QuestionDatasetBuilder
 
+ENDINGS = ("jpg", "png", "jpeg", "webp", "gif", "bmp")  # of images, which are named without
 _DIGITS = 12  # of an image's number in the name of its file
 SPLITS = ("train2014", "val2014", "test2015", "train2017", "val2017", "test2017")
 FOLDERS = (*SPLITS, *(f"{above}/{split}" for above in ("images", "images/mscoco") for split in SPLITS), "images", ".")
@@ -28,6 +29,6 @@ class CocoImages:
         if number not in self._names:
             padded = number.zfill(_DIGITS) if number.isascii() and number.isdigit() else number
             stems = (f"{first}{text}" for text in dict.fromkeys((padded, number)) for first in self.prefixes)
-            files = [f"{stem}.{kind}" for stem in stems for kind in ("jpg", "png", "jpeg")]
+            files = [f"{stem}.{kind}" for stem in stems for kind in ENDINGS]
             self._names[number] = self.builder.first_found(files)
         return self._names[number]

@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from captioner.errors import UserError
 from pipelines.data.datasets.finder import existing_folders
+from pipelines.data.datasets.licence import licence_of
 from pipelines.data.datasets.text import read_head, read_json_list, truncate
 from pipelines.data.datasets.values import as_id, value_text
 from pipelines.data.examples import DataSet, Location, canonical_split
@@ -83,7 +84,7 @@ def read_version(
             builder.notes.append(f"{key} is a part of {key.replace('test-dev', 'test')} and was not read.")
             continue
         _Subset(builder, key, subsets[key], types).add()
-    return builder.finish(licence)
+    return builder.finish(licence_of(root) or licence)
 
 
 def find_versions(root: Path) -> dict[str, dict[str, _Files]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines.data.datasets import webdataset
 from pipelines.data.datasets.archives import ArchivedImages, Shards
+from pipelines.data.datasets.licence import licence_of
 from pipelines.data.datasets.rows import with_lowered
 from pipelines.data.datasets.webdataset import Sample, holds, read_shards
 from pipelines.data.examples import DataSet, Location
@@ -33,7 +34,7 @@ def read(root: Path) -> DataSet:
     images = ArchivedImages(shards.root, f"{len(shards.paths):,} tar files")
     builder = QuestionDatasetBuilder("webdataset", shards.root, images)
     read_shards(builder, shards, _add)
-    return builder.finish()
+    return builder.finish(licence_of(shards.root))
 
 
 def _add(builder: QuestionDatasetBuilder, sample: Sample, name: str, split: str | None) -> None:
