@@ -183,6 +183,33 @@ def make_folder(folder: Path, below: Path | None = None) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Gives a new folder that takes the place of `path` at the end, or is removed after an error.
+
+    Args:
+        path: nothing, or an empty folder.
+
+    Raises:
+        UserError: something is there, or it cannot be written.
+    """
+    path = Path(os.path.abspath(path))
+    with as_user_error(path):
+        if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"{path} is there already. Give another folder with --out.")
+        make_folder(path.parent)
+        new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        new.mkdir()
+        try:
+            yield new
+            if path.exists():
+                path.rmdir()
+            os.replace(new, path)
+            flush_folder(path.parent)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
 def _missing(folder: Path) -> list[Path]:
     """Those of a folder and of the folders that it is in that are not there, the innermost first."""
     return [part for part in (folder, *folder.parents) if not part.exists()]

@@ -17,7 +17,7 @@ from pipelines.cli.caption import caption
 from pipelines.cli.check import check
 from pipelines.cli.command import command, fail, sentence, stop
 from pipelines.cli.compare import compare
-from pipelines.cli.data import clips, shapes
+from pipelines.cli.data import clips, convert, shapes
 from pipelines.cli.evaluate import evaluate
 from pipelines.cli.export import export
 from pipelines.cli.features import features
@@ -37,7 +37,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Make the data that comes with the program.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Make the data that comes with the program, or write data in another format.", no_args_is_help=True
+)
 app.add_typer(data_app, name="data")
 app.add_typer(language_app, name="language")
 app.add_typer(sequence_app, name="sequence")
@@ -76,7 +78,7 @@ for function in (
 ):
     command(app)(function)
 command(app, "list")(list_names)
-for function in (shapes, clips):
+for function in (shapes, clips, convert):
     command(data_app)(function)
 
 

@@ -1,8 +1,5 @@
 """A preset to a folder that other programs can use: networks, words, settings, and a card with what was measured."""
 
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,7 +9,7 @@ import numpy as np
 
 from captioner import __version__
 from captioner.errors import UserError
-from captioner.files import as_user_error, atomic_write, flush_files, flush_folder, make_folder
+from captioner.files import atomic_write, flush_files, whole_folder
 from captioner.images.decode import ImageError, decode_image, normalise
 from captioner.presets.folder import Preset, kind_of_preset, read_preset
 from captioner.registry import Registry
@@ -76,21 +73,11 @@ def export_model(model: str | Path, out: Path, options: ExportOptions, log: Call
         raise UserError(f"{out} is there already. Give another folder with --out.")
     trained = _load(preset, options)
     samples = _samples(options.images, trained.encoder.spec)
-    with as_user_error(out):
-        make_folder(out.parent)
-        new = out.with_name(f".{out.name}.{secrets.token_hex(8)}")
-        new.mkdir()
-        try:
-            _write(new, preset, trained, writer, options, samples)
-            difference = _difference(new, trained, samples, "images" if options.images else "drawn scenes")
-            atomic_write(new / CARD, _card(preset, options, difference))
-            flush_files([path for path in new.rglob("*") if path.is_file()])
-            if out.exists():
-                out.rmdir()
-            os.replace(new, out)
-            flush_folder(out.parent)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+    with whole_folder(out) as new:
+        _write(new, preset, trained, writer, options, samples)
+        difference = _difference(new, trained, samples, "images" if options.images else "drawn scenes")
+        atomic_write(new / CARD, _card(preset, options, difference))
+        flush_files([path for path in new.rglob("*") if path.is_file()])
     log(difference)
     return out
 
