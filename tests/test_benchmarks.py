@@ -7,6 +7,7 @@ import pytest
 from benchmarks import (
     agreement,
     answers,
+    archives,
     beam,
     caption,
     cells,
@@ -33,6 +34,14 @@ def test_the_beam_benchmark_measures_every_row():
     rates = beam.main(["--toy", "--beams", "1", "2"])
     assert set(rates) == {"compiled, K=1", "compiled, K=2", "eager, K=3"}
     assert all(rate > 0 for rate in rates.values())
+
+
+def test_the_archives_benchmark_measures_every_kind_of_archive():
+    kinds = ["files", "parquet", "tar", "parquet, hub"]
+    ratios = archives.main(["--toy"])
+    assert list(ratios) == [f"{work}, {kind}" for work in ("shuffled", "in order") for kind in kinds]
+    assert all(ratio > 0 for ratio in ratios.values()) and ratios["shuffled, files"] == 1
+    assert list(archives.main(["--toy", "--memory"])) == kinds
 
 
 def test_the_cells_benchmark_measures_cells_beside_keras():
