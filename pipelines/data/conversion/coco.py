@@ -1,4 +1,7 @@
-"""COCO's captions (`captions_train.json`), and VQA v2's questions and annotations; images in `images/train/`."""
+"""COCO's captions (`captions_train.json`), and VQA v2's questions and annotations; images in `images/train/`.
+
+Types of questions stand in the annotations: where answers are withheld, types are lost.
+"""
 
 import json
 import posixpath

@@ -86,6 +86,11 @@ def test_questions_of_every_layout_stay_what_they_are(layout, format, tmp_path):
         withheld = [split for split, rows in expected.items() if not any(row[2] for row in rows)]
         assert bool(result.problems) == bool(withheld)
         expected = {split: rows for split, rows in expected.items() if split not in withheld}
+    if format == "coco":  # types stand in the annotations, which a split whose answers are withheld has not
+        expected = {
+            split: rows if any(row[2] for row in rows) else [(*row[:4], "", "") for row in rows]
+            for split, rows in expected.items()
+        }
     assert questions_of(after) == expected
 
 
