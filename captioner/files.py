@@ -222,6 +222,12 @@ def _make(folder: Path) -> None:
         flush_folder(part.parent)
 
 
+def cache_folder() -> Path:
+    """Where exported and downloaded models are kept: `captioner` in the user's cache, or what CAPTIONER_CACHE names."""
+    chosen = os.environ.get("CAPTIONER_CACHE")
+    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "captioner"
+
+
 def flush_files(paths: Sequence[Path]) -> None:
     """Waits until files, and their names, are on the disk; several at once share a write of the disk.
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from captioner.errors import UserError, address_hint
 from captioner.images.formats import HEAD, format_of
+from captioner.remote import RemoteFile, read_file
 
 
 class ImageError(UserError):
@@ -82,15 +83,19 @@ def holding_file(image: str | os.PathLike) -> str | os.PathLike:
 
 
 def read_bytes(path: str | os.PathLike, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
-    """The content of an image file, or of an image in an archive.
+    """The content of an image file, of an image in an archive, or of an object in a store.
 
     Raises:
         ImageError: it is not there, not an ordinary file, not allowed, or larger than `limits.max_bytes`.
+        UserError: the store does not answer.
     """
     name = os.fspath(path)
     if isinstance(path, ArchivedImage):
         return path.content(limits)
     try:
+        if isinstance(path, RemoteFile):
+            check_bytes(path.size, name, limits)
+            return path.content()
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
             raise ImageError(name, "this is a folder, not an image")
@@ -98,7 +103,7 @@ def read_bytes(path: str | os.PathLike, limits: ImageLimits = DEFAULT_LIMITS) ->
             raise ImageError(name, "this is not an ordinary file")
         check_bytes(status.st_size, name, limits)
         return Path(path).read_bytes()
-    except ImageError:
+    except UserError:
         raise
     except FileNotFoundError:
         raise ImageError(name, f"there is no such file{address_hint(name)}") from None
@@ -120,6 +125,9 @@ def check_bytes(size: int, name: str, limits: ImageLimits) -> None:
 def sniff_image(path: str | os.PathLike) -> bool:
     """Whether a file begins as an image does, whatever its name is. False if it cannot be read."""
     try:
+        if isinstance(path, RemoteFile):
+            announced = format_of(read_file(path, HEAD)) if path.size else None
+            return announced is not None and announced.by_content
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
         with open(path, "rb") as file:

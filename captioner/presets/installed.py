@@ -7,6 +7,8 @@ from pathlib import Path
 
 from captioner.errors import UserError, nearest
 from captioner.presets.atomic_folder import current_path
+from captioner.presets.remote import downloaded_preset
+from captioner.remote import is_remote
 
 MODELS = Path(__file__).with_name("models")
 CARD, CONFIG, METADATA, WEIGHTS = "MODEL_CARD.md", "config.json", "metadata.json", "model.weights.h5"
@@ -35,6 +37,8 @@ def default_model(kind: str) -> str:
 def model_folder(name: str | Path) -> Path:
     """The folder of a model: that of this path if it is there, else that of the installed model of this name.
 
+    A preset at s3:// is downloaded once, into the user's cache.
+
     A folder that is no preset does not hide an installed model: data of that name may lie about. One that does is
     reported, once.
 
@@ -43,6 +47,8 @@ def model_folder(name: str | Path) -> Path:
     """
     if not isinstance(name, str | os.PathLike):
         raise UserError(f"A model is named by its folder, or by the name of an installed one; received {name!r:.60}.")
+    if is_remote(name):
+        return downloaded_preset(name)
     path = Path(name)
     known = installed_models()
     if str(name) in known:

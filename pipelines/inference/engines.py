@@ -9,6 +9,7 @@ from pathlib import Path
 from captioner import __version__
 from captioner.backend import load_keras
 from captioner.errors import UserError
+from captioner.files import cache_folder
 from captioner.presets.folder import Preset, model_folder
 from captioner.runtime.folder import EXPORT, FORMAT
 
@@ -19,12 +20,6 @@ KERAS = ENGINES[0]
 def is_export(model: str | Path) -> bool:
     """Whether a folder holds an exported model rather than a preset."""
     return (model_folder(model) / EXPORT).is_file()
-
-
-def cache_folder() -> Path:
-    """Where exported models are kept: `captioner` in the user's cache, or what the variable CAPTIONER_CACHE names."""
-    chosen = os.environ.get("CAPTIONER_CACHE")
-    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "captioner"
 
 
 def cached_export(
