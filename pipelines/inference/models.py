@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -93,6 +93,22 @@ class ModelSource:
     keras: bool = True
 
 
+def _checked(make: Callable[[], ModelSource]) -> ModelSource:
+    """A source whose model is looked at once more before it is loaded: later, or on another machine."""
+    source = make()
+    return replace(source, load=partial(_load_unchanged, make, source.identity))
+
+
+def _load_unchanged(make: Callable[[], ModelSource], identity: str):
+    source = make()
+    if source.identity != identity:
+        raise UserError(
+            "The model is not the one that the command began with: its files were replaced meanwhile, or are others on "
+            "this machine. Give all machines the same, and repeat the command."
+        )
+    return source.load()
+
+
 def captioner_source(
     models: Sequence[Path],
     generation: GenerationConfig | None = None,
@@ -110,6 +126,10 @@ def captioner_source(
     Raises:
         UserError: as of `checked_presets`, or the engine cannot do what is asked.
     """
+    return _checked(partial(_captioner_source, models, generation, encoder_weights, language, engine))
+
+
+def _captioner_source(models, generation, encoder_weights, language, engine) -> ModelSource:
     if any(map(is_export, models)) or engine != KERAS:
         if len(models) > 1 or language:
             raise UserError("Ensembles and language models need the engine keras: exported models run alone.")
@@ -121,6 +141,10 @@ def captioner_source(
 
 def visual_qa_source(model: Path, encoder_weights: Path | None = None, engine: str = KERAS) -> ModelSource:
     """A model that answers questions, of a preset or of an exported folder; see `captioner_source`."""
+    return _checked(partial(_visual_qa_source, model, encoder_weights, engine))
+
+
+def _visual_qa_source(model: Path, encoder_weights: Path | None, engine: str) -> ModelSource:
     if is_export(model) or engine != KERAS:
         return _exported_source(model, "visual_qa", None, encoder_weights, engine)
     preset = read_preset(model, kinds={"visual_qa": VisualQASettings})

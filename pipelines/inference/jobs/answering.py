@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from pipelines.inference.explanations import attends, maps_by_attention, maps_by
 from pipelines.inference.jobs.file_fingerprints import MISSING
 from pipelines.inference.jobs.images import DecodedImage, picture_path, read_image, save_attention
 from pipelines.inference.jobs.job import Job, JobSummary
-from pipelines.inference.jobs.question_files import Question, question_key
+from pipelines.inference.jobs.question_files import QUESTION_FIELDS, Question, question_key
 
 NO_WORD_KNOWN = "the model knows none of the words of this question: the image alone decided"
 
@@ -65,6 +66,7 @@ class AskJob(Job):
     """
 
     things = "answers"
+    key_fields = QUESTION_FIELDS
 
     def __init__(self, questions: Sequence[Question], model, options: AskOptions, made_with: dict | None = None):
         self.questions, self.model, self.limits = questions, model, options.limits
@@ -96,9 +98,6 @@ class AskJob(Job):
         if batch:
             yield batch
 
-    def key(self, record: dict) -> str:
-        return question_key(record)
-
     def describe(self, item: Question) -> dict:
         return item.record()
 
@@ -110,6 +109,10 @@ class AskJob(Job):
 
     def read(self, source: str) -> DecodedImage:
         return read_image(source, self.model.encoder.spec, self.limits)
+
+    def places(self) -> list[str]:
+        paths = (question.path for question in self.questions if not question.problem)
+        return list(itertools.islice(filter(os.path.exists, paths), 1))
 
     def fingerprint(self, item: Question, contents: dict) -> int:
         return contents[item.path].fingerprint if item.path in contents else MISSING

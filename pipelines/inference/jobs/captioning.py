@@ -14,6 +14,7 @@ from captioner.images.clips import pixel_batch
 from captioner.images.decode import ImageLimits
 from captioner.images.files import litter_line
 from captioner.models.captioning.sampling import keys_of
+from captioner.remote import is_remote
 from captioner.settings import CaptionerSettings, GenerationConfig
 from pipelines.evaluation.reports.beam_tree import PAGE, check_tree_path, write_tree
 from pipelines.evaluation.results import AttentionMaps
@@ -130,6 +131,8 @@ class CaptionJob(Job):
         unknown = [kind for kind in options.sidecars if kind not in CONTENTS]
         if unknown:
             raise UserError(f"There is no sidecar called {unknown[0]!r}. Available: {', '.join(CONTENTS)}.")
+        if options.sidecars and any(map(is_remote, paths)):
+            raise UserError("Files beside images are written on this machine only, not at s3://: leave --sidecar out.")
         self._sidecars = Sidecars(options.sidecars, paths)
         kept = distinct_paths(paths)
         self._folder = kept[0] if not options.frames and len(kept) == 1 and os.path.isdir(kept[0]) else ""
@@ -153,7 +156,7 @@ class CaptionJob(Job):
             **stated(options.generation),
             "lowest sure score": options.min_score,
             "way of reading folders": "clips" if options.frames else None,
-            "folder or list of images": [os.path.realpath(paths[0])] if len(paths) == 1 else sorted(paths),
+            "folder or list of images": [_real(paths[0])] if len(paths) == 1 else sorted(paths),
         }
 
     def batches(self) -> Iterator[list[ImageFile]]:
@@ -171,6 +174,9 @@ class CaptionJob(Job):
 
     def read(self, source: ImageFile) -> DecodedImage:
         return read_image(source.path, self.captioner.encoder.spec, self.options.limits, source.problem)
+
+    def places(self) -> list[str]:
+        return [os.fspath(path) for path in self.paths[:100] if not is_remote(path)]
 
     def fingerprint(self, item: ImageFile, contents: dict) -> int:
         return contents[item].fingerprint
@@ -268,6 +274,10 @@ class CaptionJob(Job):
                     path, name, batch[index].path, decoded[index].pixels, candidates, probabilities,
                     folder=None if single else tree,
                 )  # fmt: skip
+
+
+def _real(path: str) -> str:
+    return path if is_remote(path) else os.path.realpath(path)
 
 
 def image_sources(

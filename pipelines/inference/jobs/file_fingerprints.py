@@ -17,6 +17,7 @@ import numpy as np
 from captioner.files import as_user_error, open_to_append
 from captioner.images.decode import ImageLimits
 from captioner.images.files import holding_file
+from captioner.remote import RemoteFile
 
 _PAIR = np.dtype([("key", "<u8"), ("fingerprint", "<u8")])
 
@@ -32,6 +33,9 @@ def file_fingerprints(path: str | os.PathLike, limits: ImageLimits) -> tuple[int
     A file that could not be read is tried again after a change of its permissions or of the limits, too. All images
     of an archive change with it.
     """
+    if isinstance(path, RemoteFile):
+        facts = f"{path.size} {path.version}".encode()
+        return _hash(b"c" + facts), _hash(b"e" + facts + _packed(limits.max_bytes, limits.max_pixels))
     try:
         path = holding_file(path)
         status = os.stat(path)

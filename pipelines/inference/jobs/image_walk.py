@@ -14,6 +14,7 @@ from pathlib import Path
 from captioner.errors import UserError
 from captioner.images.decode import IMAGE_EXTENSIONS, sniff_image
 from captioner.images.files import litter_kind
+from captioner.remote import RemoteFile, address_of, is_remote, list_files
 
 HELD = 50_000  # names in memory: some megabytes
 
@@ -22,11 +23,12 @@ HELD = 50_000  # names in memory: some megabytes
 class ImageFile:
     """An image or a clip.
 
-    name: in records. path: of the file, or of the folder of a clip's frames. problem: why it cannot be read, if known.
+    name: in records. path: of the file, of the folder of a clip's frames, or of an object in a store. problem: why it
+    cannot be read, if known.
     """
 
     name: str
-    path: str
+    path: str | RemoteFile
     problem: str = ""
 
 
@@ -51,7 +53,7 @@ def find_images(
         UserError: there is no path, or none of them exists.
     """
     distinct = distinct_paths(paths)
-    if not any(os.path.lexists(path) for path in distinct):
+    if not any(is_remote(path) or os.path.lexists(path) for path in distinct):
         missing = " or ".join(distinct[:3]) or "(no path was given)"
         raise UserError(f"There is no file or folder {missing}. Give images, or folders with images.")
     return _find(distinct, exclude, Counter() if litter is None else litter, alone=len(distinct) == 1)
@@ -71,6 +73,8 @@ def find_clips(
     Raises:
         UserError: there is no path, or none of them exists.
     """
+    if any(map(is_remote, paths)):
+        raise UserError("Clips are read from this machine only: download the folder first, and give its path.")
     find_images(paths, exclude)  # raises
     distinct = distinct_paths(paths)
     return _clips(_find(distinct, exclude, Counter() if litter is None else litter, alone=False), set(distinct))
@@ -93,14 +97,34 @@ def _find(distinct: list[str], exclude: Sequence[str | Path], litter: Counter, a
     left_out = {os.path.realpath(path) for path in exclude}
     walked = [os.path.realpath(path) for path in distinct if os.path.isdir(path)]
     for path in distinct:
-        if os.path.isdir(path):
+        if is_remote(path):
+            yield from _remote(path, alone, litter)
+        elif os.path.isdir(path):
             yield from _walk(path, "" if alone else _as_name(path), walked, left_out, litter)
         else:
             yield ImageFile(_as_name(path), path)
 
 
+def _remote(address: str, alone: bool, litter: Counter) -> Iterator[ImageFile]:
+    """Everything below a folder of a store, in the order of its keys, or the one object of this name."""
+    folder = address.rstrip("/") + "/"
+    for file in list_files(address):
+        name = file.address.removeprefix(folder)
+        parts = name.split("/")
+        kinds = [litter_kind(part + "/" * (number < len(parts))) for number, part in enumerate(parts, start=1)]
+        if kind := next(filter(None, kinds), ""):
+            litter[kind] += 1
+        elif os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS or sniff_image(file):
+            yield ImageFile(name if alone else file.address, file)
+
+
 def distinct_paths(paths: Sequence[str | Path]) -> list[str]:
     """The paths in their order, without those that are inside others or the same."""
+    remote = list(dict.fromkeys(address_of(path).rstrip("/") for path in paths if is_remote(path)))
+    if remote:
+        others = distinct_paths([path for path in paths if not is_remote(path)])
+        outer = [path for path in remote if not any(path.startswith(other + "/") for other in remote)]
+        return [*outer, *others]
     real = [(os.path.realpath(path), os.fspath(path)) for path in paths]
     kept: dict[str, str] = {}
     for resolved, path in sorted(real, key=lambda pair: len(pair[0])):

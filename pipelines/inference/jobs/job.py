@@ -9,6 +9,7 @@ else is in the batch.
 """
 
 import itertools
+import json
 import threading
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class Job:
     Attributes:
         things: what the records are, in messages.
         columns: of a csv or parquet file.
+        key_fields: of a record; what they hold tells it from all others.
         formats: endings of output files.
         limits: what an image may ask for.
         read_ahead: inputs that are read before the network asks for them.
@@ -72,6 +74,7 @@ class Job:
 
     things = "records"
     columns: Sequence[str]
+    key_fields: Sequence[str] = ("image",)
     formats: Sequence[str] = (".jsonl", ".csv", ".parquet")
     limits: ImageLimits = DEFAULT_LIMITS
     read_ahead = 48
@@ -103,7 +106,7 @@ class Job:
 
     def key(self, record: dict) -> str:
         """What tells a record from all others."""
-        return record["image"]
+        return record_key(record, self.key_fields)
 
     def load(self) -> None:
         """Loads the network; called once, and only if there is work to do."""
@@ -119,6 +122,10 @@ class Job:
     def fingerprint(self, item: Any, contents: dict) -> int | None:
         """What the file of an item was like before it was read; None: it is not watched for changes."""
         return None
+
+    def places(self) -> Iterable[str]:
+        """Files and folders that every machine which computes must see."""
+        return ()
 
     def files(self) -> Iterable[tuple[str, str]]:
         """`(key, path)` of all items whose files are watched for changes."""
@@ -138,9 +145,24 @@ class Job:
         return JobSummary()
 
 
-def pending_batches(job: Job, done: Container[str]) -> Iterator[Batch]:
-    """The batches of which something is not `done`, a collection of keys."""
-    for batch in job.batches():
+def record_key(record: dict, fields: Sequence[str]) -> str:
+    """What tells a record from all others: what some of its fields hold.
+
+    >>> record_key({"image": "a.jpg", "caption": "a dog"}, ["image"])
+    'a.jpg'
+    >>> record_key({"image": "a.jpg", "question": "What?", "answer": "red"}, ["id", "image", "question"])
+    '[null, "a.jpg", "What?"]'
+    """
+    return str(record[fields[0]]) if len(fields) == 1 else json.dumps([record.get(field) for field in fields])
+
+
+def pending_batches(job: Job, done: Container[str], among: tuple[int, int | None] = (0, None)) -> Iterator[Batch]:
+    """The batches of which something is not `done`, a collection of keys.
+
+    Args:
+        among: the first batch that may be taken, and the one behind the last.
+    """
+    for batch in itertools.islice(job.batches(), *among):
         missing = [index for index, item in enumerate(batch) if job.key(job.describe(item)) not in done]
         if missing:
             yield batch, missing

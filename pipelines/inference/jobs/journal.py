@@ -66,8 +66,7 @@ class Journal:
     ):
         self.path = Path(path)
         self._key, self._things, self._follow_link = key, things, follow_link
-        self.sidecar = self.path.with_name(self.path.name + ".run.json")
-        self._stamps = self.path.with_name(self.path.name + ".stamps")
+        self.sidecar, self._stamps = run_path(self.path), stamps_path(self.path)
         self.faults = 0
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked_file(self.path, follow_link=follow_link))
@@ -76,7 +75,7 @@ class Journal:
             self._file = open_to_append(self.path, follow_link=follow_link)
             stack.callback(lambda: self._file.close())
             try:
-                atomic_write(self.sidecar, json.dumps(made_with, indent=2) + "\n")
+                atomic_write(self.sidecar, run_facts(made_with))
                 with as_user_error(self.path):
                     self._written = self._read_keys()  # first: of a file that holds anything else nothing is removed
                     self.repaired = self._remove_cut_line()
@@ -243,6 +242,21 @@ class Journal:
 def journal_path(output: Path) -> Path:
     """Where the journal of an output file is: the file itself if it is `.jsonl`, else beside it."""
     return output if output.suffix.lower() == ".jsonl" else output.with_name(output.name + ".jsonl")
+
+
+def run_path(journal: Path) -> Path:
+    """Where the facts about what the records of a journal were made with are."""
+    return journal.with_name(journal.name + ".run.json")
+
+
+def stamps_path(journal: Path) -> Path:
+    """Where the fingerprints of a journal's images are."""
+    return journal.with_name(journal.name + ".stamps")
+
+
+def run_facts(made_with: dict) -> str:
+    """The content of the file at `run_path`."""
+    return json.dumps(made_with, indent=2) + "\n"
 
 
 def checked_output(output: Path, formats: Sequence[str]) -> Path:

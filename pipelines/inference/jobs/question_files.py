@@ -6,7 +6,6 @@ for beside the file and in images/ beside it. Other columns are ignored, so the 
 """
 
 import functools
-import json
 import os
 import reprlib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,9 @@ from pipelines.data.datasets.rows import csv_rows, is_jsonl, json_rows
 from pipelines.data.datasets.text import NOT_TEXT, is_text
 from pipelines.data.datasets.values import as_id, field_values, value_text
 from pipelines.data.examples import Id, Location, ProblemList
+from pipelines.inference.jobs.job import record_key
 
+QUESTION_FIELDS = ("id", "image", "question", "choices", "line")  # of a record, which state the question
 _KINDS = (".csv", ".tsv", ".jsonl")
 _FOLDERS = ("", "images")
 _LEFT_OUT = "; the row was left out"
@@ -59,7 +60,7 @@ def question_key(record: dict) -> str:
     >>> question_key({"image": "a.jpg", "question": "What?", "answer": "red"})
     '[null, "a.jpg", "What?", null, null]'
     """
-    return json.dumps([record.get(name) for name in ("id", "image", "question", "choices", "line")])
+    return record_key(record, QUESTION_FIELDS)
 
 
 def make_question(image: str, path: str, question: str, choices: Sequence[str] = (), id: Id = "") -> Question:

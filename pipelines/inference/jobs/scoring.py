@@ -71,6 +71,7 @@ class ScoreJob(Job):
     """
 
     things = "scores"
+    key_fields = ("number",)
     formats = FORMATS
     read_ahead = 2 * AT_ONCE
 
@@ -96,9 +97,6 @@ class ScoreJob(Job):
     def resumed(self, records: Iterable[dict], summary: ScoreSummary) -> None:
         for record in records:
             summary.count(record)
-
-    def key(self, record: dict) -> str:
-        return str(record["number"])
 
     def describe(self, item: Row) -> dict:
         return {"image": item.image, "number": item.number, "caption": item.caption}

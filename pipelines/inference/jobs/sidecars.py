@@ -9,7 +9,6 @@ unsure caption gets none: readers trust what stands beside an image.
 
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -69,7 +68,7 @@ class Sidecars:
         self.left_alone: dict[Path, str] = {}
         self._given = {os.path.normpath(path) for path in paths}
         self._folders = [os.path.realpath(path) for path in paths if os.path.isdir(path)]
-        self._is_given = lru_cache(maxsize=1000)(self._is_in_given_folder)
+        self._is_given: dict[str, bool] = {}  # of folders; a plain dictionary, which workers of a cluster can be sent
 
     def write(self, record: dict, image: str) -> None:
         """Writes what belongs beside an image, unless it is there.
@@ -107,7 +106,14 @@ class Sidecars:
                 flush_folder(path.parent)
 
     def _may_write(self, image: str) -> bool:
-        return os.path.normpath(image) in self._given or self._is_given(os.path.dirname(image))
+        return os.path.normpath(image) in self._given or self._in_given_folder(os.path.dirname(image))
+
+    def _in_given_folder(self, folder: str) -> bool:
+        if folder not in self._is_given:
+            if len(self._is_given) >= 1000:
+                self._is_given.clear()
+            self._is_given[folder] = self._is_in_given_folder(folder)
+        return self._is_given[folder]
 
     def _is_in_given_folder(self, folder: str) -> bool:
         """Called once for each folder, which is tidied up if it is one of ours."""
