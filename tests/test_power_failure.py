@@ -21,6 +21,7 @@ from pipelines.data.datasets.drawn import drawn_with
 from pipelines.data.datasets.shapes import draw
 from pipelines.data.features.cache import FeatureCache, FeatureRows
 from pipelines.inference.jobs.captioning import CaptionOptions
+from pipelines.inference.jobs.shards import Shard, merge_shards, share_of
 from pipelines.inference.runners.local import run_job
 from pipelines.recipes.recipe import load_recipe
 from pipelines.training.checkpoint import FILE, restore_checkpoint, save_checkpoint
@@ -113,6 +114,24 @@ def test_a_job_goes_on_and_writes_the_same_bytes(tmp_path, ending):
         }
     for state in disk.certain():
         assert dict(state)[name] == whole[name], "a finished job whose file is lost"
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_a_merge_is_whole_or_not_there_and_may_be_repeated(tmp_path, ending):
+    run_job(Lengths(), tmp_path / "whole" / f"l.{ending}")
+    for number in (1, 2):
+        run_job(Lengths(), tmp_path / "shards" / f"l.{ending}", share=share_of(Lengths(), Shard(number, 2)))
+    merge = partial(merge_shards, sorted((tmp_path / "shards").iterdir()))
+    (tmp_path / "disk").mkdir()
+    disk = recorded(tmp_path / "disk", lambda: merge(tmp_path / "disk" / f"l.{ending}"))
+    whole = tree(tmp_path / "whole")
+    assert tree(tmp_path / "disk") == whole and len(disk.states) > 5
+    for number, state in enumerate(disk.states):
+        folder = restore(state, tmp_path / f"{number}")
+        there = {name: data for name, data in tree(folder).items() if not name.endswith(".captioner-part")}
+        assert there.items() <= whole.items(), "half a file has the name of a whole one"
+        merge(folder / f"l.{ending}")
+        assert tree(folder) == whole
 
 
 def test_files_beside_images_are_whole_or_not_there(tmp_path):

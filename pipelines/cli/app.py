@@ -23,6 +23,7 @@ from pipelines.cli.export import export
 from pipelines.cli.features import features
 from pipelines.cli.language import language_app
 from pipelines.cli.list_names import list_names
+from pipelines.cli.merge import merge
 from pipelines.cli.process import flush_output, prepare
 from pipelines.cli.retrieval import rank
 from pipelines.cli.score import score
@@ -64,6 +65,7 @@ for function in (
     train,
     caption,
     ask,
+    merge,
     evaluate,
     score,
     rank,

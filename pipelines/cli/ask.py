@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED
-from pipelines.cli.options import LIMITS, Engine, Model, Weights, installed_default, takes
+from pipelines.cli.options import LIMITS, PLACE, Engine, Model, Weights, installed_default, takes
 from pipelines.utils.console import log, printable, table
 
 
-@takes(limits=LIMITS)
+@takes(limits=LIMITS, place=PLACE)
 def ask(  # noqa: PLR0913 - one parameter an option
     image: Annotated[Path | None, typer.Argument(help="An image.")] = None,
     question: Annotated[list[str] | None, typer.Argument(help="Questions about it, each in quotation marks.")] = None,
@@ -36,6 +36,7 @@ def ask(  # noqa: PLR0913 - one parameter an option
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
     engine: Engine = "keras",
+    place=None,
 ):
     """Answer questions about an image, or a file of questions. Stopped at any moment, the same command goes on."""
     from captioner.errors import UserError
@@ -72,12 +73,15 @@ def ask(  # noqa: PLR0913 - one parameter an option
         show = _print_line if output is None else lambda record: None
         if repeated:
             log(f"{repeated:,} rows of {questions} repeat a question: it is answered once", error=True)
-    options = AskOptions(top, batch_size, attention=attention, limits=limits)
+    options = AskOptions(top, batch_size, attention=None if place.dry_run else attention, limits=limits)
     job = AskJob(rows, source.load, options, made_with)
-    summary = run_with_progress(job, output, JobProgress("Questions", "questions", rows), show)
+    summary = run_with_progress(job, output, JobProgress("Questions", "questions", rows), show, place)
+    if summary is None:
+        return 0
     if output is not None:
         marked = (summary.warnings, 'to questions or among choices that the model does not know ("warning")')
-        log(f"{describe(summary, ('question', 'answered'), 'images', marked, 'asked')}: {output}", error=True)
+        done = describe(summary, ("question", "answered"), "images", marked, "asked")
+        log(f"{done}: {place.name_of(output)}", error=True)
     return SKIPPED if summary.faults else 0
 
 

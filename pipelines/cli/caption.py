@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED, new_file
-from pipelines.cli.options import LANGUAGE, LIMITS, Engine, Models, Weights, installed_default, takes
+from pipelines.cli.options import LANGUAGE, LIMITS, PLACE, Engine, Models, Weights, installed_default, takes
 from pipelines.cli.search_options import GENERATION
 from pipelines.utils.console import log, log_errors, printable
 
 
-@takes(generation=GENERATION, limits=LIMITS, language=LANGUAGE)
+@takes(generation=GENERATION, limits=LIMITS, language=LANGUAGE, place=PLACE)
 def caption(  # noqa: PLR0913 - one parameter an option
     paths: Annotated[list[Path], typer.Argument(help="Images, and folders with images at any depth.")],
     generation,
@@ -47,6 +47,7 @@ def caption(  # noqa: PLR0913 - one parameter an option
     encoder_weights: Weights = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
     engine: Engine = "keras",
+    place=None,
 ):
     """Caption images and folders. Stopped at any moment, the same command goes on; new and changed images are added."""
     from captioner.errors import UserError
@@ -67,8 +68,8 @@ def caption(  # noqa: PLR0913 - one parameter an option
     options = CaptionOptions(
         generation=generation,
         batch_size=batch_size,
-        attention=attention,
-        tree=tree,
+        attention=None if place.dry_run else attention,
+        tree=None if place.dry_run else tree,
         limits=limits,
         min_score=min_score,
         sidecars=tuple(dict.fromkeys(sidecar or ())),
@@ -83,38 +84,47 @@ def caption(  # noqa: PLR0913 - one parameter an option
             "--attention and --tree need a preset and the engine keras: exported networks give captions only."
         )
     check_model_options(source.settings, options)
-    summary = caption_with_model(paths, source, output, options)
-    return SKIPPED if summary.faults or summary.left_alone else 0
+    summary = caption_with_model(paths, source, output, options, place)
+    return SKIPPED if summary and (summary.faults or summary.left_alone) else 0
 
 
-def caption_with_model(paths: Sequence[Path], source, output: Path | None, options):
-    """Captions with a model; prints captions, or progress and what was skipped, and returns the `CaptionSummary`.
+def caption_with_model(paths: Sequence[Path], source, output: Path | None, options, place=None):
+    """Captions with a model; prints captions, or progress and what was skipped.
 
     Args:
         paths: images and folders.
         source: a `ModelSource`.
         output: a file, or None to print the captions.
         options: a `CaptionOptions`.
+        place: a `Place`; this process by default.
+
+    Returns:
+        a `CaptionSummary`, or None after a dry run.
 
     Raises:
         UserError: as of `CaptionJob`, or the model cannot be loaded.
     """
     from captioner.images.files import litter_line
     from captioner.models.captioning.search_constraints import generation_config
-    from pipelines.cli.run import describe, run_with_progress
+    from captioner.remote import is_remote
+    from pipelines.cli.run import Place, describe, run_with_progress
     from pipelines.inference.jobs.captioning import CaptionJob, image_sources
     from pipelines.utils.progress import JobProgress
 
+    place = place or Place()
     search = generation_config(source.settings.search, options.generation)
     options = replace(options, length_penalty=search.length_penalty)
     job = CaptionJob(paths, source.load, options, source.identity)
     progress = JobProgress("Captions", "images", image_sources(paths, options))
-    alone = len(paths) == 1 and not paths[0].is_dir()
+    alone = len(paths) == 1 and not paths[0].is_dir() and not is_remote(paths[0])
     show = partial(_print_captions, alone=alone) if output is None else lambda record: None
-    summary = run_with_progress(job, output, progress, show)
+    summary = run_with_progress(job, output, progress, show, place)
+    if summary is None:
+        return None
     if output is not None:
         marked = (summary.unsure, 'unsure ("unsure": true)')
-        log(f"{describe(summary, ('image', 'captioned'), 'files', marked, 'read')}: {output}", error=True)
+        done = describe(summary, ("image", "captioned"), "files", marked, "read")
+        log(f"{done}: {place.name_of(output)}", error=True)
     if summary.fewer:
         images = f"{summary.fewer:,} images have" if summary.fewer > 1 else "An image has"
         found = "others were not found, or were found twice"

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +16,7 @@ import typer
 from captioner.backend import missing_package
 from captioner.errors import UserError, is_address
 from captioner.files import locked_file, release_locks
+from captioner.remote import is_remote
 from pipelines.utils.console import log
 
 FAILED, SKIPPED, STOPPED = 1, 3, 130
@@ -30,6 +31,10 @@ _REASONS = {
 }
 
 
+# Commands -> their options that may be addresses of a store (`captioner.remote`).
+_STORED = {"caption": {"paths", "model", "output"}, "ask": {"model", "output"}}
+
+
 def command(app: typer.Typer, name: str | None = None):
     """Registers a function as a command: it ends with the status that it returns, and errors become a sentence."""
 
@@ -37,7 +42,7 @@ def command(app: typer.Typer, name: str | None = None):
         @functools.wraps(function)
         def wrapped(*arguments, **options):
             try:
-                refuse_addresses(options.values())
+                refuse_addresses(options, _STORED.get(function.__name__, ()))
                 status = function(*arguments, **options)
             except (UserError, FloatingPointError) as error:
                 status = fail(str(error))
@@ -74,15 +79,22 @@ def is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def refuse_addresses(values: Iterable[object]) -> None:
-    """Refuses an address where the path of a file is meant."""
-    for value in values:
+def refuse_addresses(options: Mapping[str, object], stored: Container[str] = ()) -> None:
+    """Refuses an address where the path of a file is meant.
+
+    Args:
+        options: of a command.
+        stored: those that may be addresses of a store.
+    """
+    for name, value in options.items():
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, Path) and is_address(path) and not path.exists():
+                if name in stored and is_remote(path):
+                    continue
                 address = re.sub(":/", "://", str(path), count=1)
                 raise UserError(
-                    f"{address} is an address, and only files of this machine are read and written. Download it first, "
-                    "and give the path of the file."
+                    f"{address} is an address, and only files of this machine are read and written here. Download it "
+                    "first, and give the path of the file."
                 )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.command import SKIPPED
-from pipelines.cli.options import Cache, Weights
+from pipelines.cli.options import Cache, ShardOption, Weights, shard_of
 from pipelines.utils.console import load_keras
 
 
@@ -22,6 +22,7 @@ def features(  # noqa: PLR0913 - one parameter an option
     encoder_weights: Weights = None,
     cache: Cache = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+    shard: ShardOption = None,
 ):
     """Compute the features of a data set's images with a frozen network, and store them where `train` reads them."""
     from captioner.encoders import ENCODERS, build_encoder
@@ -33,8 +34,12 @@ def features(  # noqa: PLR0913 - one parameter an option
     ENCODERS.path(encoder)
     images = list(dict.fromkeys(example.image for example in read_dataset(data).examples))
     load_keras()
-    from pipelines.data.features.extract import FeatureExtraction
+    from pipelines.data.features.extract import SHARD_IMAGES, FeatureExtraction
 
+    part = shard_of(shard)
+    if part:  # whole files of the cache, which are named after their images: nothing has to be merged
+        first, last = part.range_of(-(-len(images) // SHARD_IMAGES))
+        images = images[first * SHARD_IMAGES : last * SHARD_IMAGES]
     of_encoder = ({"features": kind} if kind != "grid" else {}) | ({"application": application} if application else {})
     options = {"name": encoder, "pool": pool, "image_size": image_size, "options": of_encoder}
     network = build_encoder(validate(EncoderSettings, options, "the options"), encoder_weights)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from captioner.errors import is_address
+from captioner.errors import UserError, is_address
 from captioner.presets.installed import default_model, installed_models
 from pipelines.utils.console import log
 
@@ -91,6 +91,12 @@ Weights = Annotated[
 Engine = Annotated[
     Literal["keras", "openvino"],
     typer.Option("--engine", help="What computes; openvino exports the model once and is faster to start."),
+]
+
+
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="K/N", help="Only the k-th of n shards; see `captioner merge`."),
 ]
 Data = Annotated[
     Path | None,
@@ -181,6 +187,53 @@ def _limits(max_pixels: int, max_bytes: int):
     return ImageLimits(max_bytes, max_pixels)
 
 
+def shard_of(text: str | None):
+    """The `Shard` of an option, or None.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    from pipelines.inference.jobs.shards import Shard
+
+    try:
+        return None if text is None else Shard.parse(text)
+    except UserError as error:
+        raise typer.BadParameter(str(error), param_hint="--shard") from None
+
+
+def _place(shard: str | None, runner: str, address: str | None, workers: int | None, dry_run: bool):
+    from pipelines.cli.run import Place
+
+    for value, option in ((address, "--address"), (workers, "--workers")):
+        if value is not None and runner != "ray":
+            raise typer.BadParameter("it goes with --runner ray.", param_hint=option)
+    return Place(shard_of(shard), runner, address, workers or 0, dry_run)
+
+
+PLACE = OptionGroup(
+    in_panel(
+        "Many machines",
+        {
+            "shard": ShardOption,
+            "runner": Annotated[
+                Literal["local", "ray"],
+                typer.Option(help="ray: workers of a Ray cluster, or of this machine; a network each."),
+            ],
+            "address": Annotated[
+                str | None,
+                typer.Option(help="HOST:PORT of the head of a Ray cluster, or auto; else a local Ray is started."),
+            ],
+            "workers": Annotated[
+                int | None, typer.Option(min=1, help="By default one a GPU, or one a machine without GPUs.")
+            ],
+            "dry_run": Annotated[
+                bool, typer.Option("--dry-run", help="Only count, try some batches, and print the hours it would take.")
+            ],
+        },
+    ),
+    _place,
+    {"runner": "local", "dry_run": False},
+)
 LANGUAGE = OptionGroup(in_panel("Language model", {"language_model": Language, "language_weight": Weight}), language_of)
 LIMITS = OptionGroup(
     in_panel(

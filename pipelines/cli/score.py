@@ -43,7 +43,7 @@ def score(
     from pipelines.utils.progress import JobProgress
 
     first, *texts = captions
-    refuse_addresses([Path(first)])
+    refuse_addresses({"captions": Path(first)})
     if texts and not Path(first).exists():
         files = [text for text in texts if Path(text).is_file()]
         hint = f' The image comes first: captioner score {files[0]} "{first}".' if files else ""

@@ -100,7 +100,7 @@ class JobProgress:
     def __init__(self, title: str, things: str, items: Iterable, every: float = 30.0):
         self.title, self.things, self.items = title, things, items
         self.total: int | None = None
-        self.done = 0
+        self.done, self.failed, self.workers = 0, 0, None
         self._speed, self._schedule = _Speed(), _Schedule(every)
         self._stop = threading.Event()
         self._console = Console(file=sys.stderr, highlight=False)
@@ -128,12 +128,22 @@ class JobProgress:
         if not self._bar:
             self._console.print(f"{self.title}: the model is loaded")
 
-    def advance(self) -> None:
-        """One item more."""
+    def set_workers(self, alive: int) -> None:
+        """So many workers of a cluster are alive now."""
+        self.workers = alive
+
+    def advance(self, failed: bool = False) -> None:
+        """One item more; `failed`: its record has an error."""
         self.done += 1
+        self.failed += failed
         self._speed.add(self.done)
         rate = self._speed.rate
-        speed = f"{rate:.1f} {self.things}/s" if rate else ""
+        facts = [f"{rate:.1f} {self.things}/s"] if rate else []
+        if self.workers is not None:
+            facts.append(f"{self.workers:,} worker{'' if self.workers == 1 else 's'}")
+        if self.failed:
+            facts.append(f"{self.failed:,} failed")
+        speed = ", ".join(facts)
         if self._bar:
             self._bar.update(self._task, completed=self.done, total=self.total, description=f"{self.title}  {speed}")
         elif self._schedule.due():

@@ -119,7 +119,8 @@ def test_what_was_given_wrongly_ends_with_2_and_no_model(arguments, sentence, fo
     "arguments, sentence",
     [
         (("caption", "https://example.org/a.jpg"), "https://example.org/a.jpg is an address"),
-        (("caption", "photo.png", "--output", "s3://bucket/c.jsonl"), "s3://bucket/c.jsonl is an address"),
+        (("caption", "photo.png", "--output", "gs://bucket/c.jsonl"), "gs://bucket/c.jsonl is an address"),
+        (("check", "s3://bucket/data"), "s3://bucket/data is an address"),
         (("ask", "http://example.org/a.jpg", "what?"), "http://example.org/a.jpg is an address"),
         (("score", "http://example.org/a.jpg", "a dog"), "http://example.org/a.jpg is an address"),
         (("train", "shapes", "--data", "hf://datasets/shapes"), "hf://datasets/shapes is an address"),

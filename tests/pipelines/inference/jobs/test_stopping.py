@@ -63,9 +63,9 @@ def model(tmp_path):
     return tmp_path / "model"
 
 
-def start(folder, model, output, seconds=0.03, quick=0, limit=None):
+def start(folder, model, output, seconds=0.03, quick=0, limit=None, more=()):
     command = [sys.executable, "-c", textwrap.dedent(COMMAND), str(seconds), str(quick), "caption", str(folder),
-               "--model", str(model), "--output", str(output), "--batch-size", "4"]  # fmt: skip
+               "--model", str(model), "--output", str(output), "--batch-size", "4", *more]  # fmt: skip
 
     def prepare():
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script runs in the background
