@@ -14,8 +14,8 @@ TESTS ?=
 JOBS ?= auto
 # What `make train` and the other commands of a user need; checks of the code need `dev` as well.
 EXTRAS ?= cpu
-# agreement, engines, half_precision and serving need photographs, tokenizer needs Java; they are run by hand.
-BENCH ?= $(filter-out __init__ agreement engines half_precision serving tokenizer,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
+# agreement, engines, half_precision and serving need photographs, many_machines Ray, tokenizer Java; they are run by hand.
+BENCH ?= $(filter-out __init__ agreement engines half_precision many_machines serving tokenizer,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/*.py)))
 
 # The first Python that the pinned versions are made for.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \

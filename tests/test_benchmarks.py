@@ -17,6 +17,7 @@ from benchmarks import (
     half_precision,
     hostile_text,
     language,
+    many_machines,
     metrics,
     reward,
     serving,
@@ -74,6 +75,12 @@ def test_the_benchmark_of_the_service_loses_no_request():
 def test_the_benchmark_of_hostile_text_runs():
     growth = hostile_text.main(["--toy"])
     assert len(growth) > 10 and all(times > 0 for times in growth.values())
+
+
+def test_the_benchmark_of_many_machines_runs():
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'captioner[ray]'")
+    table = many_machines.main(["--links", "300"])
+    assert list(table) == [f"{n} files, {what}" for n in (30, 300) for what in ("driver, MB", "files/s")]
 
 
 def test_the_agreement_benchmark_runs():
