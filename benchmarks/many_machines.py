@@ -4,7 +4,7 @@
     python -m benchmarks.many_machines --links 1000000                so many files, with a network that is none
 
 In the first, every worker is pinned to a core of its own once its network is loaded, and the rate is that of all
-batches but the first of each worker: starting and compiling are left out. One worker and two take turns in one run.
+photographs after a number of batches that are not counted: starting and compiling are left out. One worker and two take turns in one run.
 Target: two have 1.8 times the rate of one.
 
 In the second, the files are links to one image. The memory of the driver is that of its process (the largest resident
@@ -12,6 +12,7 @@ set), for a tenth of the files and for all of them; the output is compared with 
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -61,16 +62,21 @@ def _speedup(options: argparse.Namespace) -> dict[str, float]:
 
 
 def _rate(job, workers: int) -> float:
-    """Images a second, from the first batch of all workers to the end."""
+    """Images a second, when all workers are at work.
+
+    As many batches go before as may wait for their turn: those that one worker computed while the other still compiled
+    come out all at once.
+    """
     from pipelines.inference.jobs.job import pending_batches
-    from pipelines.inference.runners.ray import CALLS, RayCluster
+    from pipelines.inference.runners.ray import AHEAD, RayCluster
 
     cluster = RayCluster(workers=workers, threads=1, on_workers=lambda alive: _pin() if alive == workers else None)
+    warm_up = AHEAD * workers
+    before = itertools.islice(itertools.cycle(list(pending_batches(job, ()))), warm_up)
     started, done = 0.0, 0
-    for number, results in enumerate(cluster.compute(job, pending_batches(job, ())), start=1):
-        if started:
-            done += len(results)
-        elif number == CALLS * workers:  # each has computed its first
+    for number, results in enumerate(cluster.compute(job, itertools.chain(before, pending_batches(job, ()))), start=1):
+        done += len(results) if number > warm_up else 0
+        if number == warm_up:
             started = time.perf_counter()
     return done / (time.perf_counter() - started)
 

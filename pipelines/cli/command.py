@@ -93,8 +93,8 @@ def refuse_addresses(options: Mapping[str, object], stored: Container[str] = ())
                     continue
                 address = re.sub(":/", "://", str(path), count=1)
                 raise UserError(
-                    f"{address} is an address, and only files of this machine are read and written here. Download it "
-                    "first, and give the path of the file."
+                    f"{address} is an address, and only files of this machine are read and written. Download it first, "
+                    "and give the path of the file."
                 )
 
 
