@@ -4,8 +4,8 @@
     python -m benchmarks.many_machines --links 1000000                so many files, with a network that is none
 
 In the first, every worker is pinned to a core of its own once its network is loaded, and the rate is that of all
-photographs after a number of batches that are not counted: starting and compiling are left out. One worker and two take turns in one run.
-Target: two have 1.8 times the rate of one.
+photographs after a number of batches that are not counted: starting and compiling are left out. One worker and two
+take turns in one run. Target: two have 1.8 times the rate of one.
 
 In the second, the files are links to one image. The memory of the driver is that of its process (the largest resident
 set), for a tenth of the files and for all of them; the output is compared with what must be in it, line by line.
