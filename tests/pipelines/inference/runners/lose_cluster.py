@@ -8,10 +8,6 @@ import sys
 import threading
 from pathlib import Path
 
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # listens on the loopback interface, see the runner
-
-from ray.cluster_utils import Cluster
-
 from captioner.errors import UserError
 from pipelines.inference.runners import ray as runner
 from pipelines.inference.runners.local import run_job
@@ -19,6 +15,9 @@ from tests.pipelines.inference.jobs.test_job import Lengths
 from tests.pipelines.inference.runners.test_ray import Slow
 
 if __name__ == "__main__":
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # listens on the loopback interface, see the runner
+    from ray.cluster_utils import Cluster
+
     output, again = Path(sys.argv[1]), sys.argv[2] == "yes"
     assert issubclass(Slow, Lengths)
     machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
