@@ -120,6 +120,11 @@ def again(page, expected):
 def set_number(page, name, value):
     page.fill(f"#control-{name} input[type=number]", str(value))
     page.press(f"#control-{name} input[type=number]", "Tab")
+    # The page has taken the number when the slider stands there, too: before that a click sends the old one.
+    page.wait_for_function(
+        "([name, value]) => document.querySelector(`#control-${name} input[type=range]`).value === value",
+        arg=[name, str(value)],
+    )
 
 
 def fits(page):
