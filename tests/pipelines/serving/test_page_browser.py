@@ -118,13 +118,14 @@ def again(page, expected):
 
 
 def set_number(page, name, value):
-    page.fill(f"#control-{name} input[type=number]", str(value))
-    page.press(f"#control-{name} input[type=number]", "Tab")
-    # The page has taken the number when the slider stands there, too: before that a click sends the old one.
-    page.wait_for_function(
-        "([name, value]) => document.querySelector(`#control-${name} input[type=range]`).value === value",
-        arg=[name, str(value)],
-    )
+    """Types a number until the slider stands there, too: a control that just appeared may be drawn again without it."""
+    for _ in range(20):
+        page.fill(f"#control-{name} input[type=number]", str(value))
+        page.press(f"#control-{name} input[type=number]", "Tab")
+        page.wait_for_timeout(200)
+        if page.input_value(f"#control-{name} input[type=range]") == str(value):
+            return
+    raise AssertionError(f"{name} did not become {value}")
 
 
 def fits(page):

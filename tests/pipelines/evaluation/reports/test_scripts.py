@@ -51,7 +51,7 @@ def dom(page, folder):
     path = folder / "page.html"
     path.write_text(page, encoding="utf-8")
     options = ["--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    command = [CHROMIUM, *options, "--virtual-time-budget=20000", "--dump-dom", path.as_uri()]
+    command = [CHROMIUM, *options, "--virtual-time-budget=120000", "--dump-dom", path.as_uri()]
     return subprocess.run(command, capture_output=True, check=True, timeout=300).stdout.decode()
 
 
