@@ -69,8 +69,6 @@ class Worker:
         Args:
             stored: one reference to the job, in a list: Ray would read it before this is called.
         """
-        import ray
-
         if self.version != __version__:
             return _Failure(
                 f"it has version {__version__} of captioner and the command has {self.version}: install the same one"
@@ -78,6 +76,8 @@ class Worker:
         absent = [place for place in self.places if not os.path.exists(place)]
         if absent:
             return _Failure(f"it has no {absent[0]}: the same files are needed on all machines")
+        import ray
+
         try:
             job = ray.get(stored[0])
         except Exception as error:  # whatever the parts of a job raise that are not as they were
