@@ -128,8 +128,9 @@ REFUSED = {
     "train", "caption", "ask", "score", "rank", "average", "calibrate", "stitch", "export", "data shapes", "data clips",
     "language train", "language score", "language inspect", "language tasks",
 }  # fmt: skip
-# A report is written at once in the end, under a lock that is waited for; caches are shared.
-HARMLESS = {"evaluate", "language gradients", "features"}
+# A report is written at once in the end, under a lock that is waited for; caches are shared. A converted data set takes
+# its name whole, if nobody has; shards merge, under a lock, to the same bytes.
+HARMLESS = {"evaluate", "language gradients", "features", "data convert", "merge"}
 READING = {"serve", "compare", "check", "list", "language sample", "sequence predict", "sequence sharing"}
 
 
