@@ -14,7 +14,7 @@ from pipelines.data.datasets.values import value_text
 from pipelines.utils.tables import need_parquet
 
 IMAGES = 2_000  # of a file
-_GROUP_BYTES, _GROUP_ROWS = 2**20, 100
+_GROUP_BYTES, _FEWEST_ROWS, _MOST_ROWS = 2**18, 4, 100  # of a row group, which reading one image reads whole
 _LARGEST_DICTIONARY = 2**28
 
 
@@ -68,7 +68,7 @@ def _groups(items: list[ImageItem], content: Content, images: ImageReader, names
         else:
             rows.append({**row, "image_id": item.own_id, **content.caption_fields(item)})
         size += len(data)
-        if size >= _GROUP_BYTES or len(rows) >= _GROUP_ROWS:
+        if (size >= _GROUP_BYTES and len(rows) >= _FEWEST_ROWS) or len(rows) >= _MOST_ROWS:
             yield rows
             rows, size = [], 0
     if rows:
